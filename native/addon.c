@@ -1,0 +1,296 @@
+// Runs in: owner, template and child. Glue between JavaScript and the system calls beside it: arguments in, a number out. Every
+// function returns what its C function returns, minus errno on failure; src/native.ts makes errors of that.
+#define NAPI_VERSION 8
+#include "fork.h"
+#include "loop.h"
+#include "platform.h"
+#include "reap.h"
+#include "secret.h"
+#include "sockets.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <node_api.h>
+#include <poll.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MAX_ARGUMENTS 8
+typedef struct {
+  napi_env env;
+  size_t count;
+  napi_value at[MAX_ARGUMENTS];
+} arguments;
+
+static arguments take(napi_env env, napi_callback_info info) {
+  arguments all = {env, MAX_ARGUMENTS, {0}};
+  napi_get_cb_info(env, info, &all.count, all.at, NULL, NULL);
+  return all;
+}
+
+static int64_t number_at(const arguments *all, size_t index) {
+  int64_t value = 0;
+  napi_get_value_int64(all->env, all->at[index], &value);
+  return value;
+}
+
+// The bytes of a typed array argument; count in elements. NULL and 0 for anything else.
+static void *array_at(const arguments *all, size_t index, size_t *count) {
+  void *data = NULL;
+  *count = 0;
+  if (napi_get_typedarray_info(all->env, all->at[index], NULL, count, &data, NULL, NULL) != napi_ok) *count = 0;
+  return data;
+}
+
+static napi_value number(napi_env env, double value) {
+  napi_value result;
+  napi_create_double(env, value, &result);
+  return result;
+}
+
+static napi_value text(napi_env env, const char *value) {
+  napi_value result;
+  if (value) napi_create_string_utf8(env, value, NAPI_AUTO_LENGTH, &result);
+  else napi_get_null(env, &result);
+  return result;
+}
+
+// findPlatform(): what this Node lacks, or null
+static napi_value FindPlatform(napi_env env, napi_callback_info info) {
+  (void)info;
+  const char *missing = find_platform();
+  if (!missing && check_platform_layout() != 0) missing = "the known layout of NodePlatform";
+  return text(env, missing);
+}
+
+// fork(spec: Int32Array [channel, in, out, err, lifeline, detached, ...close])
+static napi_value Fork(napi_env env, napi_callback_info info) {
+  enum { CHANNEL, IN, OUT, ERR, LIFELINE, DETACHED, CLOSE };
+  arguments all = take(env, info);
+  size_t count;
+  const int32_t *spec = array_at(&all, 0, &count);
+  if (count < CLOSE) return number(env, -EINVAL);
+  const struct birth birth = {.channel = spec[CHANNEL], .stdio = {spec[IN], spec[OUT], spec[ERR]}, .lifeline = spec[LIFELINE],
+      .detached = spec[DETACHED], .close = spec + CLOSE, .close_count = (int)(count - CLOSE)};
+  struct uv_loop_s *loop;
+  napi_get_uv_event_loop(env, &loop);
+  return number(env, fork_child(loop, &birth));
+}
+
+// processId(): not process.pid, which Node reads once and a child inherits
+static napi_value ProcessId(napi_env env, napi_callback_info info) {
+  (void)info;
+  return number(env, getpid());
+}
+
+// leave(code)
+static napi_value Leave(napi_env env, napi_callback_info info) {
+  arguments all = take(env, info);
+  leave((int)number_at(&all, 0));
+  return NULL;
+}
+
+// setLeaveCode(code)
+static napi_value SetLeaveCode(napi_env env, napi_callback_info info) {
+  arguments all = take(env, info);
+  set_leave_code((int)number_at(&all, 0));
+  return NULL;
+}
+
+// setHeapLimit(bytes)
+static napi_value SetHeapLimit(napi_env env, napi_callback_info info) {
+  arguments all = take(env, info);
+  return number(env, set_heap_limit((size_t)number_at(&all, 0)));
+}
+
+// setLimits(cpuSeconds, openFiles)
+static napi_value SetLimits(napi_env env, napi_callback_info info) {
+  arguments all = take(env, info);
+  return number(env, set_limits((unsigned)number_at(&all, 0), (unsigned)number_at(&all, 1)));
+}
+
+// holdLifeline(fd)
+static napi_value HoldLifeline(napi_env env, napi_callback_info info) {
+  arguments all = take(env, info);
+  return number(env, hold_lifeline((int)number_at(&all, 0)));
+}
+
+// releaseLifeline()
+static napi_value ReleaseLifeline(napi_env env, napi_callback_info info) {
+  (void)info;
+  return number(env, release_lifeline());
+}
+
+// socketPair(out: Int32Array)
+static napi_value SocketPair(napi_env env, napi_callback_info info) {
+  arguments all = take(env, info);
+  size_t count;
+  int32_t *out = array_at(&all, 0, &count);
+  return number(env, count >= 2 ? socket_pair(out) : -EINVAL);
+}
+
+// listen(name: Uint8Array, isAbstract, backlog)
+static napi_value Listen(napi_env env, napi_callback_info info) {
+  arguments all = take(env, info);
+  size_t length;
+  const char *name = array_at(&all, 0, &length);
+  return number(env, listen_unix(name, length, (int)number_at(&all, 1), (int)number_at(&all, 2)));
+}
+
+// connect(name: Uint8Array, isAbstract)
+static napi_value Connect(napi_env env, napi_callback_info info) {
+  arguments all = take(env, info);
+  size_t length;
+  const char *name = array_at(&all, 0, &length);
+  return number(env, connect_unix(name, length, (int)number_at(&all, 1)));
+}
+
+// accept(listener)
+static napi_value Accept(napi_env env, napi_callback_info info) {
+  arguments all = take(env, info);
+  return number(env, accept_client((int)number_at(&all, 0)));
+}
+
+// peerUid(fd)
+static napi_value PeerUid(napi_env env, napi_callback_info info) {
+  arguments all = take(env, info);
+  uid_t uid = 0;
+  int error = peer_uid((int)number_at(&all, 0), &uid);
+  return number(env, error ? error : (double)uid);
+}
+
+// send(fd, bytes: Uint8Array, descriptors: Int32Array)
+static napi_value Send(napi_env env, napi_callback_info info) {
+  arguments all = take(env, info);
+  size_t length, count;
+  const void *bytes = array_at(&all, 1, &length);
+  const int32_t *descriptors = array_at(&all, 2, &count);
+  return number(env, (double)send_with_descriptors((int)number_at(&all, 0), bytes, length, descriptors, (int)count));
+}
+
+// receive(fd, bytes: Uint8Array, descriptors: Int32Array [count, ...]): the count is -1 where descriptors were lost
+static napi_value Receive(napi_env env, napi_callback_info info) {
+  arguments all = take(env, info);
+  size_t length, room;
+  void *bytes = array_at(&all, 1, &length);
+  int32_t *descriptors = array_at(&all, 2, &room);
+  if (room < MAX_DESCRIPTORS + 1) return number(env, -EINVAL);
+  return number(env, (double)receive_with_descriptors((int)number_at(&all, 0), bytes, length, descriptors + 1, &descriptors[0]));
+}
+
+// poll(watched: Int32Array [fd, events, happened, ...], count, timeoutMs or -1): events and happened are bits of poll(2); returns
+// how many descriptors have something
+static napi_value Poll(napi_env env, napi_callback_info info) {
+  enum { FD, EVENTS, HAPPENED, FIELDS };
+  arguments all = take(env, info);
+  size_t room;
+  int32_t *watched = array_at(&all, 0, &room);
+  size_t count = (size_t)number_at(&all, 1);
+  if (count * FIELDS > room) return number(env, -EINVAL);
+  struct pollfd *polled = malloc((count + 1) * sizeof *polled);
+  if (!polled) return number(env, -ENOMEM);
+  for (size_t i = 0; i < count; i++)
+    polled[i] = (struct pollfd){watched[FIELDS * i + FD], (short)watched[FIELDS * i + EVENTS], 0};
+  int ready = poll(polled, count, (int)number_at(&all, 2));
+  int error = errno;
+  for (size_t i = 0; i < count; i++) watched[FIELDS * i + HAPPENED] = ready > 0 ? polled[i].revents : 0;
+  free(polled);
+  return number(env, ready >= 0 ? ready : -error);
+}
+
+// watchChildren()
+static napi_value WatchChildren(napi_env env, napi_callback_info info) {
+  (void)info;
+  return number(env, watch_children());
+}
+
+// reap(out: Float64Array [exitCode, signal, userMicros, systemMicros, maxRssBytes, minorFaults, majorFaults])
+static napi_value Reap(napi_env env, napi_callback_info info) {
+  enum { EXIT_CODE, SIGNAL, USER, SYSTEM, MAX_RSS, MINOR, MAJOR, FIELDS };
+  arguments all = take(env, info);
+  size_t count;
+  double *out = array_at(&all, 0, &count);
+  if (count < FIELDS) return number(env, -EINVAL);
+  int status = 0;
+  struct rusage usage;
+  pid_t pid = reap_child(&status, &usage);
+  if (pid <= 0) return number(env, pid);
+  out[EXIT_CODE] = status >> 8 & 0xff;
+  out[SIGNAL] = status & 0x7f;
+  out[USER] = (double)usage.ru_utime.tv_sec * 1e6 + (double)usage.ru_utime.tv_usec;
+  out[SYSTEM] = (double)usage.ru_stime.tv_sec * 1e6 + (double)usage.ru_stime.tv_usec;
+  out[MAX_RSS] = (double)usage.ru_maxrss * 1024;
+  out[MINOR] = (double)usage.ru_minflt;
+  out[MAJOR] = (double)usage.ru_majflt;
+  return number(env, pid);
+}
+
+// newSecretPage(): an ArrayBuffer over a page that forked children find zeroed, or minus errno
+static napi_value NewSecretPage(napi_env env, napi_callback_info info) {
+  (void)info;
+  size_t size;
+  void *page = new_secret_page(&size);
+  napi_value buffer;
+  if (!page) return number(env, -errno);
+  if (napi_create_external_arraybuffer(env, page, size, NULL, NULL, &buffer) != napi_ok) return number(env, -ENOSYS);
+  return buffer;
+}
+
+// listHandles(): [type, isActive, hasRef, fd] of each handle of libuv's loop, flat
+static napi_value ListHandles(napi_env env, napi_callback_info info) {
+  (void)info;
+  struct uv_loop_s *loop;
+  napi_get_uv_event_loop(env, &loop);
+  struct loop_handle handles[1024];
+  int count = list_handles(loop, handles, 1024);
+  if (count > 1024) count = 1024;
+  napi_value list;
+  napi_create_array(env, &list);
+  for (uint32_t i = 0; i < (uint32_t)count; i++) {
+    napi_set_element(env, list, 4 * i, text(env, handles[i].type));
+    napi_set_element(env, list, 4 * i + 1, number(env, handles[i].is_active));
+    napi_set_element(env, list, 4 * i + 2, number(env, handles[i].has_ref));
+    napi_set_element(env, list, 4 * i + 3, number(env, handles[i].fd));
+  }
+  return list;
+}
+
+// trimMemory(): gives freed C memory back to the kernel
+static napi_value TrimMemory(napi_env env, napi_callback_info info) {
+  (void)info;
+  return number(env, malloc_trim(0));
+}
+
+// pipe(out: Int32Array [read end, write end])
+static napi_value Pipe(napi_env env, napi_callback_info info) {
+  arguments all = take(env, info);
+  size_t count;
+  int32_t *out = array_at(&all, 0, &count);
+  if (count < 2) return number(env, -EINVAL);
+  return number(env, pipe2(out, O_CLOEXEC) == 0 ? 0 : -errno);
+}
+
+// close(fd)
+static napi_value Close(napi_env env, napi_callback_info info) {
+  arguments all = take(env, info);
+
+  return number(env, close((int)number_at(&all, 0)) == 0 ? 0 : -errno);
+}
+
+NAPI_MODULE_INIT() {
+  static const struct { const char *name; napi_callback call; } functions[] = {
+      {"findPlatform", FindPlatform}, {"fork", Fork}, {"processId", ProcessId}, {"leave", Leave}, {"setLeaveCode", SetLeaveCode},
+      {"setHeapLimit", SetHeapLimit}, {"setLimits", SetLimits}, {"holdLifeline", HoldLifeline},
+      {"releaseLifeline", ReleaseLifeline}, {"socketPair", SocketPair}, {"listen", Listen}, {"connect", Connect},
+      {"accept", Accept}, {"peerUid", PeerUid}, {"send", Send}, {"receive", Receive}, {"poll", Poll},
+      {"watchChildren", WatchChildren}, {"reap", Reap}, {"newSecretPage", NewSecretPage}, {"listHandles", ListHandles},
+      {"trimMemory", TrimMemory}, {"pipe", Pipe}, {"close", Close}};
+  for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
+    napi_value function;
+    napi_create_function(env, functions[i].name, NAPI_AUTO_LENGTH, functions[i].call, NULL, &function);
+    napi_set_named_property(env, exports, functions[i].name, function);
+  }
+  return exports;
+}

@@ -1,0 +1,152 @@
+// Runs in: template, and in the child until its first line of JavaScript. See fork.h; docs/FORK_SAFETY.md has the evidence for
+// every step and for their order.
+#include "fork.h"
+#include "heap.h"
+#include "platform.h"
+#include "quiesce.h"
+#include "reap.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+int uv_loop_fork(struct uv_loop_s *loop); // from libuv, which Node exports
+
+#define PATIENCE_MS 5000
+#define WORKER_THREADS 1
+
+// Sent to the owner over the job channel when a child cannot be born: a frame of the job channel (docs/PROTOCOL.md, section 4).
+#define UNBORN_KIND 5
+
+static int leave_code = 0;
+static int birth_channel = -1;
+static int lifeline_held = -1;
+
+void set_leave_code(int code) { leave_code = code; }
+
+// Node's own teardown must not run in a child: it joins threads that do not exist and runs loops that were inherited (the tracing
+// agent's, whose io_uring is shared with the template). _exit skips libuv's and V8's destructors as well.
+void leave(int code) {
+  fflush(NULL);
+  _exit(code);
+}
+
+static void leave_at_exit(void *unused) {
+  (void)unused;
+  leave(leave_code);
+}
+
+static void leave_on_exit(int status, void *unused) { // some C code called exit()
+  (void)unused;
+  _exit(status);
+}
+
+static void tell_unborn(int error) {
+  const unsigned char frame[] = {0, 0, 0, 3, UNBORN_KIND, (unsigned char)(error >> 8), (unsigned char)error};
+  ssize_t ignored = write(birth_channel, frame, sizeof frame);
+  (void)ignored;
+  _exit(1);
+}
+
+// Node aborts where it cannot start a thread; at birth the one likely reason is that no more threads are allowed.
+static void tell_no_thread(int number) {
+  (void)number;
+  tell_unborn(EAGAIN);
+}
+
+static int set_limit(int resource, rlim_t soft, rlim_t hard) {
+  struct rlimit old;
+  if (getrlimit((__rlimit_resource_t)resource, &old) != 0) return -errno;
+  if (old.rlim_max != RLIM_INFINITY && hard > old.rlim_max) hard = old.rlim_max;
+  if (soft > hard) soft = hard;
+  const struct rlimit new = {soft, hard};
+  return setrlimit((__rlimit_resource_t)resource, &new) == 0 ? 0 : -errno;
+}
+
+int set_limits(unsigned cpu_seconds, unsigned open_files) {
+  int error = 0;
+  // SIGXCPU at the limit, which a program may handle, and SIGKILL a second later.
+  if (cpu_seconds) error = set_limit(RLIMIT_CPU, cpu_seconds, (rlim_t)cpu_seconds + 1);
+  if (!error && open_files) error = set_limit(RLIMIT_NOFILE, open_files, open_files);
+  return error;
+}
+
+// The kernel sends the signal of F_SETSIG when the pipe's last writer is gone, however it died, and it needs no thread and no
+// turn of any loop in the child. O_ASYNC and its owner belong to the open file description, and an inherited one is shared with
+// all siblings: so each process opens the pipe anew. The one poll catches a writer that was gone before.
+int hold_lifeline(int pipe) {
+  char path[32];
+  snprintf(path, sizeof path, "/proc/self/fd/%d", pipe);
+  int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0) return -errno;
+  int flags = fcntl(fd, F_GETFL);
+  if (fcntl(fd, F_SETOWN, getpid()) != 0 || fcntl(fd, F_SETSIG, SIGKILL) != 0 || fcntl(fd, F_SETFL, flags | O_ASYNC) != 0) {
+    int error = errno;
+    close(fd);
+    return -error;
+  }
+  struct pollfd gone = {fd, POLLIN, 0};
+  if (poll(&gone, 1, 0) > 0 && gone.revents & POLLHUP) raise(SIGKILL);
+  lifeline_held = fd;
+  return 0;
+}
+
+int release_lifeline(void) {
+  int closed = lifeline_held >= 0 ? close(lifeline_held) : 0;
+  lifeline_held = -1;
+  return closed == 0 ? 0 : -errno;
+}
+
+static void take_stdio(const int stdio[3]) {
+  // A descriptor that is itself below 3 would be overwritten by an earlier one: move such ones up first.
+  int from[3];
+  for (int i = 0; i < 3; i++) from[i] = stdio[i] > 2 ? stdio[i] : fcntl(stdio[i], F_DUPFD_CLOEXEC, 3);
+  for (int i = 0; i < 3; i++) dup2(from[i], i);
+  for (int i = 0; i < 3; i++) close(from[i]);
+}
+
+static void be_born(struct uv_loop_s *loop, const struct birth *birth) {
+  // The loop's epoll set and rings are the template's until this call; before it, no other libuv function may run.
+  int error = uv_loop_fork(loop);
+  if (error) tell_unborn(-error);
+  struct sigaction on_abort = {.sa_handler = tell_no_thread}, before;
+  sigaction(SIGABRT, &on_abort, &before);
+  // Before any JavaScript: an interrupt of V8 that waits (a finished Maglev job) posts to the worker threads at once.
+  if (revive_platform(WORKER_THREADS) != 0) tell_unborn(ENOSYS);
+  sigaction(SIGABRT, &before, NULL);
+
+  forget_children();
+  forget_threads();
+  for (int i = 0; i < birth->close_count; i++) close(birth->close[i]);
+  take_stdio(birth->stdio);
+  signal(SIGINT, SIG_DFL);
+  if (birth->detached) setsid();
+  else if ((error = hold_lifeline(birth->lifeline)) != 0) tell_unborn(-error);
+  if (birth->lifeline >= 0) close(birth->lifeline);
+  on_exit(leave_on_exit, NULL);
+  call_at_exit(leave_at_exit, NULL);
+}
+
+pid_t fork_child(struct uv_loop_s *loop, const struct birth *birth) {
+  drain_platform();
+  int error = quiesce(PATIENCE_MS);
+  if (!error) error = mark_heap_inherited();
+  if (error) return error;
+  // A signal between fork and uv_loop_fork would go through the template's signal pipe and run the template's handler.
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  birth_channel = birth->channel;
+  pid_t pid = fork();
+  error = errno;
+  if (pid == 0) be_born(loop, birth);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return pid >= 0 ? pid : -error;
+}

@@ -1,0 +1,30 @@
+// Runs in: template, and in the child until its first line of JavaScript. The fork itself, and all that must hold before and
+// after it.
+#ifndef FORKSERVER_FORK_H
+#define FORKSERVER_FORK_H
+#include <sys/types.h>
+
+struct uv_loop_s;
+
+struct birth {
+  int channel;             // the child's end of its job channel; the child keeps it
+  int stdio[3];            // become 0, 1 and 2 of the child
+  int lifeline;            // read end of the owner's pipe: its end kills the child; -1 for a detached child
+  int detached;            // the child leads a session of its own
+  const int *close;        // what the child must not have: control sockets, other owners' lifelines
+  int close_count;
+};
+
+// The process id in the template, 0 in the child, or -errno. The caller keeps every descriptor of `birth` open.
+pid_t fork_child(struct uv_loop_s *loop, const struct birth *birth);
+// Limits of this very process: RLIMIT_CPU and RLIMIT_NOFILE, 0 for none. 0 or -errno.
+int set_limits(unsigned cpu_seconds, unsigned open_files);
+// Asks the kernel for SIGKILL when the last writer of this pipe is gone. 0 or -errno.
+int hold_lifeline(int pipe);
+int release_lifeline(void);
+// Leaves at once, by _exit: see fork.c.
+void leave(int code);
+// What `leave` uses when Node leaves by itself, after it printed an uncaught error.
+void set_leave_code(int code);
+
+#endif

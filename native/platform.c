@@ -1,0 +1,100 @@
+// Runs in: template and child. See platform.h.
+#include "platform.h"
+#include <dlfcn.h>
+
+typedef struct { void *first; } local_handle;                // v8::Local<T>: one pointer, passed and returned in a register
+typedef struct { void *object; void *room[3]; } by_memory;   // std::unique_ptr comes back through memory; a large struct does too
+
+static void *(*isolate_current)(void);
+static void *(*current_context)(void *isolate);
+static void *(*current_environment)(local_handle context);
+static void *(*environment_platform)(void *environment);
+static void *(*tracing_controller)(void *platform);
+static by_memory (*create_platform)(int threads, void *tracing, void *page_allocator);
+static void (*drain_tasks)(void *platform, void *isolate);
+static void (*add_near_heap_limit)(void *isolate, void *callback, void *data);
+static void (*remove_near_heap_limit)(void *isolate, void *callback, size_t limit);
+static void (*at_exit)(void *environment, void (*callback)(void *), void *argument);
+
+static const struct { void *slot; const char *symbol; } wanted[] = {
+    {&isolate_current, "_ZN2v87Isolate10GetCurrentEv"},
+    {&current_context, "_ZN2v87Isolate17GetCurrentContextEv"},
+    {&current_environment, "_ZN4node21GetCurrentEnvironmentEN2v85LocalINS0_7ContextEEE"},
+    {&environment_platform, "_ZN4node23GetMultiIsolatePlatformEPNS_11EnvironmentE"},
+    {&tracing_controller, "_ZN4node12NodePlatform20GetTracingControllerEv"},
+    {&create_platform, "_ZN4node20MultiIsolatePlatform6CreateEiPN2v817TracingControllerEPNS1_13PageAllocatorE"},
+    {&drain_tasks, "_ZN4node12NodePlatform10DrainTasksEPN2v87IsolateE"},
+    {&add_near_heap_limit, "_ZN2v87Isolate24AddNearHeapLimitCallbackEPFmPvmmES1_"},
+    {&remove_near_heap_limit, "_ZN2v87Isolate27RemoveNearHeapLimitCallbackEPFmPvmmEm"},
+    {&at_exit, "_ZN4node6AtExitEPNS_11EnvironmentEPFvPvES2_"},
+};
+
+const char *find_platform(void) {
+  for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+    void *found = dlsym(RTLD_DEFAULT, wanted[i].symbol);
+    if (!found) return wanted[i].symbol;
+    *(void **)wanted[i].slot = found;
+  }
+  return NULL;
+}
+
+static void *environment(void) {
+  local_handle context = {current_context(isolate_current())};
+  return current_environment(context);
+}
+
+static void *platform(void) { return environment_platform(environment()); }
+
+void drain_platform(void) { drain_tasks(platform(), isolate_current()); }
+
+// V8's worker threads do not survive fork, and the queue they waited on can block whoever posts to it for ever (glibc's
+// condition variable waits for waiters that are gone). NodePlatform keeps its runner in a std::shared_ptr that stands two words
+// behind its pointer to the tracing controller, in Node 20, 22, 24 and 26. A second platform has a living runner: the two change
+// places, and the second platform is leaked together with the dead runner, because destroying it would join dead threads.
+#define WORDS_SEARCHED 40
+static int find_controller(void **old, void **fresh, void *tracing) {
+  for (int word = 1; word < WORDS_SEARCHED - 3; word++)
+    if (old[word] == tracing && (!fresh || fresh[word] == tracing)) return word;
+  return -1;
+}
+
+int check_platform_layout(void) {
+  void **words = platform();
+  int at = find_controller(words, NULL, tracing_controller(words));
+  return at > 0 && words[at + 2] && words[at + 3] ? 0 : -1;
+}
+
+int revive_platform(int threads) {
+  void **old = platform();
+  void *tracing = tracing_controller(old);
+  void **fresh = create_platform(threads, tracing, NULL).object;
+  int at = fresh ? find_controller(old, fresh, tracing) : -1;
+  if (at < 0) return -1;
+  for (int word = at + 2; word < at + 4; word++) {
+    void *dead = old[word];
+    old[word] = fresh[word];
+    fresh[word] = dead;
+  }
+  return 0;
+}
+
+static size_t keep_limit(void *data, size_t current, size_t initial) {
+  (void)data;
+  (void)initial;
+  return current;
+}
+
+// The heap's size is fixed when an isolate is made, before there is a child to set it for. But V8 lets whoever removes a
+// near-heap-limit callback name the limit to go back to, and that may be a smaller one: then the child runs out of memory as
+// `node --max-old-space-size` does, with the same message and SIGABRT.
+int set_heap_limit(size_t bytes) {
+  void *isolate = isolate_current();
+  add_near_heap_limit(isolate, (void *)keep_limit, NULL);
+  remove_near_heap_limit(isolate, (void *)keep_limit, bytes);
+  return 0;
+}
+
+int call_at_exit(void (*leave)(void *), void *argument) {
+  at_exit(environment(), leave, argument);
+  return 0;
+}

@@ -1,0 +1,20 @@
+// Runs in: template and child. The only file that knows symbols of Node and V8 that are not Node-API. They are found by name at
+// run time (dlsym): a Node that lacks one is not forked.
+#ifndef FORKSERVER_PLATFORM_H
+#define FORKSERVER_PLATFORM_H
+#include <stddef.h>
+
+// NULL where all is there, or what is missing.
+const char *find_platform(void);
+// Runs the foreground tasks that wait and lets the worker threads finish what they have.
+void drain_platform(void);
+// In a newborn child: gives Node's platform new worker threads. 0, or -1 if the layout is not the known one.
+int revive_platform(int threads);
+// Checks the layout that revive_platform needs, without starting a thread in the child's stead. 0 or -1.
+int check_platform_layout(void);
+// Sets the limit of the old generation of V8's heap; returns 0, or -1 where it cannot.
+int set_heap_limit(size_t bytes);
+// Lets `leave` run when Node tears the environment down: after the 'exit' event and after an uncaught error was printed.
+int call_at_exit(void (*leave)(void *), void *argument);
+
+#endif

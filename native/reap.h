@@ -1,0 +1,14 @@
+// Runs in: template. Learns of the end of children.
+#ifndef FORKSERVER_REAP_H
+#define FORKSERVER_REAP_H
+#include <sys/resource.h>
+#include <sys/types.h>
+
+// A descriptor that becomes readable when a child has ended, or -errno.
+int watch_children(void);
+// One child that has ended: its pid, 0 if none has, or -errno. Resets the descriptor.
+pid_t reap_child(int *status, struct rusage *usage);
+// In a newborn child: SIGCHLD has its default again.
+void forget_children(void);
+
+#endif

@@ -1,0 +1,21 @@
+// Runs in: owner and template. Unix sockets that carry bytes together with descriptors. System calls only: every function
+// returns a count or a descriptor, or minus errno.
+#ifndef FORKSERVER_SOCKETS_H
+#define FORKSERVER_SOCKETS_H
+#include <stddef.h>
+#include <sys/types.h>
+
+// The most descriptors that one message may carry; the kernel's own limit is 253 (SCM_MAX_FD).
+#define MAX_DESCRIPTORS 16
+// What `receive_with_descriptors` reports as the count when the kernel had to drop descriptors (MSG_CTRUNC).
+#define DESCRIPTORS_TRUNCATED (-1)
+
+int socket_pair(int fds[2]);
+int listen_unix(const char *name, size_t length, int is_abstract, int backlog);
+int connect_unix(const char *name, size_t length, int is_abstract);
+int accept_client(int listener);
+int peer_uid(int fd, uid_t *uid);
+ssize_t send_with_descriptors(int fd, const void *bytes, size_t length, const int *fds, int count);
+ssize_t receive_with_descriptors(int fd, void *bytes, size_t length, int *fds, int *count);
+
+#endif

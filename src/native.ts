@@ -1,0 +1,102 @@
+// Runs in: owner, template and child. The only file that knows the addon: finds it, types it, and makes typed errors of its errnos.
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import os from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { getSystemErrorName } from 'node:util'
+import { ResourceError } from './errors.js'
+
+/** What native/addon.c exports. Every number that is returned may be minus an errno: see `check`. */
+export interface Native {
+  findPlatform(): string | null
+  fork(spec: Int32Array): number
+  processId(): number
+  leave(code: number): never
+  setLeaveCode(code: number): void
+  setHeapLimit(bytes: number): number
+  setLimits(cpuSeconds: number, openFiles: number): number
+  holdLifeline(pipe: number): number
+  releaseLifeline(): number
+  socketPair(out: Int32Array): number
+  pipe(out: Int32Array): number
+  listen(name: Uint8Array, isAbstract: number, backlog: number): number
+  connect(name: Uint8Array, isAbstract: number): number
+  accept(listener: number): number
+  peerUid(fd: number): number
+  send(fd: number, bytes: Uint8Array, descriptors: Int32Array): number
+  receive(fd: number, bytes: Uint8Array, descriptors: Int32Array): number
+  poll(watched: Int32Array, count: number, timeoutMs: number): number
+  watchChildren(): number
+  reap(out: Float64Array): number
+  newSecretPage(): ArrayBuffer | number
+  listHandles(): (string | number)[]
+  trimMemory(): number
+  close(fd: number): number
+}
+
+/** Room that `receive` wants for descriptors: the count, then at most 16 of them. */
+export const RECEIVED_DESCRIPTORS = 17
+
+/** Bits of poll(2), from Linux's asm-generic/poll.h. */
+export const POLLIN = 1
+export const POLLOUT = 4
+export const POLLHUP = 16
+
+const ADDON = fileURLToPath(new URL(`../native/build/${process.platform}-${process.arch}.node`, import.meta.url))
+
+let loaded: { native: Native } | { missing: string } | undefined
+
+function load(): { native: Native } | { missing: string } {
+  if (process.platform !== 'linux') return { missing: `fork(2) of Node is supported on Linux only, and this is ${process.platform}` }
+  if (!existsSync(ADDON)) return { missing: `the addon is not built for ${process.platform}-${process.arch} (npm rebuild builds it; it needs a C compiler)` }
+  try {
+    return { native: createRequire(import.meta.url)(ADDON) as Native }
+  } catch (error) {
+    return { missing: `the addon does not load: ${(error as Error).message}` }
+  }
+}
+
+/** The addon, or why there is none. */
+export function findNative(): { native: Native } | { missing: string } {
+  loaded ??= load()
+  return loaded
+}
+
+/** The addon where the caller knows that there is one: behind a start method of `forkserver`. */
+export function native(): Native {
+  const found = findNative()
+  if ('missing' in found) throw new ResourceError('ERR_RESOURCE', `forkserver has no addon here: ${found.missing}.`)
+  return found.native
+}
+
+/** The name of an errno, such as 'EMFILE'. */
+export function errnoName(errno: number): string {
+  return getSystemErrorName(-errno)
+}
+
+const ADVICE: Record<string, string> = {
+  EMFILE: 'This process has too many open files: close some, or raise its limit (ulimit -n).',
+  ENFILE: 'The machine has too many open files.',
+  EAGAIN: 'No more processes or threads are allowed here: let some end first, or raise the limit (ulimit -u, pids.max, kernel.pid_max).',
+  ENOMEM: 'There is not enough memory for one more process: start fewer at once, or preload less.',
+}
+
+/** A ResourceError for a system call that failed. `errno` is positive. */
+export function resourceError(syscall: string, errno: number): ResourceError {
+  const name = errnoName(errno)
+  return new ResourceError('ERR_RESOURCE', `${syscall}() failed with ${name}. ${ADVICE[name] ?? ''}`.trim(), { errno: name, syscall })
+}
+
+/**
+ * Passes a result of the addon through, or throws for minus an errno.
+ * @throws ResourceError ERR_RESOURCE
+ */
+export function check(syscall: string, result: number): number {
+  if (result < 0) throw resourceError(syscall, -result)
+  return result
+}
+
+/** Whether the result of the addon is minus this errno. */
+export function isErrno(result: number, name: keyof typeof os.constants.errno): boolean {
+  return result === -os.constants.errno[name]
+}
