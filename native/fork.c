@@ -126,7 +126,6 @@ static void be_born(struct uv_loop_s *loop, const struct birth *birth) {
   forget_threads();
   for (int i = 0; i < birth->close_count; i++) close(birth->close[i]);
   take_stdio(birth->stdio);
-  signal(SIGINT, SIG_DFL);
   if (birth->detached) setsid();
   else if ((error = hold_lifeline(birth->lifeline)) != 0) tell_unborn(-error);
   if (birth->lifeline >= 0) close(birth->lifeline);
@@ -135,6 +134,7 @@ static void be_born(struct uv_loop_s *loop, const struct birth *birth) {
 }
 
 pid_t fork_child(struct uv_loop_s *loop, const struct birth *birth) {
+  if (find_platform()) return -ENOSYS;
   drain_platform();
   int error = quiesce(PATIENCE_MS);
   if (!error) error = mark_heap_inherited();

@@ -30,6 +30,7 @@ static const struct { void *slot; const char *symbol; } wanted[] = {
 };
 
 const char *find_platform(void) {
+  if (at_exit) return NULL; // found before
   for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
     void *found = dlsym(RTLD_DEFAULT, wanted[i].symbol);
     if (!found) return wanted[i].symbol;

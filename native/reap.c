@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 static int ended = -1;
+static struct sigaction before_children, before_interrupts;
 
 static void on_child(int number) {
   (void)number;
@@ -26,7 +27,11 @@ int watch_children(void) {
   ended = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (ended < 0) return -errno;
   struct sigaction action = {.sa_handler = on_child, .sa_flags = SA_RESTART | SA_NOCLDSTOP};
-  if (sigaction(SIGCHLD, &action, NULL) != 0) return -errno;
+  if (sigaction(SIGCHLD, &action, &before_children) != 0) return -errno;
+  // Ctrl-C reaches the whole foreground group. The owner decides what that ends; a template that died of it could not tell the
+  // owner how its children ended. A listener that the preload installed stays for the children.
+  sigaction(SIGINT, NULL, &before_interrupts);
+  if (before_interrupts.sa_handler == SIG_DFL) signal(SIGINT, SIG_IGN);
   return ended;
 }
 
@@ -42,7 +47,8 @@ pid_t reap_child(int *status, struct rusage *usage) {
 }
 
 void forget_children(void) {
-  signal(SIGCHLD, SIG_DFL);
+  sigaction(SIGCHLD, &before_children, NULL);
+  sigaction(SIGINT, &before_interrupts, NULL);
   if (ended >= 0) close(ended);
   ended = -1;
 }

@@ -1,0 +1,56 @@
+// Runs in: owner. Where a control socket can be reached: made fresh, or as the user named it.
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import type { ListenAddress } from './startup.js'
+
+/** How a server can be reached: by its starter alone, or by a socket file or an abstract name, made fresh or named. */
+export type Transport = 'private' | 'path' | 'abstract' | ListenAddress
+
+const FOLDER = 'forkserver-'
+const SOCKET_FILE = 'control.sock'
+
+function parentFolder(): string {
+  return process.env.XDG_RUNTIME_DIR || os.tmpdir()
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
+/**
+ * Removes folders whose owner and template both died by SIGKILL, the one case in which nobody was left to do it. The name says
+ * which process made the folder.
+ */
+function sweep(parent: string): void {
+  for (const name of readdirSync(parent)) {
+    const pid = new RegExp(`^${FOLDER}(\\d+)-`).exec(name)?.[1]
+    if (!pid || isAlive(Number(pid))) continue
+    try {
+      const folder = path.join(parent, name)
+      if (statSync(folder).uid === process.geteuid!()) rmSync(folder, { recursive: true })
+    } catch {} // somebody else was faster
+  }
+}
+
+/** The address to listen at, or null for a private server. A fresh folder has mode 0700. */
+export function addressOf(transport: Transport): ListenAddress | null {
+  if (transport === 'private') return null
+  if (transport === 'abstract') return { abstract: `${FOLDER}${randomBytes(16).toString('hex')}` }
+  if (transport !== 'path') return transport
+  const parent = parentFolder()
+  sweep(parent)
+  return { path: path.join(mkdtempSync(path.join(parent, `${FOLDER}${process.pid}-`)), SOCKET_FILE) }
+}
+
+/** Removes what addressOf made, where the template could not. */
+export function removeAddress(transport: Transport, address: ListenAddress | null): void {
+  if (transport === 'path' && address && 'path' in address) rmSync(path.dirname(address.path), { recursive: true, force: true })
+  else if (address && 'path' in address) rmSync(address.path, { force: true })
+}

@@ -1,0 +1,66 @@
+// Runs in: child, however it was born. Reads the job, makes the process what the job asks for, runs the function and delivers what
+// became of it.
+import { closestMatch } from 'leven'
+import { decodeValue, encodeValue } from '../clone.js'
+import { changeOf } from '../environment.js'
+import { UsageError } from '../errors.js'
+import type { EnvironmentChange, JobHead, WholeEnvironment } from '../job.js'
+import { importModule, type LoadedModules } from '../modules.js'
+import { check, findNative } from '../native.js'
+import { encodeThrown } from '../thrown.js'
+import type { ChildChannel } from './channel.js'
+
+type AnyFunction = (...args: unknown[]) => unknown
+
+function applyEnvironment(env: EnvironmentChange | WholeEnvironment): void {
+  const { set, unset } = 'whole' in env ? (changeOf(process.env, env.whole) ?? { set: {}, unset: [] }) : env
+  for (const name of unset) delete process.env[name]
+  for (const [name, value] of Object.entries(set)) process.env[name] = value
+}
+
+function applyLimits({ heapLimit = 0, cpuSeconds = 0, openFiles = 0 }: JobHead): void {
+  if (heapLimit === 0 && cpuSeconds === 0 && openFiles === 0) return
+  const found = findNative()
+  if ('missing' in found) throw new UsageError('ERR_UNSUPPORTED', `limits need the addon, and ${found.missing}.`)
+  if (heapLimit > 0) found.native.setHeapLimit(heapLimit)
+  check('setrlimit', found.native.setLimits(cpuSeconds, openFiles))
+}
+
+function findFunction(namespace: object, { module, name }: JobHead): AnyFunction {
+  const value = (namespace as Record<string, unknown>)[name]
+  if (typeof value === 'function') return value as AnyFunction
+  if (name in namespace) throw new UsageError('ERR_NOT_EXPORTED', `'${name}' of ${module} is not a function but ${value === null ? 'null' : typeof value}.`)
+  const names = Object.keys(namespace)
+  const near = closestMatch(name, names, { maxDistance: 3 })
+  const hint = near ? `Did you mean '${near}'?` : `It exports ${names.length > 0 ? names.join(', ') : 'nothing'}.`
+  throw new UsageError('ERR_NOT_EXPORTED', `${module} does not export '${name}'. ${hint}`)
+}
+
+async function perform(head: JobHead, args: Buffer, modules: LoadedModules): Promise<Buffer> {
+  for (const module of head.preload ?? []) await importModule(module)
+  const namespace = modules.get(head.module) ?? (await importModule(head.module))
+  const job = findFunction(namespace, head)
+  const value = await job(...(decodeValue(args) as unknown[]))
+  return encodeValue(value, 'result')
+}
+
+/**
+ * Runs the one job of this child and delivers its result. The process then ends as any Node process does: when nothing is left to
+ * do. A function that throws leaves the exit code 1, unless it set one.
+ */
+export async function runJob(channel: ChildChannel, head: JobHead, args: Buffer, modules: LoadedModules): Promise<void> {
+  try {
+    if (head.cwd !== undefined) process.chdir(head.cwd)
+    if (head.env) applyEnvironment(head.env)
+    applyLimits(head)
+    channel.send('result', await perform(head, args, modules))
+  } catch (thrown) {
+    sendThrown(channel, thrown)
+    process.exitCode ??= 1
+  }
+}
+
+/** Delivers what was thrown in place of a result. */
+export function sendThrown(channel: ChildChannel, thrown: unknown): void {
+  channel.send('thrown', encodeValue(encodeThrown(thrown), 'thrown'))
+}

@@ -1,0 +1,235 @@
+// Runs in: owner. Its end of the control socket: proves itself once, then asks for children and hears how they ended.
+import { Socket } from 'node:net'
+import os from 'node:os'
+import { Handshake, MAX_HANDSHAKE_PAYLOAD, roleKeys } from './auth.js'
+import type { AuthKey } from './auth-key.js'
+import { AuthError, ProtocolError, TemplateError } from './errors.js'
+import { encodeFrame, FrameDecoder } from './frames.js'
+import type { Exit } from './launcher.js'
+import { check, isErrno, type Native, resourceError } from './native.js'
+import {
+  type ControlMessageToOwner,
+  decodeControl,
+  encodeControl,
+  FLAG_DETACHED,
+  MAX_CONTROL_PAYLOAD,
+  PROTOCOL_VERSION,
+} from './protocol.js'
+
+/** The template has this long to answer the handshake, in milliseconds. */
+const HANDSHAKE_DEADLINE_MS = 10_000
+
+const SIGNAL_NAMES = new Map(Object.entries(os.constants.signals).map(([name, number]) => [number, name as NodeJS.Signals]))
+
+/** A child that was asked for: its pid, and later its exit. */
+export interface ForkedChild {
+  readonly pid: number
+  readonly exited: Promise<Exit>
+  /** Sends a signal through the template, which knows that the pid is still the child's. */
+  signal(signal: NodeJS.Signals): void
+}
+
+interface Request {
+  forked(pid: number): void
+  failed(error: Error): void
+  exited(exit: Exit): void
+  isForked: boolean
+}
+
+/** One authenticated connection to a template. */
+export class ControlConnection {
+  readonly #native: Native
+  readonly #fd: number
+  readonly #socket: Socket
+  readonly #decoder = new FrameDecoder({ maxLength: MAX_HANDSHAKE_PAYLOAD })
+  readonly #requests = new Map<number, Request>()
+  #receive: (payload: Buffer) => void = () => {}
+  #fail: (error: Error) => void = () => {}
+  #nextId = 1
+  #loss: Error | undefined
+  #onLost: (() => void) | undefined
+  /** Process id of the template, once attached. */
+  templatePid = 0
+
+  private constructor(native: Native, fd: number) {
+    this.#native = native
+    this.#fd = fd
+    this.#socket = new Socket({ fd, readable: true, writable: true })
+    this.#socket.on('data', (chunk: Buffer) => this.#read(chunk))
+    this.#socket.on('error', () => {}) // 'close' follows, and tells
+    this.#socket.on('close', () => this.#lose(new ProtocolError('ERR_CONNECTION_ENDED', 'The template closed the control socket.')))
+  }
+
+  /**
+   * Proves both sides to each other on a connected socket and attaches as an owner. Takes over `fd`, whatever happens.
+   * @throws AuthError ERR_AUTH_REFUSED, ERR_AUTH_TIMEOUT, ERR_PEER_REFUSED; ProtocolError ERR_PROTOCOL
+   */
+  static async open(native: Native, fd: number, key: AuthKey, lifeline: number): Promise<ControlConnection> {
+    const uid = check('getsockopt', native.peerUid(fd))
+    const connection = new ControlConnection(native, fd)
+    try {
+      if (uid !== process.geteuid!()) {
+        throw new AuthError('ERR_PEER_REFUSED', `The process behind the control socket runs as user ${uid}, not as ours. Pass the address of your own server.`)
+      }
+      await connection.#prove(key)
+      await connection.#attach(lifeline)
+    } catch (error) {
+      connection.#socket.destroy()
+      throw error
+    }
+    connection.#socket.unref()
+    return connection
+  }
+
+  /** Calls back once, when the template is gone. */
+  onLost(callback: () => void): void {
+    this.#onLost = callback
+  }
+
+  get isLost(): boolean {
+    return this.#loss !== undefined
+  }
+
+  /** How many children were asked for and have not ended. */
+  get pending(): number {
+    return this.#requests.size
+  }
+
+  #next<T>(receive: (payload: Buffer, settle: (value: T) => void) => void): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      this.#fail = reject
+      this.#receive = (payload) => receive(payload, resolve)
+      if (this.#loss) reject(this.#loss)
+    })
+  }
+
+  async #prove(key: AuthKey): Promise<void> {
+    const handshake = new Handshake('connector', roleKeys(key.borrowBytes(), 'connector'))
+    handshake.start()
+    const deadline = setTimeout(() => {
+      const text = `The template did not finish the handshake within ${HANDSHAKE_DEADLINE_MS} ms (it is ${handshake.state}).`
+      this.#fail(new AuthError('ERR_AUTH_TIMEOUT', `${text} Another program may listen at this address.`))
+    }, HANDSHAKE_DEADLINE_MS)
+    try {
+      await this.#next<void>((payload, done) => {
+        const { send, failure } = handshake.receive(payload)
+        for (const answer of send) this.#socket.write(encodeFrame(answer))
+        if (failure) throw failure
+        if (handshake.isDone) done()
+      })
+    } finally {
+      clearTimeout(deadline)
+    }
+    this.#decoder.maxLength = MAX_CONTROL_PAYLOAD
+  }
+
+  async #attach(lifeline: number): Promise<void> {
+    const attached = this.#next<number>((payload, done) => {
+      const message = decodeControl('template to owner', payload)
+      if (message.name !== 'attached') throw new ProtocolError('ERR_PROTOCOL', `The template sent ${message.name} before attached.`)
+      if (message.version !== PROTOCOL_VERSION) {
+        throw new ProtocolError('ERR_PROTOCOL', `The template speaks version ${message.version} of the control protocol, this is ${PROTOCOL_VERSION}. Use one version of forkserver.`)
+      }
+      done(message.pid)
+    })
+    this.#sendNow(encodeControl({ name: 'attach', version: PROTOCOL_VERSION }), Int32Array.of(lifeline))
+    this.templatePid = await attached
+    this.#receive = (payload) => this.#answer(decodeControl('template to owner', payload))
+    this.#fail = () => {}
+  }
+
+  #sendNow(payload: Buffer, descriptors: Int32Array): void {
+    if (this.#loss) throw this.#loss
+    const frame = encodeFrame(payload)
+    const sent = this.#native.send(this.#fd, frame, descriptors)
+    if (sent === frame.length) return
+    if (isErrno(sent, 'EPIPE') || isErrno(sent, 'ECONNRESET')) {
+      this.#socket.destroy()
+      throw new ProtocolError('ERR_CONNECTION_ENDED', 'The template closed the control socket.')
+    }
+    // A request is smaller than what a socket takes at once or refuses whole; EAGAIN is a template that reads nothing any more.
+    throw sent < 0 ? resourceError('sendmsg', -sent) : new ProtocolError('ERR_PROTOCOL', 'The control socket took a part of a message.')
+  }
+
+  #read(chunk: Buffer): void {
+    try {
+      for (const payload of this.#decoder.push(chunk)) this.#receive(payload)
+    } catch (error) {
+      this.#lose(error as Error)
+      this.#socket.destroy()
+    }
+  }
+
+  /**
+   * Asks for a child. The descriptors [channel, stdin, stdout, stderr] stay the caller's, to be closed when this returns.
+   * @throws ResourceError ERR_RESOURCE; TemplateError ERR_TEMPLATE_LOST; ProtocolError ERR_CONNECTION_ENDED if nothing was sent
+   */
+  fork(descriptors: Int32Array, isDetached: boolean): Promise<ForkedChild> {
+    const id = this.#nextId
+    this.#sendNow(encodeControl({ name: 'fork', id, flags: isDetached ? FLAG_DETACHED : 0, heapLimit: 0, cpuSeconds: 0, openFiles: 0 }), descriptors)
+    this.#nextId = id < 0xffffffff ? id + 1 : 1
+    return new Promise<ForkedChild>((resolve, reject) => {
+      let settleExit: { resolve(exit: Exit): void; reject(error: Error): void }
+      const exited = new Promise<Exit>((resolveExit, rejectExit) => {
+        settleExit = { resolve: resolveExit, reject: rejectExit }
+      })
+      exited.catch(() => {}) // whoever joins hears it
+      const request: Request = {
+        isForked: false,
+        forked: (pid) => resolve({ pid, exited, signal: (signal) => this.#signal(id, signal) }),
+        failed: (error) => (request.isForked ? settleExit.reject(error) : reject(error)),
+        exited: (exit) => settleExit.resolve(exit),
+      }
+      this.#requests.set(id, request)
+      this.#socket.ref()
+    })
+  }
+
+  #signal(id: number, signal: NodeJS.Signals): void {
+    if (this.#requests.has(id)) this.#sendNow(encodeControl({ name: 'signal', id, signal: os.constants.signals[signal] }), new Int32Array(0))
+  }
+
+  #answer(message: ControlMessageToOwner): void {
+    if (message.name === 'attached') throw new ProtocolError('ERR_PROTOCOL', 'The template attached twice.')
+    const request = this.#requests.get(message.id)
+    if (!request || request.isForked !== (message.name === 'exited')) {
+      throw new ProtocolError('ERR_PROTOCOL', `The template sent ${message.name} for request ${message.id}, which does not wait for it.`)
+    }
+    if (message.name === 'forked') {
+      request.isForked = true
+      request.forked(message.pid)
+      return
+    }
+    this.#requests.delete(message.id)
+    if (this.#requests.size === 0) this.#socket.unref()
+    if (message.name === 'forkFailed') request.failed(resourceError('fork', message.errno))
+    else {
+      const { exitCode, signal, userMicros, systemMicros, maxRssBytes, minorFaults, majorFaults } = message
+      const usage = { userMicros, systemMicros, maxRssBytes, minorFaults, majorFaults }
+      const name = signal === 0 ? null : (SIGNAL_NAMES.get(signal) ?? (`SIG${signal}` as NodeJS.Signals))
+      request.exited({ exitCode: signal === 0 ? exitCode : null, signal: name, usage })
+    }
+  }
+
+  #lose(error: Error): void {
+    if (this.#loss) return
+    this.#loss = error
+    this.#fail(error)
+    // The template's exit, if it has one, is known a moment later: the message then says how it ended.
+    setImmediate(() => {
+      for (const request of this.#requests.values()) {
+        const fate = request.isForked ? 'The child lives on, but its exit cannot be observed.' : 'Whether the child was forked is not known.'
+        const text = `The template (pid ${this.templatePid}) is gone. ${fate} The next start uses a new template.`
+        request.failed(new TemplateError('ERR_TEMPLATE_LOST', text, { cause: error }))
+      }
+      this.#requests.clear()
+    })
+    this.#onLost?.()
+  }
+
+  /** Ends the connection. Children of it that live on are not heard of again. */
+  close(): void {
+    this.#socket.destroy()
+  }
+}
+

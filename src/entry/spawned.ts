@@ -1,0 +1,16 @@
+// Runs in: child of the start method `spawn`; its main. Reads its job from descriptor 3 and runs it; everything else is plain Node.
+import { ChildChannel } from '../child/channel.js'
+import { runJob, sendThrown } from '../child/run.js'
+import { findNative } from '../native.js'
+import { SPAWNED_DESCRIPTORS } from '../startup.js'
+
+const found = findNative()
+// /dev/null, for a detached child, never ends.
+if ('native' in found) found.native.holdLifeline(SPAWNED_DESCRIPTORS.lifeline)
+const channel = new ChildChannel(SPAWNED_DESCRIPTORS.channel)
+const job = channel.readJob()
+if (!job) process.exit(0) // the owner is gone
+process.on('uncaughtExceptionMonitor', (error) => {
+  if (process.listenerCount('uncaughtException') === 0) sendThrown(channel, error)
+})
+void runJob(channel, job.head, job.args, new Map())

@@ -1,0 +1,137 @@
+// Runs in: template; its main. A warm process that does one thing: it forks. It loads what its owner names, checks that the result
+// can be forked, says so, and serves fork requests until its last owner is gone. It never sees a job's arguments or results, so
+// nothing that a user sends can break it.
+import { closeSync, readSync, writeSync } from 'node:fs'
+import { setFlagsFromString } from 'node:v8'
+import { beBorn } from '../child/birth.js'
+import { encodeValue } from '../clone.js'
+import { encodeFrame, readFrameLength } from '../frames.js'
+import { importModule } from '../modules.js'
+import { check, native as loadNative, type Native } from '../native.js'
+import { KEY_LENGTH, type StartupConfig, type StartupStatus, TEMPLATE_DESCRIPTORS } from '../startup.js'
+import { type Census, compareCensus, type Finding, takeCensus } from '../template/census.js'
+import { collectGarbage, makeReport, namesOfActive } from '../template/freeze.js'
+import { loadBuiltIns, warmUp } from '../template/preload.js'
+import { serve } from '../template/serve.js'
+import { encodeThrown } from '../thrown.js'
+import { adoptKey, type TemplateKeys } from '../template/keys.js'
+
+function readFully(fd: number, into: Uint8Array): void {
+  for (let at = 0; at < into.length; ) {
+    const got = readSync(fd, into, at, into.length - at, null)
+    if (got === 0) loadNative().leave(1) // the owner is gone
+    at += got
+  }
+}
+
+function readStartup(): { keys: TemplateKeys; config: StartupConfig } {
+  const keys = adoptKey(loadNative(), (page) => readFully(TEMPLATE_DESCRIPTORS.startup, page.subarray(0, KEY_LENGTH)))
+  const header = Buffer.alloc(4)
+  readFully(TEMPLATE_DESCRIPTORS.startup, header)
+  const json = Buffer.alloc(readFrameLength(header))
+  readFully(TEMPLATE_DESCRIPTORS.startup, json)
+  closeSync(TEMPLATE_DESCRIPTORS.startup)
+  return { keys, config: JSON.parse(json.toString()) as StartupConfig }
+}
+
+function tell(status: StartupStatus): void {
+  const frame = encodeFrame(encodeValue(status, 'status'))
+  try {
+    for (let at = 0; at < frame.length; ) at += writeSync(TEMPLATE_DESCRIPTORS.status, frame, at)
+  } catch {} // EPIPE: the owner gave up; the loop that follows sees it too
+  closeSync(TEMPLATE_DESCRIPTORS.status)
+}
+
+/** What stands against the fork so far, each with the module that brought it, where that is known. */
+class Suspects {
+  readonly #native: Native
+  readonly #blamed = new Map<string, string>()
+  #seen: Census
+  readonly #first: Census
+
+  constructor(native: Native) {
+    this.#native = native
+    this.#first = takeCensus(native)
+    this.#seen = this.#first
+  }
+
+  blame(module: string): void {
+    const now = takeCensus(this.#native)
+    for (const { what } of compareCensus(this.#seen, now)) if (!this.#blamed.has(what)) this.#blamed.set(what, module)
+    this.#seen = now
+  }
+
+  list(): Finding[] {
+    return compareCensus(this.#first, takeCensus(this.#native)).map(({ severity, what }) => {
+      const module = this.#blamed.get(what)
+      return { severity, what: module ? `${what} (appeared while ${module} was loaded)` : what }
+    })
+  }
+}
+
+class Template {
+  readonly #native = loadNative()
+  readonly #keys: TemplateKeys
+  readonly #config: StartupConfig
+  readonly #modules = new Map<string, object>()
+  readonly #suspects: Suspects
+  #settling: NodeJS.Timeout | undefined
+  #loading = 'the preload'
+
+  constructor(keys: TemplateKeys, config: StartupConfig) {
+    this.#keys = keys
+    this.#config = config
+    this.#suspects = new Suspects(this.#native)
+  }
+
+  async load(): Promise<void> {
+    try {
+      for (const specifier of this.#config.preload) {
+        this.#loading = specifier
+        this.#modules.set(specifier, await importModule(specifier))
+        this.#suspects.blame(specifier)
+      }
+      if (this.#config.warmup) {
+        this.#loading = `the warm-up ${this.#config.warmup.name}()`
+        await warmUp(this.#config.warmup, this.#modules)
+        this.#suspects.blame(this.#loading)
+      }
+      this.#loading = ''
+      // Not counted as a reason to keep the loop alive, and gone when the loop is empty.
+      this.#settling = setTimeout(() => this.#refuse(namesOfActive().map((name) => `${name} keeps the event loop busy`)), this.#config.settleMs).unref()
+    } catch (error) {
+      tell({ status: 'preloadFailed', what: this.#loading, thrown: encodeThrown(error) })
+      this.#native.leave(1)
+    }
+  }
+
+  #refuse(reasons: string[]): never {
+    tell({ status: 'unforkable', reasons: [...this.#suspects.list().map(({ what }) => what), ...reasons] })
+    return this.#native.leave(1)
+  }
+
+  /** From 'beforeExit': Node found nothing left to do, and stands outside uv_run. Returns in a child only. */
+  serveWhenEmpty(): void {
+    if (this.#loading) this.#refuse([`${this.#loading} waits for something that never comes (an await that is never settled)`])
+    clearTimeout(this.#settling)
+    const findings = this.#suspects.list()
+    const stops = findings.filter(({ severity }) => this.#config.strict || severity === 'impossible')
+    if (stops.length > 0) this.#refuse([])
+    collectGarbage(this.#native)
+    const warnings = findings.map(({ what }) => what)
+    const born = serve(this.#native, this.#keys, this.#config.listen, {
+      listening: () => tell({ status: 'ready', report: makeReport(warnings) }),
+      refused: (syscall, errno) => tell({ status: 'refused', syscall, errno }),
+    })
+    beBorn(this.#native, born, this.#modules)
+  }
+}
+
+setFlagsFromString('--no-flush-bytecode') // functions that the warm-up compiled stay compiled
+const { keys, config } = readStartup()
+// Until the template serves, and sees the end of its owner by itself, the kernel ends it with its owner.
+check('fcntl', loadNative().holdLifeline(TEMPLATE_DESCRIPTORS.lifeline))
+loadBuiltIns()
+const template = new Template(keys, config)
+process.once('beforeExit', () => template.serveWhenEmpty())
+void template.load()

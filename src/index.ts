@@ -1,0 +1,12 @@
+// Runs in: owner. The public face: re-exports only.
+export type { Transport } from './address.js'
+export { AuthKey } from './auth-key.js'
+export * from './errors.js'
+export type { Exit, ResourceUsage } from './launcher.js'
+export { Process } from './process.js'
+export type { Limits, ProcessOptions, StdioOption } from './process-options.js'
+export { type AnyFunction, type ArgumentsOf, type Reference, type Remote, type ResultOf, remote } from './remote.js'
+export { type ClosePolicy, ForkServer } from './server.js'
+export type { StartOptions } from './server-options.js'
+export type { StartMethod } from './start-method.js'
+export type { ListenAddress, TemplateReport } from './startup.js'

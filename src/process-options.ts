@@ -1,0 +1,93 @@
+// Runs in: owner. The options of Process: their types, their checks and their defaults.
+import type { Readable, Writable } from 'node:stream'
+import type { StdioTarget } from './launcher.js'
+import { abortSignal, boolean, type Check, checkOptions, environment, integer, invalidOption, milliseconds, nested, string } from './options.js'
+import { ForkServer } from './server.js'
+
+/** What a process may use; it is ended when it wants more. */
+export interface Limits {
+  /** V8's old generation, in bytes, as --max-old-space-size has it: beyond it the process ends with SIGABRT. */
+  memory?: number
+  /** CPU time, in seconds: SIGXCPU at the limit, SIGKILL one second later. */
+  cpuSeconds?: number
+  /** Open descriptors: beyond it, opening one more fails with EMFILE. */
+  openFiles?: number
+}
+
+/** One of stdin, stdout and stderr: a word of child_process, a descriptor, or a stream that has one. */
+export type StdioOption = 'inherit' | 'ignore' | 'pipe' | number | Readable | Writable
+
+/** Options of Process. */
+export interface ProcessOptions {
+  /** The server that starts it; default: ForkServer.default(). */
+  server?: ForkServer
+  /** Working directory; default: the owner's at the start. */
+  cwd?: string
+  /** Its whole environment; default: the owner's at the start. */
+  env?: NodeJS.ProcessEnv
+  /** For all three streams, or one each for stdin, stdout and stderr; default 'inherit'. */
+  stdio?: StdioOption | readonly StdioOption[]
+  /** The process is killed this long after its start, in milliseconds. */
+  timeout?: number
+  /** Aborting it kills the process. */
+  signal?: AbortSignal
+  limits?: Limits
+  /** Whether it may outlive its owner, in a session of its own. */
+  detached?: boolean
+}
+
+type Stdio = readonly [StdioTarget, StdioTarget, StdioTarget]
+
+function descriptorOf(stream: object): number | undefined {
+  const { fd, _handle } = stream as { fd?: unknown; _handle?: { fd?: unknown } | null }
+  const found = typeof fd === 'number' ? fd : _handle?.fd
+  return typeof found === 'number' && found >= 0 ? found : undefined
+}
+
+const stdioTarget: Check<StdioTarget> = (value, site) => {
+  if (value === 'inherit' || value === 'ignore' || value === 'pipe') return value
+  if (Number.isInteger(value) && (value as number) >= 0) return value as number
+  const fd = typeof value === 'object' && value !== null ? descriptorOf(value) : undefined
+  if (fd !== undefined) return fd
+  throw invalidOption(site, "'inherit', 'ignore', 'pipe', an open descriptor or a stream that has one", value)
+}
+
+const stdio: Check<Stdio> = (value, site) => {
+  const each = Array.isArray(value) ? value : [value, value, value]
+  if (each.length > 3) throw invalidOption(site, 'at most three: stdin, stdout and stderr', value)
+  const at = (index: number): StdioTarget => stdioTarget(each[index] ?? 'inherit', { of: site.of, option: `${site.option}[${index}]` })
+  return [at(0), at(1), at(2)]
+}
+
+const forkServer: Check<ForkServer> = (value, site) => {
+  if (value instanceof ForkServer) return value
+  throw invalidOption(site, 'a ForkServer', value)
+}
+
+/** The options of a process, checked and with their defaults. */
+export interface CheckedProcess {
+  server?: ForkServer
+  cwd?: string
+  env?: NodeJS.ProcessEnv
+  stdio: Stdio
+  timeout?: number
+  signal?: AbortSignal
+  limits: Limits
+  detached: boolean
+}
+
+/** @throws UsageError ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_INVALID_ARGUMENT */
+export function checkProcess(options: ProcessOptions): CheckedProcess {
+  type Given = Omit<CheckedProcess, 'stdio' | 'limits' | 'detached'> & { stdio?: Stdio; limits?: Limits; detached?: boolean }
+  const given = checkOptions<Given>('Process', options, {
+    server: forkServer,
+    cwd: string,
+    env: environment,
+    stdio,
+    timeout: milliseconds,
+    signal: abortSignal,
+    limits: nested<Limits>({ memory: integer(1024 * 1024), cpuSeconds: integer(1, 2 ** 31 - 2), openFiles: integer(16, 2 ** 31 - 1) }),
+    detached: boolean,
+  })
+  return { ...given, stdio: given.stdio ?? ['inherit', 'inherit', 'inherit'], limits: given.limits ?? {}, detached: given.detached ?? false }
+}

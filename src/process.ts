@@ -1,0 +1,262 @@
+// Runs in: owner. Process: one job in one process of its own. It is given a server and does not know how that starts processes.
+import type { Readable, Writable } from 'node:stream'
+import { decodeValue, encodeValue } from './clone.js'
+import { ChildError, UsageError } from './errors.js'
+import { FrameDecoder } from './frames.js'
+import { decodeChildMessage, type JobHead } from './job.js'
+import type { Exit, Launched } from './launcher.js'
+import { resourceError } from './native.js'
+import { Outcome } from './outcome.js'
+import { type CheckedProcess, checkProcess, type ProcessOptions } from './process-options.js'
+import { type ArgumentsOf, isReference, type Reference, type ResultOf } from './remote.js'
+import { ForkServer, launch } from './server.js'
+import { decodeThrown, type ThrownData } from './thrown.js'
+
+/** The longest message that a child may send, in bytes: what one Buffer can hold on every Node. */
+const MAX_MESSAGE = 2 ** 32 - 1
+
+interface Deferred<T> {
+  promise: Promise<T>
+  resolve(value: T): void
+  reject(error: unknown): void
+}
+
+function defer<T>(): Deferred<T> {
+  const deferred = {} as Deferred<T>
+  deferred.promise = new Promise<T>((resolve, reject) => Object.assign(deferred, { resolve, reject }))
+  // Whoever awaits it hears a rejection. Whoever only joins has chosen not to, and must not be ended by it.
+  deferred.promise.catch(() => {})
+  return deferred
+}
+
+/**
+ * One job in a process of its own.
+ *
+ * @example
+ * const p = new Process(jobs.render, [page], { server, timeout: 5_000 })
+ * await p.start()
+ * const html = await p.result
+ * const { exitCode } = await p.join()
+ */
+export class Process<R extends Reference = Reference> implements AsyncDisposable {
+  readonly #reference: R
+  readonly #args: ArgumentsOf<R>
+  readonly #options: CheckedProcess
+  readonly #result = defer<ResultOf<R>>()
+  readonly #ended = defer<Exit>()
+  readonly #cleanUps: (() => void)[] = []
+  #outcome: Outcome | undefined
+  #launched: Launched | undefined
+  #isStarted = false
+  #ownerStack = ''
+
+  /**
+   * @param reference the function to run, from remote()
+   * @param args its arguments; structured-cloned at start()
+   * @throws UsageError ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION
+   */
+  constructor(reference: R, args: ArgumentsOf<R>, options: ProcessOptions = {}) {
+    if (!isReference(reference)) throw new UsageError('ERR_INVALID_ARGUMENT', 'A Process takes a reference to an exported function: remote(moduleUrl).name.')
+    if (!Array.isArray(args)) throw new UsageError('ERR_INVALID_ARGUMENT', 'The arguments of a Process must be an array: new Process(jobs.render, [page]).')
+    this.#reference = reference
+    this.#args = args
+    this.#options = checkProcess(options)
+  }
+
+  /**
+   * Starts the process. Resolves as soon as it exists; the job may still be on its way.
+   *
+   * @throws UsageError ERR_INVALID_STATE (started before), ERR_CANNOT_CLONE (an argument, by path)
+   * @throws ResourceError ERR_RESOURCE (EAGAIN, ENOMEM, EMFILE); TemplateError ERR_TEMPLATE_LOST, ERR_TEMPLATE_START
+   * @throws AbortError when the signal is aborted
+   */
+  async start(): Promise<this> {
+    if (this.#isStarted) throw new UsageError('ERR_INVALID_STATE', 'A Process starts once. Make a new one for another run.')
+    this.#isStarted = true
+    this.#ownerStack = new Error().stack ?? ''
+    try {
+      await this.#launch()
+    } catch (error) {
+      this.#result.reject(error)
+      this.#ended.reject(error)
+      throw error
+    }
+    return this
+  }
+
+  async #launch(): Promise<void> {
+    const { cwd = process.cwd(), env = process.env, stdio, detached, limits, signal } = this.#options
+    signal?.throwIfAborted()
+    const args = encodeValue(this.#args, 'arguments')
+    const { module, name } = this.#reference
+    const head: JobHead = { module, name }
+    if (limits.memory !== undefined) head.heapLimit = limits.memory
+    if (limits.cpuSeconds !== undefined) head.cpuSeconds = limits.cpuSeconds
+    if (limits.openFiles !== undefined) head.openFiles = limits.openFiles
+    const server = this.#options.server ?? (await ForkServer.default())
+    this.#follow(await server[launch]({ stdio, detached, cwd, env, head, args }))
+  }
+
+  #follow(launched: Launched): void {
+    this.#launched = launched
+    const outcome = new Outcome(launched.pid)
+    this.#outcome = outcome
+    const decoder = new FrameDecoder({ maxLength: MAX_MESSAGE })
+    const { channel } = launched
+    channel.on('data', (chunk: Buffer) => {
+      try {
+        for (const payload of decoder.push(chunk)) this.#hear(payload, outcome)
+      } catch (error) {
+        outcome.answered({ error })
+        channel.destroy()
+        launched.kill('SIGKILL')
+      }
+      this.#settle(outcome)
+    })
+    channel.on('end', () => channel.destroy())
+    channel.on('close', () => {
+      outcome.channelEnded()
+      this.#settle(outcome)
+    })
+    launched.exited
+      .then((exit) => outcome.exited(exit), (error: unknown) => outcome.exitLost(error))
+      .finally(() => this.#settle(outcome))
+    this.#watchLimits(launched, outcome)
+  }
+
+  #hear(payload: Buffer, outcome: Outcome): void {
+    const message = decodeChildMessage(payload)
+    switch (message.kind) {
+      case 'result':
+        return outcome.answered({ value: decodeValue(message.value) })
+      case 'thrown': {
+        const data = decodeValue(message.value) as ThrownData
+        return outcome.answered({ error: decodeThrown(data, { ownerStack: this.#ownerStack, where: `process ${this.pid}` }) })
+      }
+      case 'leaving':
+        return outcome.leaving(message.exitCode)
+      case 'unborn':
+        return outcome.answered({ error: resourceError('fork', message.errno) })
+    }
+  }
+
+  #watchLimits(launched: Launched, outcome: Outcome): void {
+    const { timeout, signal } = this.#options
+    const endBecause = (error: unknown): void => {
+      outcome.answered({ error })
+      launched.kill('SIGKILL')
+      this.#settle(outcome)
+    }
+    if (timeout !== undefined) {
+      const text = `Process ${launched.pid} was killed after its timeout of ${timeout} ms. Give it more time, or less to do.`
+      const timer = setTimeout(() => endBecause(new ChildError('ERR_TIMEOUT', text, { pid: launched.pid, signal: 'SIGKILL' })), timeout)
+      this.#cleanUps.push(() => clearTimeout(timer))
+    }
+    if (signal) {
+      const abort = (): void => endBecause(abortError(signal))
+      if (signal.aborted) abort()
+      else signal.addEventListener('abort', abort, { once: true })
+      this.#cleanUps.push(() => signal.removeEventListener('abort', abort))
+    }
+  }
+
+  #settle(outcome: Outcome): void {
+    const answer = outcome.answer
+    if (answer && 'error' in answer) this.#result.reject(answer.error)
+    else if (answer) this.#result.resolve(answer.value as ResultOf<R>)
+    const end = outcome.end
+    if (!end) return
+    for (const cleanUp of this.#cleanUps.splice(0)) cleanUp()
+    if ('exit' in end) this.#ended.resolve(end.exit)
+    else this.#ended.reject(end.error)
+  }
+
+  /** Process id, once it is started. */
+  get pid(): number | undefined {
+    return this.#launched?.pid
+  }
+
+  /**
+   * What the function returned, or its promise resolved to. Rejects with what it threw (class, message, code, own properties,
+   * cause, and the stacks of both processes), or with ChildError ERR_CHILD_DIED or ERR_TIMEOUT, UsageError ERR_NOT_EXPORTED or
+   * ERR_CANNOT_CLONE, ResourceError ERR_RESOURCE, TemplateError ERR_TEMPLATE_LOST, an AbortError, or what start() threw.
+   */
+  get result(): Promise<ResultOf<R>> {
+    return this.#result.promise
+  }
+
+  /** Writes to its stdin where stdio asks for a pipe, else null. */
+  get stdin(): Writable | null {
+    return this.#launched?.stdio[0] ?? null
+  }
+
+  /** Reads its stdout where stdio asks for a pipe, else null. */
+  get stdout(): Readable | null {
+    return this.#launched?.stdio[1] ?? null
+  }
+
+  /** Reads its stderr where stdio asks for a pipe, else null. */
+  get stderr(): Readable | null {
+    return this.#launched?.stdio[2] ?? null
+  }
+
+  /** Whether it was started and has not ended. */
+  get alive(): boolean {
+    return this.#outcome !== undefined && !this.#outcome.isOver
+  }
+
+  /** Its exit code, once it has ended by itself. */
+  get exitCode(): number | null {
+    return this.#exit?.exitCode ?? null
+  }
+
+  /** The signal that ended it, once one did. */
+  get signal(): NodeJS.Signals | null {
+    return this.#exit?.signal ?? null
+  }
+
+  get #exit(): Exit | undefined {
+    const end = this.#outcome?.end
+    return end && 'exit' in end ? end.exit : undefined
+  }
+
+  /**
+   * Waits for its end.
+   *
+   * @param options.timeout how long, in milliseconds; the process goes on after it
+   * @throws ChildError ERR_TIMEOUT; TemplateError ERR_TEMPLATE_LOST where the exit cannot be known; what start() threw;
+   *   UsageError ERR_INVALID_STATE before start()
+   */
+  async join({ timeout }: { timeout?: number } = {}): Promise<Exit> {
+    if (!this.#isStarted) throw new UsageError('ERR_INVALID_STATE', 'This Process was not started. Call start() before join().')
+    if (timeout === undefined) return this.#ended.promise
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<never>((_, reject) => {
+      const text = `Process ${this.pid} did not end within ${timeout} ms; it goes on. Join again, or call kill().`
+      timer = setTimeout(() => reject(new ChildError('ERR_TIMEOUT', text, { pid: this.pid })), timeout)
+    })
+    return Promise.race([this.#ended.promise, late]).finally(() => clearTimeout(timer))
+  }
+
+  /** Sends SIGTERM. Returns false if there is no process that could be told. */
+  terminate(): boolean {
+    return this.kill('SIGTERM')
+  }
+
+  /** Sends a signal, SIGKILL by default. Returns false if there is no process that could be told. */
+  kill(signal: NodeJS.Signals = 'SIGKILL'): boolean {
+    return this.alive ? this.#launched!.kill(signal) : false
+  }
+
+  /** Kills it, unless it is detached, and waits for its end. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#isStarted || this.#options.detached) return
+    this.kill()
+    await this.#ended.promise.catch(() => {}) // whoever wants to know joins
+  }
+}
+
+function abortError(signal: AbortSignal): Error {
+  const error = new Error('The process was killed because its signal was aborted.', { cause: signal.reason })
+  return Object.assign(error, { name: 'AbortError', code: 'ABORT_ERR' })
+}

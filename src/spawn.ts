@@ -1,0 +1,70 @@
+// Runs in: owner. The start method `spawn`: a Launcher over child_process, for where fork does not work or is not wanted. The same
+// job over the same channel; only the birth is slow.
+import { spawn } from 'node:child_process'
+import { closeSync } from 'node:fs'
+import type { Socket } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { encodeFrameHeader } from './frames.js'
+import { encodeJob } from './job.js'
+import type { Exit, Launched, Launcher, LaunchRequest } from './launcher.js'
+import { check, findNative, resourceError } from './native.js'
+import { SPAWNED_DESCRIPTORS } from './startup.js'
+
+const MAIN = fileURLToPath(new URL('./entry/spawned.js', import.meta.url))
+
+export interface SpawnOptions {
+  /** Modules that every child imports before its job. */
+  preload: readonly string[]
+  execArgv: readonly string[]
+}
+
+/** Launches children as new Node processes. */
+export class SpawnLauncher implements Launcher {
+  readonly startMethod = 'spawn'
+  readonly #options: SpawnOptions
+  /** The lifeline, where there is an addon to hold on to it: the end of its writers kills the children (forkserver.ts). */
+  readonly #lifeline: { read: number; write: number } | undefined
+
+  constructor(options: SpawnOptions) {
+    this.#options = options
+    const found = findNative()
+    if ('missing' in found) return
+    const pipe = new Int32Array(2)
+    check('pipe', found.native.pipe(pipe))
+    this.#lifeline = { read: pipe[0]!, write: pipe[1]! }
+  }
+
+  async launch(request: LaunchRequest): Promise<Launched> {
+    const lifeline = request.detached ? 'ignore' : (this.#lifeline?.read ?? 'ignore')
+    const child = spawn(process.execPath, [...this.#options.execArgv, MAIN], {
+      stdio: [...request.stdio, 'pipe', lifeline],
+      env: request.env,
+      detached: request.detached,
+      cwd: request.cwd,
+    })
+    const exited = new Promise<Exit>((resolve) => child.on('exit', (exitCode, signal) => resolve({ exitCode, signal })))
+    await new Promise<void>((resolve, reject) => {
+      child.on('spawn', resolve)
+      child.on('error', (error: NodeJS.ErrnoException) => reject(error.errno ? resourceError('spawn', -error.errno) : error))
+    })
+    const channel = child.stdio[SPAWNED_DESCRIPTORS.channel] as Socket
+    channel.on('error', () => {}) // EPIPE: the child ended before it read its job; its exit tells
+    const payload = encodeJob({ ...request.head, preload: [...this.#options.preload] }, request.args)
+    channel.write(encodeFrameHeader(payload.length))
+    channel.write(payload)
+    return {
+      pid: child.pid!,
+      detached: request.detached,
+      channel,
+      stdio: [child.stdin, child.stdout, child.stderr],
+      exited,
+      kill: (signal) => child.kill(signal),
+    }
+  }
+
+  async close(): Promise<void> {
+    if (!this.#lifeline) return
+    closeSync(this.#lifeline.write)
+    closeSync(this.#lifeline.read)
+  }
+}

@@ -1,0 +1,48 @@
+// Runs in: owner and template. What the two tell each other while a template starts, before the control socket speaks. Pure.
+//
+// Owner to template, over the startup pipe: the 32 bytes of the key, then the configuration as one frame of JSON. Template to
+// owner, over the status pipe: one frame with a StartupStatus as a structured clone.
+import type { ThrownData } from './thrown.js'
+
+/** The descriptors that a template inherits, beside stdin, stdout and stderr. */
+export const TEMPLATE_DESCRIPTORS = { startup: 3, control: 4, status: 5, lifeline: 6 } as const
+
+/** The descriptors that a spawned child inherits, beside stdin, stdout and stderr. */
+export const SPAWNED_DESCRIPTORS = { channel: 3, lifeline: 4 } as const
+
+/** Bytes of the key that the template reads before its configuration. */
+export const KEY_LENGTH = 32
+
+/** Where a template listens besides its private socket. */
+export type ListenAddress = { path: string } | { abstract: string }
+
+export interface StartupConfig {
+  preload: string[]
+  warmup: { module: string; name: string } | null
+  listen: ListenAddress | null
+  /** Fail for reasons that are only suspicious, too. */
+  strict: boolean
+  /** How long the preload may keep the event loop busy after it has finished, in milliseconds. */
+  settleMs: number
+}
+
+/** What a frozen template holds. */
+export interface TemplateReport {
+  pid: number
+  /** Time from the start of the template to the freeze, in milliseconds. */
+  startMs: number
+  /** Resident set after the collection of garbage, in bytes. */
+  rssBytes: number
+  heapUsedBytes: number
+  threads: number
+  descriptors: number
+  mappings: number
+  /** Suspicious things that did not stop the start (strict: false). */
+  warnings: string[]
+}
+
+export type StartupStatus =
+  | { status: 'ready'; report: TemplateReport }
+  | { status: 'preloadFailed'; what: string; thrown: ThrownData }
+  | { status: 'unforkable'; reasons: string[] }
+  | { status: 'refused'; syscall: string; errno: number }

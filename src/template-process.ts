@@ -1,0 +1,131 @@
+// Runs in: owner. Starts one template process and waits until it is frozen.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { Socket } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import type { AuthKey } from './auth-key.js'
+import { decodeValue } from './clone.js'
+import { ResourceError, TemplateError } from './errors.js'
+import { encodeFrame, FrameDecoder } from './frames.js'
+import { check, errnoName, type Native } from './native.js'
+import { type ListenAddress, type StartupConfig, type StartupStatus, TEMPLATE_DESCRIPTORS, type TemplateReport } from './startup.js'
+import { decodeThrown } from './thrown.js'
+
+const MAIN = fileURLToPath(new URL('./entry/template.js', import.meta.url))
+const MAX_STATUS = 64 * 1024 * 1024
+
+/** A template that is frozen and serves. */
+export interface StartedTemplate {
+  readonly process: ChildProcess
+  readonly report: TemplateReport
+  /** Our end of its private control socket; the caller takes it over. */
+  readonly controlFd: number
+}
+
+export interface TemplateOptions {
+  config: StartupConfig
+  env: NodeJS.ProcessEnv
+  execArgv: readonly string[]
+  key: AuthKey
+  /** Read end of the owner's lifeline; the caller keeps it. */
+  lifeline: number
+  signal: AbortSignal | undefined
+}
+
+function connectedPair(native: Native): { own: number; template: number } {
+  const pair = new Int32Array(2)
+  check('socketpair', native.socketPair(pair))
+  return { own: pair[0]!, template: pair[1]! }
+}
+
+/**
+ * Starts a template.
+ * @throws TemplateError ERR_PRELOAD_FAILED, ERR_UNFORKABLE, ERR_TEMPLATE_START; ResourceError ERR_RESOURCE, ERR_ADDRESS_IN_USE,
+ *   ERR_ADDRESS_TOO_LONG; the reason of the signal as AbortError
+ */
+export async function startTemplate(native: Native, options: TemplateOptions): Promise<StartedTemplate> {
+  const [startup, control, status] = [connectedPair(native), connectedPair(native), connectedPair(native)]
+  const stdio: (number | 'ignore' | 'inherit')[] = ['ignore', 'inherit', 'inherit']
+  stdio[TEMPLATE_DESCRIPTORS.startup] = startup.template
+  stdio[TEMPLATE_DESCRIPTORS.control] = control.template
+  stdio[TEMPLATE_DESCRIPTORS.status] = status.template
+  stdio[TEMPLATE_DESCRIPTORS.lifeline] = options.lifeline
+  // SIGKILL, because a module in the middle of its top level hears nothing else.
+  const abort = options.signal ? { signal: options.signal, killSignal: 'SIGKILL' as const } : {}
+  const template = spawn(process.execPath, [...options.execArgv, MAIN], { stdio, env: options.env, ...abort })
+  for (const pair of [startup, control, status]) native.close(pair.template)
+  const ended = new Promise<Error>((resolve) => {
+    template.on('error', resolve)
+    template.on('exit', (exitCode, signal) => {
+      const fate = signal ? `was killed by ${signal}` : `ended with exit code ${exitCode}`
+      const text = `The template (pid ${template.pid}) ${fate} before it was ready. What it wrote to stderr may tell more.`
+      resolve(new TemplateError('ERR_TEMPLATE_START', text))
+    })
+  })
+  let isReady = false
+  try {
+    sendStartup(startup.own, options)
+    const told = await readStatus(status.own)
+    if (!told) throw await ended
+    const report = readReport(told, options.config.listen)
+    template.unref()
+    isReady = true
+    return { process: template, report, controlFd: control.own }
+  } finally {
+    if (!isReady) {
+      native.close(control.own)
+      template.kill('SIGKILL')
+    }
+  }
+}
+
+function sendStartup(fd: number, { key, config }: TemplateOptions): void {
+  const socket = new Socket({ fd, readable: false, writable: true })
+  socket.on('error', () => {}) // the template ended; its status tells why
+  socket.write(key.borrowBytes())
+  socket.end(encodeFrame(Buffer.from(JSON.stringify(config))), () => socket.destroy())
+}
+
+function readStatus(fd: number): Promise<StartupStatus | undefined> {
+  const decoder = new FrameDecoder({ maxLength: MAX_STATUS })
+  const socket = new Socket({ fd, readable: true, writable: false })
+  return new Promise((resolve) => {
+    socket.on('data', (chunk: Buffer) => {
+      const [payload] = decoder.push(chunk)
+      if (payload) resolve(decodeValue(payload) as StartupStatus)
+    })
+    socket.on('error', () => {})
+    socket.on('close', () => resolve(undefined))
+  })
+}
+
+function readReport(told: StartupStatus, listen: ListenAddress | null): TemplateReport {
+  switch (told.status) {
+    case 'ready':
+      return told.report
+    case 'preloadFailed': {
+      const cause = decodeThrown(told.thrown)
+      const text = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause)
+      throw new TemplateError('ERR_PRELOAD_FAILED', `Preloading failed in ${told.what}: ${text}. The cause has its stack.`, { cause })
+    }
+    case 'unforkable': {
+      const list = told.reasons.map((reason) => `\n  - ${reason}`).join('')
+      const advice = 'Close it before the preload ends, or open it in the child (in the job instead of the preload).'
+      throw new TemplateError('ERR_UNFORKABLE', `The preloaded template cannot be forked:${list}\n${advice}`, { reasons: told.reasons })
+    }
+    case 'refused':
+      throw addressError(told.syscall, told.errno, listen)
+  }
+}
+
+/** The error of a control socket that cannot listen or be reached at an address. `errno` is positive. */
+export function addressError(syscall: string, errno: number, address: ListenAddress | null): ResourceError {
+  const name = errnoName(errno)
+  const where = !address ? 'the control socket' : 'path' in address ? address.path : `@${address.abstract}`
+  const [code, text] =
+    name === 'EADDRINUSE'
+      ? (['ERR_ADDRESS_IN_USE', `${where} is in use. Choose another address, or stop the server that has it.`] as const)
+      : name === 'ENAMETOOLONG'
+        ? (['ERR_ADDRESS_TOO_LONG', `${where} is too long for a unix socket (107 bytes at the most). Choose a shorter one.`] as const)
+        : (['ERR_CONNECT', `${syscall}() of ${where} failed with ${name}. Check that the server runs and the address is right.`] as const)
+  return new ResourceError(code, text, { errno: name, syscall })
+}

@@ -1,0 +1,300 @@
+// Runs in: template. Its loop: accept, authenticate, fork, reap. Synchronous, over poll(2) of the addon, because no handle of the
+// event loop may be open when it forks. One small handler for each event; what a client may send is protocol.ts's table, and
+// anything else closes that client and touches no other.
+import { closeSync, lstatSync, rmdirSync, unlinkSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { ForkServerError } from '../errors.js'
+import { encodeFrame } from '../frames.js'
+import { check, isErrno, type Native, POLLIN, POLLOUT, RECEIVED_DESCRIPTORS } from '../native.js'
+import {
+  ATTACH_DESCRIPTORS,
+  encodeControl,
+  FLAG_DETACHED,
+  FORK_DESCRIPTORS,
+  type ForkMessage,
+  MAX_CONTROL_PAYLOAD,
+  PROTOCOL_VERSION,
+} from '../protocol.js'
+import { type ListenAddress, TEMPLATE_DESCRIPTORS } from '../startup.js'
+import { Client, Clients, MAX_UNPROVED, MAX_UNREAD_BYTES } from './clients.js'
+import type { TemplateKeys } from './keys.js'
+
+const BACKLOG = 128
+const RECEIVE_BYTES = 4096
+/** How long the listener rests after accept() failed for want of descriptors, in milliseconds: poll would report it at once again. */
+const ACCEPT_REST_MS = 100
+const POLL_FIELDS = 3
+const NO_CHILD = -1
+const NO_DESCRIPTORS = new Int32Array(0)
+
+export interface ServeHooks {
+  /** Called once, when requests can come. */
+  listening(): void
+  /** Called instead, when the socket cannot listen; the template then leaves. */
+  refused(syscall: string, errno: number): void
+}
+
+/** Serves until the last owner is gone, and then leaves. Returns in a child only: the descriptor of its job channel. */
+export function serve(native: Native, keys: TemplateKeys, address: ListenAddress | null, hooks: ServeHooks): number {
+  return new Server(native, keys, address, hooks).run()
+}
+
+class Server {
+  readonly #native: Native
+  readonly #keys: TemplateKeys
+  readonly #address: ListenAddress | null
+  readonly #hooks: ServeHooks
+  readonly #clients = new Clients()
+  readonly #received = Buffer.allocUnsafeSlow(RECEIVE_BYTES)
+  readonly #descriptors = new Int32Array(RECEIVED_DESCRIPTORS)
+  readonly #usage = new Float64Array(7)
+  readonly #ownUid = process.geteuid!()
+  #watched = new Int32Array(64 * POLL_FIELDS)
+  #listener = -1
+  #listenerRestsUntil = 0
+  #childEvent = -1
+
+  constructor(native: Native, keys: TemplateKeys, address: ListenAddress | null, hooks: ServeHooks) {
+    this.#native = native
+    this.#keys = keys
+    this.#address = address
+    this.#hooks = hooks
+  }
+
+  run(): number {
+    this.#childEvent = check('eventfd', this.#native.watchChildren())
+    if (!this.#listen()) this.#native.leave(1)
+    this.#welcome(TEMPLATE_DESCRIPTORS.control, true)
+    this.#native.releaseLifeline()
+    closeSync(TEMPLATE_DESCRIPTORS.lifeline)
+    this.#hooks.listening()
+    while (this.#clients.hasOwner) {
+      const channel = this.#turn()
+      if (channel !== NO_CHILD) return channel
+    }
+    this.#removeSocketFile()
+    return this.#native.leave(0)
+  }
+
+  #listen(): boolean {
+    if (!this.#address) return true
+    const [name, isAbstract] = 'abstract' in this.#address ? [this.#address.abstract, 1] : [this.#address.path, 0]
+    const listen = (): number => this.#native.listen(Buffer.from(name), isAbstract, BACKLOG)
+    this.#listener = listen()
+    // A template that was killed leaves its socket file behind: replaced only if nobody listens at it.
+    if (isErrno(this.#listener, 'EADDRINUSE') && !isAbstract && this.#isDeserted(name)) {
+      unlinkSync(name)
+      this.#listener = listen()
+    }
+    if (this.#listener < 0) this.#hooks.refused('listen', -this.#listener)
+    return this.#listener >= 0
+  }
+
+  #isDeserted(name: string): boolean {
+    if (!lstatSync(name).isSocket()) return false
+    const fd = this.#native.connect(Buffer.from(name), 0)
+    if (fd >= 0) this.#native.close(fd)
+    return isErrno(fd, 'ECONNREFUSED')
+  }
+
+  #removeSocketFile(): void {
+    if (!this.#address || 'abstract' in this.#address) return
+    try {
+      unlinkSync(this.#address.path)
+      rmdirSync(path.dirname(this.#address.path)) // goes only if it is empty: the fresh folder of the `path` transport is
+    } catch {} // the owner was faster
+  }
+
+  /** One turn of the loop. Returns the job channel in a child, NO_CHILD in the template. */
+  #turn(): number {
+    const now = performance.now()
+    const count = this.#watch(now)
+    check('poll', Math.max(0, this.#native.poll(this.#watched, count, this.#patienceMs(now))))
+    for (let at = 0; at < count * POLL_FIELDS; at += POLL_FIELDS) {
+      const fd = this.#watched[at]!
+      const happened = this.#watched[at + 2]!
+      if (happened === 0) continue
+      if (fd === this.#childEvent) this.#reap()
+      else if (fd === this.#listener) this.#accept()
+      else {
+        const channel = this.#attend(this.#clients.get(fd), happened)
+        if (channel !== NO_CHILD) return channel
+      }
+    }
+    return NO_CHILD
+  }
+
+  /** Drops who is late and fills the list for poll. */
+  #watch(now: number): number {
+    for (const client of this.#clients.unproved()) if (client.deadline <= now) this.#drop(client)
+    const listens = this.#listener >= 0 && this.#listenerRestsUntil <= now
+    const wanted: [number, number][] = [[this.#childEvent, POLLIN]]
+    if (listens) wanted.push([this.#listener, POLLIN])
+    for (const client of this.#clients.all()) wanted.push([client.fd, client.unsent.length > 0 ? POLLIN | POLLOUT : POLLIN])
+    if (this.#watched.length < wanted.length * POLL_FIELDS) this.#watched = new Int32Array(2 * wanted.length * POLL_FIELDS)
+    wanted.forEach(([fd, events], index) => this.#watched.set([fd, events, 0], index * POLL_FIELDS))
+    return wanted.length
+  }
+
+  #patienceMs(now: number): number {
+    const moments = this.#clients.unproved().map((client) => client.deadline)
+    if (this.#listenerRestsUntil > now) moments.push(this.#listenerRestsUntil)
+    const next = Math.min(...moments)
+    return Number.isFinite(next) ? Math.max(0, Math.ceil(next - now)) : -1
+  }
+
+  #accept(): void {
+    const fd = this.#native.accept(this.#listener)
+    if (isErrno(fd, 'EMFILE') || isErrno(fd, 'ENFILE')) this.#listenerRestsUntil = performance.now() + ACCEPT_REST_MS
+    if (fd < 0) return // whoever knocked went away
+    const unproved = this.#clients.unproved()
+    if (unproved.length >= MAX_UNPROVED) this.#drop(unproved[0]!)
+    this.#welcome(fd, false)
+  }
+
+  #welcome(fd: number, isStarter: boolean): void {
+    if (this.#native.peerUid(fd) !== this.#ownUid) {
+      this.#native.close(fd)
+      return
+    }
+    const client = new Client(fd, this.#keys, isStarter, performance.now())
+    this.#clients.add(client)
+    for (const payload of client.handshake.start()) this.#send(client, payload)
+  }
+
+  #drop(client: Client): void {
+    if (!this.#clients.has(client)) return
+    this.#clients.remove(client)
+    this.#native.close(client.fd)
+    if (client.lifeline >= 0) this.#native.close(client.lifeline)
+    for (const set of client.descriptors) this.#closeAll(set)
+  }
+
+  #closeAll(descriptors: readonly number[] | null): void {
+    for (const fd of descriptors ?? []) this.#native.close(fd)
+  }
+
+  #send(client: Client, payload: Buffer): void {
+    client.unsent.push(encodeFrame(payload))
+    client.unsentBytes += payload.length
+    if (client.unsentBytes > MAX_UNREAD_BYTES) this.#drop(client)
+    else this.#flush(client)
+  }
+
+  #flush(client: Client): void {
+    while (client.unsent.length > 0) {
+      const frame = client.unsent[0]!
+      const sent = this.#native.send(client.fd, frame, NO_DESCRIPTORS)
+      if (isErrno(sent, 'EAGAIN')) return
+      if (sent < 0) return this.#drop(client)
+      client.unsentBytes -= sent
+      if (sent < frame.length) client.unsent[0] = frame.subarray(sent)
+      else client.unsent.shift()
+    }
+    client.unsentBytes = 0
+  }
+
+  /** Something happened to a client's socket. Returns the job channel in a child. */
+  #attend(client: Client | undefined, happened: number): number {
+    if (!client) return NO_CHILD // dropped earlier in this turn
+    if (happened & POLLOUT) this.#flush(client)
+    if (!(happened & ~POLLOUT) || !this.#clients.has(client)) return NO_CHILD
+    const length = this.#native.receive(client.fd, this.#received, this.#descriptors)
+    if (isErrno(length, 'EAGAIN')) return NO_CHILD
+    this.#keepDescriptors(client)
+    if (length <= 0) {
+      this.#drop(client)
+      return NO_CHILD
+    }
+    try {
+      return this.#read(client, this.#received.subarray(0, length))
+    } catch (error) {
+      if (!(error instanceof ForkServerError)) throw error
+      this.#drop(client) // it broke the protocol, or does not hold the key
+      return NO_CHILD
+    }
+  }
+
+  #keepDescriptors(client: Client): void {
+    const count = this.#descriptors[0]!
+    if (count === 0) return
+    client.descriptors.push(count < 0 ? null : [...this.#descriptors.subarray(1, 1 + count)])
+  }
+
+  #read(client: Client, bytes: Buffer): number {
+    // Frame by frame, because the limit of a frame's length changes with the last one of the handshake.
+    client.decoder.append(Buffer.from(bytes))
+    for (let payload: Buffer | undefined; (payload = client.decoder.next()); ) {
+      const channel = client.isProved ? this.#obey(client, payload) : this.#prove(client, payload)
+      if (channel !== NO_CHILD) return channel
+    }
+    // The last bytes of the handshake and the first message with descriptors may come in one piece; what is too early is refused.
+    if (!client.isProved && client.descriptors.length > 0) this.#drop(client)
+    return NO_CHILD
+  }
+
+  #prove(client: Client, payload: Buffer): number {
+    const { send, failure } = client.handshake.receive(payload)
+    for (const answer of send) this.#send(client, answer)
+    if (failure) throw failure
+    if (client.isProved) client.decoder.maxLength = MAX_CONTROL_PAYLOAD
+    return NO_CHILD
+  }
+
+  #obey(client: Client, payload: Buffer): number {
+    const message = client.session.receive(payload)
+    switch (message.name) {
+      case 'attach':
+        this.#attach(client)
+        return NO_CHILD
+      case 'fork':
+        return this.#fork(client, message)
+      case 'signal': {
+        const pid = client.children.get(message.id)
+        if (pid !== undefined) process.kill(pid, message.signal) // it is not reaped, so the pid is still its own
+        return NO_CHILD
+      }
+    }
+  }
+
+  #attach(client: Client): void {
+    const set = client.takeDescriptors(ATTACH_DESCRIPTORS)
+    if (!set) return this.#drop(client)
+    client.lifeline = set[0]!
+    this.#send(client, encodeControl({ name: 'attached', version: PROTOCOL_VERSION, pid: process.pid }))
+  }
+
+  #fork(client: Client, { id, flags }: ForkMessage): number {
+    const set = client.takeDescriptors(FORK_DESCRIPTORS)
+    let pid = -os.constants.errno.EMFILE // the kernel dropped them, because this process has too many open
+    if (set) {
+      const isDetached = (flags & FLAG_DETACHED) !== 0
+      const lifeline = isDetached ? -1 : client.lifeline
+      const close = this.#clients.descriptorsToClose(lifeline)
+      if (this.#listener >= 0) close.push(this.#listener)
+      pid = this.#native.fork(Int32Array.of(...set, lifeline, isDetached ? 1 : 0, ...close))
+      if (pid === 0) return set[0]!
+      this.#closeAll(set)
+    }
+    if (pid < 0) {
+      client.session.settle(id)
+      this.#send(client, encodeControl({ name: 'forkFailed', id, errno: -pid }))
+      return NO_CHILD
+    }
+    this.#clients.childStarted(client, id, pid)
+    this.#send(client, encodeControl({ name: 'forked', id, pid }))
+    return NO_CHILD
+  }
+
+  #reap(): void {
+    const u = this.#usage
+    for (let pid: number; (pid = this.#native.reap(u)) > 0; ) {
+      const found = this.#clients.childEnded(pid)
+      if (!found) continue // its owner went away
+      const exit = { exitCode: u[0]!, signal: u[1]!, userMicros: u[2]!, systemMicros: u[3]! }
+      const memory = { maxRssBytes: u[4]!, minorFaults: u[5]!, majorFaults: u[6]! }
+      this.#send(found.client, encodeControl({ name: 'exited', id: found.id, pid, ...exit, ...memory }))
+    }
+  }
+}
