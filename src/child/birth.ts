@@ -1,20 +1,26 @@
-// Runs in: forked child. Its first JavaScript: makes of a copy of the template a process of its own.
+// Runs in: forked child; and once in the template, as a rehearsal. A child's first JavaScript: makes of a copy of the template a
+// process of its own.
 import type { LoadedModules } from '../modules.js'
 import type { Native } from '../native.js'
 import { ChildChannel } from './channel.js'
-import { takeOverExit } from './leave.js'
+import { type LeavingProcess, takeOverExit } from './leave.js'
 import { runJob, sendThrown } from './run.js'
 
 /** Turns this fork into the child that owns `channelFd`, and lets its job run when the loop turns. */
-export function beBorn(native: Native, channelFd: number, modules: LoadedModules): void {
+export function beBorn(
+  self: LeavingProcess,
+  native: Pick<Native, 'processId' | 'leave' | 'setLeaveCode'>,
+  channelFd: number,
+  modules: LoadedModules,
+): void {
   // Node keeps pid as plain data that it read once, so a fork has the template's.
-  Object.defineProperty(process, 'pid', { value: native.processId(), enumerable: true, configurable: true, writable: false })
+  Object.defineProperty(self, 'pid', { value: native.processId(), enumerable: true, configurable: true, writable: false })
   const channel = new ChildChannel(channelFd)
-  takeOverExit(native, {
+  takeOverExit(self, native, {
     onFatal: (error) => sendThrown(channel, error),
     onLeaving: (exitCode) => channel.send('leaving', Uint8Array.of(exitCode)),
   })
   const job = channel.readJob()
   if (!job) native.leave(0)
-  else setImmediate(() => runJob(channel, job.head, job.args, modules)) // on the loop: the stack and async context are clean there
+  else setImmediate(() => runJob(self, channel, job.head, job.args, modules)) // on the loop: stack and async context are clean there
 }

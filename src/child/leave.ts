@@ -7,7 +7,13 @@
 //   - an uncaught error: Node emits 'exit', then prints the error in C++, then runs its at-exit callbacks, and the addon's leaves.
 import type { Native } from '../native.js'
 
-type Emit = (this: NodeJS.Process, event: string | symbol, ...args: unknown[]) => boolean
+type Emit = (this: object, event: string | symbol, ...args: unknown[]) => boolean
+
+/** What of `process` an exit needs. The template rehearses an exit on a stand-in. */
+export type LeavingProcess = Pick<NodeJS.Process, 'on' | 'listenerCount' | 'hasUncaughtExceptionCaptureCallback' | 'exitCode'> & {
+  emit(event: string, ...args: unknown[]): boolean
+  reallyExit(code?: number): void
+}
 
 interface ExitHooks {
   /** Called once with an uncaught error that will end the process. */
@@ -17,35 +23,35 @@ interface ExitHooks {
 }
 
 /** Takes over every normal way out of this process. */
-export function takeOverExit(native: Native, hooks: ExitHooks): void {
+export function takeOverExit(self: LeavingProcess, native: Pick<Native, 'leave' | 'setLeaveCode'>, hooks: ExitHooks): void {
   let isFatal = false
 
   const finish = (code: unknown): void => {
-    const exitCode = Number(process.exitCode ?? code ?? 0) & 0xff
+    const exitCode = Number(self.exitCode ?? code ?? 0) & 0xff
     hooks.onLeaving(exitCode)
     // Node has yet to print the error; the addon's at-exit callback leaves with this code behind that.
     if (isFatal) native.setLeaveCode(exitCode)
     else native.leave(exitCode)
   }
 
-  process.on('uncaughtExceptionMonitor', (error) => {
-    if (process.listenerCount('uncaughtException') > 0 || process.hasUncaughtExceptionCaptureCallback()) return
+  self.on('uncaughtExceptionMonitor', (error) => {
+    if (self.listenerCount('uncaughtException') > 0 || self.hasUncaughtExceptionCaptureCallback()) return
     isFatal = true
     hooks.onFatal(error)
   })
 
   // Listeners added later run before we leave, and so do those of packages that replace process.emit (signal-exit does): such a
   // replacement is wrapped again, so that the outermost call is always ours.
-  const nodesEmit = process.emit as Emit
+  const nodesEmit = self.emit as Emit
   const leaveAfter = (emit: Emit): Emit =>
     function (event, ...args) {
       const hadListeners = Reflect.apply(emit, this, [event, ...args]) as boolean
-      if (event === 'exit' && this === process && process.emit === outermost) finish(args[0])
+      if (event === 'exit' && this === self && self.emit === outermost) finish(args[0])
       return hadListeners
     }
   let outermost = leaveAfter(nodesEmit)
   const base = outermost
-  Object.defineProperty(process, 'emit', {
+  Object.defineProperty(self, 'emit', {
     configurable: true,
     enumerable: false,
     get: () => outermost,
@@ -53,6 +59,5 @@ export function takeOverExit(native: Native, hooks: ExitHooks): void {
       outermost = emit === base ? base : leaveAfter(emit)
     },
   })
-  const leaving = process as NodeJS.Process & { reallyExit(code?: number): void }
-  leaving.reallyExit = (code) => finish(code)
+  self.reallyExit = (code) => finish(code)
 }

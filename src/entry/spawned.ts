@@ -13,4 +13,4 @@ if (!job) process.exit(0) // the owner is gone
 process.on('uncaughtExceptionMonitor', (error) => {
   if (process.listenerCount('uncaughtException') === 0) sendThrown(channel, error)
 })
-void runJob(channel, job.head, job.args, new Map())
+void runJob(process, channel, job.head, job.args, new Map())

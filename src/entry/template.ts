@@ -4,6 +4,7 @@
 import { closeSync, readSync, writeSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
 import { beBorn } from '../child/birth.js'
+import type { LeavingProcess } from '../child/leave.js'
 import { encodeValue } from '../clone.js'
 import { encodeFrame, readFrameLength } from '../frames.js'
 import { importModule } from '../modules.js'
@@ -12,6 +13,7 @@ import { KEY_LENGTH, type StartupConfig, type StartupStatus, TEMPLATE_DESCRIPTOR
 import { type Census, compareCensus, type Finding, takeCensus } from '../template/census.js'
 import { collectGarbage, makeReport, namesOfActive } from '../template/freeze.js'
 import { loadBuiltIns, warmUp } from '../template/preload.js'
+import { rehearse } from '../template/rehearse.js'
 import { serve } from '../template/serve.js'
 import { encodeThrown } from '../thrown.js'
 import { adoptKey, type TemplateKeys } from '../template/keys.js'
@@ -96,6 +98,8 @@ class Template {
         await warmUp(this.#config.warmup, this.#modules)
         this.#suspects.blame(this.#loading)
       }
+      this.#loading = 'the rehearsal'
+      await rehearse(this.#native)
       this.#loading = ''
       // Not counted as a reason to keep the loop alive, and gone when the loop is empty.
       this.#settling = setTimeout(() => this.#refuse(namesOfActive().map((name) => `${name} keeps the event loop busy`)), this.#config.settleMs).unref()
@@ -123,7 +127,7 @@ class Template {
       listening: () => tell({ status: 'ready', report: makeReport(warnings) }),
       refused: (syscall, errno) => tell({ status: 'refused', syscall, errno }),
     })
-    beBorn(this.#native, born, this.#modules)
+    beBorn(process as unknown as LeavingProcess, this.#native, born, this.#modules)
   }
 }
 
