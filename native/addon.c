@@ -2,6 +2,7 @@
 // function returns what its C function returns, minus errno on failure; src/native.ts makes errors of that.
 #define NAPI_VERSION 8
 #include "fork.h"
+#include "heap.h"
 #include "loop.h"
 #include "platform.h"
 #include "reap.h"
@@ -85,6 +86,12 @@ static napi_value ProcessId(napi_env env, napi_callback_info info) {
   return number(env, getpid());
 }
 
+// keepHeapInherited()
+static napi_value KeepHeapInherited(napi_env env, napi_callback_info info) {
+  (void)info;
+  return number(env, keep_heap_inherited());
+}
+
 // leave(code)
 static napi_value Leave(napi_env env, napi_callback_info info) {
   arguments all = take(env, info);
@@ -92,10 +99,10 @@ static napi_value Leave(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-// setLeaveCode(code)
-static napi_value SetLeaveCode(napi_env env, napi_callback_info info) {
+// leaveLater(code)
+static napi_value LeaveLater(napi_env env, napi_callback_info info) {
   arguments all = take(env, info);
-  set_leave_code((int)number_at(&all, 0));
+  leave_later((int)number_at(&all, 0));
   return NULL;
 }
 
@@ -281,7 +288,7 @@ static napi_value Close(napi_env env, napi_callback_info info) {
 
 NAPI_MODULE_INIT() {
   static const struct { const char *name; napi_callback call; } functions[] = {
-      {"findPlatform", FindPlatform}, {"fork", Fork}, {"processId", ProcessId}, {"leave", Leave}, {"setLeaveCode", SetLeaveCode},
+      {"findPlatform", FindPlatform}, {"fork", Fork}, {"processId", ProcessId}, {"keepHeapInherited", KeepHeapInherited}, {"leave", Leave}, {"leaveLater", LeaveLater},
       {"setHeapLimit", SetHeapLimit}, {"setLimits", SetLimits}, {"holdLifeline", HoldLifeline},
       {"releaseLifeline", ReleaseLifeline}, {"socketPair", SocketPair}, {"listen", Listen}, {"connect", Connect},
       {"accept", Accept}, {"peerUid", PeerUid}, {"send", Send}, {"receive", Receive}, {"poll", Poll},

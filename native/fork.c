@@ -29,8 +29,6 @@ static int leave_code = 0;
 static int birth_channel = -1;
 static int lifeline_held = -1;
 
-void set_leave_code(int code) { leave_code = code; }
-
 // Node's own teardown must not run in a child: it joins threads that do not exist and runs loops that were inherited (the tracing
 // agent's, whose io_uring is shared with the template). _exit skips libuv's and V8's destructors as well.
 void leave(int code) {
@@ -41,6 +39,12 @@ void leave(int code) {
 static void leave_at_exit(void *unused) {
   (void)unused;
   leave(leave_code);
+}
+
+// Not registered at birth: Node runs and forgets these callbacks also before a signal that a process sends to itself.
+void leave_later(int code) {
+  leave_code = code;
+  call_at_exit(leave_at_exit, NULL);
 }
 
 static void leave_on_exit(int status, void *unused) { // some C code called exit()
@@ -130,7 +134,6 @@ static void be_born(struct uv_loop_s *loop, const struct birth *birth) {
   else if ((error = hold_lifeline(birth->lifeline)) != 0) tell_unborn(-error);
   if (birth->lifeline >= 0) close(birth->lifeline);
   on_exit(leave_on_exit, NULL);
-  call_at_exit(leave_at_exit, NULL);
 }
 
 pid_t fork_child(struct uv_loop_s *loop, const struct birth *birth) {

@@ -24,7 +24,7 @@ int hold_lifeline(int pipe);
 int release_lifeline(void);
 // Leaves at once, by _exit: see fork.c.
 void leave(int code);
-// What `leave` uses when Node leaves by itself, after it printed an uncaught error.
-void set_leave_code(int code);
+// Leaves with this code when Node has printed the uncaught error that it is about to print.
+void leave_later(int code);
 
 #endif

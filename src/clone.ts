@@ -1,14 +1,15 @@
-// Runs in: owner and child. Turns a job's arguments and its result into bytes and back, as structured clones.
+// Runs in: owner, template (only to report why a preload failed) and child. Turns arguments, results and what was thrown
+// into bytes and back, as structured clones.
 //
-// V8's own serializer does the work. Two things are ours. Array views: node:v8 hands out views into the bytes it reads
-// from, so a decoded 10-byte Buffer would keep, and could reach into, a whole message; here every view gets memory of its
-// own. Errors: V8 says "b(){} could not be cloned" and not where, so only after it failed we walk the value to find out.
+// V8's own serializer does the work. Two things are ours. Array views: node:v8 hands out views into the bytes it reads,
+// so a decoded 10-byte Buffer would keep, and could reach into, a whole message; here every view has memory of its own.
+// Errors: V8 says "b(){} could not be cloned" and not where, so only after it failed we walk the value to find out.
 
 import { inspect, types } from 'node:util'
 import { Deserializer, Serializer } from 'node:v8'
 import { ProtocolError, UsageError } from './errors.js'
 
-/** The largest encoded value, in bytes: what one system call can write, and less than any Buffer of Node 20 can hold. */
+/** The largest encoded value, in bytes: about what one system call writes, and less than a Buffer of Node 20 holds. */
 export const MAX_VALUE_BYTES = 2 ** 31 - 1
 
 // The order is the wire format: a view is written as its place in this list. Append only.
@@ -118,6 +119,7 @@ export function decodeValue(bytes: Uint8Array): unknown {
   try {
     value = deserializer.readValue()
   } catch (cause) {
+    if (isStackOverflow(cause)) throw new UsageError('ERR_CANNOT_CLONE', 'The value is nested too deeply.', { cause })
     const text =
       `The value cannot be rebuilt: ${firstLine(cause)} V8 writes two things that it cannot read back: ` +
       'a WebAssembly.Module and, before Node 22, an error whose causes form a circle.'
@@ -156,7 +158,7 @@ type Culprit = { readonly path: string; readonly text: string; readonly cause: u
 function findCulprit(root: unknown, cause: unknown): Culprit | undefined {
   const suspects: Array<{ path: string; value: object }> = []
   const seen = new Set<unknown>()
-  const isTooDeep = isStackOverflow(cause) // then no single object is to blame, and paths are as long as the value is deep
+  const isTooDeep = isStackOverflow(cause) // then no single object is to blame
   const open: Array<{ step: string; parts: Iterator<Part> }> = [
     { step: '', parts: [{ step: '', value: root }].values() },
   ]

@@ -166,7 +166,7 @@ export class ControlConnection {
    */
   fork(descriptors: Int32Array, isDetached: boolean): Promise<ForkedChild> {
     const id = this.#nextId
-    this.#sendNow(encodeControl({ name: 'fork', id, flags: isDetached ? FLAG_DETACHED : 0, heapLimit: 0, cpuSeconds: 0, openFiles: 0 }), descriptors)
+    this.#sendNow(encodeControl({ name: 'fork', id, flags: isDetached ? FLAG_DETACHED : 0 }), descriptors)
     this.#nextId = id < 0xffffffff ? id + 1 : 1
     return new Promise<ForkedChild>((resolve, reject) => {
       let settleExit: { resolve(exit: Exit): void; reject(error: Error): void }

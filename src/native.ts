@@ -11,8 +11,9 @@ export interface Native {
   findPlatform(): string | null
   fork(spec: Int32Array): number
   processId(): number
+  keepHeapInherited(): number
   leave(code: number): never
-  setLeaveCode(code: number): void
+  leaveLater(code: number): void
   setHeapLimit(bytes: number): number
   setLimits(cpuSeconds: number, openFiles: number): number
   holdLifeline(pipe: number): number

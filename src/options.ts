@@ -32,7 +32,7 @@ export const MAX_MILLISECONDS = 2 ** 31 - 1
  * @returns a new object without a prototype that holds the options which were given
  * @throws UsageError ERR_INVALID_ARGUMENT when it is no object, ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION
  * @example
- * const checked = checkOptions<PoolOptions>('new Pool()', options, { processes: integer(1, 1024), timeout: milliseconds })
+ * const checked = checkOptions<Limits>('new Pool()', limits, { memory: integer(1), cpuSeconds: integer(1) })
  */
 export function checkOptions<T extends object>(where: string, options: unknown, checks: Checks<T>): T {
   if (options !== undefined && !isPlainOptions(options)) {
@@ -155,7 +155,8 @@ export const environment: Check<Record<string, string | undefined>> = (value, si
   const copy: Record<string, string | undefined> = Object.create(null)
   for (const [name, text] of Object.entries(object(value, site))) {
     // The kernel keeps 'name=text\0': with these characters in the wrong place it would be another variable.
-    if (name === '' || /[=\0]/.test(name)) throw invalidOption(site, "names without '=' and NUL bytes", name)
+    if (name === '' || /[=\0]/.test(name))
+      throw invalidOption(site, "names that are not empty, without '=' and NUL bytes", name)
     const entry = { of: site.of, option: `${site.option}.${name}` }
     if (text !== undefined && typeof text !== 'string') throw invalidOption(entry, 'a string or undefined', text)
     if (text?.includes('\0')) throw invalidOption(entry, 'a string without NUL bytes', text)

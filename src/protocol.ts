@@ -58,9 +58,6 @@ export const CONTROL_MESSAGES = {
     fields: [
       ['id', 'u32', 'names the request, and then the child; of no other live child of this owner'],
       ['flags', 'u16', 'bit 0: the child may outlive its owner; all others are 0'],
-      ['heapLimit', 'u64', 'limit of the JavaScript heap, bytes; 0 for none'],
-      ['cpuSeconds', 'u32', 'limit of processor time, seconds; 0 for none'],
-      ['openFiles', 'u32', 'limit of open descriptors; 0 for none'],
     ],
   },
   signal: {

@@ -1,7 +1,7 @@
-// Runs in: owner (in template and child nothing but isReference() makes sense). Names functions of modules, with their types.
+// Runs in: owner. Names functions of modules, with their types.
 //
-// A function cannot be sent to another process; its name can. A reference is such a name, made from the module's type, so
-// that the compiler checks the name, the arguments and the result, and no string is written by hand.
+// A function cannot be sent to another process; its name can. A reference is such a name, made from the module's type,
+// so that the compiler checks the name, the arguments and the result, and no string is written by hand.
 
 import { isAbsolute } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'

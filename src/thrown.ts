@@ -1,8 +1,9 @@
-// Runs in: owner and child. Carries what a job threw from the child to its owner: class, cause, own properties, both stacks.
+// Runs in: owner, template (only to report why a preload failed) and child. Carries what was thrown in one process to
+// another: class, cause, own properties, both stacks.
 //
-// An error is a graph (causes, errors of an AggregateError, errors in properties; circles are allowed), so it travels as a
-// flat list of records that name each other by index. All that is read from the error is read defensively, once, in the
-// child: reporting a failure must not fail, whatever getters and Proxies the thrown thing is made of.
+// An error is a graph (causes, errors of an AggregateError, errors in properties; circles are allowed), so it travels as
+// a flat list of records that name each other by index. All of it is read defensively, and once, where it was thrown:
+// reporting a failure must not fail, whatever getters and Proxies the thrown thing is made of.
 
 import { inspect, types } from 'node:util'
 import { decodeValue, encodeValue } from './clone.js'
@@ -65,10 +66,10 @@ const INHERITED_FIELDS = ['code', 'cause']
 /**
  * Describes anything that was thrown. Never throws.
  *
- * Of an error it keeps the nearest class that both sides know (see decodeThrown), name, message, stack, cause, errors,
- * error, suppressed, and all own enumerable properties named by strings; errors among those are kept as errors. A property
- * that cannot be cloned becomes the text that util.inspect() shows. Anything else than an error is cloned, or, where it
- * cannot be (a function), becomes such a text.
+ * Of an error it keeps the nearest class that both sides know (see decodeThrown), name, message, stack, code, cause,
+ * errors, error, suppressed, and all own enumerable properties named by strings; errors among those, and in their arrays,
+ * are kept as errors. A property that cannot be cloned becomes the text that util.inspect() shows. Anything else than an
+ * error is cloned, or, where it cannot be (a function), becomes such a text.
  *
  * @param thrown what a catch clause caught, or what a promise was rejected with
  * @returns plain data for encodeValue() and decodeThrown()
@@ -98,9 +99,9 @@ class Encoder {
 
   #slot(value: unknown): Slot {
     // Only the outermost array is taken apart: enough for AggregateError.errors, and it cannot be a circle.
-    const items = Array.isArray(value) ? attempt(() => itemsOf(value)) : undefined
-    if (!Array.isArray(items) || !items.some((item) => classOf(item) !== undefined)) return this.#single(value)
-    return { list: items.map((item) => this.#single(item)) }
+    const items = attempt(() => itemsOf(value)) ?? []
+    const hasErrors = items.some((item) => classOf(item) !== undefined)
+    return hasErrors ? { list: items.map((item) => this.#single(item)) } : this.#single(value)
   }
 
   #single(value: unknown): Slot {
@@ -118,7 +119,7 @@ class Encoder {
       decodeValue(encoded) // V8 writes some things that it cannot read back; better known here than in the owner
       return encoded
     })
-    if (bytes instanceof Unreadable || this.#bytes + bytes.length > MAX_REPORT_BYTES) {
+    if (bytes === undefined || this.#bytes + bytes.length > MAX_REPORT_BYTES) {
       return { plain: this.#text(textOf(value)) }
     }
     this.#bytes += bytes.length
@@ -137,50 +138,50 @@ class Encoder {
 
   #record(error: object): ErrorRecord {
     const className = classOf(error) ?? 'Error'
-    const name = this.#string(() => (error as Error).name, className)
-    const message = this.#string(() => (error as Error).message, '')
-    const stack = this.#string(() => (error as Error).stack, message === '' ? name : `${name}: ${message}`)
+    const name = this.#string(() => get(error, 'name'), className)
+    const message = this.#string(() => get(error, 'message'), '')
+    const stack = this.#string(() => get(error, 'stack'), message === '' ? name : `${name}: ${message}`)
     return { class: className, name, message, stack, fields: this.#fields(error, className) }
   }
 
   #fields(error: object, className: string): ErrorRecord['fields'] {
     const fields: Array<readonly [string, Slot, boolean]> = []
-    const keys = attempt(() => Reflect.ownKeys(error))
-    for (const key of keys instanceof Unreadable ? [] : keys) {
+    for (const key of attempt(() => Reflect.ownKeys(error)) ?? []) {
       if (typeof key !== 'string' || key === 'stack') continue
       const isEnumerable = attempt(() => Object.getOwnPropertyDescriptor(error, key)?.enumerable) === true
       if (!isEnumerable && !HIDDEN_FIELDS.has(key)) continue
       if (++this.#fieldCount > MAX_FIELDS) break
-      const value = attempt(() => (error as Record<string, unknown>)[key])
-      const slot = this.#slot(value instanceof Unreadable ? `[cannot be read: ${textOf(value.thrown)}]` : value)
-      fields.push([key, slot, isEnumerable])
+      const value = attempt(
+        () => get(error, key),
+        (thrown) => `[cannot be read: ${textOf(thrown)}]`,
+      )
+      fields.push([key, this.#slot(value), isEnumerable])
     }
     for (const key of INHERITED_FIELDS) {
       if (fields.some(([own]) => own === key) || key in (CLASSES.get(className)?.prototype ?? {})) continue
-      const value = attempt(() => (error as Record<string, unknown>)[key])
-      if (value === undefined || typeof value === 'function' || value instanceof Unreadable) continue
-      fields.push([key, this.#slot(value), false])
+      const value = attempt(() => get(error, key))
+      if (value !== undefined && typeof value !== 'function') fields.push([key, this.#slot(value), false])
     }
     return fields
   }
 }
 
-class Unreadable {
-  constructor(readonly thrown: unknown) {}
-}
-
-function attempt<T>(read: () => T): T | Unreadable {
+function attempt<T>(read: () => T, otherwise?: (thrown: unknown) => T): T | undefined {
   try {
     return read()
   } catch (thrown) {
-    return new Unreadable(thrown)
+    return otherwise?.(thrown)
   }
 }
 
+function get(object: object, key: string): unknown {
+  return (object as Record<string, unknown>)[key]
+}
+
 /** Items of an array that is not too long, read by index: its methods and its iterator may be anyone's. */
-function itemsOf(array: readonly unknown[]): unknown[] {
-  const { length } = array
-  return length > MAX_ERRORS ? [] : Array.from({ length }, (_, index) => array[index])
+function itemsOf(value: unknown): unknown[] {
+  const length = Array.isArray(value) ? value.length : 0 // even isArray() throws, for a revoked Proxy
+  return length > MAX_ERRORS ? [] : Array.from({ length }, (_, index) => (value as unknown[])[index])
 }
 
 /** The nearest class in CLASSES of an error, or undefined for everything else. A Proxy of an error counts as one. */
@@ -222,8 +223,8 @@ function clip(text: string, length: number): string {
  * Rebuilds what encodeThrown() described.
  *
  * An error comes back as an instance of the nearest class that both sides have: the built-in ones, DOMException, and
- * forkserver's own. `class Missing extends TypeError` comes back as a TypeError whose name is still 'Missing', if it was.
- * No constructor of yours is run. The stack of the outermost error is the child's, one line that says where, and the
+ * forkserver's own. `class Missing extends TypeError` comes back as a TypeError whose name is still what it was. No
+ * constructor of yours is run. The stack of the outermost error is the child's, one line that says where, and the
  * owner's frames; the stacks below it (causes) are the child's alone.
  *
  * @param data what encodeThrown() returned
@@ -257,7 +258,7 @@ function build(record: ErrorRecord, stack: string): object {
   const error: object = isDom
     ? new DOMException(record.message, record.name)
     : Reflect.construct(Error, [], CLASSES.get(record.class) ?? Error)
-  // First of all: Node 20 formats the old stack while it is replaced, and calls toString() of whatever `name` is by then.
+  // First of all: Node 20 formats the old stack while it is replaced, with toString() of whatever `name` is by then.
   define(error, 'stack', stack, false)
   return error
 }

@@ -30,7 +30,7 @@ const LARGEST = { u8: 0xff, u16: 0xffff, u32: 0xffffffff, u64: Number.MAX_SAFE_I
 const BYTES = { u8: 1, u16: 2, u32: 4, u64: 8 }
 
 const attach = { name: 'attach', version: PROTOCOL_VERSION } as const
-const fork = { name: 'fork', id: 1, flags: 0, heapLimit: 0, cpuSeconds: 0, openFiles: 0 } as const
+const fork = { name: 'fork', id: 1, flags: 0 } as const
 
 function violates(call: () => unknown, text: RegExp): void {
   assert.throws(call, (error: unknown) => {
@@ -72,7 +72,7 @@ describe('the table', () => {
 
   test('every message fits MAX_CONTROL_PAYLOAD', () => {
     const sizes = NAMES.map((name) => CONTROL_MESSAGES[name].fields.reduce((sum, [, type]) => sum + BYTES[type], 1))
-    assert.deepEqual(sizes, [3, 23, 6, 7, 9, 7, 43])
+    assert.deepEqual(sizes, [3, 7, 6, 7, 9, 7, 43])
     assert.ok(Math.max(...sizes) <= MAX_CONTROL_PAYLOAD)
   })
 
@@ -81,9 +81,6 @@ describe('the table', () => {
       readonly name: 'fork'
       readonly id: number
       readonly flags: number
-      readonly heapLimit: number
-      readonly cpuSeconds: number
-      readonly openFiles: number
     }>()
     expectTypeOf<ControlMessageToTemplate['name']>().toEqualTypeOf<'attach' | 'fork' | 'signal'>()
     expectTypeOf<ControlMessageToOwner['name']>().toEqualTypeOf<'attached' | 'forked' | 'forkFailed' | 'exited'>()
@@ -107,8 +104,8 @@ describe('the codec', () => {
   })
 
   test('exact bytes, to the template', () => {
-    const message = { ...fork, id: 7, flags: 1, heapLimit: 0x1_0000_0000, cpuSeconds: 10, openFiles: 256 }
-    const hex = '02' + '00000007' + '0001' + '0000000100000000' + '0000000a' + '00000100'
+    const message = { ...fork, id: 7, flags: 1 }
+    const hex = '02' + '00000007' + '0001'
     assert.equal(encodeControl(message).toString('hex'), hex)
     assert.equal(encodeControl(attach).toString('hex'), '010001')
     assert.equal(encodeControl({ name: 'signal', id: 7, signal: 9 }).toString('hex'), '030000000709')
@@ -168,11 +165,14 @@ describe('the codec', () => {
     violates(() => decodeControl(TO_OWNER, Buffer.from('81000000000001', 'hex')), /version 0, this side version 1/)
     violates(() => encodeControl({ ...fork, flags: 2 }), /flags is 2/)
     violates(() => encodeControl({ name: 'signal', id: 1, signal: 65 }), /signal is 65/)
-    const unsafe = Buffer.from('02' + '00000007' + '0000' + '0020000000000000' + '00000000' + '00000000', 'hex')
-    violates(() => decodeControl(TO_TEMPLATE, unsafe), /heapLimit is 9007199254740992/)
+    const exited = { name: 'exited', id: 7, pid: 9, exitCode: 0, signal: 0, userMicros: 0 } as const
+    const rest = { systemMicros: 0, maxRssBytes: 0, minorFaults: 0, majorFaults: 0 }
+    const unsafe = encodeControl({ ...exited, ...rest })
+    unsafe.set([0, 0x20, 0, 0, 0, 0, 0, 0], 11)
+    violates(() => decodeControl(TO_OWNER, unsafe), /userMicros is 9007199254740992/)
     for (const id of [-1, 2 ** 32, 0.5, Number.NaN]) violates(() => encodeControl({ ...fork, id }), /fork\.id is/)
-    for (const heapLimit of [-1, 2 ** 53, 1.5])
-      violates(() => encodeControl({ ...fork, heapLimit }), /fork\.heapLimit is/)
+    for (const userMicros of [-1, 2 ** 53, 1.5])
+      violates(() => encodeControl({ ...exited, ...rest, userMicros }), /exited\.userMicros is/)
     const stranger = { name: 'steal' } as unknown as ControlMessage
     violates(() => encodeControl(stranger), /'steal' is no control message/)
   })

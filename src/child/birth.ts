@@ -9,7 +9,7 @@ import { runJob, sendThrown } from './run.js'
 /** Turns this fork into the child that owns `channelFd`, and lets its job run when the loop turns. */
 export function beBorn(
   self: LeavingProcess,
-  native: Pick<Native, 'processId' | 'leave' | 'setLeaveCode'>,
+  native: Pick<Native, 'processId' | 'leave' | 'leaveLater'>,
   channelFd: number,
   modules: LoadedModules,
 ): void {

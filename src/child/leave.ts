@@ -23,14 +23,14 @@ interface ExitHooks {
 }
 
 /** Takes over every normal way out of this process. */
-export function takeOverExit(self: LeavingProcess, native: Pick<Native, 'leave' | 'setLeaveCode'>, hooks: ExitHooks): void {
+export function takeOverExit(self: LeavingProcess, native: Pick<Native, 'leave' | 'leaveLater'>, hooks: ExitHooks): void {
   let isFatal = false
 
   const finish = (code: unknown): void => {
     const exitCode = Number(self.exitCode ?? code ?? 0) & 0xff
     hooks.onLeaving(exitCode)
-    // Node has yet to print the error; the addon's at-exit callback leaves with this code behind that.
-    if (isFatal) native.setLeaveCode(exitCode)
+    // Node has yet to print the error; the addon leaves behind that, from one of Node's at-exit callbacks.
+    if (isFatal) native.leaveLater(exitCode)
     else native.leave(exitCode)
   }
 

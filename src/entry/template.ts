@@ -135,6 +135,7 @@ setFlagsFromString('--no-flush-bytecode') // functions that the warm-up compiled
 const { keys, config } = readStartup()
 // Until the template serves, and sees the end of its owner by itself, the kernel ends it with its owner.
 check('fcntl', loadNative().holdLifeline(TEMPLATE_DESCRIPTORS.lifeline))
+loadNative().keepHeapInherited() // where it cannot, each fork takes a little longer
 loadBuiltIns()
 const template = new Template(keys, config)
 process.once('beforeExit', () => template.serveWhenEmpty())

@@ -31,7 +31,7 @@ export async function rehearse(native: Native): Promise<void> {
   const modules = new Map([[REHEARSAL, { job: async (value: unknown) => value }]])
   writeSync(owner!, encodeFrame(encodeJob(head, encodeValue([{ text: '', list: [0] }], 'arguments'))))
   const standIn = new StandIn() as unknown as LeavingProcess
-  const idle = { processId: () => process.pid, leave: (() => {}) as () => never, setLeaveCode: () => {} }
+  const idle = { processId: () => process.pid, leave: (() => {}) as () => never, leaveLater: () => {} }
   beBorn(standIn, idle, child!, modules)
   for (let turn = 0; turn < TURNS; turn++) await nextTurn()
   standIn.emit('exit', 0)

@@ -168,7 +168,7 @@ class Server {
     this.#clients.remove(client)
     this.#native.close(client.fd)
     if (client.lifeline >= 0) this.#native.close(client.lifeline)
-    for (const set of client.descriptors) this.#closeAll(set)
+    for (const set of client.descriptors.splice(0)) this.#closeAll(set)
   }
 
   #closeAll(descriptors: readonly number[] | null): void {
@@ -226,6 +226,7 @@ class Server {
     // Frame by frame, because the limit of a frame's length changes with the last one of the handshake.
     client.decoder.append(Buffer.from(bytes))
     for (let payload: Buffer | undefined; (payload = client.decoder.next()); ) {
+      if (!this.#clients.has(client)) return NO_CHILD // dropped by the message before
       const channel = client.isProved ? this.#obey(client, payload) : this.#prove(client, payload)
       if (channel !== NO_CHILD) return channel
     }
@@ -252,10 +253,16 @@ class Server {
         return this.#fork(client, message)
       case 'signal': {
         const pid = client.children.get(message.id)
-        if (pid !== undefined) process.kill(pid, message.signal) // it is not reaped, so the pid is still its own
+        if (pid !== undefined) this.#signal(pid, message.signal)
         return NO_CHILD
       }
     }
+  }
+
+  #signal(pid: number, signal: number): void {
+    try {
+      process.kill(pid, signal) // it is not reaped, so the pid is still its own
+    } catch {} // EPERM: the child has changed its user
   }
 
   #attach(client: Client): void {

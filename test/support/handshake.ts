@@ -37,8 +37,11 @@ export function bringTo(
   const toPeer = [...opening]
   const toUs = [...peer.opening]
   while (handshake.state !== state) {
-    if (toPeer.length > 0) toUs.push(...peer.handshake.receive(toPeer.shift()!).send)
-    else toPeer.push(...handshake.receive(toUs.shift()!).send)
+    const isForPeer = toPeer.length > 0
+    const step = isForPeer ? peer.handshake.receive(toPeer.shift()!) : handshake.receive(toUs.shift()!)
+    assert.equal(step.failure, undefined)
+    const answersTo = isForPeer ? toUs : toPeer
+    answersTo.push(...step.send)
   }
   return handshake
 }

@@ -1,0 +1,152 @@
+// Runs in: owner. `npm run stress`: forks children by the thousand from idle and busy templates, lets each do real work and leave in
+// one of six ways, and counts every hang and every wrong exit. A hang is caught with a backtrace, never retried.
+import { execFileSync } from 'node:child_process'
+import { appendFileSync } from 'node:fs'
+import os from 'node:os'
+import Table from 'cli-table3'
+import { Command, InvalidArgumentError } from 'commander'
+import { type Exit, ForkServer, Process, remote } from 'forkserver'
+import { CELL_NAMES, type Cell, WAYS, type Way } from './jobs.js'
+
+/** A child has this long; the slowest cell takes a hundredth of it. */
+const WATCHDOG_MS = 30_000
+/** A cell of which one child takes longer than this from start to join, in milliseconds, is run with fewer of them. */
+const SLOW_MS = 30
+const PROBE_FORKS = 40
+
+type Template = 'idle' | 'busy'
+
+interface Options {
+  forks: number
+  slowForks: number
+  concurrency: number
+  cells: Cell[]
+  templates: Template[]
+  json?: string
+}
+
+export interface CellResult {
+  date: string
+  node: string
+  kernel: string
+  libc: string
+  template: Template
+  cell: Cell
+  forks: number
+  hangs: number
+  wrongExits: number
+  wrong: string[]
+  seconds: number
+}
+
+const jobs = remote<typeof import('./jobs.js')>(new URL('./jobs.js', import.meta.url))
+const ways = Object.keys(WAYS) as Way[]
+
+function backtrace(pid: number): string {
+  try {
+    return execFileSync('gdb', ['-p', String(pid), '-batch', '-ex', 'thread apply all bt 30'], { encoding: 'utf8', timeout: 60_000, stdio: ['ignore', 'pipe', 'ignore'] })
+  } catch (error) {
+    return `no backtrace: ${(error as Error).message}`
+  }
+}
+
+/** Runs one child. Returns what was wrong with it, or undefined. */
+async function runOne(server: ForkServer, cell: Cell, way: Way): Promise<{ isHang: boolean; text: string } | undefined> {
+  const child = new Process(jobs.work, [cell, way], { server, stdio: 'ignore' })
+  await child.start()
+  let exit: Exit
+  try {
+    exit = await child.join({ timeout: WATCHDOG_MS })
+  } catch (error) {
+    const text = `${cell} ${way}: pid ${child.pid} hangs (${(error as Error).message})\n${backtrace(child.pid!)}`
+    child.kill()
+    return { isHang: true, text }
+  }
+  const wanted = WAYS[way]
+  if (exit.exitCode !== wanted.exitCode || exit.signal !== wanted.signal) {
+    return { isHang: false, text: `${cell} ${way}: exit ${exit.exitCode}, signal ${exit.signal}` }
+  }
+  const answer = await child.result.catch((error: Error) => error)
+  const isRight = way === 'return' || way === 'exitCode' ? answer === cell : answer instanceof Error
+  const isOwn = way !== 'throw' || (answer instanceof RangeError && answer.message === 'as asked')
+  return isRight && isOwn ? undefined : { isHang: false, text: `${cell} ${way}: ${answer instanceof Error ? answer.stack : answer}` }
+}
+
+async function runMany(server: ForkServer, cell: Cell, forks: number, concurrency: number, result: CellResult): Promise<void> {
+  let next = 0
+  const lane = async (): Promise<void> => {
+    while (next < forks) {
+      const failure = await runOne(server, cell, ways[next++ % ways.length]!)
+      result.forks++
+      if (!failure) continue
+      if (failure.isHang) result.hangs++
+      else result.wrongExits++
+      if (result.wrong.length < 20) result.wrong.push(failure.text)
+    }
+  }
+  await Promise.all(Array.from({ length: concurrency }, lane))
+}
+
+async function runCell(template: Template, cell: Cell, { forks, slowForks, concurrency }: Options): Promise<CellResult> {
+  const header = process.report.getReport() as { header: { glibcVersionRuntime?: string } }
+  const libc = `glibc ${header.header.glibcVersionRuntime}`
+  const result: CellResult = {
+    date: new Date().toISOString().slice(0, 10), node: process.version, kernel: os.release(), libc, template, cell,
+    forks: 0, hangs: 0, wrongExits: 0, wrong: [], seconds: 0,
+  } // biome-ignore format: a row
+  await using server = await ForkServer.start({ preload: [jobs.module], warmup: template === 'busy' ? jobs.makeBusy : jobs.stayIdle })
+  if (server.startMethod !== 'forkserver') throw new Error(`Nothing to stress: ${server.spawnReason}.`)
+  const start = performance.now()
+  await runMany(server, cell, Math.min(PROBE_FORKS, forks), concurrency, result)
+  const isSlow = ((performance.now() - start) / result.forks) * concurrency > SLOW_MS
+  await runMany(server, cell, Math.max(0, (isSlow ? Math.min(slowForks, forks) : forks) - result.forks), concurrency, result)
+  result.seconds = Math.round(performance.now() - start) / 1000
+  return result
+}
+
+function show(results: readonly CellResult[]): string {
+  const table = new Table({ head: ['node', 'template', 'cell', 'forks', 'hangs', 'wrong exits', 'forks/s'], style: { head: [], border: [] } })
+  for (const { node, template, cell, forks, hangs, wrongExits, seconds } of results) {
+    table.push([node, template, cell, forks, hangs, wrongExits, (forks / seconds).toFixed(0)])
+  }
+  return table.toString()
+}
+
+const count = (text: string): number => {
+  const value = Number(text)
+  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError('It must be an integer of at least 1.')
+  return value
+}
+
+const listOf = <T extends string>(known: readonly T[]) => (text: string): T[] => {
+  const names = text.split(',') as T[]
+  for (const name of names) if (!known.includes(name)) throw new InvalidArgumentError(`'${name}' is none of ${known.join(', ')}.`)
+  return names
+}
+
+async function main(): Promise<void> {
+  const program = new Command('stress')
+    .description('Forks by the thousand, and counts hangs and wrong exits.')
+    .option('--forks <n>', 'children per cell', count, 300)
+    .option('--slow-forks <n>', `children per cell where one takes over ${SLOW_MS} ms`, count, 2_000)
+    .option('--concurrency <n>', 'children at a time', count, 2)
+    .option('--cells <names>', `some of ${CELL_NAMES.join(',')}`, listOf(CELL_NAMES), CELL_NAMES)
+    .option('--templates <names>', 'some of idle,busy', listOf<Template>(['idle', 'busy']), ['idle', 'busy'])
+    .option('--json <file>', 'append each result to this file, one line each')
+    .parse()
+  const options = program.opts<Options>()
+  const results: CellResult[] = []
+  for (const template of options.templates) {
+    for (const cell of options.cells) {
+      const result = await runCell(template, cell, options)
+      results.push(result)
+      console.log(`${result.node} ${template} ${cell}: ${result.forks} forks, ${result.hangs} hangs, ${result.wrongExits} wrong exits, ${result.seconds} s`)
+      for (const text of result.wrong) console.log(text)
+      if (options.json) appendFileSync(options.json, `${JSON.stringify(result)}\n`)
+    }
+  }
+  console.log(show(results))
+  process.exitCode = results.some(({ hangs, wrongExits }) => hangs + wrongExits > 0) ? 1 : 0
+}
+
+await main()
