@@ -1,9 +1,14 @@
 // Runs in: template. See quiesce.h.
 //
 // A worker thread of V8 that runs at the moment of the fork may hold a lock (a page's mutex while it sweeps) that nobody in the
-// child would ever open. All threads asleep, twice in a row, means that none holds one that another needs, and as this thread
-// posts nothing meanwhile, none will wake. The state stands in /proc/self/task/<tid>/stat; the files are kept open, because
-// opening them costs more than reading them and this runs before every fork.
+// child would ever open. If every thread waits for work, in futex or epoll_wait, twice in a row, then none holds a lock that another
+// needs, and as this thread posts nothing meanwhile, none will wake.
+//
+// That a thread sleeps is not enough. Node 24 hung in 1 of some hundred children of a busy template: absl measures the processor's
+// frequency the first time that a mutex is contended, and sleeps in nanosleep meanwhile, inside a call_once that a child would wait
+// for for ever (docs/FORK_SAFETY.md has the backtrace). So the system call counts: /proc/self/task/<tid>/syscall begins with its
+// number, or with "running". The files are kept open, because opening them costs more than reading them and this runs before
+// every fork.
 #include "quiesce.h"
 #include <dirent.h>
 #include <errno.h>
@@ -21,12 +26,12 @@
 #define PAUSE_NS 50000
 
 static int task_folder = -1;
-static int stat_files[MAX_THREADS];
+static int syscall_files[MAX_THREADS];
 static int threads = 0;
 static nlink_t links = 0; // of the task folder: two more than there are threads
 
 void forget_threads(void) {
-  for (int i = 0; i < threads; i++) close(stat_files[i]);
+  for (int i = 0; i < threads; i++) close(syscall_files[i]);
   if (task_folder >= 0) close(task_folder);
   task_folder = -1;
   threads = 0;
@@ -45,9 +50,9 @@ static int list_threads(nlink_t links_now) {
     if (tid <= 0 || tid == self) continue;
     if (threads == MAX_THREADS) error = -E2BIG;
     char path[32];
-    snprintf(path, sizeof path, "%d/stat", tid);
+    snprintf(path, sizeof path, "%d/syscall", tid);
     int fd = error ? -1 : openat(task_folder, path, O_RDONLY | O_CLOEXEC);
-    if (fd >= 0) stat_files[threads++] = fd;
+    if (fd >= 0) syscall_files[threads++] = fd;
     else if (errno != ENOENT) error = error ? error : -errno;
   }
   closedir(folder);
@@ -55,24 +60,30 @@ static int list_threads(nlink_t links_now) {
   return error;
 }
 
-// 1: all others sleep; 0: one does not, or the list was out of date; or -errno.
+static int waits_for_work(long call) {
+#ifdef SYS_epoll_wait
+  if (call == SYS_epoll_wait) return 1;
+#endif
+  return call == SYS_futex || call == SYS_epoll_pwait;
+}
+
+// 1: all others wait for work; 0: one does not, or the list was out of date; or -errno.
 static int look(void) {
   struct stat now;
-  if (task_folder < 0 || fstat(task_folder, &now) != 0) memset(&now, 0, sizeof now);
-  if (task_folder < 0 || now.st_nlink != links) {
-    if (task_folder < 0) stat("/proc/self/task", &now);
+  if (task_folder < 0) {
+    if (stat("/proc/self/task", &now) != 0) return -errno;
     return list_threads(now.st_nlink);
   }
+  if (fstat(task_folder, &now) != 0 || now.st_nlink != links) return list_threads(now.st_nlink);
   for (int i = 0; i < threads; i++) {
-    char text[64]; // "tid (comm) S ...": comm has 15 characters at the most
-    ssize_t got = pread(stat_files[i], text, sizeof text - 1, 0);
+    char text[32];
+    ssize_t got = pread(syscall_files[i], text, sizeof text - 1, 0);
     if (got <= 0) {
       links = 0; // this thread ended: list them anew
       return 0;
     }
     text[got] = 0;
-    const char *close_of_name = strrchr(text, ')');
-    if (!close_of_name || close_of_name[2] != 'S') return 0;
+    if (text[0] < '0' || text[0] > '9' || !waits_for_work(atol(text))) return 0;
   }
   return 1;
 }
