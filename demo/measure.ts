@@ -1,0 +1,93 @@
+// Runs in: owner. Sends files through one way, a few processes at a time, and measures.
+import path from 'node:path'
+import type { Memory, Transpiled } from './jobs.js'
+import type { Way } from './ways.js'
+
+/** Reading the memory of a process takes it some milliseconds: not more than every sixteenth is asked, but about four at least. */
+const MEMORY_EVERY = 16
+const MEMORY_SAMPLES = 4
+
+/** A file that could not be transpiled. */
+export interface Failure {
+  file: string
+  reason: string
+}
+
+/** What one way needed for its files. */
+export interface Measured {
+  way: string
+  processes: number
+  wallMs: number
+  /** Wall time by processes, at the concurrency that they had. */
+  msPerProcess: number
+  processesPerSecond: number
+  bytesIn: number
+  bytesOut: number
+  /** Median of those that were asked. */
+  memory: (Memory & { samples: number }) | null
+  failures: Failure[]
+}
+
+export interface MeasureOptions {
+  folder: string
+  /** Relative to the folder. */
+  files: readonly string[]
+  concurrency: number
+  signal: AbortSignal
+  /** Called after each file. */
+  progress: () => void
+}
+
+/** Some of the items, evenly spread. */
+export function spread<T>(items: readonly T[], count: number): T[] {
+  if (count >= items.length) return [...items]
+  return Array.from({ length: count }, (_, index) => items[Math.floor(((index + 0.5) * items.length) / count)]!)
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1]!
+}
+
+function summarise(memories: readonly Memory[]): Measured['memory'] {
+  if (memories.length === 0) return null
+  const pssBytes = median(memories.map((memory) => memory.pssBytes))
+  const ownBytes = median(memories.map((memory) => memory.ownBytes))
+  return { pssBytes, ownBytes, samples: memories.length }
+}
+
+/** @throws the signal's reason once it is aborted */
+export async function measure(way: Way, options: MeasureOptions): Promise<Measured> {
+  const { folder, files, concurrency, signal, progress } = options
+  const every = Math.max(1, Math.min(MEMORY_EVERY, Math.floor(files.length / MEMORY_SAMPLES)))
+  const done: Transpiled[] = []
+  const failures: Failure[] = []
+  let next = 0
+  const lane = async (): Promise<void> => {
+    while (next < files.length && !signal.aborted) {
+      const index = next++
+      const file = files[index]!
+      try {
+        done.push(await way.run({ file: path.join(folder, file), wantsMemory: index % every === every - 1 }))
+      } catch (error) {
+        // What did not fail to transpile, but to start: the next file would meet it, too.
+        failures.push({ file, reason: (error as Error).message.split('\n')[0]! })
+      }
+      progress()
+    }
+  }
+  const start = performance.now()
+  await Promise.all(Array.from({ length: Math.min(concurrency, files.length) }, lane))
+  const wallMs = performance.now() - start
+  signal.throwIfAborted()
+  return {
+    way: way.name,
+    processes: files.length,
+    wallMs,
+    msPerProcess: wallMs / files.length,
+    processesPerSecond: (files.length / wallMs) * 1000,
+    bytesIn: done.reduce((sum, { bytesIn }) => sum + bytesIn, 0),
+    bytesOut: done.reduce((sum, { bytesOut }) => sum + bytesOut, 0),
+    memory: summarise(done.flatMap(({ memory }) => memory ?? [])),
+    failures,
+  }
+}

@@ -1,0 +1,62 @@
+// Runs in: owner. The command line of the demo.
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import os from 'node:os'
+import path from 'node:path'
+import { Command, InvalidArgumentError, Option } from 'commander'
+import type { StartMethod } from 'forkserver'
+
+const MAX_CONCURRENCY = 256
+const PROJECT = path.dirname(createRequire(import.meta.url).resolve('forkserver/package.json'))
+
+export interface DemoOptions {
+  /** Absolute path. */
+  folder: string
+  concurrency: number
+  /** Files that each peer does. */
+  sample: number
+  maxFiles: number
+  /** Of each process, in milliseconds. */
+  timeout: number
+  startMethod: StartMethod
+  json: boolean
+}
+
+function integer(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text)
+    if (text.trim() !== '' && Number.isSafeInteger(value) && value >= min && value <= max) return value
+    throw new InvalidArgumentError(`It must be an integer from ${min} to ${max}.`)
+  }
+}
+
+/** npm runs scripts in the package's folder; a relative path is meant as seen from where the user typed it. */
+function resolveFolder(folder: string): string {
+  const { npm_lifecycle_event: script, INIT_CWD: typedIn } = process.env
+  const base = script === 'demo' && typedIn && existsSync(typedIn) ? typedIn : process.cwd()
+  return path.resolve(base, folder)
+}
+
+/** Ends the process for --help and for options that do not exist. */
+export function parseOptions(argv: readonly string[]): DemoOptions {
+  const command = new Command('npm run demo --')
+    .description(
+      'Transpiles every TypeScript file of a project, each in a fresh process that is forked from a warm template,\nand compares that with new Node processes on a sample of the same files.',
+    )
+    .argument('[folder]', 'a TypeScript project, with its node_modules (default: this one)')
+    .option('--concurrency <n>', 'processes at a time', integer(1, MAX_CONCURRENCY), os.availableParallelism())
+    .option('--sample <n>', 'files that child_process.fork and plain node do; 0 for no comparison', integer(0, 1e6), 12)
+    .option('--max-files <n>', 'of a larger project, only so many files, evenly spread', integer(1, 1e6), 5_000)
+    .option('--timeout <seconds>', 'time that one process has', integer(1, 3_600), 60)
+    .addOption(
+      new Option('--start-method <method>', 'spawn: without a template')
+        .choices(['forkserver', 'spawn'])
+        .default('forkserver'),
+    )
+    .option('--json', 'print the figures as JSON')
+    .addHelpText('after', '\nIgnored: .git, and outside of node_modules the folders build and dist.')
+    .parse(argv)
+  const { timeout, json = false, ...rest } = command.opts<Omit<DemoOptions, 'folder' | 'json'> & { json?: boolean }>()
+  const [folder] = command.args
+  return { ...rest, timeout: timeout * 1000, json, folder: folder === undefined ? PROJECT : resolveFolder(folder) }
+}

@@ -1,0 +1,16 @@
+// Runs in: a peer, started by child_process.fork(). One transpiled file, named and answered by IPC message.
+import { transpile } from './jobs.js'
+import type { PeerAnswer, Task } from './ways.js'
+
+function answer(answer: PeerAnswer): void {
+  // Without this the process would wait for the next message.
+  process.send!(answer, () => process.disconnect())
+}
+
+process.once('message', ({ file, wantsMemory }: Task) => {
+  try {
+    answer({ transpiled: transpile(file, wantsMemory) })
+  } catch (error) {
+    answer({ failed: (error as Error).message })
+  }
+})

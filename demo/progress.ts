@@ -1,0 +1,50 @@
+// Runs in: owner. Shows how far the demo is, on stderr: a bar on a terminal, else one plain line for each way.
+import { SingleBar } from 'cli-progress'
+
+export interface Progress {
+  start(way: string, files: number): void
+  step(): void
+  stop(): void
+}
+
+class Bar implements Progress {
+  #bar: SingleBar | undefined
+
+  start(way: string, files: number): void {
+    // Ctrl-C is the demo's to handle, hence gracefulExit.
+    const format = `${way.padEnd(18)} {bar} {value}/{total} files, {duration} s`
+    this.#bar = new SingleBar({
+      format,
+      barsize: 30,
+      hideCursor: true,
+      gracefulExit: false,
+      fps: 20,
+      barCompleteChar: '█',
+      barIncompleteChar: '░',
+    })
+    this.#bar.start(files, 0)
+  }
+
+  step(): void {
+    this.#bar?.increment()
+  }
+
+  stop(): void {
+    this.#bar?.stop()
+    this.#bar = undefined
+  }
+}
+
+class Line implements Progress {
+  start(way: string, files: number): void {
+    process.stderr.write(`${way}: ${files} ${files === 1 ? 'file' : 'files'} ...\n`)
+  }
+
+  step(): void {}
+
+  stop(): void {}
+}
+
+export function makeProgress(): Progress {
+  return process.stderr.isTTY ? new Bar() : new Line()
+}

@@ -1,0 +1,39 @@
+// Runs in: the test runner. Every way to a server, so that one suite of tests runs for each start method and each transport.
+import { ForkServer, type StartOptions } from 'forkserver'
+
+/** A way to a server: what it is called in the test's name, and how to get one. `close` ends everything that `open` started. */
+export interface Way {
+  readonly name: string
+  open(options?: StartOptions): Promise<{ server: ForkServer; close(): Promise<void> }>
+}
+
+const started = (name: string, extra: StartOptions): Way => ({
+  name,
+  async open(options) {
+    const server = await ForkServer.start({ ...options, ...extra })
+    return { server, close: () => server.close({ children: 'kill' }) }
+  },
+})
+
+const connected = (transport: 'path' | 'abstract'): Way => ({
+  name: `forkserver, connected by ${transport}`,
+  async open(options) {
+    const starter = await ForkServer.start({ ...options, transport })
+    const server = await ForkServer.connect(starter.address!, starter.key!.export())
+    return {
+      server,
+      async close() {
+        await server.close({ children: 'kill' })
+        await starter.close({ children: 'kill' })
+      },
+    }
+  },
+})
+
+/** All ways: the contract holds for each. */
+export const WAYS: readonly Way[] = [
+  started('forkserver', {}),
+  connected('path'),
+  connected('abstract'),
+  started('spawn', { startMethod: 'spawn' }),
+]
