@@ -80,56 +80,6 @@ static napi_value Fork(napi_env env, napi_callback_info info) {
   return number(env, fork_child(loop, &birth));
 }
 
-// processId(): not process.pid, which Node reads once and a child inherits
-static napi_value ProcessId(napi_env env, napi_callback_info info) {
-  (void)info;
-  return number(env, getpid());
-}
-
-// keepHeapInherited()
-static napi_value KeepHeapInherited(napi_env env, napi_callback_info info) {
-  (void)info;
-  return number(env, keep_heap_inherited());
-}
-
-// leave(code)
-static napi_value Leave(napi_env env, napi_callback_info info) {
-  arguments all = take(env, info);
-  leave((int)number_at(&all, 0));
-  return NULL;
-}
-
-// leaveLater(code)
-static napi_value LeaveLater(napi_env env, napi_callback_info info) {
-  arguments all = take(env, info);
-  leave_later((int)number_at(&all, 0));
-  return NULL;
-}
-
-// setHeapLimit(bytes)
-static napi_value SetHeapLimit(napi_env env, napi_callback_info info) {
-  arguments all = take(env, info);
-  return number(env, set_heap_limit((size_t)number_at(&all, 0)));
-}
-
-// setLimits(cpuSeconds, openFiles)
-static napi_value SetLimits(napi_env env, napi_callback_info info) {
-  arguments all = take(env, info);
-  return number(env, set_limits((unsigned)number_at(&all, 0), (unsigned)number_at(&all, 1)));
-}
-
-// holdLifeline(fd)
-static napi_value HoldLifeline(napi_env env, napi_callback_info info) {
-  arguments all = take(env, info);
-  return number(env, hold_lifeline((int)number_at(&all, 0)));
-}
-
-// releaseLifeline()
-static napi_value ReleaseLifeline(napi_env env, napi_callback_info info) {
-  (void)info;
-  return number(env, release_lifeline());
-}
-
 // socketPair(out: Int32Array)
 static napi_value SocketPair(napi_env env, napi_callback_info info) {
   arguments all = take(env, info);
@@ -152,12 +102,6 @@ static napi_value Connect(napi_env env, napi_callback_info info) {
   size_t length;
   const char *name = array_at(&all, 0, &length);
   return number(env, connect_unix(name, length, (int)number_at(&all, 1)));
-}
-
-// accept(listener)
-static napi_value Accept(napi_env env, napi_callback_info info) {
-  arguments all = take(env, info);
-  return number(env, accept_client((int)number_at(&all, 0)));
 }
 
 // peerUid(fd)
@@ -205,12 +149,6 @@ static napi_value Poll(napi_env env, napi_callback_info info) {
   for (size_t i = 0; i < count; i++) watched[FIELDS * i + HAPPENED] = ready > 0 ? polled[i].revents : 0;
   free(polled);
   return number(env, ready >= 0 ? ready : -error);
-}
-
-// watchChildren()
-static napi_value WatchChildren(napi_env env, napi_callback_info info) {
-  (void)info;
-  return number(env, watch_children());
 }
 
 // reap(out: Float64Array [exitCode, signal, userMicros, systemMicros, maxRssBytes, minorFaults, majorFaults])
@@ -264,12 +202,6 @@ static napi_value ListHandles(napi_env env, napi_callback_info info) {
   return list;
 }
 
-// trimMemory(): gives freed C memory back to the kernel
-static napi_value TrimMemory(napi_env env, napi_callback_info info) {
-  (void)info;
-  return number(env, malloc_trim(0));
-}
-
 // pipe(out: Int32Array [read end, write end])
 static napi_value Pipe(napi_env env, napi_callback_info info) {
   arguments all = take(env, info);
@@ -279,24 +211,54 @@ static napi_value Pipe(napi_env env, napi_callback_info info) {
   return number(env, pipe2(out, O_CLOEXEC) == 0 ? 0 : -errno);
 }
 
-// close(fd)
-static napi_value Close(napi_env env, napi_callback_info info) {
-  arguments all = take(env, info);
+// The functions that take at most two numbers and return one.
+typedef double (*plain_call)(int64_t first, int64_t second);
 
-  return number(env, close((int)number_at(&all, 0)) == 0 ? 0 : -errno);
+#define PLAIN(name, expression) \
+  static double name(int64_t first, int64_t second) { \
+    (void)first; \
+    (void)second; \
+    return (double)(expression); \
+  }
+
+PLAIN(process_id, getpid()) // not process.pid, which Node reads once and a child inherits
+PLAIN(keep_heap, keep_heap_inherited())
+PLAIN(leave_now, (leave((int)first), 0))
+PLAIN(leave_behind_error, (leave_later((int)first), 0))
+PLAIN(heap_limit, set_heap_limit((size_t)first))
+PLAIN(limits, set_limits((unsigned)first, (unsigned)second))
+PLAIN(hold, hold_lifeline((int)first))
+PLAIN(release, release_lifeline())
+PLAIN(accept_one, accept_client((int)first))
+PLAIN(watch, watch_children())
+PLAIN(trim, malloc_trim(0)) // gives freed C memory back to the kernel
+PLAIN(close_one, close((int)first) == 0 ? 0 : -errno)
+
+static napi_value CallPlain(napi_env env, napi_callback_info info) {
+  arguments all = take(env, info);
+  void *call = NULL;
+  napi_get_cb_info(env, info, NULL, NULL, NULL, &call);
+  return number(env, ((plain_call)call)(number_at(&all, 0), number_at(&all, 1)));
 }
 
 NAPI_MODULE_INIT() {
-  static const struct { const char *name; napi_callback call; } functions[] = {
-      {"findPlatform", FindPlatform}, {"fork", Fork}, {"processId", ProcessId}, {"keepHeapInherited", KeepHeapInherited}, {"leave", Leave}, {"leaveLater", LeaveLater},
-      {"setHeapLimit", SetHeapLimit}, {"setLimits", SetLimits}, {"holdLifeline", HoldLifeline},
-      {"releaseLifeline", ReleaseLifeline}, {"socketPair", SocketPair}, {"listen", Listen}, {"connect", Connect},
-      {"accept", Accept}, {"peerUid", PeerUid}, {"send", Send}, {"receive", Receive}, {"poll", Poll},
-      {"watchChildren", WatchChildren}, {"reap", Reap}, {"newSecretPage", NewSecretPage}, {"listHandles", ListHandles},
-      {"trimMemory", TrimMemory}, {"pipe", Pipe}, {"close", Close}};
+  static const struct {
+    const char *name;
+    napi_callback call;
+    plain_call plain;
+  } functions[] = {
+      {"findPlatform", FindPlatform, NULL}, {"fork", Fork, NULL}, {"socketPair", SocketPair, NULL}, {"pipe", Pipe, NULL},
+      {"listen", Listen, NULL}, {"connect", Connect, NULL}, {"peerUid", PeerUid, NULL}, {"send", Send, NULL},
+      {"receive", Receive, NULL}, {"poll", Poll, NULL}, {"reap", Reap, NULL}, {"newSecretPage", NewSecretPage, NULL},
+      {"listHandles", ListHandles, NULL}, {"processId", CallPlain, process_id}, {"keepHeapInherited", CallPlain, keep_heap},
+      {"leave", CallPlain, leave_now}, {"leaveLater", CallPlain, leave_behind_error}, {"setHeapLimit", CallPlain, heap_limit},
+      {"setLimits", CallPlain, limits}, {"holdLifeline", CallPlain, hold}, {"releaseLifeline", CallPlain, release},
+      {"accept", CallPlain, accept_one}, {"watchChildren", CallPlain, watch}, {"trimMemory", CallPlain, trim},
+      {"close", CallPlain, close_one}};
   for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
     napi_value function;
-    napi_create_function(env, functions[i].name, NAPI_AUTO_LENGTH, functions[i].call, NULL, &function);
+    void *plain = (void *)functions[i].plain;
+    napi_create_function(env, functions[i].name, NAPI_AUTO_LENGTH, functions[i].call, plain, &function);
     napi_set_named_property(env, exports, functions[i].name, function);
   }
   return exports;

@@ -19,17 +19,36 @@ function isUpToDate(sources) {
 }
 
 function build() {
-  if (process.platform !== 'linux') return console.log(`forkserver: no addon on ${process.platform}; the start method is spawn`)
-  const files = readdirSync(native).filter((name) => /\.[ch]$/.test(name)).map((name) => path.join(native, name))
+  if (process.platform !== 'linux')
+    return console.log(`forkserver: no addon on ${process.platform}; the start method is spawn`)
+  const files = readdirSync(native)
+    .filter((name) => /\.[ch]$/.test(name))
+    .map((name) => path.join(native, name))
   if (isUpToDate(files)) return
   const headers = createRequire(import.meta.url)('node-api-headers').include_dir
   mkdirSync(path.dirname(output), { recursive: true })
   const compiler = process.env.CC ?? 'cc'
-  const flags = ['-std=gnu11', '-D_GNU_SOURCE', '-O2', '-g', '-Wall', '-Wextra', '-Werror', '-fPIC', '-shared', '-fvisibility=hidden', '-pthread', `-I${headers}`]
+  const flags = [
+    '-std=gnu11',
+    '-D_GNU_SOURCE',
+    '-O2',
+    '-g',
+    '-Wall',
+    '-Wextra',
+    '-Werror',
+    '-fPIC',
+    '-shared',
+    '-fvisibility=hidden',
+    '-pthread',
+    `-I${headers}`,
+  ]
   const partial = `${output}.${process.pid}`
   const sources = files.filter((file) => file.endsWith('.c'))
   const { status, error } = spawnSync(compiler, [...flags, ...sources, '-o', partial, '-ldl'], { stdio: 'inherit' })
-  if (error) return console.log(`forkserver: no C compiler (${error.message}); the start method is spawn. Install one (gcc) and run npm rebuild`)
+  if (error)
+    return console.log(
+      `forkserver: no C compiler (${error.message}); the start method is spawn. Install one (gcc) and run npm rebuild`,
+    )
   if (status !== 0) {
     process.exitCode = 1
     return console.error(`forkserver: ${compiler} failed with exit code ${status}`)

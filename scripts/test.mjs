@@ -16,6 +16,6 @@ if (files.length === 0) {
   process.exit(2)
 }
 // Two files at a time: most tests wait for processes. The limit in time is a bound for a hang, and no test comes near it.
-const flags = ['--test', '--test-concurrency=2', '--test-timeout=240000', '--test-reporter=spec']
+const flags = ['--test', '--test-concurrency=2', '--test-timeout=900000', '--test-reporter=spec']
 const { status } = spawnSync(process.execPath, [...flags, ...files], { stdio: 'inherit' })
 process.exit(status ?? 1)

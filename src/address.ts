@@ -51,6 +51,7 @@ export function addressOf(transport: Transport): ListenAddress | null {
 
 /** Removes what addressOf made, where the template could not. */
 export function removeAddress(transport: Transport, address: ListenAddress | null): void {
-  if (transport === 'path' && address && 'path' in address) rmSync(path.dirname(address.path), { recursive: true, force: true })
+  if (transport === 'path' && address && 'path' in address)
+    rmSync(path.dirname(address.path), { recursive: true, force: true })
   else if (address && 'path' in address) rmSync(address.path, { force: true })
 }

@@ -19,7 +19,9 @@ import {
 /** The template has this long to answer the handshake, in milliseconds. */
 const HANDSHAKE_DEADLINE_MS = 10_000
 
-const SIGNAL_NAMES = new Map(Object.entries(os.constants.signals).map(([name, number]) => [number, name as NodeJS.Signals]))
+const SIGNAL_NAMES = new Map(
+  Object.entries(os.constants.signals).map(([name, number]) => [number, name as NodeJS.Signals]),
+)
 
 /** A child that was asked for: its pid, and later its exit. */
 export interface ForkedChild {
@@ -57,7 +59,9 @@ export class ControlConnection {
     this.#socket = new Socket({ fd, readable: true, writable: true })
     this.#socket.on('data', (chunk: Buffer) => this.#read(chunk))
     this.#socket.on('error', () => {}) // 'close' follows, and tells
-    this.#socket.on('close', () => this.#lose(new ProtocolError('ERR_CONNECTION_ENDED', 'The template closed the control socket.')))
+    this.#socket.on('close', () =>
+      this.#lose(new ProtocolError('ERR_CONNECTION_ENDED', 'The template closed the control socket.')),
+    )
   }
 
   /**
@@ -69,7 +73,10 @@ export class ControlConnection {
     const connection = new ControlConnection(native, fd)
     try {
       if (uid !== process.geteuid!()) {
-        throw new AuthError('ERR_PEER_REFUSED', `The process behind the control socket runs as user ${uid}, not as ours. Pass the address of your own server.`)
+        throw new AuthError(
+          'ERR_PEER_REFUSED',
+          `The process behind the control socket runs as user ${uid}, not as ours. Pass the address of your own server.`,
+        )
       }
       await connection.#prove(key)
       await connection.#attach(lifeline)
@@ -126,9 +133,13 @@ export class ControlConnection {
   async #attach(lifeline: number): Promise<void> {
     const attached = this.#next<number>((payload, done) => {
       const message = decodeControl('template to owner', payload)
-      if (message.name !== 'attached') throw new ProtocolError('ERR_PROTOCOL', `The template sent ${message.name} before attached.`)
+      if (message.name !== 'attached')
+        throw new ProtocolError('ERR_PROTOCOL', `The template sent ${message.name} before attached.`)
       if (message.version !== PROTOCOL_VERSION) {
-        throw new ProtocolError('ERR_PROTOCOL', `The template speaks version ${message.version} of the control protocol, this is ${PROTOCOL_VERSION}. Use one version of forkserver.`)
+        throw new ProtocolError(
+          'ERR_PROTOCOL',
+          `The template speaks version ${message.version} of the control protocol, this is ${PROTOCOL_VERSION}. Use one version of forkserver.`,
+        )
       }
       done(message.pid)
     })
@@ -148,7 +159,9 @@ export class ControlConnection {
       throw new ProtocolError('ERR_CONNECTION_ENDED', 'The template closed the control socket.')
     }
     // A request is smaller than what a socket takes at once or refuses whole; EAGAIN is a template that reads nothing any more.
-    throw sent < 0 ? resourceError('sendmsg', -sent) : new ProtocolError('ERR_PROTOCOL', 'The control socket took a part of a message.')
+    throw sent < 0
+      ? resourceError('sendmsg', -sent)
+      : new ProtocolError('ERR_PROTOCOL', 'The control socket took a part of a message.')
   }
 
   #read(chunk: Buffer): void {
@@ -186,14 +199,18 @@ export class ControlConnection {
   }
 
   #signal(id: number, signal: NodeJS.Signals): void {
-    if (this.#requests.has(id)) this.#sendNow(encodeControl({ name: 'signal', id, signal: os.constants.signals[signal] }), new Int32Array(0))
+    if (this.#requests.has(id))
+      this.#sendNow(encodeControl({ name: 'signal', id, signal: os.constants.signals[signal] }), new Int32Array(0))
   }
 
   #answer(message: ControlMessageToOwner): void {
     if (message.name === 'attached') throw new ProtocolError('ERR_PROTOCOL', 'The template attached twice.')
     const request = this.#requests.get(message.id)
     if (!request || request.isForked !== (message.name === 'exited')) {
-      throw new ProtocolError('ERR_PROTOCOL', `The template sent ${message.name} for request ${message.id}, which does not wait for it.`)
+      throw new ProtocolError(
+        'ERR_PROTOCOL',
+        `The template sent ${message.name} for request ${message.id}, which does not wait for it.`,
+      )
     }
     if (message.name === 'forked') {
       request.isForked = true
@@ -218,7 +235,9 @@ export class ControlConnection {
     // The template's exit, if it has one, is known a moment later: the message then says how it ended.
     setImmediate(() => {
       for (const request of this.#requests.values()) {
-        const fate = request.isForked ? 'The child lives on, but its exit cannot be observed.' : 'Whether the child was forked is not known.'
+        const fate = request.isForked
+          ? 'The child lives on, but its exit cannot be observed.'
+          : 'Whether the child was forked is not known.'
         const text = `The template (pid ${this.templatePid}) is gone. ${fate} The next start uses a new template.`
         request.failed(new TemplateError('ERR_TEMPLATE_LOST', text, { cause: error }))
       }
@@ -232,4 +251,3 @@ export class ControlConnection {
     this.#socket.destroy()
   }
 }
-

@@ -34,11 +34,13 @@ export const ERROR_CODES = {
 /** The stable `code` of every error that forkserver throws. */
 export type ErrorCode = keyof typeof ERROR_CODES
 
-type CodesOf<Class extends string> = { [C in ErrorCode]: (typeof ERROR_CODES)[C][0] extends Class ? C : never }[ErrorCode]
+type CodesOf<Class extends string> = {
+  [C in ErrorCode]: (typeof ERROR_CODES)[C][0] extends Class ? C : never
+}[ErrorCode]
 
-function nameClass(constructor: { prototype: object }, name: string): void {
+function nameClass(Class: { prototype: object }, name: string): void {
   // On the prototype and not enumerable, as the built-in errors have it: a stack then starts with the class's name.
-  Object.defineProperty(constructor.prototype, 'name', { value: name, configurable: true, writable: true })
+  Object.defineProperty(Class.prototype, 'name', { value: name, configurable: true, writable: true })
 }
 
 /** Your mistake: fix the call. */
@@ -64,7 +66,6 @@ nameClass(ForkServerError, 'ForkServerError')
 /** Refused: the two sides do not share a key, or the handshake was not finished in time. */
 export class AuthError extends ForkServerError {
   declare readonly code: CodesOf<'AuthError'>
-  // biome-ignore lint/complexity/noUselessConstructor: it narrows the codes
   constructor(code: CodesOf<'AuthError'>, message: string, options?: ErrorOptions) {
     super(code, message, options)
   }
@@ -99,7 +100,11 @@ export class TemplateError extends ForkServerError {
   declare readonly code: CodesOf<'TemplateError'>
   /** Why the template cannot be forked, one sentence each; empty for every code but ERR_UNFORKABLE. */
   readonly reasons: readonly string[]
-  constructor(code: CodesOf<'TemplateError'>, message: string, options?: ErrorOptions & { reasons?: readonly string[] }) {
+  constructor(
+    code: CodesOf<'TemplateError'>,
+    message: string,
+    options?: ErrorOptions & { reasons?: readonly string[] },
+  ) {
     super(code, message, options)
     this.reasons = options?.reasons ?? []
   }
@@ -109,7 +114,6 @@ nameClass(TemplateError, 'TemplateError')
 /** The other side sent what the protocol does not allow. */
 export class ProtocolError extends ForkServerError {
   declare readonly code: CodesOf<'ProtocolError'>
-  // biome-ignore lint/complexity/noUselessConstructor: it narrows the codes
   constructor(code: CodesOf<'ProtocolError'>, message: string, options?: ErrorOptions) {
     super(code, message, options)
   }

@@ -1,7 +1,7 @@
 // Runs in: owner. The start method `forkserver`: a Launcher over a template, which is started again when it was lost.
 import { closeSync, openSync } from 'node:fs'
 import { Socket } from 'node:net'
-import { ControlConnection } from './control.js'
+import type { ControlConnection } from './control.js'
 import { changeOf } from './environment.js'
 import { ProtocolError, TemplateError, UsageError } from './errors.js'
 import { encodeFrameHeader } from './frames.js'
@@ -68,7 +68,8 @@ export class TemplateLauncher implements Launcher {
       state.connection.onLost(() => {
         this.#state = undefined // the next launch starts a new template
       })
-      if (state.connection.isLost) throw new TemplateError('ERR_TEMPLATE_LOST', 'The template was lost as soon as it was ready.')
+      if (state.connection.isLost)
+        throw new TemplateError('ERR_TEMPLATE_LOST', 'The template was lost as soon as it was ready.')
       return state
     } catch (error) {
       this.#state = undefined
@@ -151,7 +152,12 @@ export class TemplateLauncher implements Launcher {
     return full
   }
 
-  #kill(connection: ControlConnection, child: Awaited<ReturnType<ControlConnection['fork']>>, channel: Socket, signal: NodeJS.Signals): boolean {
+  #kill(
+    connection: ControlConnection,
+    child: Awaited<ReturnType<ControlConnection['fork']>>,
+    channel: Socket,
+    signal: NodeJS.Signals,
+  ): boolean {
     try {
       if (!connection.isLost) child.signal(signal)
       // Without a template to ask: while the job channel is open the child has not ended, so the pid is still its own.
@@ -186,4 +192,3 @@ function sendJob(channel: Socket, head: JobHead, args: Buffer): void {
   channel.write(payload)
   channel.uncork()
 }
-

@@ -4,9 +4,17 @@ import { ProtocolError } from './errors.js'
 
 /** Kinds of the job channel: the first byte of each frame. native/fork.c knows `unborn`. */
 export const CHANNEL_MESSAGES = {
-  job: { kind: 1, direction: 'owner to child', payload: 'u32 length of the head, the head as JSON, the arguments as a structured clone' },
+  job: {
+    kind: 1,
+    direction: 'owner to child',
+    payload: 'u32 length of the head, the head as JSON, the arguments as a structured clone',
+  },
   result: { kind: 2, direction: 'child to owner', payload: "the function's value as a structured clone" },
-  thrown: { kind: 3, direction: 'child to owner', payload: 'what the function threw (thrown.ts) as a structured clone' },
+  thrown: {
+    kind: 3,
+    direction: 'child to owner',
+    payload: 'what the function threw (thrown.ts) as a structured clone',
+  },
   leaving: { kind: 4, direction: 'child to owner', payload: 'u8 exit code, sent just before the child leaves' },
   unborn: { kind: 5, direction: 'child to owner', payload: 'u16 errno: the child could not be made ready and is gone' },
 } as const
@@ -64,7 +72,10 @@ export function encodeJob(head: JobHead, args: Uint8Array): Buffer {
 export function decodeJob(payload: Buffer): { head: JobHead; args: Buffer } {
   const end = payload.length >= HEAD_AT ? HEAD_AT + payload.readUInt32BE(HEAD_LENGTH_AT) : Number.POSITIVE_INFINITY
   if (payload[0] !== CHANNEL_MESSAGES.job.kind || end > payload.length) {
-    throw new ProtocolError('ERR_PROTOCOL', `A job of ${payload.length} bytes with kind ${payload[0]} is not one that this version sends.`)
+    throw new ProtocolError(
+      'ERR_PROTOCOL',
+      `A job of ${payload.length} bytes with kind ${payload[0]} is not one that this version sends.`,
+    )
   }
   return { head: JSON.parse(payload.toString('utf8', HEAD_AT, end)) as JobHead, args: payload.subarray(end) }
 }
@@ -100,5 +111,8 @@ export function decodeChildMessage(payload: Buffer): ChildMessage {
       if (payload.length === 3) return { kind: 'unborn', errno: payload.readUInt16BE(1) }
       break
   }
-  throw new ProtocolError('ERR_PROTOCOL', `A child sent kind ${payload[0]} with ${payload.length} bytes, which is not a message of the job channel.`)
+  throw new ProtocolError(
+    'ERR_PROTOCOL',
+    `A child sent kind ${payload[0]} with ${payload.length} bytes, which is not a message of the job channel.`,
+  )
 }

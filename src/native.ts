@@ -48,8 +48,12 @@ const ADDON = fileURLToPath(new URL(`../native/build/${process.platform}-${proce
 let loaded: { native: Native } | { missing: string } | undefined
 
 function load(): { native: Native } | { missing: string } {
-  if (process.platform !== 'linux') return { missing: `fork(2) of Node is supported on Linux only, and this is ${process.platform}` }
-  if (!existsSync(ADDON)) return { missing: `the addon is not built for ${process.platform}-${process.arch} (npm rebuild builds it; it needs a C compiler)` }
+  if (process.platform !== 'linux')
+    return { missing: `fork(2) of Node is supported on Linux only, and this is ${process.platform}` }
+  if (!existsSync(ADDON))
+    return {
+      missing: `the addon is not built for ${process.platform}-${process.arch} (npm rebuild builds it; it needs a C compiler)`,
+    }
   try {
     return { native: createRequire(import.meta.url)(ADDON) as Native }
   } catch (error) {
@@ -78,14 +82,18 @@ export function errnoName(errno: number): string {
 const ADVICE: Record<string, string> = {
   EMFILE: 'This process has too many open files: close some, or raise its limit (ulimit -n).',
   ENFILE: 'The machine has too many open files.',
-  EAGAIN: 'No more processes or threads are allowed here: let some end first, or raise the limit (ulimit -u, pids.max, kernel.pid_max).',
+  EAGAIN:
+    'No more processes or threads are allowed here: let some end first, or raise the limit (ulimit -u, pids.max, kernel.pid_max).',
   ENOMEM: 'There is not enough memory for one more process: start fewer at once, or preload less.',
 }
 
 /** A ResourceError for a system call that failed. `errno` is positive. */
 export function resourceError(syscall: string, errno: number): ResourceError {
   const name = errnoName(errno)
-  return new ResourceError('ERR_RESOURCE', `${syscall}() failed with ${name}. ${ADVICE[name] ?? ''}`.trim(), { errno: name, syscall })
+  return new ResourceError('ERR_RESOURCE', `${syscall}() failed with ${name}. ${ADVICE[name] ?? ''}`.trim(), {
+    errno: name,
+    syscall,
+  })
 }
 
 /**

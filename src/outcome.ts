@@ -59,7 +59,9 @@ export class Outcome {
   get end(): { exit: Exit } | { error: unknown } | undefined {
     if (!this.isOver) return undefined
     if (this.#exit) return { exit: this.#exit }
-    return this.#saidCode === undefined ? { error: this.#exitError } : { exit: { exitCode: this.#saidCode, signal: null } }
+    return this.#saidCode === undefined
+      ? { error: this.#exitError }
+      : { exit: { exitCode: this.#saidCode, signal: null } }
   }
 
   #died({ exitCode, signal }: Exit): ChildError {
@@ -67,6 +69,10 @@ export class Outcome {
     const next = signal
       ? 'Its stderr may tell why; if only forked processes die like this, try the start method spawn.'
       : 'A job must return, or throw, before it calls process.exit() or runs out of things to wait for.'
-    return new ChildError('ERR_CHILD_DIED', `Process ${this.#pid} ${fate} before it delivered a result. ${next}`, { pid: this.#pid, exitCode, signal })
+    return new ChildError('ERR_CHILD_DIED', `Process ${this.#pid} ${fate} before it delivered a result. ${next}`, {
+      pid: this.#pid,
+      exitCode,
+      signal,
+    })
   }
 }

@@ -1,7 +1,18 @@
 // Runs in: owner. The options of Process: their types, their checks and their defaults.
 import type { Readable, Writable } from 'node:stream'
 import type { StdioTarget } from './launcher.js'
-import { abortSignal, boolean, type Check, checkOptions, environment, integer, invalidOption, milliseconds, nested, string } from './options.js'
+import {
+  abortSignal,
+  boolean,
+  type Check,
+  checkOptions,
+  environment,
+  integer,
+  invalidOption,
+  milliseconds,
+  nested,
+  string,
+} from './options.js'
 import { ForkServer } from './server.js'
 
 /** What a process may use; it is ended when it wants more. */
@@ -55,7 +66,8 @@ const stdioTarget: Check<StdioTarget> = (value, site) => {
 const stdio: Check<Stdio> = (value, site) => {
   const each = Array.isArray(value) ? value : [value, value, value]
   if (each.length > 3) throw invalidOption(site, 'at most three: stdin, stdout and stderr', value)
-  const at = (index: number): StdioTarget => stdioTarget(each[index] ?? 'inherit', { of: site.of, option: `${site.option}[${index}]` })
+  const at = (index: number): StdioTarget =>
+    stdioTarget(each[index] ?? 'inherit', { of: site.of, option: `${site.option}[${index}]` })
   return [at(0), at(1), at(2)]
 }
 
@@ -78,7 +90,11 @@ export interface CheckedProcess {
 
 /** @throws UsageError ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_INVALID_ARGUMENT */
 export function checkProcess(options: ProcessOptions): CheckedProcess {
-  type Given = Omit<CheckedProcess, 'stdio' | 'limits' | 'detached'> & { stdio?: Stdio; limits?: Limits; detached?: boolean }
+  type Given = Omit<CheckedProcess, 'stdio' | 'limits' | 'detached'> & {
+    stdio?: Stdio
+    limits?: Limits
+    detached?: boolean
+  }
   const given = checkOptions<Given>('Process', options, {
     server: forkServer,
     cwd: string,
@@ -86,8 +102,17 @@ export function checkProcess(options: ProcessOptions): CheckedProcess {
     stdio,
     timeout: milliseconds,
     signal: abortSignal,
-    limits: nested<Limits>({ memory: integer(1024 * 1024), cpuSeconds: integer(1, 2 ** 31 - 2), openFiles: integer(16, 2 ** 31 - 1) }),
+    limits: nested<Limits>({
+      memory: integer(1024 * 1024),
+      cpuSeconds: integer(1, 2 ** 31 - 2),
+      openFiles: integer(16, 2 ** 31 - 1),
+    }),
     detached: boolean,
   })
-  return { ...given, stdio: given.stdio ?? ['inherit', 'inherit', 'inherit'], limits: given.limits ?? {}, detached: given.detached ?? false }
+  return {
+    ...given,
+    stdio: given.stdio ?? ['inherit', 'inherit', 'inherit'],
+    limits: given.limits ?? {},
+    detached: given.detached ?? false,
+  }
 }

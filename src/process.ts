@@ -56,8 +56,16 @@ export class Process<R extends Reference = Reference> implements AsyncDisposable
    * @throws UsageError ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION
    */
   constructor(reference: R, args: ArgumentsOf<R>, options: ProcessOptions = {}) {
-    if (!isReference(reference)) throw new UsageError('ERR_INVALID_ARGUMENT', 'A Process takes a reference to an exported function: remote(moduleUrl).name.')
-    if (!Array.isArray(args)) throw new UsageError('ERR_INVALID_ARGUMENT', 'The arguments of a Process must be an array: new Process(jobs.render, [page]).')
+    if (!isReference(reference))
+      throw new UsageError(
+        'ERR_INVALID_ARGUMENT',
+        'A Process takes a reference to an exported function: remote(moduleUrl).name.',
+      )
+    if (!Array.isArray(args))
+      throw new UsageError(
+        'ERR_INVALID_ARGUMENT',
+        'The arguments of a Process must be an array: new Process(jobs.render, [page]).',
+      )
     this.#reference = reference
     this.#args = args
     this.#options = checkProcess(options)
@@ -71,7 +79,8 @@ export class Process<R extends Reference = Reference> implements AsyncDisposable
    * @throws AbortError when the signal is aborted
    */
   async start(): Promise<this> {
-    if (this.#isStarted) throw new UsageError('ERR_INVALID_STATE', 'A Process starts once. Make a new one for another run.')
+    if (this.#isStarted)
+      throw new UsageError('ERR_INVALID_STATE', 'A Process starts once. Make a new one for another run.')
     this.#isStarted = true
     this.#ownerStack = new Error().stack ?? ''
     try {
@@ -119,7 +128,10 @@ export class Process<R extends Reference = Reference> implements AsyncDisposable
       this.#settle(outcome)
     })
     launched.exited
-      .then((exit) => outcome.exited(exit), (error: unknown) => outcome.exitLost(error))
+      .then(
+        (exit) => outcome.exited(exit),
+        (error: unknown) => outcome.exitLost(error),
+      )
       .finally(() => this.#settle(outcome))
     this.#watchLimits(launched, outcome)
   }
@@ -131,7 +143,9 @@ export class Process<R extends Reference = Reference> implements AsyncDisposable
         return outcome.answered({ value: decodeValue(message.value) })
       case 'thrown': {
         const data = decodeValue(message.value) as ThrownData
-        return outcome.answered({ error: decodeThrown(data, { ownerStack: this.#ownerStack, where: `process ${this.pid}` }) })
+        return outcome.answered({
+          error: decodeThrown(data, { ownerStack: this.#ownerStack, where: `process ${this.pid}` }),
+        })
       }
       case 'leaving':
         return outcome.leaving(message.exitCode)
@@ -149,7 +163,10 @@ export class Process<R extends Reference = Reference> implements AsyncDisposable
     }
     if (timeout !== undefined) {
       const text = `Process ${launched.pid} was killed after its timeout of ${timeout} ms. Give it more time, or less to do.`
-      const timer = setTimeout(() => endBecause(new ChildError('ERR_TIMEOUT', text, { pid: launched.pid, signal: 'SIGKILL' })), timeout)
+      const timer = setTimeout(
+        () => endBecause(new ChildError('ERR_TIMEOUT', text, { pid: launched.pid, signal: 'SIGKILL' })),
+        timeout,
+      )
       this.#cleanUps.push(() => clearTimeout(timer))
     }
     if (signal) {
@@ -228,7 +245,8 @@ export class Process<R extends Reference = Reference> implements AsyncDisposable
    *   UsageError ERR_INVALID_STATE before start()
    */
   async join({ timeout }: { timeout?: number } = {}): Promise<Exit> {
-    if (!this.#isStarted) throw new UsageError('ERR_INVALID_STATE', 'This Process was not started. Call start() before join().')
+    if (!this.#isStarted)
+      throw new UsageError('ERR_INVALID_STATE', 'This Process was not started. Call start() before join().')
     if (timeout === undefined) return this.#ended.promise
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<never>((_, reject) => {

@@ -101,10 +101,14 @@ export function checkStart(options: StartOptions): CheckedStart {
 /** @throws UsageError ERR_INVALID_ARGUMENT */
 export function checkConnect(address: unknown, key: unknown): { address: ListenAddress; key: AuthKey } {
   if (!listenAddress(address)) {
-    const text = 'The address of ForkServer.connect() must be { path } or { abstract }, as the address of the other server is.'
+    const text =
+      'The address of ForkServer.connect() must be { path } or { abstract }, as the address of the other server is.'
     throw new UsageError('ERR_INVALID_ARGUMENT', text)
   }
   if (key instanceof AuthKey) return { address, key }
   if (key instanceof Uint8Array) return { address, key: AuthKey.from(key) }
-  throw new UsageError('ERR_INVALID_ARGUMENT', 'The key of ForkServer.connect() must be an AuthKey or the bytes of its export().')
+  throw new UsageError(
+    'ERR_INVALID_ARGUMENT',
+    'The key of ForkServer.connect() must be an AuthKey or the bytes of its export().',
+  )
 }

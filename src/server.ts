@@ -69,12 +69,18 @@ export class ForkServer implements AsyncDisposable {
     const checked = checkStart(options)
     checked.signal?.throwIfAborted()
     const choice: Choice =
-      checked.startMethod === 'spawn' ? { startMethod: 'spawn', reason: 'the option startMethod asks for it' } : chooseStartMethod()
+      checked.startMethod === 'spawn'
+        ? { startMethod: 'spawn', reason: 'the option startMethod asks for it' }
+        : chooseStartMethod()
     if (choice.startMethod === 'spawn') return ForkServer.#spawning(choice.reason, checked)
     const { native } = choice
     const env = { ...(checked.env ?? process.env) }
     const refused = findRefusedFlag(checked.execArgv, env)
-    if (refused) throw new UsageError('ERR_INVALID_OPTION', `A template cannot run with ${refused}. Leave it out of execArgv and NODE_OPTIONS.`)
+    if (refused)
+      throw new UsageError(
+        'ERR_INVALID_OPTION',
+        `A template cannot run with ${refused}. Leave it out of execArgv and NODE_OPTIONS.`,
+      )
     const key = AuthKey.generate()
     const address = addressOf(checked.transport)
     let server: ForkServer
@@ -88,7 +94,8 @@ export class ForkServer implements AsyncDisposable {
       const started = await startTemplate(native, { config, env, execArgv: checked.execArgv, key, lifeline, signal })
       const connection = await ControlConnection.open(native, started.controlFd, key, lifeline)
       server.#template = { pid: connection.templatePid, report: started.report }
-      for (const warning of started.report.warnings) process.emitWarning(`Preloading left ${warning}`, { code: 'FORKSERVER_SUSPICIOUS' })
+      for (const warning of started.report.warnings)
+        process.emitWarning(`Preloading left ${warning}`, { code: 'FORKSERVER_SUSPICIOUS' })
       const ended = new Promise<void>((resolve) => started.process.once('exit', () => resolve()))
       return { connection, env, cwd, ended, kill: () => started.process.kill('SIGKILL') }
     })
@@ -123,7 +130,8 @@ export class ForkServer implements AsyncDisposable {
   static async connect(address: ListenAddress, key: AuthKey | Uint8Array): Promise<ForkServer> {
     const checked = checkConnect(address, key)
     const choice = chooseStartMethod()
-    if (choice.startMethod === 'spawn') throw new UsageError('ERR_UNSUPPORTED', `There is no template to connect to: ${choice.reason}.`)
+    if (choice.startMethod === 'spawn')
+      throw new UsageError('ERR_UNSUPPORTED', `There is no template to connect to: ${choice.reason}.`)
     let server: ForkServer
     const launcher = new TemplateLauncher(choice.native, async (lifeline) => {
       const fd = dial(choice.native, address)

@@ -45,7 +45,9 @@ export class SpawnLauncher implements Launcher {
     const exited = new Promise<Exit>((resolve) => child.on('exit', (exitCode, signal) => resolve({ exitCode, signal })))
     await new Promise<void>((resolve, reject) => {
       child.on('spawn', resolve)
-      child.on('error', (error: NodeJS.ErrnoException) => reject(error.errno ? resourceError('spawn', -error.errno) : error))
+      child.on('error', (error: NodeJS.ErrnoException) =>
+        reject(error.errno ? resourceError('spawn', -error.errno) : error),
+      )
     })
     const channel = child.stdio[SPAWNED_DESCRIPTORS.channel] as Socket
     channel.on('error', () => {}) // EPIPE: the child ended before it read its job; its exit tells

@@ -22,8 +22,10 @@ let choice: Choice | undefined
 function choose(): Choice {
   const found = findNative()
   if ('missing' in found) return { startMethod: 'spawn', reason: found.missing }
-  if (!MEASURED_ARCHITECTURES.includes(process.arch)) return { startMethod: 'spawn', reason: `forking was not measured on ${process.arch}` }
-  if (!glibcVersion()) return { startMethod: 'spawn', reason: 'forking was measured with glibc only, and this is another libc' }
+  if (!MEASURED_ARCHITECTURES.includes(process.arch))
+    return { startMethod: 'spawn', reason: `forking was not measured on ${process.arch}` }
+  if (!glibcVersion())
+    return { startMethod: 'spawn', reason: 'forking was measured with glibc only, and this is another libc' }
   const missing = found.native.findPlatform()
   if (missing) return { startMethod: 'spawn', reason: `Node ${process.version} lacks ${missing}, which a fork needs` }
   return { startMethod: 'forkserver', native: found.native }

@@ -7,7 +7,13 @@ import { decodeValue } from './clone.js'
 import { ResourceError, TemplateError } from './errors.js'
 import { encodeFrame, FrameDecoder } from './frames.js'
 import { check, errnoName, type Native } from './native.js'
-import { type ListenAddress, type StartupConfig, type StartupStatus, TEMPLATE_DESCRIPTORS, type TemplateReport } from './startup.js'
+import {
+  type ListenAddress,
+  type StartupConfig,
+  type StartupStatus,
+  TEMPLATE_DESCRIPTORS,
+  type TemplateReport,
+} from './startup.js'
 import { decodeThrown } from './thrown.js'
 
 const MAIN = fileURLToPath(new URL('./entry/template.js', import.meta.url))
@@ -105,12 +111,18 @@ function readReport(told: StartupStatus, listen: ListenAddress | null): Template
     case 'preloadFailed': {
       const cause = decodeThrown(told.thrown)
       const text = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause)
-      throw new TemplateError('ERR_PRELOAD_FAILED', `Preloading failed in ${told.what}: ${text}. The cause has its stack.`, { cause })
+      throw new TemplateError(
+        'ERR_PRELOAD_FAILED',
+        `Preloading failed in ${told.what}: ${text}. The cause has its stack.`,
+        { cause },
+      )
     }
     case 'unforkable': {
       const list = told.reasons.map((reason) => `\n  - ${reason}`).join('')
       const advice = 'Close it before the preload ends, or open it in the child (in the job instead of the preload).'
-      throw new TemplateError('ERR_UNFORKABLE', `The preloaded template cannot be forked:${list}\n${advice}`, { reasons: told.reasons })
+      throw new TemplateError('ERR_UNFORKABLE', `The preloaded template cannot be forked:${list}\n${advice}`, {
+        reasons: told.reasons,
+      })
     }
     case 'refused':
       throw addressError(told.syscall, told.errno, listen)
@@ -125,7 +137,13 @@ export function addressError(syscall: string, errno: number, address: ListenAddr
     name === 'EADDRINUSE'
       ? (['ERR_ADDRESS_IN_USE', `${where} is in use. Choose another address, or stop the server that has it.`] as const)
       : name === 'ENAMETOOLONG'
-        ? (['ERR_ADDRESS_TOO_LONG', `${where} is too long for a unix socket (107 bytes at the most). Choose a shorter one.`] as const)
-        : (['ERR_CONNECT', `${syscall}() of ${where} failed with ${name}. Check that the server runs and the address is right.`] as const)
+        ? ([
+            'ERR_ADDRESS_TOO_LONG',
+            `${where} is too long for a unix socket (107 bytes at the most). Choose a shorter one.`,
+          ] as const)
+        : ([
+            'ERR_CONNECT',
+            `${syscall}() of ${where} failed with ${name}. Check that the server runs and the address is right.`,
+          ] as const)
   return new ResourceError(code, text, { errno: name, syscall })
 }

@@ -47,10 +47,17 @@ function gc(): void {
 }
 
 // (func (export "f") (param $n i32) (result i32): the sum of 1 to n, in a loop)
-const WASM = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0, 1, 6, 1, 96, 1, 127, 1, 127, 3, 2, 1, 0, 7, 5, 1, 1, 102, 0, 0, 10, 27, 1, 25, 1, 1, 127, 3, 64, 32, 1, 32, 0, 106, 33, 1, 32, 0, 65, 1, 107, 34, 0, 13, 0, 11, 32, 1, 11])
+const WASM = new Uint8Array([
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 6, 1, 96, 1, 127, 1, 127, 3, 2, 1, 0, 7, 5, 1, 1, 102, 0, 0, 10, 27, 1, 25, 1, 1, 127,
+  3, 64, 32, 1, 32, 0, 106, 33, 1, 32, 0, 65, 1, 107, 34, 0, 13, 0, 11, 32, 1, 11,
+])
 
 // The types of Node 20 do not have the global.
-const wasm = (globalThis as unknown as { WebAssembly: { instantiate(bytes: Uint8Array): Promise<{ instance: { exports: { f(n: number): number } } }> } }).WebAssembly
+const wasm = (
+  globalThis as unknown as {
+    WebAssembly: { instantiate(bytes: Uint8Array): Promise<{ instance: { exports: { f(n: number): number } } }> }
+  }
+).WebAssembly
 
 /** What each cell does. */
 const CELLS = {
@@ -67,7 +74,10 @@ const CELLS = {
     check(text === 'hi', text)
   },
   async fetch() {
-    const server = createHttpServer((_, response) => response.setHeader('connection', 'close').end('hello')).listen(0, '127.0.0.1')
+    const server = createHttpServer((_, response) => response.setHeader('connection', 'close').end('hello')).listen(
+      0,
+      '127.0.0.1',
+    )
     await new Promise((resolve) => server.once('listening', resolve))
     const response = await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`)
     check((await response.text()) === 'hello', 'the body')
@@ -78,7 +88,9 @@ const CELLS = {
     check(stdout === 'hello\n', stdout)
   },
   async worker_threads() {
-    const worker = new Worker('let a = []; for (let i = 0; i < 5e4; i++) a.push({ i }); process.exit(3)', { eval: true })
+    const worker = new Worker('let a = []; for (let i = 0; i < 5e4; i++) a.push({ i }); process.exit(3)', {
+      eval: true,
+    })
     check((await new Promise((resolve) => worker.once('exit', resolve))) === 3, 'exit code of the worker')
   },
   async wasm() {
@@ -97,7 +109,10 @@ const CELLS = {
   async zlib_crypto() {
     const bytes = Buffer.alloc(50_000, 'forkserver')
     const back = await promisify(gunzip)(await promisify(gzip)(bytes))
-    check(createHash('sha256').update(back).digest('hex') === createHash('sha256').update(bytes).digest('hex'), 'the bytes')
+    check(
+      createHash('sha256').update(back).digest('hex') === createHash('sha256').update(bytes).digest('hex'),
+      'the bytes',
+    )
   },
 } satisfies Record<string, () => void | Promise<void>>
 

@@ -44,14 +44,22 @@ const ways = Object.keys(WAYS) as Way[]
 
 function backtrace(pid: number): string {
   try {
-    return execFileSync('gdb', ['-p', String(pid), '-batch', '-ex', 'thread apply all bt 30'], { encoding: 'utf8', timeout: 60_000, stdio: ['ignore', 'pipe', 'ignore'] })
+    return execFileSync('gdb', ['-p', String(pid), '-batch', '-ex', 'thread apply all bt 30'], {
+      encoding: 'utf8',
+      timeout: 60_000,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
   } catch (error) {
     return `no backtrace: ${(error as Error).message}`
   }
 }
 
 /** Runs one child. Returns what was wrong with it, or undefined. */
-async function runOne(server: ForkServer, cell: Cell, way: Way): Promise<{ isHang: boolean; text: string } | undefined> {
+async function runOne(
+  server: ForkServer,
+  cell: Cell,
+  way: Way,
+): Promise<{ isHang: boolean; text: string } | undefined> {
   const child = new Process(jobs.work, [cell, way], { server, stdio: 'ignore' })
   await child.start()
   let exit: Exit
@@ -69,10 +77,18 @@ async function runOne(server: ForkServer, cell: Cell, way: Way): Promise<{ isHan
   const answer = await child.result.catch((error: Error) => error)
   const isRight = way === 'return' || way === 'exitCode' ? answer === cell : answer instanceof Error
   const isOwn = way !== 'throw' || (answer instanceof RangeError && answer.message === 'as asked')
-  return isRight && isOwn ? undefined : { isHang: false, text: `${cell} ${way}: ${answer instanceof Error ? answer.stack : answer}` }
+  return isRight && isOwn
+    ? undefined
+    : { isHang: false, text: `${cell} ${way}: ${answer instanceof Error ? answer.stack : answer}` }
 }
 
-async function runMany(server: ForkServer, cell: Cell, forks: number, concurrency: number, result: CellResult): Promise<void> {
+async function runMany(
+  server: ForkServer,
+  cell: Cell,
+  forks: number,
+  concurrency: number,
+  result: CellResult,
+): Promise<void> {
   let next = 0
   const lane = async (): Promise<void> => {
     while (next < forks) {
@@ -87,25 +103,41 @@ async function runMany(server: ForkServer, cell: Cell, forks: number, concurrenc
   await Promise.all(Array.from({ length: concurrency }, lane))
 }
 
-async function runCell(template: Template, cell: Cell, { forks, slowForks, concurrency }: Options): Promise<CellResult> {
+async function runCell(
+  template: Template,
+  cell: Cell,
+  { forks, slowForks, concurrency }: Options,
+): Promise<CellResult> {
   const header = process.report.getReport() as { header: { glibcVersionRuntime?: string } }
   const libc = `glibc ${header.header.glibcVersionRuntime}`
   const result: CellResult = {
     date: new Date().toISOString().slice(0, 10), node: process.version, kernel: os.release(), libc, template, cell,
     forks: 0, hangs: 0, wrongExits: 0, wrong: [], seconds: 0,
   } // biome-ignore format: a row
-  await using server = await ForkServer.start({ preload: [jobs.module], warmup: template === 'busy' ? jobs.makeBusy : jobs.stayIdle })
+  await using server = await ForkServer.start({
+    preload: [jobs.module],
+    warmup: template === 'busy' ? jobs.makeBusy : jobs.stayIdle,
+  })
   if (server.startMethod !== 'forkserver') throw new Error(`Nothing to stress: ${server.spawnReason}.`)
   const start = performance.now()
   await runMany(server, cell, Math.min(PROBE_FORKS, forks), concurrency, result)
   const isSlow = ((performance.now() - start) / result.forks) * concurrency > SLOW_MS
-  await runMany(server, cell, Math.max(0, (isSlow ? Math.min(slowForks, forks) : forks) - result.forks), concurrency, result)
+  await runMany(
+    server,
+    cell,
+    Math.max(0, (isSlow ? Math.min(slowForks, forks) : forks) - result.forks),
+    concurrency,
+    result,
+  )
   result.seconds = Math.round(performance.now() - start) / 1000
   return result
 }
 
 function show(results: readonly CellResult[]): string {
-  const table = new Table({ head: ['node', 'template', 'cell', 'forks', 'hangs', 'wrong exits', 'forks/s'], style: { head: [], border: [] } })
+  const table = new Table({
+    head: ['node', 'template', 'cell', 'forks', 'hangs', 'wrong exits', 'forks/s'],
+    style: { head: [], border: [] },
+  })
   for (const { node, template, cell, forks, hangs, wrongExits, seconds } of results) {
     table.push([node, template, cell, forks, hangs, wrongExits, (forks / seconds).toFixed(0)])
   }
@@ -118,11 +150,14 @@ const count = (text: string): number => {
   return value
 }
 
-const listOf = <T extends string>(known: readonly T[]) => (text: string): T[] => {
-  const names = text.split(',') as T[]
-  for (const name of names) if (!known.includes(name)) throw new InvalidArgumentError(`'${name}' is none of ${known.join(', ')}.`)
-  return names
-}
+const listOf =
+  <T extends string>(known: readonly T[]) =>
+  (text: string): T[] => {
+    const names = text.split(',') as T[]
+    for (const name of names)
+      if (!known.includes(name)) throw new InvalidArgumentError(`'${name}' is none of ${known.join(', ')}.`)
+    return names
+  }
 
 async function main(): Promise<void> {
   const program = new Command('stress')
@@ -140,7 +175,9 @@ async function main(): Promise<void> {
     for (const cell of options.cells) {
       const result = await runCell(template, cell, options)
       results.push(result)
-      console.log(`${result.node} ${template} ${cell}: ${result.forks} forks, ${result.hangs} hangs, ${result.wrongExits} wrong exits, ${result.seconds} s`)
+      console.log(
+        `${result.node} ${template} ${cell}: ${result.forks} forks, ${result.hangs} hangs, ${result.wrongExits} wrong exits, ${result.seconds} s`,
+      )
       for (const text of result.wrong) console.log(text)
       if (options.json) appendFileSync(options.json, `${JSON.stringify(result)}\n`)
     }

@@ -14,7 +14,12 @@ export function beBorn(
   modules: LoadedModules,
 ): void {
   // Node keeps pid as plain data that it read once, so a fork has the template's.
-  Object.defineProperty(self, 'pid', { value: native.processId(), enumerable: true, configurable: true, writable: false })
+  Object.defineProperty(self, 'pid', {
+    value: native.processId(),
+    enumerable: true,
+    configurable: true,
+    writable: false,
+  })
   const channel = new ChildChannel(channelFd)
   takeOverExit(self, native, {
     onFatal: (error) => sendThrown(channel, error),

@@ -29,7 +29,8 @@ export class ChildChannel {
     const readUntil = (wanted: number, into: Buffer): void => {
       while (held < wanted) {
         const got = readSync(this.#fd, into, held, wanted - held, null)
-        if (got === 0) throw new ProtocolError('ERR_CONNECTION_ENDED', 'The owner closed the job channel in the middle of a job.')
+        if (got === 0)
+          throw new ProtocolError('ERR_CONNECTION_ENDED', 'The owner closed the job channel in the middle of a job.')
         held += got
       }
     }

@@ -10,7 +10,10 @@ import type { Native } from '../native.js'
 type Emit = (this: object, event: string | symbol, ...args: unknown[]) => boolean
 
 /** What of `process` an exit needs. The template rehearses an exit on a stand-in. */
-export type LeavingProcess = Pick<NodeJS.Process, 'on' | 'listenerCount' | 'hasUncaughtExceptionCaptureCallback' | 'exitCode'> & {
+export type LeavingProcess = Pick<
+  NodeJS.Process,
+  'on' | 'listenerCount' | 'hasUncaughtExceptionCaptureCallback' | 'exitCode'
+> & {
   emit(event: string, ...args: unknown[]): boolean
   reallyExit(code?: number): void
 }
@@ -23,7 +26,11 @@ interface ExitHooks {
 }
 
 /** Takes over every normal way out of this process. */
-export function takeOverExit(self: LeavingProcess, native: Pick<Native, 'leave' | 'leaveLater'>, hooks: ExitHooks): void {
+export function takeOverExit(
+  self: LeavingProcess,
+  native: Pick<Native, 'leave' | 'leaveLater'>,
+  hooks: ExitHooks,
+): void {
   let isFatal = false
 
   const finish = (code: unknown): void => {

@@ -29,7 +29,11 @@ function applyLimits({ heapLimit = 0, cpuSeconds = 0, openFiles = 0 }: JobHead):
 function findFunction(namespace: object, { module, name }: JobHead): AnyFunction {
   const value = (namespace as Record<string, unknown>)[name]
   if (typeof value === 'function') return value as AnyFunction
-  if (name in namespace) throw new UsageError('ERR_NOT_EXPORTED', `'${name}' of ${module} is not a function but ${value === null ? 'null' : typeof value}.`)
+  if (name in namespace)
+    throw new UsageError(
+      'ERR_NOT_EXPORTED',
+      `'${name}' of ${module} is not a function but ${value === null ? 'null' : typeof value}.`,
+    )
   const names = Object.keys(namespace)
   const near = closestMatch(name, names, { maxDistance: Math.ceil(name.length / 3) })
   const hint = near ? `Did you mean '${near}'?` : `It exports ${names.length > 0 ? names.join(', ') : 'nothing'}.`
@@ -48,7 +52,13 @@ async function perform(head: JobHead, args: Buffer, modules: LoadedModules): Pro
  * Runs the one job of this child and delivers its result. The process then ends as any Node process does: when nothing is left to
  * do. A function that throws leaves the exit code 1, unless it set one.
  */
-export async function runJob(self: { exitCode?: unknown }, channel: ChildChannel, head: JobHead, args: Buffer, modules: LoadedModules): Promise<void> {
+export async function runJob(
+  self: { exitCode?: unknown },
+  channel: ChildChannel,
+  head: JobHead,
+  args: Buffer,
+  modules: LoadedModules,
+): Promise<void> {
   try {
     if (head.cwd !== undefined) process.chdir(head.cwd)
     if (head.env) applyEnvironment(head.env)

@@ -12,11 +12,11 @@ import { check, native as loadNative, type Native } from '../native.js'
 import { KEY_LENGTH, type StartupConfig, type StartupStatus, TEMPLATE_DESCRIPTORS } from '../startup.js'
 import { type Census, compareCensus, type Finding, takeCensus } from '../template/census.js'
 import { collectGarbage, makeReport, namesOfActive } from '../template/freeze.js'
+import { adoptKey, type TemplateKeys } from '../template/keys.js'
 import { loadBuiltIns, warmUp } from '../template/preload.js'
 import { rehearse } from '../template/rehearse.js'
 import { serve } from '../template/serve.js'
 import { encodeThrown } from '../thrown.js'
-import { adoptKey, type TemplateKeys } from '../template/keys.js'
 
 function readFully(fd: number, into: Uint8Array): void {
   for (let at = 0; at < into.length; ) {
@@ -102,7 +102,10 @@ class Template {
       await rehearse(this.#native)
       this.#loading = ''
       // Not counted as a reason to keep the loop alive, and gone when the loop is empty.
-      this.#settling = setTimeout(() => this.#refuse(namesOfActive().map((name) => `${name} keeps the event loop busy`)), this.#config.settleMs).unref()
+      this.#settling = setTimeout(
+        () => this.#refuse(namesOfActive().map((name) => `${name} keeps the event loop busy`)),
+        this.#config.settleMs,
+      ).unref()
     } catch (error) {
       tell({ status: 'preloadFailed', what: this.#loading, thrown: encodeThrown(error) })
       this.#native.leave(1)
@@ -116,7 +119,8 @@ class Template {
 
   /** From 'beforeExit': Node found nothing left to do, and stands outside uv_run. Returns in a child only. */
   serveWhenEmpty(): void {
-    if (this.#loading) this.#refuse([`${this.#loading} waits for something that never comes (an await that is never settled)`])
+    if (this.#loading)
+      this.#refuse([`${this.#loading} waits for something that never comes (an await that is never settled)`])
     clearTimeout(this.#settling)
     const findings = this.#suspects.list()
     const stops = findings.filter(({ severity }) => this.#config.strict || severity === 'impossible')

@@ -53,12 +53,17 @@ export function takeCensus(native: Native): Census {
 }
 
 function judgeDescriptor(target: string): Finding {
-  if (target.startsWith('socket:')) return { severity: 'impossible', what: 'an open socket, which every child would share' }
+  if (target.startsWith('socket:'))
+    return { severity: 'impossible', what: 'an open socket, which every child would share' }
   if (target.startsWith('pipe:')) return { severity: 'impossible', what: 'an open pipe, which every child would share' }
   if (target.startsWith('anon_inode:')) {
     const kind = target.slice('anon_inode:'.length).replace(/[[\]]/g, '')
-    const severity = kind === 'inotify' || kind === 'eventpoll' || kind.startsWith('io_uring') ? 'impossible' : 'suspicious'
-    return { severity, what: `an open ${kind} descriptor (${kind === 'inotify' ? 'a file watcher' : 'of an addon or a loop of its own'})` }
+    const severity =
+      kind === 'inotify' || kind === 'eventpoll' || kind.startsWith('io_uring') ? 'impossible' : 'suspicious'
+    return {
+      severity,
+      what: `an open ${kind} descriptor (${kind === 'inotify' ? 'a file watcher' : 'of an addon or a loop of its own'})`,
+    }
   }
   if (/\.(db|sqlite3?)(-wal|-shm|-journal)?$/.test(target)) {
     return { severity: 'impossible', what: `the open database ${target}: sharing it with children corrupts it` }
@@ -72,7 +77,10 @@ function judgeDescriptor(target: string): Finding {
 const HANDLES: Record<string, Finding> = {
   fs_event: { severity: 'impossible', what: 'a file watcher (fs.watch)' },
   fs_poll: { severity: 'impossible', what: 'a file watcher (fs.watchFile)' },
-  process: { severity: 'impossible', what: 'a child process that is still running: nobody could wait for it in a child' },
+  process: {
+    severity: 'impossible',
+    what: 'a child process that is still running: nobody could wait for it in a child',
+  },
   udp: { severity: 'impossible', what: 'an open UDP socket' },
   poll: { severity: 'impossible', what: 'a descriptor that an addon watches on the loop' },
 }
@@ -81,7 +89,11 @@ const HANDLES: Record<string, Finding> = {
 export function compareCensus(before: Census, now: Census): Finding[] {
   const findings: Finding[] = []
   for (const [tid, name] of now.threads) {
-    if (!before.threads.has(tid)) findings.push({ severity: 'impossible', what: `a thread (${name}): it would be missing in every child, with the locks it holds` })
+    if (!before.threads.has(tid))
+      findings.push({
+        severity: 'impossible',
+        what: `a thread (${name}): it would be missing in every child, with the locks it holds`,
+      })
   }
   for (const [key, target] of now.descriptors) if (!before.descriptors.has(key)) findings.push(judgeDescriptor(target))
   for (const [type, count] of now.handles) {

@@ -58,7 +58,10 @@ export class Client {
   takeDescriptors(count: number): readonly number[] | null {
     const [set] = this.descriptors
     if (set === undefined || (set && set.length !== count)) {
-      throw new ProtocolError('ERR_PROTOCOL', `A message that needs ${count} descriptors came with ${set?.length ?? 'none'}.`)
+      throw new ProtocolError(
+        'ERR_PROTOCOL',
+        `A message that needs ${count} descriptors came with ${set?.length ?? 'none'}.`,
+      )
     }
     this.descriptors.shift()
     return set

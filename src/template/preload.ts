@@ -19,9 +19,13 @@ export function loadBuiltIns(): void {
 }
 
 /** Runs the warm-up: a function of a module, whose result is thrown away. */
-export async function warmUp({ module, name }: { module: string; name: string }, modules: LoadedModules): Promise<void> {
+export async function warmUp(
+  { module, name }: { module: string; name: string },
+  modules: LoadedModules,
+): Promise<void> {
   const namespace = modules.get(module) ?? (await importModule(module))
   const warmup = (namespace as Record<string, unknown>)[name]
-  if (typeof warmup !== 'function') throw new UsageError('ERR_NOT_EXPORTED', `The warm-up '${name}' is not a function that ${module} exports.`)
+  if (typeof warmup !== 'function')
+    throw new UsageError('ERR_NOT_EXPORTED', `The warm-up '${name}' is not a function that ${module} exports.`)
   await warmup()
 }

@@ -1,9 +1,8 @@
 // Runs in: template. Its loop: accept, authenticate, fork, reap. Synchronous, over poll(2) of the addon, because no handle of the
 // event loop may be open when it forks. One small handler for each event; what a client may send is protocol.ts's table, and
 // anything else closes that client and touches no other.
-import { closeSync, lstatSync, rmdirSync, unlinkSync } from 'node:fs'
+import { closeSync } from 'node:fs'
 import os from 'node:os'
-import path from 'node:path'
 import { ForkServerError } from '../errors.js'
 import { encodeFrame } from '../frames.js'
 import { check, isErrno, type Native, POLLIN, POLLOUT, RECEIVED_DESCRIPTORS } from '../native.js'
@@ -19,11 +18,9 @@ import {
 import { type ListenAddress, TEMPLATE_DESCRIPTORS } from '../startup.js'
 import { Client, Clients, MAX_UNPROVED, MAX_UNREAD_BYTES } from './clients.js'
 import type { TemplateKeys } from './keys.js'
+import { Listener } from './listener.js'
 
-const BACKLOG = 128
 const RECEIVE_BYTES = 4096
-/** How long the listener rests after accept() failed for want of descriptors, in milliseconds: poll would report it at once again. */
-const ACCEPT_REST_MS = 100
 const POLL_FIELDS = 3
 const NO_CHILD = -1
 const NO_DESCRIPTORS = new Int32Array(0)
@@ -43,28 +40,30 @@ export function serve(native: Native, keys: TemplateKeys, address: ListenAddress
 class Server {
   readonly #native: Native
   readonly #keys: TemplateKeys
-  readonly #address: ListenAddress | null
   readonly #hooks: ServeHooks
+  readonly #listener: Listener | null
   readonly #clients = new Clients()
   readonly #received = Buffer.allocUnsafeSlow(RECEIVE_BYTES)
   readonly #descriptors = new Int32Array(RECEIVED_DESCRIPTORS)
   readonly #usage = new Float64Array(7)
   readonly #ownUid = process.geteuid!()
   #watched = new Int32Array(64 * POLL_FIELDS)
-  #listener = -1
-  #listenerRestsUntil = 0
   #childEvent = -1
 
   constructor(native: Native, keys: TemplateKeys, address: ListenAddress | null, hooks: ServeHooks) {
     this.#native = native
     this.#keys = keys
-    this.#address = address
+    this.#listener = address ? new Listener(native, address) : null
     this.#hooks = hooks
   }
 
   run(): number {
     this.#childEvent = check('eventfd', this.#native.watchChildren())
-    if (!this.#listen()) this.#native.leave(1)
+    const errno = this.#listener?.listen() ?? 0
+    if (errno > 0) {
+      this.#hooks.refused('listen', errno)
+      this.#native.leave(1)
+    }
     this.#welcome(TEMPLATE_DESCRIPTORS.control, true)
     this.#native.releaseLifeline()
     closeSync(TEMPLATE_DESCRIPTORS.lifeline)
@@ -73,37 +72,8 @@ class Server {
       const channel = this.#turn()
       if (channel !== NO_CHILD) return channel
     }
-    this.#removeSocketFile()
+    this.#listener?.remove()
     return this.#native.leave(0)
-  }
-
-  #listen(): boolean {
-    if (!this.#address) return true
-    const [name, isAbstract] = 'abstract' in this.#address ? [this.#address.abstract, 1] : [this.#address.path, 0]
-    const listen = (): number => this.#native.listen(Buffer.from(name), isAbstract, BACKLOG)
-    this.#listener = listen()
-    // A template that was killed leaves its socket file behind: replaced only if nobody listens at it.
-    if (isErrno(this.#listener, 'EADDRINUSE') && !isAbstract && this.#isDeserted(name)) {
-      unlinkSync(name)
-      this.#listener = listen()
-    }
-    if (this.#listener < 0) this.#hooks.refused('listen', -this.#listener)
-    return this.#listener >= 0
-  }
-
-  #isDeserted(name: string): boolean {
-    if (!lstatSync(name).isSocket()) return false
-    const fd = this.#native.connect(Buffer.from(name), 0)
-    if (fd >= 0) this.#native.close(fd)
-    return isErrno(fd, 'ECONNREFUSED')
-  }
-
-  #removeSocketFile(): void {
-    if (!this.#address || 'abstract' in this.#address) return
-    try {
-      unlinkSync(this.#address.path)
-      rmdirSync(path.dirname(this.#address.path)) // goes only if it is empty: the fresh folder of the `path` transport is
-    } catch {} // the owner was faster
   }
 
   /** One turn of the loop. Returns the job channel in a child, NO_CHILD in the template. */
@@ -116,7 +86,7 @@ class Server {
       const happened = this.#watched[at + 2]!
       if (happened === 0) continue
       if (fd === this.#childEvent) this.#reap()
-      else if (fd === this.#listener) this.#accept()
+      else if (this.#listener && fd === this.#listener.fd) this.#accept(this.#listener)
       else {
         const channel = this.#attend(this.#clients.get(fd), happened)
         if (channel !== NO_CHILD) return channel
@@ -128,26 +98,27 @@ class Server {
   /** Drops who is late and fills the list for poll. */
   #watch(now: number): number {
     for (const client of this.#clients.unproved()) if (client.deadline <= now) this.#drop(client)
-    const listens = this.#listener >= 0 && this.#listenerRestsUntil <= now
     const wanted: [number, number][] = [[this.#childEvent, POLLIN]]
-    if (listens) wanted.push([this.#listener, POLLIN])
-    for (const client of this.#clients.all()) wanted.push([client.fd, client.unsent.length > 0 ? POLLIN | POLLOUT : POLLIN])
-    if (this.#watched.length < wanted.length * POLL_FIELDS) this.#watched = new Int32Array(2 * wanted.length * POLL_FIELDS)
-    wanted.forEach(([fd, events], index) => this.#watched.set([fd, events, 0], index * POLL_FIELDS))
+    if (this.#listener && !this.#listener.restsUntil(now)) wanted.push([this.#listener.fd, POLLIN])
+    for (const client of this.#clients.all())
+      wanted.push([client.fd, client.unsent.length > 0 ? POLLIN | POLLOUT : POLLIN])
+    if (this.#watched.length < wanted.length * POLL_FIELDS)
+      this.#watched = new Int32Array(2 * wanted.length * POLL_FIELDS)
+    for (const [index, [fd, events]] of wanted.entries()) this.#watched.set([fd, events, 0], index * POLL_FIELDS)
     return wanted.length
   }
 
   #patienceMs(now: number): number {
     const moments = this.#clients.unproved().map((client) => client.deadline)
-    if (this.#listenerRestsUntil > now) moments.push(this.#listenerRestsUntil)
+    const rest = this.#listener?.restsUntil(now)
+    if (rest) moments.push(rest)
     const next = Math.min(...moments)
     return Number.isFinite(next) ? Math.max(0, Math.ceil(next - now)) : -1
   }
 
-  #accept(): void {
-    const fd = this.#native.accept(this.#listener)
-    if (isErrno(fd, 'EMFILE') || isErrno(fd, 'ENFILE')) this.#listenerRestsUntil = performance.now() + ACCEPT_REST_MS
-    if (fd < 0) return // whoever knocked went away
+  #accept(listener: Listener): void {
+    const fd = listener.accept()
+    if (fd < 0) return
     const unproved = this.#clients.unproved()
     if (unproved.length >= MAX_UNPROVED) this.#drop(unproved[0]!)
     this.#welcome(fd, false)
@@ -279,7 +250,7 @@ class Server {
       const isDetached = (flags & FLAG_DETACHED) !== 0
       const lifeline = isDetached ? -1 : client.lifeline
       const close = this.#clients.descriptorsToClose(lifeline)
-      if (this.#listener >= 0) close.push(this.#listener)
+      if (this.#listener) close.push(this.#listener.fd)
       pid = this.#native.fork(Int32Array.of(...set, lifeline, isDetached ? 1 : 0, ...close))
       if (pid === 0) return set[0]!
       this.#closeAll(set)

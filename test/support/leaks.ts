@@ -61,7 +61,8 @@ export function isAlive(pid: number): boolean {
 
 /** Waits until `isTrue`; returns whether it came true in time. */
 export async function until(isTrue: () => boolean, patienceMs = PATIENCE_MS): Promise<boolean> {
-  for (const end = performance.now() + patienceMs; performance.now() < end; await sleep(STEP_MS)) if (isTrue()) return true
+  for (const end = performance.now() + patienceMs; performance.now() < end; await sleep(STEP_MS))
+    if (isTrue()) return true
   return isTrue()
 }
 
@@ -76,7 +77,8 @@ export function watchLeaks(): void {
   after(async () => {
     const processes = (): string[] => descendants().filter((line) => !processesBefore.has(line))
     // io_uring and epoll of Node come and go by themselves; what the product opens is a socket, a pipe or a file.
-    const descriptors = (): string[] => openDescriptors().filter((line) => !descriptorsBefore.has(line) && !line.includes('anon_inode:'))
+    const descriptors = (): string[] =>
+      openDescriptors().filter((line) => !descriptorsBefore.has(line) && !line.includes('anon_inode:'))
     await until(() => processes().length === 0 && descriptors().length === 0)
     assert.deepEqual(processes(), [], 'processes are left')
     assert.deepEqual(descriptors(), [], 'descriptors are left open')

@@ -1,0 +1,145 @@
+// Runs in: the test runner. Imports point down only, entries are imported by nobody, every file says which process runs it, and no
+// file has outgrown its one idea.
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import path from 'node:path'
+import { test } from 'node:test'
+
+const ROOT = path.dirname(createRequire(import.meta.url).resolve('forkserver/package.json'))
+const MAX_LINES = 300
+
+/** The layers, lowest first: a file imports from its own layer or from lower ones. Every file of src/ is in the list. */
+const LAYERS: readonly (readonly string[])[] = [
+  ['errors'],
+  ['options', 'remote', 'clone', 'thrown', 'frames', 'auth', 'auth-key', 'protocol', 'job', 'environment', 'startup'],
+  ['native', 'modules', 'launcher', 'outcome'],
+  ['start-method', 'address', 'child/channel', 'child/leave', 'child/run', 'child/birth'],
+  [
+    'template/census',
+    'template/keys',
+    'template/freeze',
+    'template/clients',
+    'template/listener',
+    'template/preload',
+    'template/rehearse',
+    'template/serve',
+  ],
+  ['control', 'template-process', 'spawn', 'forkserver'],
+  ['server-options', 'server', 'process-options', 'process'],
+  ['index', 'entry/template', 'entry/spawned'],
+]
+/** Pure modules: bytes in, bytes out. They may use these of Node's modules, and no others. */
+const PURE = [
+  'errors',
+  'options',
+  'remote',
+  'clone',
+  'thrown',
+  'frames',
+  'auth',
+  'auth-key',
+  'protocol',
+  'job',
+  'environment',
+  'startup',
+  'outcome',
+]
+const PURE_BUILT_INS = ['node:crypto', 'node:util', 'node:v8', 'node:path', 'node:url', 'node:buffer']
+/** Who runs in the template and so must not know the owner's side. */
+const OWNER_ONLY = ['control', 'template-process', 'spawn', 'forkserver', 'server', 'process', 'index']
+
+function listFiles(folder: string, ending: RegExp): string[] {
+  return readdirSync(path.join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => ending.test(name) && !name.startsWith(`build${path.sep}`))
+    .map((name) => path.join(folder, name))
+}
+
+const read = (file: string): string => readFileSync(path.join(ROOT, file), 'utf8')
+const nameOf = (file: string): string => path.relative('src', file).replace(/\.ts$/, '')
+
+function importsOf(file: string): string[] {
+  const code = read(file).replace(/^\s*(\/\/|\*|\/\*\*).*$/gm, '') // an example in a comment imports nothing
+  return [...code.matchAll(/(?:from|import\()\s*'([^']+)'/g)].map((match) => match[1]!)
+}
+
+function ownImportsOf(file: string): string[] {
+  return importsOf(file)
+    .filter((specifier) => specifier.startsWith('.'))
+    .map((specifier) => nameOf(path.join(path.dirname(file), specifier.replace(/\.js$/, '.ts'))))
+}
+
+const sources = listFiles('src', /\.ts$/)
+const layerOf = (name: string): number => LAYERS.findIndex((layer) => layer.includes(name))
+
+test('every source file has a layer, and every layer names files that exist', () => {
+  assert.deepEqual(sources.map(nameOf).sort(), LAYERS.flat().sort())
+})
+
+test('imports point down', () => {
+  for (const file of sources) {
+    for (const imported of ownImportsOf(file)) {
+      assert.ok(layerOf(imported) <= layerOf(nameOf(file)), `${file} imports ${imported}, which is above it`)
+      assert.ok(!imported.startsWith('entry/') && imported !== 'index', `${file} imports ${imported}, which nobody may`)
+    }
+  }
+})
+
+test('no import cycle', () => {
+  const imports = new Map(sources.map((file) => [nameOf(file), ownImportsOf(file)]))
+  const visit = (name: string, trail: readonly string[]): void => {
+    assert.ok(!trail.includes(name), `import cycle: ${[...trail, name].join(' -> ')}`)
+    for (const next of imports.get(name) ?? []) visit(next, [...trail, name])
+  }
+  for (const name of imports.keys()) visit(name, [])
+})
+
+test('pure modules do no I/O', () => {
+  for (const name of PURE) {
+    for (const specifier of importsOf(`src/${name}.ts`)) {
+      if (specifier.startsWith('.'))
+        assert.ok(
+          PURE.includes(nameOf(path.join('src', specifier.replace(/\.js$/, '.ts')))) || isTypeOnly(name, specifier),
+          `${name} imports ${specifier}`,
+        )
+      else if (specifier.startsWith('node:'))
+        assert.ok(PURE_BUILT_INS.includes(specifier), `${name} imports ${specifier}`)
+    }
+  }
+})
+
+function isTypeOnly(name: string, specifier: string): boolean {
+  return (
+    read(`src/${name}.ts`).includes(`} from '${specifier}'`) &&
+    new RegExp(`import type [^\n]*from '${specifier}'`).test(read(`src/${name}.ts`))
+  )
+}
+
+test('what runs in the template or the child knows nothing of the owner', () => {
+  for (const file of sources.filter((name) => /^src\/(template|child|entry)\//.test(name))) {
+    for (const imported of ownImportsOf(file)) assert.ok(!OWNER_ONLY.includes(imported), `${file} imports ${imported}`)
+  }
+})
+
+test('the addon is known to one file on each side', () => {
+  for (const file of sources) assert.equal(/\.node[`'"]/.test(read(file)), file === 'src/native.ts', file)
+  for (const file of listFiles('native', /\.[ch]$/))
+    assert.equal(read(file).includes('node_api.h'), file === 'native/addon.c', file)
+})
+
+test('every file says which process runs it', () => {
+  const files = ['src', 'test', 'bench', 'demo', 'stress', 'scripts'].flatMap((folder) =>
+    listFiles(folder, /\.(ts|mjs)$/),
+  )
+  for (const file of [...files, ...listFiles('native', /\.[ch]$/)]) assert.match(read(file), /^\/\/ Runs in: /, file)
+})
+
+test('no file outgrows its idea', () => {
+  const files = ['src', 'test', 'bench', 'demo', 'stress', 'scripts'].flatMap((folder) =>
+    listFiles(folder, /\.(ts|mjs)$/),
+  )
+  for (const file of [...files, ...listFiles('native', /\.[ch]$/)]) {
+    const lines = read(file).split('\n').length
+    assert.ok(lines <= MAX_LINES + 1, `${file} has ${lines} lines: what two things is it?`)
+  }
+})
