@@ -8,6 +8,7 @@ import path from 'node:path'
 import { describe, test } from 'node:test'
 import { CONNECTOR_KEY_LABEL, LISTENER_KEY_LABEL, MAX_HANDSHAKE_PAYLOAD } from '#src/auth.js'
 import { MAX_SHORT_LENGTH, ONE_WRITE_LIMIT } from '#src/frames.js'
+import { CHANNEL_MESSAGES } from '#src/job.js'
 import { CONTROL_MESSAGES, type ControlName, MAX_CONTROL_PAYLOAD, PROTOCOL_VERSION } from '#src/protocol.js'
 
 const ROOT = path.dirname(createRequire(import.meta.url).resolve('forkserver/package.json'))
@@ -92,4 +93,20 @@ describe('docs/PROTOCOL.md', () => {
       ["of the connector's response", `\`${CONNECTOR_KEY_LABEL}\``],
     ])
   })
+})
+
+test('lists exactly the messages of the job channel', () => {
+  const listed = rows(section('## 4. Job channel'), 'message', 'kind', 'direction', 'payload')
+  const expected = Object.entries(CHANNEL_MESSAGES).map(([name, { kind, direction, payload }]) => [
+    name,
+    String(kind),
+    direction,
+    payload,
+  ])
+  assert.deepEqual(listed, expected)
+})
+
+test('the kind that C sends is the kind of the table', () => {
+  const code = readFileSync(path.join(ROOT, 'native', 'fork.c'), 'utf8')
+  assert.match(code, new RegExp(`#define UNBORN_KIND ${CHANNEL_MESSAGES.unborn.kind}\\n`))
 })

@@ -1,0 +1,43 @@
+// Runs in: a tool process. Prints the results of stress runs (--json files) as the Markdown table of docs/FORK_SAFETY.md, so that no
+// number is typed by hand: node build/stress/table.js stress/results/*.jsonl
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { CELL_NAMES } from './jobs.js'
+import type { CellResult } from './stress.js'
+
+/** The table of all results: a row for each Node and template, a column for each cell. */
+export function tableOf(results: readonly CellResult[]): string {
+  const rows = new Map<string, Map<string, string>>()
+  let forks = 0
+  let failures = 0
+  for (const result of results) {
+    const key = `${result.node} | ${result.template}`
+    const row = rows.get(key) ?? new Map<string, string>()
+    const failed = result.hangs + result.wrongExits
+    row.set(result.cell, `${failed} of ${result.forks.toLocaleString('en')}`)
+    rows.set(key, row)
+    forks += result.forks
+    failures += failed
+  }
+  const environments = [...new Set(results.map(({ date, kernel, libc }) => `${date}, Linux ${kernel}, ${libc}`))]
+  const lines = [
+    `Hangs and wrong exits, of how many children (${environments.join('; ')}). In all ${failures} of ${forks.toLocaleString('en')}.`,
+    '',
+    `| Node | template | ${CELL_NAMES.join(' | ')} |`,
+    `|---|---|${CELL_NAMES.map(() => '---|').join('')}`,
+    ...[...rows].map(([key, row]) => `| ${key} | ${CELL_NAMES.map((cell) => row.get(cell) ?? 'not run').join(' | ')} |`),
+  ]
+  return lines.join('\n')
+}
+
+/** The results in files that `--json` wrote. */
+export function readResults(files: readonly string[]): CellResult[] {
+  return files.flatMap((file) =>
+    readFileSync(file, 'utf8')
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as CellResult),
+  )
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) console.log(tableOf(readResults(process.argv.slice(2))))
