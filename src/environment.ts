@@ -4,7 +4,16 @@ import type { EnvironmentChange } from './job.js'
 /** The change that makes `wanted` of `base`, or undefined if there is none. */
 export function changeOf(base: NodeJS.ProcessEnv, wanted: NodeJS.ProcessEnv): EnvironmentChange | undefined {
   const set: Record<string, string> = {}
-  for (const [name, value] of Object.entries(wanted)) if (value !== undefined && base[name] !== value) set[name] = value
-  const unset = Object.keys(base).filter((name) => wanted[name] === undefined)
-  return Object.keys(set).length > 0 || unset.length > 0 ? { set, unset } : undefined
+  // process.env asks the C library for every variable: each is read once, because this runs for every process.
+  const kept = new Set<string>()
+  let isChanged = false
+  for (const [name, value] of Object.entries(wanted)) {
+    if (value === undefined) continue
+    kept.add(name)
+    if (base[name] === value) continue
+    set[name] = value
+    isChanged = true
+  }
+  const unset = Object.keys(base).filter((name) => base[name] !== undefined && !kept.has(name))
+  return isChanged || unset.length > 0 ? { set, unset } : undefined
 }

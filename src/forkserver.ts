@@ -110,32 +110,36 @@ export class TemplateLauncher implements Launcher {
       childs.push(ends[1]!)
       return ends[1]!
     }
-    const sockets: Socket[] = []
+    let channel: Socket | undefined
     try {
       const channelEnd = pair()
       const stdio = request.stdio.map((target, index) => this.#descriptorOf(target, index, pair))
-      for (const fd of own) sockets.push(new Socket({ fd, readable: true, writable: true, allowHalfOpen: true }))
-      const [channel] = sockets
-      sendJob(channel!, this.#headOf(request, state), request.args)
       const asked = connection.fork(Int32Array.of(channelEnd, ...stdio), request.detached)
-      for (const fd of childs.splice(0)) this.#native.close(fd)
+      this.#closeAll(childs)
+      channel = socketOf(own.shift()!)
+      request.follow(channel)
+      sendJob(channel, this.#headOf(request, state), request.args)
       const child = await asked
-      const pipes = sockets.slice(1)
+      // Made only now: a stream reads at once, and its 'end' must not come before the caller can listen for it.
+      const pipes = own.splice(0).map(socketOf)
       const [stdin, stdout, stderr] = request.stdio.map((target) => (target === 'pipe' ? pipes.shift()! : null))
       return {
         pid: child.pid,
         detached: request.detached,
-        channel: channel!,
         stdio: [stdin!, stdout!, stderr!],
         exited: child.exited,
         kill: (signal) => this.#kill(connection, child, channel!, signal),
       }
     } catch (error) {
-      for (const fd of childs) this.#native.close(fd)
-      for (const fd of own.slice(sockets.length)) this.#native.close(fd)
-      for (const socket of sockets) socket.destroy()
+      this.#closeAll(childs)
+      this.#closeAll(own)
+      channel?.destroy()
       throw error
     }
+  }
+
+  #closeAll(fds: number[]): void {
+    for (const fd of fds.splice(0)) this.#native.close(fd)
   }
 
   #descriptorOf(target: StdioTarget, index: number, pair: () => number): number {
@@ -184,8 +188,11 @@ export class TemplateLauncher implements Launcher {
   }
 }
 
+function socketOf(fd: number): Socket {
+  return new Socket({ fd, readable: true, writable: true, allowHalfOpen: true })
+}
+
 function sendJob(channel: Socket, head: JobHead, args: Buffer): void {
-  channel.on('error', () => {}) // EPIPE: the child ended before it read its job; its exit tells
   const payload = encodeJob(head, args)
   channel.cork()
   channel.write(encodeFrameHeader(payload.length))

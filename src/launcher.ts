@@ -36,14 +36,17 @@ export interface LaunchRequest {
   head: JobHead
   /** The structured clone of the arguments. */
   args: Buffer
+  /**
+   * Called once, with the owner's end of the job channel, before anything can be heard of it: a child may end before the launch
+   * is over, and an 'end' that nobody listens for does not come again. The callee reads the channel, and destroys it.
+   */
+  follow(channel: Socket): void
 }
 
 export interface Launched {
   readonly pid: number
   /** Whether it may outlive its owner. */
   readonly detached: boolean
-  /** The owner's end of the job channel. The job is on its way; the caller reads, and destroys it. */
-  readonly channel: Socket
   /** The owner's ends of the pipes asked for, else null. */
   readonly stdio: readonly [Writable | null, Readable | null, Readable | null]
   /** Settles when the end of the process is known; rejects with TemplateError ERR_TEMPLATE_LOST where it cannot be. */

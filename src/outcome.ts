@@ -8,14 +8,15 @@ export type Answer = { value: unknown } | { error: unknown }
 
 /** What a process has told so far. */
 export class Outcome {
-  readonly #pid: number
+  #pid = 0
   #answer: Answer | undefined
   #exit: Exit | undefined
   #exitError: unknown
   #isChannelOpen = true
   #saidCode: number | undefined
 
-  constructor(pid: number) {
+  /** The process exists. Its first messages may have come before that is known. */
+  started(pid: number): void {
     this.#pid = pid
   }
 

@@ -1,4 +1,5 @@
 // Runs in: owner. Process: one job in one process of its own. It is given a server and does not know how that starts processes.
+import type { Socket } from 'node:net'
 import type { Readable, Writable } from 'node:stream'
 import { decodeValue, encodeValue } from './clone.js'
 import { ChildError, UsageError } from './errors.js'
@@ -48,7 +49,8 @@ export class Process<R extends Reference = Reference> implements AsyncDisposable
   #outcome: Outcome | undefined
   #launched: Launched | undefined
   #isStarted = false
-  #ownerStack = ''
+  /** Where start() was called. Its stack is text only once it is read, and only an error needs that. */
+  #startedAt: Error | undefined
 
   /**
    * @param reference the function to run, from remote()
@@ -82,7 +84,7 @@ export class Process<R extends Reference = Reference> implements AsyncDisposable
     if (this.#isStarted)
       throw new UsageError('ERR_INVALID_STATE', 'A Process starts once. Make a new one for another run.')
     this.#isStarted = true
-    this.#ownerStack = new Error().stack ?? ''
+    this.#startedAt = new Error()
     try {
       await this.#launch()
     } catch (error) {
@@ -103,30 +105,12 @@ export class Process<R extends Reference = Reference> implements AsyncDisposable
     if (limits.cpuSeconds !== undefined) head.cpuSeconds = limits.cpuSeconds
     if (limits.openFiles !== undefined) head.openFiles = limits.openFiles
     const server = this.#options.server ?? (await ForkServer.default())
-    this.#follow(await server[launch]({ stdio, detached, cwd, env, head, args }))
-  }
-
-  #follow(launched: Launched): void {
-    this.#launched = launched
-    const outcome = new Outcome(launched.pid)
+    const outcome = new Outcome()
     this.#outcome = outcome
-    const decoder = new FrameDecoder({ maxLength: MAX_MESSAGE })
-    const { channel } = launched
-    channel.on('data', (chunk: Buffer) => {
-      try {
-        for (const payload of decoder.push(chunk)) this.#hear(payload, outcome)
-      } catch (error) {
-        outcome.answered({ error })
-        channel.destroy()
-        launched.kill('SIGKILL')
-      }
-      this.#settle(outcome)
-    })
-    channel.on('end', () => channel.destroy())
-    channel.on('close', () => {
-      outcome.channelEnded()
-      this.#settle(outcome)
-    })
+    const follow = (channel: Socket): void => this.#follow(channel, outcome)
+    const launched = await server[launch]({ stdio, detached, cwd, env, head, args, follow })
+    this.#launched = launched
+    outcome.started(launched.pid)
     launched.exited
       .then(
         (exit) => outcome.exited(exit),
@@ -134,6 +118,26 @@ export class Process<R extends Reference = Reference> implements AsyncDisposable
       )
       .finally(() => this.#settle(outcome))
     this.#watchLimits(launched, outcome)
+  }
+
+  #follow(channel: Socket, outcome: Outcome): void {
+    const decoder = new FrameDecoder({ maxLength: MAX_MESSAGE })
+    channel.on('data', (chunk: Buffer) => {
+      try {
+        for (const payload of decoder.push(chunk)) this.#hear(payload, outcome)
+      } catch (error) {
+        outcome.answered({ error })
+        channel.destroy()
+        this.#launched?.kill('SIGKILL')
+      }
+      this.#settle(outcome)
+    })
+    channel.on('error', () => {}) // EPIPE, ECONNRESET: the child ended before it read its job; its exit tells
+    channel.on('end', () => channel.destroy())
+    channel.on('close', () => {
+      outcome.channelEnded()
+      this.#settle(outcome)
+    })
   }
 
   #hear(payload: Buffer, outcome: Outcome): void {
@@ -144,7 +148,10 @@ export class Process<R extends Reference = Reference> implements AsyncDisposable
       case 'thrown': {
         const data = decodeValue(message.value) as ThrownData
         return outcome.answered({
-          error: decodeThrown(data, { ownerStack: this.#ownerStack, where: `process ${this.pid}` }),
+          error: decodeThrown(data, {
+            ownerStack: this.#startedAt?.stack,
+            where: this.pid === undefined ? 'the child' : `process ${this.pid}`,
+          }),
         })
       }
       case 'leaving':
@@ -219,7 +226,7 @@ export class Process<R extends Reference = Reference> implements AsyncDisposable
 
   /** Whether it was started and has not ended. */
   get alive(): boolean {
-    return this.#outcome !== undefined && !this.#outcome.isOver
+    return this.#launched !== undefined && !this.#outcome!.isOver
   }
 
   /** Its exit code, once it has ended by itself. */

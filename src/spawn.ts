@@ -43,21 +43,22 @@ export class SpawnLauncher implements Launcher {
       cwd: request.cwd,
     })
     const exited = new Promise<Exit>((resolve) => child.on('exit', (exitCode, signal) => resolve({ exitCode, signal })))
-    await new Promise<void>((resolve, reject) => {
+    const started = new Promise<void>((resolve, reject) => {
       child.on('spawn', resolve)
       child.on('error', (error: NodeJS.ErrnoException) =>
         reject(error.errno ? resourceError('spawn', -error.errno) : error),
       )
     })
+    if (child.pid === undefined) await started // it rejects; where descriptors ran out there are no streams either
     const channel = child.stdio[SPAWNED_DESCRIPTORS.channel] as Socket
-    channel.on('error', () => {}) // EPIPE: the child ended before it read its job; its exit tells
+    request.follow(channel)
     const payload = encodeJob({ ...request.head, preload: [...this.#options.preload] }, request.args)
     channel.write(encodeFrameHeader(payload.length))
     channel.write(payload)
+    await started
     return {
       pid: child.pid!,
       detached: request.detached,
-      channel,
       stdio: [child.stdin, child.stdout, child.stderr],
       exited,
       kill: (signal) => child.kill(signal),

@@ -1,7 +1,7 @@
 // Runs in: owner. `npm run stress`: forks children by the thousand from idle and busy templates, lets each do real work and leave in
 // one of six ways, and counts every hang and every wrong exit. A hang is caught with a backtrace, never retried.
-import { execFileSync } from 'node:child_process'
-import { appendFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { appendFileSync, readdirSync, readFileSync } from 'node:fs'
 import os from 'node:os'
 import Table from 'cli-table3'
 import { Command, InvalidArgumentError } from 'commander'
@@ -22,6 +22,7 @@ interface Options {
   concurrency: number
   cells: Cell[]
   templates: Template[]
+  ways: Way[]
   json?: string
 }
 
@@ -40,17 +41,22 @@ export interface CellResult {
 }
 
 const jobs = remote<typeof import('./jobs.js')>(new URL('./jobs.js', import.meta.url))
-const ways = Object.keys(WAYS) as Way[]
+const WAY_NAMES = Object.keys(WAYS) as Way[]
 
+/** All that can be seen of a process that hangs: its threads, where each waits in the kernel, and its stacks. */
 function backtrace(pid: number): string {
   try {
-    return execFileSync('gdb', ['-p', String(pid), '-batch', '-ex', 'thread apply all bt 30'], {
+    const threads = readdirSync(`/proc/${pid}/task`).map((tid) => {
+      const read = (file: string): string => readFileSync(`/proc/${pid}/task/${tid}/${file}`, 'utf8').trim()
+      return `${tid} ${read('comm')}, system call ${read('syscall').split(' ')[0]}, state ${/State:\s*(.*)/.exec(read('status'))?.[1]}`
+    })
+    const gdb = spawnSync('gdb', ['-p', String(pid), '-batch', '-ex', 'thread apply all bt 30'], {
       encoding: 'utf8',
       timeout: 60_000,
-      stdio: ['ignore', 'pipe', 'ignore'],
     })
+    return [...threads, gdb.stdout, gdb.stderr].join('\n')
   } catch (error) {
-    return `no backtrace: ${(error as Error).message}`
+    return `pid ${pid} cannot be looked at: ${(error as Error).message}`
   }
 }
 
@@ -86,7 +92,7 @@ async function runMany(
   server: ForkServer,
   cell: Cell,
   forks: number,
-  concurrency: number,
+  { concurrency, ways }: Options,
   result: CellResult,
 ): Promise<void> {
   let next = 0
@@ -103,11 +109,8 @@ async function runMany(
   await Promise.all(Array.from({ length: concurrency }, lane))
 }
 
-async function runCell(
-  template: Template,
-  cell: Cell,
-  { forks, slowForks, concurrency }: Options,
-): Promise<CellResult> {
+async function runCell(template: Template, cell: Cell, options: Options): Promise<CellResult> {
+  const { forks, slowForks, concurrency } = options
   const header = process.report.getReport() as { header: { glibcVersionRuntime?: string } }
   const libc = `glibc ${header.header.glibcVersionRuntime}`
   const result: CellResult = {
@@ -120,15 +123,10 @@ async function runCell(
   })
   if (server.startMethod !== 'forkserver') throw new Error(`Nothing to stress: ${server.spawnReason}.`)
   const start = performance.now()
-  await runMany(server, cell, Math.min(PROBE_FORKS, forks), concurrency, result)
+  await runMany(server, cell, Math.min(PROBE_FORKS, forks), options, result)
   const isSlow = ((performance.now() - start) / result.forks) * concurrency > SLOW_MS
-  await runMany(
-    server,
-    cell,
-    Math.max(0, (isSlow ? Math.min(slowForks, forks) : forks) - result.forks),
-    concurrency,
-    result,
-  )
+  const rest = (isSlow ? Math.min(slowForks, forks) : forks) - result.forks
+  await runMany(server, cell, Math.max(0, rest), options, result)
   result.seconds = Math.round(performance.now() - start) / 1000
   return result
 }
@@ -167,6 +165,7 @@ async function main(): Promise<void> {
     .option('--concurrency <n>', 'children at a time', count, 2)
     .option('--cells <names>', `some of ${CELL_NAMES.join(',')}`, listOf(CELL_NAMES), CELL_NAMES)
     .option('--templates <names>', 'some of idle,busy', listOf<Template>(['idle', 'busy']), ['idle', 'busy'])
+    .option('--ways <names>', `some of ${WAY_NAMES.join(',')}`, listOf(WAY_NAMES), WAY_NAMES)
     .option('--json <file>', 'append each result to this file, one line each')
     .parse()
   const options = program.opts<Options>()

@@ -25,7 +25,9 @@ export function tableOf(results: readonly CellResult[]): string {
     '',
     `| Node | template | ${CELL_NAMES.join(' | ')} |`,
     `|---|---|${CELL_NAMES.map(() => '---|').join('')}`,
-    ...[...rows].map(([key, row]) => `| ${key} | ${CELL_NAMES.map((cell) => row.get(cell) ?? 'not run').join(' | ')} |`),
+    ...[...rows].map(
+      ([key, row]) => `| ${key} | ${CELL_NAMES.map((cell) => row.get(cell) ?? 'not run').join(' | ')} |`,
+    ),
   ]
   return lines.join('\n')
 }
