@@ -1,6 +1,7 @@
 // Runs in: owner. Process: one job in one process of its own. It is given a server and does not know how that starts processes.
 import type { Socket } from 'node:net'
 import type { Readable, Writable } from 'node:stream'
+import { abortError, orAbort } from './abort.js'
 import { decodeValue, encodeValue } from './clone.js'
 import { ChildError, UsageError } from './errors.js'
 import { FrameDecoder } from './frames.js'
@@ -97,7 +98,7 @@ export class Process<R extends Reference = Reference> implements AsyncDisposable
 
   async #launch(): Promise<void> {
     const { cwd = process.cwd(), env = process.env, stdio, detached, limits, signal } = this.#options
-    signal?.throwIfAborted()
+    if (signal?.aborted) throw abortError(signal)
     const args = encodeValue(this.#args, 'arguments')
     const { module, name } = this.#reference
     const head: JobHead = { module, name }
@@ -108,7 +109,7 @@ export class Process<R extends Reference = Reference> implements AsyncDisposable
     const outcome = new Outcome()
     this.#outcome = outcome
     const follow = (channel: Socket): void => this.#follow(channel, outcome)
-    const launched = await server[launch]({ stdio, detached, cwd, env, head, args, follow })
+    const launched = await orAbort(server[launch]({ stdio, detached, cwd, env, head, args, follow }), signal)
     this.#launched = launched
     outcome.started(launched.pid)
     launched.exited
@@ -279,9 +280,4 @@ export class Process<R extends Reference = Reference> implements AsyncDisposable
     this.kill()
     await this.#ended.promise.catch(() => {}) // whoever wants to know joins
   }
-}
-
-function abortError(signal: AbortSignal): Error {
-  const error = new Error('The process was killed because its signal was aborted.', { cause: signal.reason })
-  return Object.assign(error, { name: 'AbortError', code: 'ABORT_ERR' })
 }

@@ -13,7 +13,7 @@ const MAX_LINES = 300
 const LAYERS: readonly (readonly string[])[] = [
   ['errors'],
   ['options', 'remote', 'clone', 'thrown', 'frames', 'auth', 'auth-key', 'protocol', 'job', 'environment', 'startup'],
-  ['native', 'modules', 'launcher', 'outcome'],
+  ['native', 'modules', 'launcher', 'outcome', 'abort'],
   ['start-method', 'address', 'child/channel', 'child/leave', 'child/run', 'child/birth'],
   [
     'template/census',
