@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
+import { ResourceError } from './errors.js'
 import type { ListenAddress } from './startup.js'
 
 /** How a server can be reached: by its starter alone, or by a socket file or an abstract name, made fresh or named. */
@@ -45,8 +46,14 @@ export function addressOf(transport: Transport): ListenAddress | null {
   if (transport === 'abstract') return { abstract: `${FOLDER}${randomBytes(16).toString('hex')}` }
   if (transport !== 'path') return transport
   const parent = parentFolder()
-  sweep(parent)
-  return { path: path.join(mkdtempSync(path.join(parent, `${FOLDER}${process.pid}-`)), SOCKET_FILE) }
+  try {
+    sweep(parent)
+    return { path: path.join(mkdtempSync(path.join(parent, `${FOLDER}${process.pid}-`)), SOCKET_FILE) }
+  } catch (cause) {
+    const { code, syscall } = cause as NodeJS.ErrnoException
+    const text = `No folder for the control socket can be made in ${parent} (${code}). Set TMPDIR, or pass the transport { path }.`
+    throw new ResourceError('ERR_RESOURCE', text, { cause, errno: code, syscall })
+  }
 }
 
 /** Removes what addressOf made, where the template could not. */

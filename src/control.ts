@@ -1,6 +1,7 @@
 // Runs in: owner. Its end of the control socket: proves itself once, then asks for children and hears how they ended.
 import { Socket } from 'node:net'
 import os from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Handshake, MAX_HANDSHAKE_PAYLOAD, roleKeys } from './auth.js'
 import type { AuthKey } from './auth-key.js'
 import { AuthError, ProtocolError, TemplateError } from './errors.js'
@@ -18,6 +19,9 @@ import {
 
 /** The template has this long to answer the handshake, in milliseconds. */
 const HANDSHAKE_DEADLINE_MS = 10_000
+
+/** How long to wait for the word how a lost template ended, in milliseconds. */
+const FATE_PATIENCE_MS = 200
 
 const SIGNAL_NAMES = new Map(
   Object.entries(os.constants.signals).map(([name, number]) => [number, name as NodeJS.Signals]),
@@ -44,6 +48,7 @@ export class ControlConnection {
   readonly #fd: number
   readonly #socket: Socket
   readonly #decoder = new FrameDecoder({ maxLength: MAX_HANDSHAKE_PAYLOAD })
+  readonly #ended: Promise<string> | undefined
   readonly #requests = new Map<number, Request>()
   #receive: (payload: Buffer) => void = () => {}
   #fail: (error: Error) => void = () => {}
@@ -53,8 +58,9 @@ export class ControlConnection {
   /** Process id of the template, once attached. */
   templatePid = 0
 
-  private constructor(native: Native, fd: number) {
+  private constructor(native: Native, fd: number, ended: Promise<string> | undefined) {
     this.#native = native
+    this.#ended = ended
     this.#fd = fd
     this.#socket = new Socket({ fd, readable: true, writable: true })
     this.#socket.on('data', (chunk: Buffer) => this.#read(chunk))
@@ -65,12 +71,19 @@ export class ControlConnection {
   }
 
   /**
-   * Proves both sides to each other on a connected socket and attaches as an owner. Takes over `fd`, whatever happens.
+   * Proves both sides to each other on a connected socket and attaches as an owner. Takes over `fd`, whatever happens. `ended`
+   * tells in words how the template ended, where it is a child of this process.
    * @throws AuthError ERR_AUTH_REFUSED, ERR_AUTH_TIMEOUT, ERR_PEER_REFUSED; ProtocolError ERR_PROTOCOL
    */
-  static async open(native: Native, fd: number, key: AuthKey, lifeline: number): Promise<ControlConnection> {
+  static async open(
+    native: Native,
+    fd: number,
+    key: AuthKey,
+    lifeline: number,
+    ended: Promise<string> | undefined,
+  ): Promise<ControlConnection> {
     const uid = check('getsockopt', native.peerUid(fd))
-    const connection = new ControlConnection(native, fd)
+    const connection = new ControlConnection(native, fd, ended)
     try {
       if (uid !== process.geteuid!()) {
         throw new AuthError(
@@ -232,18 +245,25 @@ export class ControlConnection {
     if (this.#loss) return
     this.#loss = error
     this.#fail(error)
-    // The template's exit, if it has one, is known a moment later: the message then says how it ended.
-    setImmediate(() => {
-      for (const request of this.#requests.values()) {
-        const fate = request.isForked
-          ? 'The child lives on, but its exit cannot be observed.'
-          : 'Whether the child was forked is not known.'
-        const text = `The template (pid ${this.templatePid}) is gone. ${fate} The next start uses a new template.`
-        request.failed(new TemplateError('ERR_TEMPLATE_LOST', text, { cause: error }))
-      }
-      this.#requests.clear()
-    })
+    void this.#failAll(error)
     this.#onLost?.()
+  }
+
+  async #failAll(cause: Error): Promise<void> {
+    // The end of the socket is seen before the end of the process, by a moment; where there is none to see, nobody waits for it.
+    const patience = new AbortController()
+    const late = sleep(FATE_PATIENCE_MS, 'is gone', { signal: patience.signal })
+    const fate = this.#ended ? await Promise.race([this.#ended, late]) : 'is gone'
+    patience.abort()
+    late.catch(() => {})
+    for (const request of this.#requests.values()) {
+      const child = request.isForked
+        ? 'The child lives on, but its exit cannot be observed.'
+        : 'Whether the child was forked is not known.'
+      const text = `The template (pid ${this.templatePid}) ${fate}. ${child} The next start uses a new template.`
+      request.failed(new TemplateError('ERR_TEMPLATE_LOST', text, { cause }))
+    }
+    this.#requests.clear()
   }
 
   /** Ends the connection. Children of it that live on are not heard of again. */

@@ -25,7 +25,7 @@ export interface TemplateState {
   env: NodeJS.ProcessEnv | undefined
   cwd: string | undefined
   /** Settles when the template has ended, where it is a child of ours. */
-  ended: Promise<void> | undefined
+  ended: Promise<unknown> | undefined
   /** Ends it by force. */
   kill: (() => void) | undefined
 }

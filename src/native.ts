@@ -84,6 +84,7 @@ const ADVICE: Record<string, string> = {
   ENFILE: 'The machine has too many open files.',
   EAGAIN:
     'No more processes or threads are allowed here: let some end first, or raise the limit (ulimit -u, pids.max, kernel.pid_max).',
+  EBUSY: 'A thread of the template did not come to rest: something that it preloaded keeps working in the background.',
   ENOMEM: 'There is not enough memory for one more process: start fewer at once, or preload less.',
 }
 

@@ -10,7 +10,7 @@ import { checkConnect, checkStart, type StartOptions } from './server-options.js
 import { SpawnLauncher } from './spawn.js'
 import { type Choice, chooseStartMethod, findRefusedFlag, type StartMethod } from './start-method.js'
 import type { ListenAddress, StartupConfig, TemplateReport } from './startup.js'
-import { addressError, startTemplate } from './template-process.js'
+import { addressError, fateOf, startTemplate } from './template-process.js'
 
 /** How a server closes: `wait` for its processes to end, or `kill` them. */
 export type ClosePolicy = 'wait' | 'kill'
@@ -41,7 +41,9 @@ export class ForkServer implements AsyncDisposable {
   readonly #transport: Transport
   readonly #address: ListenAddress | null
   readonly #key: AuthKey | undefined
+  readonly #launching = new Set<Promise<Launched>>()
   readonly #running = new Set<Launched>()
+  #isKilling = false
   #template: { pid: number; report: TemplateReport | undefined } | undefined
   #closing: Promise<void> | undefined
   /** Why this server does not fork, or undefined where it does. */
@@ -92,11 +94,13 @@ export class ForkServer implements AsyncDisposable {
       const signal = isFirst ? checked.signal : undefined
       isFirst = false
       const started = await startTemplate(native, { config, env, execArgv: checked.execArgv, key, lifeline, signal })
-      const connection = await ControlConnection.open(native, started.controlFd, key, lifeline)
+      const ended = new Promise<string>((resolve) =>
+        started.process.once('exit', (code, by) => resolve(fateOf(code, by))),
+      )
+      const connection = await ControlConnection.open(native, started.controlFd, key, lifeline, ended)
       server.#template = { pid: connection.templatePid, report: started.report }
       for (const warning of started.report.warnings)
         process.emitWarning(`Preloading left ${warning}`, { code: 'FORKSERVER_SUSPICIOUS' })
-      const ended = new Promise<void>((resolve) => started.process.once('exit', () => resolve()))
       return { connection, env, cwd, ended, kill: () => started.process.kill('SIGKILL') }
     })
     server = new ForkServer({ launcher, transport: checked.transport, address, key, reason: undefined })
@@ -135,7 +139,7 @@ export class ForkServer implements AsyncDisposable {
     let server: ForkServer
     const launcher = new TemplateLauncher(choice.native, async (lifeline) => {
       const fd = dial(choice.native, address)
-      const connection = await ControlConnection.open(choice.native, fd, checked.key, lifeline)
+      const connection = await ControlConnection.open(choice.native, fd, checked.key, lifeline, undefined)
       server.#template = { pid: connection.templatePid, report: undefined }
       // What the template started with is its starter's: the whole environment and the working directory travel with each job.
       return { connection, env: undefined, cwd: undefined, ended: undefined, kill: undefined } satisfies TemplateState
@@ -151,12 +155,18 @@ export class ForkServer implements AsyncDisposable {
   }
 
   /** The server that processes without the option `server` use. It is started at first use, and started anew once it was closed. */
-  static default(): Promise<ForkServer> {
-    defaultServer ??= ForkServer.start().catch((error) => {
-      defaultServer = undefined
-      throw error
-    })
-    return defaultServer
+  static async default(): Promise<ForkServer> {
+    for (;;) {
+      const starting = (defaultServer ??= ForkServer.start())
+      try {
+        const server = await starting
+        if (!server.#closing) return server
+      } catch (error) {
+        if (defaultServer === starting) defaultServer = undefined
+        throw error
+      }
+      if (defaultServer === starting) defaultServer = undefined
+    }
   }
 
   /** How processes of this server start. */
@@ -187,11 +197,18 @@ export class ForkServer implements AsyncDisposable {
   /** @internal For Process. */
   async [launch](request: LaunchRequest): Promise<Launched> {
     if (this.#closing) throw new UsageError('ERR_INVALID_STATE', 'This server is closed. Start a new one.')
-    const launched = await this.#launcher.launch(request)
-    this.#running.add(launched)
-    const forget = (): boolean => this.#running.delete(launched)
-    launched.exited.then(forget, forget)
-    return launched
+    const launching = this.#launcher.launch(request)
+    this.#launching.add(launching)
+    try {
+      const launched = await launching
+      this.#running.add(launched)
+      const forget = (): boolean => this.#running.delete(launched)
+      launched.exited.then(forget, forget)
+      if (this.#isKilling && !launched.detached) launched.kill('SIGKILL')
+      return launched
+    } finally {
+      this.#launching.delete(launching)
+    }
   }
 
   /**
@@ -200,12 +217,16 @@ export class ForkServer implements AsyncDisposable {
    * @param options.children `wait` (the default) for the processes of this server to end, or `kill` them
    */
   close({ children = 'wait' }: { children?: ClosePolicy } = {}): Promise<void> {
-    if (children === 'kill') for (const launched of this.#running) if (!launched.detached) launched.kill('SIGKILL')
+    if (children === 'kill') {
+      this.#isKilling = true
+      for (const launched of this.#running) if (!launched.detached) launched.kill('SIGKILL')
+    }
     this.#closing ??= this.#close()
     return this.#closing
   }
 
   async #close(): Promise<void> {
+    await Promise.allSettled(this.#launching) // what was asked for before the close still starts
     const attached = [...this.#running].filter(({ detached }) => !detached)
     await Promise.allSettled(attached.map(({ exited }) => exited))
     await this.#launcher.close()

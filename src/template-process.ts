@@ -37,6 +37,11 @@ export interface TemplateOptions {
   signal: AbortSignal | undefined
 }
 
+/** How a template ended, in words. */
+export function fateOf(exitCode: number | null, signal: NodeJS.Signals | null): string {
+  return signal ? `was killed by ${signal}` : `ended with exit code ${exitCode}`
+}
+
 function connectedPair(native: Native): { own: number; template: number } {
   const pair = new Int32Array(2)
   check('socketpair', native.socketPair(pair))
@@ -62,8 +67,7 @@ export async function startTemplate(native: Native, options: TemplateOptions): P
   const ended = new Promise<Error>((resolve) => {
     template.on('error', resolve)
     template.on('exit', (exitCode, signal) => {
-      const fate = signal ? `was killed by ${signal}` : `ended with exit code ${exitCode}`
-      const text = `The template (pid ${template.pid}) ${fate} before it was ready. What it wrote to stderr may tell more.`
+      const text = `The template (pid ${template.pid}) ${fateOf(exitCode, signal)} before it was ready. What it wrote to stderr may tell more.`
       resolve(new TemplateError('ERR_TEMPLATE_START', text))
     })
   })

@@ -80,7 +80,8 @@ class Server {
   #turn(): number {
     const now = performance.now()
     const count = this.#watch(now)
-    check('poll', Math.max(0, this.#native.poll(this.#watched, count, this.#patienceMs(now))))
+    const ready = this.#native.poll(this.#watched, count, this.#patienceMs(now))
+    if (!isErrno(ready, 'EINTR')) check('poll', ready) // SIGCHLD interrupts it; the next turn sees the event
     for (let at = 0; at < count * POLL_FIELDS; at += POLL_FIELDS) {
       const fd = this.#watched[at]!
       const happened = this.#watched[at + 2]!
