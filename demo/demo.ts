@@ -7,7 +7,7 @@ import { type Measured, measure, spread } from './measure.js'
 import { type DemoOptions, parseOptions } from './options.js'
 import { makeProgress, type Progress } from './progress.js'
 import { formatFailures, formatReport, plural, type Report, type Row } from './report.js'
-import { type Bounds, childProcessFork, forkserver, jobs, plainNode, type Way } from './ways.js'
+import { type Bounds, childProcessFork, forkserver, jobs, NODE_FLAGS, plainNode, type Way } from './ways.js'
 
 /** As shells report a process that a signal ended. */
 const SIGNAL_EXIT_CODES: Partial<Record<NodeJS.Signals, number>> = { SIGINT: 130, SIGTERM: 143 }
@@ -44,7 +44,7 @@ async function measureAll(server: ForkServer, files: readonly string[], work: Wo
   const { options, signal } = work
   const bounds: Bounds = { timeout: options.timeout, signal }
   const all = await measureShown(forkserver(server, bounds), files, work)
-  const rows: Row[] = [{ ...all, isSample: false, timesAsLong: null }]
+  const rows: Row[] = [{ ...all, isSample: false, forkserverTimesAsFast: null }]
   const failed = new Set(all.failures.map(({ file }) => file))
   const done = files.filter((file) => !failed.has(file))
   const sample = spread(done, options.sample)
@@ -52,11 +52,17 @@ async function measureAll(server: ForkServer, files: readonly string[], work: Wo
   let own = all
   if (sample.length < files.length) {
     own = await measureShown(forkserver(server, bounds), sample, work)
-    rows.push({ ...own, isSample: true, timesAsLong: null })
+    rows.push({ ...own, isSample: true, forkserverTimesAsFast: null })
   }
   for (const way of [childProcessFork(bounds), plainNode(bounds)]) {
     const peer = await measureShown(way, sample, work)
-    rows.push({ ...peer, isSample: sample.length < files.length, timesAsLong: peer.wallMs / own.wallMs })
+    const failures = peer.failures.map(({ file, reason }) => ({ file, reason: `${reason} (${way.name})` }))
+    rows.push({
+      ...peer,
+      failures,
+      isSample: sample.length < files.length,
+      forkserverTimesAsFast: peer.wallMs / own.wallMs,
+    })
   }
   return rows
 }
@@ -67,7 +73,13 @@ async function run(found: Found, work: Work): Promise<Report> {
   const start = performance.now()
   // The jobs module loads typescript itself, in the way that is fast (jobs.ts).
   const { startMethod } = options
-  await using server = await ForkServer.start({ preload: [jobs.module], warmup: jobs.warmUp, startMethod, signal })
+  await using server = await ForkServer.start({
+    preload: [jobs.module],
+    warmup: jobs.warmUp,
+    execArgv: NODE_FLAGS,
+    startMethod,
+    signal,
+  })
   const templateStartMs = performance.now() - start
   const rows = await measureAll(server, files, work)
   return {
@@ -97,7 +109,9 @@ async function main(signal: AbortSignal): Promise<void> {
     `Transpiling ${plural(found.files.length, 'TypeScript file')} of ${options.folder}, each in a process of its own.\n`,
   )
   const report = await run(found, { options, signal, progress: makeProgress() })
-  process.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : `${formatReport(report)}\n`)
+  const isAnyDone = report.rows[0]!.failures.length < report.files
+  if (options.json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`)
+  else if (isAnyDone) process.stdout.write(`${formatReport(report)}\n`)
   if (report.failures.length === 0) return
   process.stderr.write(`${formatFailures(report.failures)}\n`)
   process.exitCode = 1

@@ -69,7 +69,6 @@ export async function measure(way: Way, options: MeasureOptions): Promise<Measur
       try {
         done.push(await way.run({ file: path.join(folder, file), wantsMemory: index % every === every - 1 }))
       } catch (error) {
-        // What did not fail to transpile, but to start: the next file would meet it, too.
         failures.push({ file, reason: (error as Error).message.split('\n')[0]! })
       }
       progress()

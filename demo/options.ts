@@ -41,7 +41,7 @@ function resolveFolder(folder: string): string {
 export function parseOptions(argv: readonly string[]): DemoOptions {
   const command = new Command('npm run demo --')
     .description(
-      'Transpiles every TypeScript file of a project, each in a fresh process that is forked from a warm template,\nand compares that with new Node processes on a sample of the same files.',
+      'Transpiles every TypeScript file of a project, each in a fresh process that is forked from a warm template, and compares that with new Node processes on a sample of the same files.',
     )
     .argument('[folder]', 'a TypeScript project, with its node_modules (default: this one)')
     .option('--concurrency <n>', 'processes at a time', integer(1, MAX_CONCURRENCY), os.availableParallelism())

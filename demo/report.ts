@@ -2,16 +2,17 @@
 import Table from 'cli-table3'
 import type { StartMethod } from 'forkserver'
 import type { Failure, Measured } from './measure.js'
+import { NODE_FLAGS } from './ways.js'
 
 const MAX_SHOWN_FAILURES = 20
-const MIB = 2 ** 20
+const HEAD_LINES = 2
 
 /** One way's figures. */
 export interface Row extends Measured {
   /** Whether these are all files, or the sample. */
   isSample: boolean
-  /** How many times as long as forkserver needed for the same files; null where it is forkserver. */
-  timesAsLong: number | null
+  /** How many times as long as forkserver it needed for the same files; null where it is forkserver. */
+  forkserverTimesAsFast: number | null
 }
 
 /** What --json prints. */
@@ -41,36 +42,53 @@ function duration(ms: number): string {
 
 /** Two or three digits that mean something. */
 function short(value: number): string {
-  return value.toFixed(value < 10 ? 1 : 0)
+  return value.toFixed(value < 9.95 ? 1 : 0)
 }
 
-function mebibytes(bytes: number | undefined): string {
-  return bytes === undefined ? '-' : `${(bytes / MIB).toFixed(1)} MB`
+function megabytes(bytes: number | undefined): string {
+  if (bytes === undefined) return '-'
+  return bytes < 1e5 ? `${(bytes / 1000).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`
 }
 
-export function formatTable({ rows, files, concurrency }: Report): string {
+// No lines but the one under the head: the table fits into 100 columns.
+const BORDERS = {
+  top: '', 'top-mid': '', 'top-left': '', 'top-right': '', bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '',
+  left: '', 'left-mid': '', right: '', 'right-mid': '', middle: '', mid: '', 'mid-mid': '',
+} // biome-ignore format: a table
+
+function cells(row: Row, files: number): string[] {
+  return [
+    row.way,
+    row.isSample ? `${row.processes} of ${files}` : `all ${files}`,
+    String(row.processes),
+    duration(row.wallMs),
+    short(row.msPerProcess),
+    short(row.processesPerSecond),
+    megabytes(row.memory?.pssBytes),
+    megabytes(row.memory?.ownBytes),
+    row.forkserverTimesAsFast === null ? '' : `${short(row.forkserverTimesAsFast)} x`,
+  ]
+}
+
+export function formatTable({ rows, files }: Report): string {
   const head = [
-    'way', 'files', 'processes', 'wall time', 'ms per\nprocess', 'processes\nper second', 'memory\n(PSS)', 'of it not\nshared',
-    'forkserver\nis faster by',
+    'way', 'files', 'processes', 'wall time', 'ms per\nprocess', 'per\nsecond', 'memory\n(PSS)', 'of it\nunshared',
+    'speed of\nforkserver',
   ] // biome-ignore format: a row
   const colAligns = head.map((_, column) => (column === 0 ? ('left' as const) : ('right' as const)))
-  const table = new Table({ head, colAligns, style: { head: [], border: [] } })
-  for (const row of rows) {
-    table.push([
-      row.way,
-      row.isSample ? `sample of ${row.processes}` : `all ${files.toLocaleString('en')}`,
-      row.processes,
-      duration(row.wallMs),
-      short(row.msPerProcess),
-      short(row.processesPerSecond),
-      mebibytes(row.memory?.pssBytes),
-      mebibytes(row.memory?.ownBytes),
-      row.timesAsLong === null ? '' : `${short(row.timesAsLong)} x`,
-    ])
-  }
+  const style = { head: [], border: [], 'padding-left': 0, 'padding-right': 2 }
+  const table = new Table({ head, colAligns, style, chars: BORDERS })
+  for (const row of rows) table.push(cells(row, files))
+  const lines = table.toString().split('\n')
+  const width = Math.max(...lines.map((line) => line.trimEnd().length))
+  lines.splice(HEAD_LINES, 0, '─'.repeat(width))
+  return lines.map((line) => line.trimEnd()).join('\n')
+}
+
+function notes({ rows, concurrency }: Report): string {
   const atATime = concurrency === 1 ? 'One process at a time' : `${concurrency} processes at a time`
-  const notes = `${atATime}; ms per process = wall time / processes. Memory: median of some processes, read at their end.`
-  return `${table}\n${notes}`
+  const memory = rows.some((row) => row.memory) ? '\nMemory: median of some processes, at their end.' : ''
+  return `${atATime}, all run by node ${NODE_FLAGS.join(' ')}; ms per process = wall time / processes.${memory}`
 }
 
 function skipped({ skippedFiles, linkedFolders }: Report): string[] {
@@ -80,31 +98,31 @@ function skipped({ skippedFiles, linkedFolders }: Report): string[] {
   return lines
 }
 
-/** The whole result for people. */
+/** The whole result for people; at least one file was done. */
 export function formatReport(report: Report): string {
   const { rows, startMethod, spawnReason, templateStartMs, templateBytes } = report
-  const lines = [formatTable(report)]
+  const lines = [formatTable(report), notes(report)]
   if (startMethod === 'spawn')
     lines.push(`There is no template: processes were spawned, not forked, because ${spawnReason}.`)
   else
     lines.push(
-      `Starting the template took ${duration(templateStartMs)}, once; it holds ${mebibytes(templateBytes ?? undefined)}.`,
+      `Starting the template took ${duration(templateStartMs)}, once; it holds ${megabytes(templateBytes ?? undefined)}.`,
     )
   lines.push(...skipped(report))
   const [all] = rows
   const done = all!.processes - all!.failures.length
-  const megabytes = mebibytes(all!.bytesIn)
+  const size = megabytes(all!.bytesIn)
   lines.push(
-    `${plural(done, 'file')} (${megabytes}) in ${plural(done, 'process', 'processes')} of their own took ${duration(all!.wallMs)}.${closing(rows)}`,
+    `${plural(done, 'file')} (${size}) in ${plural(done, 'process', 'processes')} of their own took ${duration(all!.wallMs)}.${closing(rows)}`,
   )
   return lines.join('\n')
 }
 
 function closing(rows: readonly Row[]): string {
-  const peers = rows.filter(({ timesAsLong }) => timesAsLong !== null)
+  const peers = rows.filter(({ forkserverTimesAsFast }) => forkserverTimesAsFast !== null)
   if (peers.length === 0) return ''
-  const each = peers.map(({ way, timesAsLong }) => `${way} ${short(timesAsLong!)} times`)
-  return ` On the sample, ${each.join(' and ')} as long.`
+  const each = peers.map(({ way, forkserverTimesAsFast }) => `${way} ${short(forkserverTimesAsFast!)} times`)
+  return `\nFor the same files, ${each.join(' and ')} as long.`
 }
 
 /** One sentence for each file that failed. */

@@ -31,6 +31,12 @@ export const jobs = remote<typeof import('./jobs.js')>(new URL('./jobs.js', impo
 
 const PEER_NODE = fileURLToPath(new URL('./peer-node.js', import.meta.url))
 const PEER_FORK = fileURLToPath(new URL('./peer-fork.js', import.meta.url))
+/**
+ * Flags of Node for all three ways. V8 optimises in the background what runs often; a process that transpiles one file is over
+ * before that pays, and the other processes want the processors.
+ */
+export const NODE_FLAGS = ['--no-opt', '--no-maglev']
+
 const execFileAsync = promisify(execFile)
 
 function late(timeout: number): Error {
@@ -46,14 +52,14 @@ export function forkserver(server: ForkServer, { timeout, signal }: Bounds): Way
     if (exit.exitCode !== 0) throw new Error(`its process ended with ${exit.signal ?? `code ${exit.exitCode}`}`)
     return result
   }
-  return { name: 'forkserver', run }
+  return { name: server.startMethod === 'spawn' ? 'forkserver (spawn)' : 'forkserver', run }
 }
 
 export function childProcessFork({ timeout, signal }: Bounds): Way {
   const run = ({ file, wantsMemory }: Task): Promise<Transpiled> =>
     new Promise((resolve, reject) => {
       const stdio = ['ignore', 'ignore', 'inherit', 'ipc'] as const
-      const peer = fork(PEER_FORK, { stdio: [...stdio], execArgv: [], timeout, signal, killSignal: 'SIGKILL' })
+      const peer = fork(PEER_FORK, { stdio: [...stdio], execArgv: NODE_FLAGS, timeout, signal, killSignal: 'SIGKILL' })
       let answer: PeerAnswer | undefined
       peer.on('error', reject)
       peer.on('message', (message: PeerAnswer) => {
@@ -71,7 +77,7 @@ export function childProcessFork({ timeout, signal }: Bounds): Way {
 
 export function plainNode({ timeout, signal }: Bounds): Way {
   const run = async ({ file, wantsMemory }: Task): Promise<Transpiled> => {
-    const args = [PEER_NODE, file, wantsMemory ? 'yes' : 'no']
+    const args = [...NODE_FLAGS, PEER_NODE, file, wantsMemory ? 'yes' : 'no']
     try {
       const { stdout } = await execFileAsync(process.execPath, args, { timeout, signal, killSignal: 'SIGKILL' })
       return JSON.parse(stdout) as Transpiled

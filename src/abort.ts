@@ -1,4 +1,4 @@
-// Runs in: owner. What an AbortSignal does to a process that is being started.
+// Runs in: owner. What an AbortSignal does to a process or a template that is being started.
 import type { Launched } from './launcher.js'
 
 /** The launch, or an AbortError as soon as the signal is aborted; a process that is born after that is killed. */
@@ -24,6 +24,6 @@ export async function orAbort(launching: Promise<Launched>, signal: AbortSignal 
 
 /** What a process that was aborted rejects with. */
 export function abortError(signal: AbortSignal): Error {
-  const error = new Error('The process was killed because its signal was aborted.', { cause: signal.reason })
+  const error = new Error('It was ended because its signal was aborted.', { cause: signal.reason })
   return Object.assign(error, { name: 'AbortError', code: 'ABORT_ERR' })
 }

@@ -1,4 +1,5 @@
 // Runs in: owner. ForkServer: the public handle of a template, or of the start method `spawn` where there can be no template.
+import { abortError } from './abort.js'
 import { addressOf, removeAddress, type Transport } from './address.js'
 import { AuthKey } from './auth-key.js'
 import { ControlConnection } from './control.js'
@@ -69,7 +70,7 @@ export class ForkServer implements AsyncDisposable {
    */
   static async start(options: StartOptions = {}): Promise<ForkServer> {
     const checked = checkStart(options)
-    checked.signal?.throwIfAborted()
+    if (checked.signal?.aborted) throw abortError(checked.signal)
     const choice: Choice =
       checked.startMethod === 'spawn'
         ? { startMethod: 'spawn', reason: 'the option startMethod asks for it' }

@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
+import { abortError } from './abort.js'
 import type { AuthKey } from './auth-key.js'
 import { decodeValue } from './clone.js'
 import { ResourceError, TemplateError } from './errors.js'
@@ -51,7 +52,7 @@ function connectedPair(native: Native): { own: number; template: number } {
 /**
  * Starts a template.
  * @throws TemplateError ERR_PRELOAD_FAILED, ERR_UNFORKABLE, ERR_TEMPLATE_START; ResourceError ERR_RESOURCE, ERR_ADDRESS_IN_USE,
- *   ERR_ADDRESS_TOO_LONG; the reason of the signal as AbortError
+ *   ERR_ADDRESS_TOO_LONG; AbortError
  */
 export async function startTemplate(native: Native, options: TemplateOptions): Promise<StartedTemplate> {
   const [startup, control, status] = [connectedPair(native), connectedPair(native), connectedPair(native)]
@@ -60,9 +61,11 @@ export async function startTemplate(native: Native, options: TemplateOptions): P
   stdio[TEMPLATE_DESCRIPTORS.control] = control.template
   stdio[TEMPLATE_DESCRIPTORS.status] = status.template
   stdio[TEMPLATE_DESCRIPTORS.lifeline] = options.lifeline
-  // SIGKILL, because a module in the middle of its top level hears nothing else.
-  const abort = options.signal ? { signal: options.signal, killSignal: 'SIGKILL' as const } : {}
-  const template = spawn(process.execPath, [...options.execArgv, MAIN], { stdio, env: options.env, ...abort })
+  const template = spawn(process.execPath, [...options.execArgv, MAIN], { stdio, env: options.env })
+  // SIGKILL, because a module in the middle of its top level hears nothing else. The signal counts until the template is ready,
+  // which is why spawn() does not get it.
+  const abort = (): boolean => template.kill('SIGKILL')
+  options.signal?.addEventListener('abort', abort, { once: true })
   for (const pair of [startup, control, status]) native.close(pair.template)
   const ended = new Promise<Error>((resolve) => {
     template.on('error', resolve)
@@ -75,12 +78,14 @@ export async function startTemplate(native: Native, options: TemplateOptions): P
   try {
     sendStartup(startup.own, options)
     const told = await readStatus(status.own)
+    if (options.signal?.aborted) throw abortError(options.signal)
     if (!told) throw await ended
     const report = readReport(told, options.config.listen)
     template.unref()
     isReady = true
     return { process: template, report, controlFd: control.own }
   } finally {
+    options.signal?.removeEventListener('abort', abort)
     if (!isReady) {
       native.close(control.own)
       template.kill('SIGKILL')
