@@ -1,6 +1,7 @@
 // Runs in: template and child. See platform.h.
 #include "platform.h"
 #include <dlfcn.h>
+#include <errno.h>
 
 typedef struct { void *first; } local_handle;                // v8::Local<T>: one pointer, passed and returned in a register
 typedef struct { void *object; void *room[3]; } by_memory;   // std::unique_ptr comes back through memory; a large struct does too
@@ -89,6 +90,7 @@ static size_t keep_limit(void *data, size_t current, size_t initial) {
 // near-heap-limit callback name the limit to go back to, and that may be a smaller one: then the child runs out of memory as
 // `node --max-old-space-size` does, with the same message and SIGABRT.
 int set_heap_limit(size_t bytes) {
+  if (find_platform()) return -ENOSYS;
   void *isolate = isolate_current();
   add_near_heap_limit(isolate, (void *)keep_limit, NULL);
   remove_near_heap_limit(isolate, (void *)keep_limit, bytes);

@@ -12,7 +12,7 @@ void drain_platform(void);
 int revive_platform(int threads);
 // Checks the layout that revive_platform needs, without starting a thread in the child's stead. 0 or -1.
 int check_platform_layout(void);
-// Sets the limit of the old generation of V8's heap; returns 0, or -1 where it cannot.
+// Sets the limit of the old generation of V8's heap; returns 0, or -ENOSYS where it cannot.
 int set_heap_limit(size_t bytes);
 // Lets `leave` run when Node tears the environment down: after the 'exit' event and after an uncaught error was printed.
 int call_at_exit(void (*leave)(void *), void *argument);

@@ -23,8 +23,11 @@ const HANDSHAKE_DEADLINE_MS = 10_000
 /** How long to wait for the word how a lost template ended, in milliseconds. */
 const FATE_PATIENCE_MS = 200
 
+// Of two names for one number the first counts, as in child_process: SIGABRT, not SIGIOT.
 const SIGNAL_NAMES = new Map(
-  Object.entries(os.constants.signals).map(([name, number]) => [number, name as NodeJS.Signals]),
+  Object.entries(os.constants.signals)
+    .reverse()
+    .map(([name, number]) => [number, name as NodeJS.Signals]),
 )
 
 /** A child that was asked for: its pid, and later its exit. */

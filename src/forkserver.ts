@@ -116,13 +116,19 @@ export class TemplateLauncher implements Launcher {
       const stdio = request.stdio.map((target, index) => this.#descriptorOf(target, index, pair))
       const asked = connection.fork(Int32Array.of(channelEnd, ...stdio), request.detached)
       this.#closeAll(childs)
-      channel = socketOf(own.shift()!)
+      channel = new Socket({ fd: own.shift()!, readable: true, writable: true, allowHalfOpen: true })
       request.follow(channel)
       sendJob(channel, this.#headOf(request, state), request.args)
       const child = await asked
       // Made only now: a stream reads at once, and its 'end' must not come before the caller can listen for it.
-      const pipes = own.splice(0).map(socketOf)
-      const [stdin, stdout, stderr] = request.stdio.map((target) => (target === 'pipe' ? pipes.shift()! : null))
+      const streams = request.stdio.map((target, index) => (target === 'pipe' ? pipeOf(own.shift()!, index) : null))
+      const [stdin, stdout, stderr] = streams
+      const closeStreams = (): void => {
+        // As child_process does: nobody hears stdin any more, and what nobody reads must not stay open.
+        stdin?.destroy()
+        for (const stream of [stdout, stderr]) if (stream?.readableFlowing === null) stream.resume()
+      }
+      child.exited.then(closeStreams, closeStreams)
       return {
         pid: child.pid,
         detached: request.detached,
@@ -188,8 +194,11 @@ export class TemplateLauncher implements Launcher {
   }
 }
 
-function socketOf(fd: number): Socket {
-  return new Socket({ fd, readable: true, writable: true, allowHalfOpen: true })
+/** The owner's end of a pipe for stdin (0), stdout or stderr, which closes when the child's end does. */
+function pipeOf(fd: number, index: number): Socket {
+  const stream = new Socket({ fd, readable: index !== 0, writable: index === 0 })
+  stream.on('error', () => stream.destroy()) // EPIPE, ECONNRESET: the child ended; its exit tells
+  return stream
 }
 
 function sendJob(channel: Socket, head: JobHead, args: Buffer): void {

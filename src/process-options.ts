@@ -6,6 +6,7 @@ import {
   boolean,
   type Check,
   checkOptions,
+  either,
   environment,
   integer,
   invalidOption,
@@ -23,6 +24,19 @@ export interface Limits {
   cpuSeconds?: number
   /** Open descriptors: beyond it, opening one more fails with EMFILE. */
   openFiles?: number
+}
+
+/** Options of Process.join(). */
+export interface JoinOptions {
+  /** How long to wait, in milliseconds; the process goes on after it. */
+  timeout?: number
+}
+
+/** @throws UsageError ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_INVALID_ARGUMENT */
+export function checkJoin(options: JoinOptions): JoinOptions {
+  return checkOptions<JoinOptions>('Process.join()', options, {
+    timeout: either('a number of milliseconds', milliseconds, integer(0, 0)),
+  })
 }
 
 /** One of stdin, stdout and stderr: a word of child_process, a descriptor, or a stream that has one. */

@@ -1,5 +1,6 @@
 // Runs in: owner. Process: one job in one process of its own. It is given a server and does not know how that starts processes.
 import type { Socket } from 'node:net'
+import os from 'node:os'
 import type { Readable, Writable } from 'node:stream'
 import { abortError, orAbort } from './abort.js'
 import { decodeValue, encodeValue } from './clone.js'
@@ -9,7 +10,13 @@ import { decodeChildMessage, type JobHead } from './job.js'
 import type { Exit, Launched } from './launcher.js'
 import { resourceError } from './native.js'
 import { Outcome } from './outcome.js'
-import { type CheckedProcess, checkProcess, type ProcessOptions } from './process-options.js'
+import {
+  type CheckedProcess,
+  checkJoin,
+  checkProcess,
+  type JoinOptions,
+  type ProcessOptions,
+} from './process-options.js'
 import { type ArgumentsOf, isReference, type Reference, type ResultOf } from './remote.js'
 import { ForkServer, launch } from './server.js'
 import { decodeThrown, type ThrownData } from './thrown.js'
@@ -252,7 +259,8 @@ export class Process<R extends Reference = Reference> implements AsyncDisposable
    * @throws ChildError ERR_TIMEOUT; TemplateError ERR_TEMPLATE_LOST where the exit cannot be known; what start() threw;
    *   UsageError ERR_INVALID_STATE before start()
    */
-  async join({ timeout }: { timeout?: number } = {}): Promise<Exit> {
+  async join(options: JoinOptions = {}): Promise<Exit> {
+    const { timeout } = checkJoin(options)
     if (!this.#isStarted)
       throw new UsageError('ERR_INVALID_STATE', 'This Process was not started. Call start() before join().')
     if (timeout === undefined) return this.#ended.promise
@@ -269,8 +277,14 @@ export class Process<R extends Reference = Reference> implements AsyncDisposable
     return this.kill('SIGTERM')
   }
 
-  /** Sends a signal, SIGKILL by default. Returns false if there is no process that could be told. */
+  /** Sends a signal, SIGKILL by default. Returns false if there is no process that could be told.
+   *
+   * @throws UsageError ERR_INVALID_ARGUMENT for a signal that does not exist
+   */
   kill(signal: NodeJS.Signals = 'SIGKILL'): boolean {
+    if (!Object.hasOwn(os.constants.signals, signal)) {
+      throw new UsageError('ERR_INVALID_ARGUMENT', `There is no signal '${signal}'. Pass a name such as 'SIGTERM'.`)
+    }
     return this.alive ? this.#launched!.kill(signal) : false
   }
 

@@ -59,6 +59,19 @@ const transport: Check<Transport> = (value, site) => {
   throw invalidOption(site, "'private', 'path', 'abstract', { path: an absolute path } or { abstract: a name }", value)
 }
 
+/** How a server closes: `wait` for its processes to end, or `kill` them. */
+export type ClosePolicy = 'wait' | 'kill'
+
+/** Options of ForkServer.close(). */
+export interface CloseOptions {
+  children?: ClosePolicy
+}
+
+/** @throws UsageError ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_INVALID_ARGUMENT */
+export function checkClose(options: CloseOptions): CloseOptions {
+  return checkOptions<CloseOptions>('ForkServer.close()', options, { children: oneOf(['wait', 'kill']) })
+}
+
 /** The options of start, checked and with their defaults. */
 export interface CheckedStart {
   preload: string[]

@@ -7,14 +7,11 @@ import { UsageError } from './errors.js'
 import { TemplateLauncher, type TemplateState } from './forkserver.js'
 import type { Launched, Launcher, LaunchRequest } from './launcher.js'
 import { check, type Native } from './native.js'
-import { checkConnect, checkStart, type StartOptions } from './server-options.js'
+import { type CloseOptions, checkClose, checkConnect, checkStart, type StartOptions } from './server-options.js'
 import { SpawnLauncher } from './spawn.js'
 import { type Choice, chooseStartMethod, findRefusedFlag, type StartMethod } from './start-method.js'
 import type { ListenAddress, StartupConfig, TemplateReport } from './startup.js'
 import { addressError, fateOf, startTemplate } from './template-process.js'
-
-/** How a server closes: `wait` for its processes to end, or `kill` them. */
-export type ClosePolicy = 'wait' | 'kill'
 
 interface Parts {
   launcher: Launcher
@@ -216,8 +213,10 @@ export class ForkServer implements AsyncDisposable {
    * Closes the server; no process can be started any more. The template leaves, and detached processes live on.
    *
    * @param options.children `wait` (the default) for the processes of this server to end, or `kill` them
+   * @throws UsageError ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION
    */
-  close({ children = 'wait' }: { children?: ClosePolicy } = {}): Promise<void> {
+  async close(options: CloseOptions = {}): Promise<void> {
+    const { children } = checkClose(options)
     if (children === 'kill') {
       this.#isKilling = true
       for (const launched of this.#running) if (!launched.detached) launched.kill('SIGKILL')

@@ -1,6 +1,6 @@
 // Runs in: owner. The start method `spawn`: a Launcher over child_process, for where fork does not work or is not wanted. The same
 // job over the same channel; only the birth is slow.
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
@@ -36,12 +36,7 @@ export class SpawnLauncher implements Launcher {
 
   async launch(request: LaunchRequest): Promise<Launched> {
     const lifeline = request.detached ? 'ignore' : (this.#lifeline?.read ?? 'ignore')
-    const child = spawn(process.execPath, [...this.#options.execArgv, MAIN], {
-      stdio: [...request.stdio, 'pipe', lifeline],
-      env: request.env,
-      detached: request.detached,
-      cwd: request.cwd,
-    })
+    const child = this.#spawn(request, lifeline)
     const exited = new Promise<Exit>((resolve) => child.on('exit', (exitCode, signal) => resolve({ exitCode, signal })))
     const started = new Promise<void>((resolve, reject) => {
       child.on('spawn', resolve)
@@ -52,7 +47,7 @@ export class SpawnLauncher implements Launcher {
     if (child.pid === undefined) await started // it rejects; where descriptors ran out there are no streams either
     const channel = child.stdio[SPAWNED_DESCRIPTORS.channel] as Socket
     request.follow(channel)
-    const payload = encodeJob({ ...request.head, preload: [...this.#options.preload] }, request.args)
+    const payload = encodeJob({ ...request.head, cwd: request.cwd, preload: [...this.#options.preload] }, request.args)
     channel.write(encodeFrameHeader(payload.length))
     channel.write(payload)
     await started
@@ -62,6 +57,20 @@ export class SpawnLauncher implements Launcher {
       stdio: [child.stdin, child.stdout, child.stderr],
       exited,
       kill: (signal) => child.kill(signal),
+    }
+  }
+
+  #spawn(request: LaunchRequest, lifeline: number | 'ignore'): ChildProcess {
+    try {
+      // The working directory goes with the job, as for a forked child: a wrong one is the job's error, with its name.
+      return spawn(process.execPath, [...this.#options.execArgv, MAIN], {
+        stdio: [...request.stdio, 'pipe', lifeline],
+        env: request.env,
+        detached: request.detached,
+      })
+    } catch (error) {
+      const { errno } = error as NodeJS.ErrnoException // EBADF is thrown, other errors are emitted
+      throw errno ? resourceError('spawn', -errno) : error
     }
   }
 

@@ -1,9 +1,10 @@
-// Runs in: forked child. How a forked child ends: the 'exit' event with all its listeners, then _exit with the right code.
+// Runs in: forked child; and once in the template, as a rehearsal. How a forked child ends: the 'exit' event with all its listeners,
+// then _exit with the right code.
 //
 // Node's own teardown must not run in a forked child (docs/FORK_SAFETY.md): it joins threads that did not survive the fork. There
 // are three ways into it, and each is turned off before it:
-//   - the loop is empty, or process.exit(): Node emits 'exit', and whoever called emit last leaves;
-//   - process.reallyExit(), which process.exit() calls from inside an 'exit' listener;
+//   - the loop is empty: Node emits 'exit' from C++, and when the outermost call of emit is over, we leave;
+//   - process.exit(): it emits 'exit' and then calls process.reallyExit(), which leaves;
 //   - an uncaught error: Node emits 'exit', then prints the error in C++, then runs its at-exit callbacks, and the addon's leaves.
 import type { Native } from '../native.js'
 
@@ -15,7 +16,10 @@ export type LeavingProcess = Pick<
   'on' | 'listenerCount' | 'hasUncaughtExceptionCaptureCallback' | 'exitCode'
 > & {
   emit(event: string, ...args: unknown[]): boolean
+  exit(code?: number): void
   reallyExit(code?: number): void
+  /** Runs what waits in process.nextTick() and in promises. */
+  _tickCallback?(): void
 }
 
 interface ExitHooks {
@@ -32,32 +36,43 @@ export function takeOverExit(
   hooks: ExitHooks,
 ): void {
   let isFatal = false
+  let isCalled = false
+  let isTold = false
 
-  const finish = (code: unknown): void => {
+  const tell = (code: unknown): number => {
     const exitCode = Number(self.exitCode ?? code ?? 0) & 0xff
-    hooks.onLeaving(exitCode)
+    if (!isTold) hooks.onLeaving(exitCode)
+    isTold = true
+    return exitCode
+  }
+
+  const afterExit = (code: unknown): void => {
     // Node has yet to print the error; the addon leaves behind that, from one of Node's at-exit callbacks.
-    if (isFatal) native.leaveLater(exitCode)
-    else native.leave(exitCode)
+    if (isFatal) native.leaveLater(tell(code))
+    if (isFatal || isCalled) return // process.exit() calls process.reallyExit() next
+    self._tickCallback?.() // Node does that behind the listeners, where it is not process.exit() that called them
+    native.leave(tell(code))
   }
 
   self.on('uncaughtExceptionMonitor', (error) => {
     if (self.listenerCount('uncaughtException') > 0 || self.hasUncaughtExceptionCaptureCallback()) return
     isFatal = true
     hooks.onFatal(error)
+    native.leaveLater(Number(self.exitCode ?? 1) & 0xff) // an 'exit' listener threw it, and 'exit' is not emitted twice
   })
 
   // Listeners added later run before we leave, and so do those of packages that replace process.emit (signal-exit does): such a
   // replacement is wrapped again, so that the outermost call is always ours.
-  const nodesEmit = self.emit as Emit
-  const leaveAfter = (emit: Emit): Emit =>
-    function (event, ...args) {
+  const leaveAfter = (emit: Emit): Emit => {
+    const wrapped: Emit = function (event, ...args) {
       const hadListeners = Reflect.apply(emit, this, [event, ...args]) as boolean
-      if (event === 'exit' && this === self && self.emit === outermost) finish(args[0])
+      if (event === 'exit' && this === self && outermost === wrapped) afterExit(args[0])
       return hadListeners
     }
-  let outermost = leaveAfter(nodesEmit)
-  const base = outermost
+    return wrapped
+  }
+  const base = leaveAfter(self.emit as Emit)
+  let outermost = base
   Object.defineProperty(self, 'emit', {
     configurable: true,
     enumerable: false,
@@ -66,5 +81,15 @@ export function takeOverExit(
       outermost = emit === base ? base : leaveAfter(emit)
     },
   })
-  self.reallyExit = (code) => finish(code)
+  const nodesExit = self.exit
+  self.exit = function exit(...args) {
+    isCalled = true
+    try {
+      Reflect.apply(nodesExit, self, args)
+    } finally {
+      isCalled = false // it threw: the code was none, or a listener did
+    }
+  }
+  // Also called by an 'exit' listener that calls process.exit(), behind an uncaught error too: it prints nothing then.
+  self.reallyExit = (code) => native.leave(tell(code))
 }

@@ -22,7 +22,7 @@ function applyLimits({ heapLimit = 0, cpuSeconds = 0, openFiles = 0 }: JobHead):
   if (heapLimit === 0 && cpuSeconds === 0 && openFiles === 0) return
   const found = findNative()
   if ('missing' in found) throw new UsageError('ERR_UNSUPPORTED', `limits need the addon, and ${found.missing}.`)
-  if (heapLimit > 0) found.native.setHeapLimit(heapLimit)
+  if (heapLimit > 0) check('setHeapLimit', found.native.setHeapLimit(heapLimit))
   check('setrlimit', found.native.setLimits(cpuSeconds, openFiles))
 }
 

@@ -11,6 +11,7 @@ const channel = new ChildChannel(SPAWNED_DESCRIPTORS.channel)
 const job = channel.readJob()
 if (!job) process.exit(0) // the owner is gone
 process.on('uncaughtExceptionMonitor', (error) => {
-  if (process.listenerCount('uncaughtException') === 0) sendThrown(channel, error)
+  if (process.listenerCount('uncaughtException') > 0 || process.hasUncaughtExceptionCaptureCallback()) return
+  sendThrown(channel, error)
 })
 void runJob(process, channel, job.head, job.args, new Map())

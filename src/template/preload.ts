@@ -1,5 +1,6 @@
 // Runs in: template. Loads what children shall find loaded: Node's own modules, the program's, and the warm-up.
 import { createRequire } from 'node:module'
+import { createSecureContext } from 'node:tls'
 import { UsageError } from '../errors.js'
 import { importModule, type LoadedModules } from '../modules.js'
 
@@ -14,6 +15,8 @@ const BUILT_INS = [
 export function loadBuiltIns(): void {
   const require = createRequire(import.meta.url)
   for (const name of BUILT_INS) require(`node:${name}`)
+  // Node 24 and later read these certificates on a thread of their own, as soon as tls is loaded; this waits for the result.
+  if (process.env.NODE_EXTRA_CA_CERTS || process.env.NODE_USE_SYSTEM_CA) createSecureContext()
   // fetch and its classes are one bundle that Node loads at first use.
   void globalThis.Headers
 }

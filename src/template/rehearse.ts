@@ -16,6 +16,7 @@ const TURNS = 3
 
 class StandIn extends EventEmitter {
   exitCode: number | undefined = undefined
+  exit(): void {}
   reallyExit(): void {}
   hasUncaughtExceptionCaptureCallback(): boolean {
     return false

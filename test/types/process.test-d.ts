@@ -1,0 +1,125 @@
+// Runs in: no process; the compiler reads it. The types of Process and ForkServer: what compiles, and what must not.
+import type { Readable, Writable } from 'node:stream'
+import { expectTypeOf } from 'expect-type'
+import {
+  type AuthKey,
+  type Exit,
+  ForkServer,
+  type ListenAddress,
+  Process,
+  type ProcessOptions,
+  type Reference,
+  type ResourceUsage,
+  remote,
+  type StartMethod,
+  type StartOptions,
+  type TemplateReport,
+} from 'forkserver'
+
+interface Jobs {
+  render(page: string, options?: { readonly dark: boolean }): Promise<Uint8Array>
+  sum(...numbers: number[]): number
+  nothing(): void
+  stop(): never
+  readonly version: string
+}
+
+const jobs = remote<Jobs>('jobs')
+const server = await ForkServer.start()
+
+// Arguments and result come from the function.
+const p = new Process(jobs.render, ['page'], { server })
+expectTypeOf(p.result).toEqualTypeOf<Promise<Uint8Array>>()
+expectTypeOf(p.start).toEqualTypeOf<() => Promise<typeof p>>()
+expectTypeOf((await p.start()).result).toEqualTypeOf<Promise<Uint8Array>>()
+expectTypeOf(new Process(jobs.sum, [1, 2, 3]).result).toEqualTypeOf<Promise<number>>()
+expectTypeOf(new Process(jobs.nothing, []).result).toEqualTypeOf<Promise<void>>()
+expectTypeOf(new Process(jobs.stop, []).result).toEqualTypeOf<Promise<never>>()
+new Process(jobs.render, ['page', { dark: true }])
+
+// @ts-expect-error a wrong argument
+new Process(jobs.render, [1])
+// @ts-expect-error a missing one
+new Process(jobs.render, [])
+// @ts-expect-error one too many
+new Process(jobs.nothing, [1])
+// @ts-expect-error the arguments are an array
+new Process(jobs.nothing)
+// @ts-expect-error not a reference
+new Process((page: string) => page, ['page'])
+// @ts-expect-error not a function
+new Process(jobs.version, [])
+
+// What a process says.
+expectTypeOf(p.pid).toEqualTypeOf<number | undefined>()
+expectTypeOf(p.alive).toEqualTypeOf<boolean>()
+expectTypeOf(p.exitCode).toEqualTypeOf<number | null>()
+expectTypeOf(p.signal).toEqualTypeOf<NodeJS.Signals | null>()
+expectTypeOf(p.stdin).toEqualTypeOf<Writable | null>()
+expectTypeOf(p.stdout).toEqualTypeOf<Readable | null>()
+expectTypeOf(p.stderr).toEqualTypeOf<Readable | null>()
+expectTypeOf(p.join()).toEqualTypeOf<Promise<Exit>>()
+expectTypeOf((await p.join({ timeout: 1 })).usage).toEqualTypeOf<ResourceUsage | undefined>()
+expectTypeOf(p.kill('SIGINT')).toEqualTypeOf<boolean>()
+expectTypeOf(p.terminate()).toEqualTypeOf<boolean>()
+expectTypeOf(p).toExtend<AsyncDisposable>()
+// @ts-expect-error no such signal
+p.kill('SIGNOPE')
+// @ts-expect-error an unknown option
+p.join({ timeuot: 1 })
+// @ts-expect-error read only
+p.exitCode = 1
+
+// Processes of different functions in one list.
+const several: Process[] = [p, new Process(jobs.sum, [])]
+expectTypeOf(several[0]!.pid).toEqualTypeOf<number | undefined>()
+expectTypeOf<Process>().toEqualTypeOf<Process<Reference>>()
+
+// Options.
+const options: ProcessOptions = {
+  server,
+  cwd: '/',
+  env: { A: '1', B: undefined },
+  stdio: ['pipe', 1, process.stderr],
+  timeout: 1,
+  signal: new AbortController().signal,
+  limits: { memory: 1, cpuSeconds: 1, openFiles: 1 },
+  detached: true,
+}
+new Process(jobs.nothing, [], options)
+new Process(jobs.nothing, [], { stdio: 'ignore' })
+// @ts-expect-error an unknown option
+new Process(jobs.nothing, [], { timeuot: 1 })
+// @ts-expect-error an unknown limit
+new Process(jobs.nothing, [], { limits: { memroy: 1 } })
+// @ts-expect-error not a word of stdio
+new Process(jobs.nothing, [], { stdio: 'pipes' })
+// @ts-expect-error variables are strings
+new Process(jobs.nothing, [], { env: { A: 1 } })
+
+// Servers.
+const start: StartOptions = { preload: ['typescript', new URL('file:///jobs.js')], warmup: jobs.nothing, strict: false }
+expectTypeOf(ForkServer.start(start)).toEqualTypeOf<Promise<ForkServer>>()
+expectTypeOf(ForkServer.default()).toEqualTypeOf<Promise<ForkServer>>()
+ForkServer.start({ transport: { path: '/run/socket' } })
+ForkServer.start({ transport: 'abstract' })
+// @ts-expect-error an unknown transport
+ForkServer.start({ transport: 'tcp' })
+// @ts-expect-error an unknown option
+ForkServer.start({ preloads: [] })
+// @ts-expect-error a constant is no warm-up
+ForkServer.start({ warmup: jobs.version })
+expectTypeOf(server.address).toEqualTypeOf<ListenAddress | null>()
+expectTypeOf(server.key).toEqualTypeOf<AuthKey | undefined>()
+expectTypeOf(server.pid).toEqualTypeOf<number | undefined>()
+expectTypeOf(server.report).toEqualTypeOf<TemplateReport | undefined>()
+expectTypeOf(server.startMethod).toEqualTypeOf<StartMethod>()
+expectTypeOf(server.close({ children: 'kill' })).toEqualTypeOf<Promise<void>>()
+expectTypeOf(server).toExtend<AsyncDisposable>()
+// @ts-expect-error an unknown policy
+server.close({ children: 'murder' })
+// @ts-expect-error servers are started, not made
+new ForkServer()
+expectTypeOf(ForkServer.connect({ path: '/run/socket' }, new Uint8Array(32))).toEqualTypeOf<Promise<ForkServer>>()
+// @ts-expect-error an address is one thing
+ForkServer.connect('/run/socket', new Uint8Array(32))
