@@ -214,9 +214,26 @@ export class ControlConnection {
     })
   }
 
+  /**
+   * Settles when a request can be sent. Signals wait in the stream's queue while the socket is full, and the descriptors of a request
+   * can only go past that queue.
+   */
+  async writable(): Promise<void> {
+    while (this.#socket.writableLength > 0 && !this.#loss) {
+      await new Promise<void>((resolve) => {
+        const settle = (): void => {
+          this.#socket.off('drain', settle).off('close', settle)
+          resolve()
+        }
+        this.#socket.on('drain', settle).on('close', settle)
+      })
+    }
+  }
+
   #signal(id: number, signal: NodeJS.Signals): void {
+    // Through the stream, which keeps what a full socket does not take: a thousand children may be killed at once.
     if (this.#requests.has(id))
-      this.#sendNow(encodeControl({ name: 'signal', id, signal: os.constants.signals[signal] }), new Int32Array(0))
+      this.#socket.write(encodeFrame(encodeControl({ name: 'signal', id, signal: os.constants.signals[signal] })))
   }
 
   #answer(message: ControlMessageToOwner): void {

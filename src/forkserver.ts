@@ -90,6 +90,7 @@ export class TemplateLauncher implements Launcher {
 
   async #launchNow(request: LaunchRequest): Promise<Launched> {
     const state = await this.ready()
+    await state.connection.writable()
     try {
       return await this.#ask(state, request)
     } catch (error) {

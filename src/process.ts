@@ -57,6 +57,7 @@ export class Process<R extends Reference = Reference> implements AsyncDisposable
   #outcome: Outcome | undefined
   #launched: Launched | undefined
   #isStarted = false
+  #isDisposed = false
   /** Where start() was called. Its stack is text only once it is read, and only an error needs that. */
   #startedAt: Error | undefined
 
@@ -119,6 +120,7 @@ export class Process<R extends Reference = Reference> implements AsyncDisposable
     const launched = await orAbort(server[launch]({ stdio, detached, cwd, env, head, args, follow }), signal)
     this.#launched = launched
     outcome.started(launched.pid)
+    if (this.#isDisposed) launched.kill('SIGKILL')
     launched.exited
       .then(
         (exit) => outcome.exited(exit),
@@ -291,6 +293,7 @@ export class Process<R extends Reference = Reference> implements AsyncDisposable
   /** Kills it, unless it is detached, and waits for its end. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#isStarted || this.#options.detached) return
+    this.#isDisposed = true
     this.kill()
     await this.#ended.promise.catch(() => {}) // whoever wants to know joins
   }

@@ -18,6 +18,11 @@ import {
 import { decodeThrown } from './thrown.js'
 
 const MAIN = fileURLToPath(new URL('./entry/template.js', import.meta.url))
+/**
+ * V8's memory reducer sets a timer of 8 s behind a garbage collection. In a template that is older than that, every child inherits
+ * the timer overdue, and begins its life with a full collection: 15 ms instead of 2. It can only be turned off on the command line.
+ */
+const FLAGS = ['--no-memory-reducer']
 const MAX_STATUS = 64 * 1024 * 1024
 
 /** A template that is frozen and serves. */
@@ -61,7 +66,7 @@ export async function startTemplate(native: Native, options: TemplateOptions): P
   stdio[TEMPLATE_DESCRIPTORS.control] = control.template
   stdio[TEMPLATE_DESCRIPTORS.status] = status.template
   stdio[TEMPLATE_DESCRIPTORS.lifeline] = options.lifeline
-  const template = spawn(process.execPath, [...options.execArgv, MAIN], { stdio, env: options.env })
+  const template = spawn(process.execPath, [...FLAGS, ...options.execArgv, MAIN], { stdio, env: options.env })
   // SIGKILL, because a module in the middle of its top level hears nothing else. The signal counts until the template is ready,
   // which is why spawn() does not get it.
   const abort = (): boolean => template.kill('SIGKILL')

@@ -1,0 +1,66 @@
+/* Runs in: a process of its own, of a benchmark. The floor: what the kernel asks for fork, exit and wait, two at a time, of a process
+ * that has as much anonymous memory resident as the template. No runtime, no sockets, no child that does anything.
+ *
+ * usage: floor <bytes>. Answers each line "rate <milliseconds>" on stdin with "<processes> <nanoseconds>". */
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { AT_A_TIME = 2 };
+
+static long long now_ns(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+static void fork_one(void) {
+  pid_t pid = fork();
+  if (pid == 0) _exit(0);
+  if (pid < 0) {
+    perror("fork");
+    exit(1);
+  }
+}
+
+static void wait_one(void) {
+  int status;
+  if (wait(&status) < 0 || status != 0) {
+    perror("wait");
+    exit(1);
+  }
+}
+
+int main(int argc, char **argv) {
+  if (argc != 2) return 2;
+  size_t bytes = strtoull(argv[1], NULL, 10);
+  long page = sysconf(_SC_PAGESIZE);
+  char *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) {
+    perror("mmap");
+    return 1;
+  }
+  /* Written, so that each page is a page and not the kernel's one page of zeros. */
+  for (size_t at = 0; at < bytes; at += page) memory[at] = 1;
+  puts("ready");
+  fflush(stdout);
+  int milliseconds;
+  while (scanf(" rate %d", &milliseconds) == 1) {
+    long long start = now_ns(), end = start + milliseconds * 1000000LL;
+    long processes = 0;
+    for (int running = 0; running < AT_A_TIME; running++) fork_one();
+    while (now_ns() < end) {
+      wait_one();
+      processes++;
+      fork_one();
+    }
+    for (int running = 0; running < AT_A_TIME; running++, processes++) wait_one();
+    printf("%ld %lld\n", processes, now_ns() - start);
+    fflush(stdout);
+  }
+  return 0;
+}

@@ -1,0 +1,167 @@
+// Runs in: owner. `npm run bench -- process-creation`: how fast processes start, against the peers and against the kernel.
+import type { ForkServer } from 'forkserver'
+import { startServer } from './children.js'
+import { sampleLatencies, sampleWithLive } from './latency.js'
+import {
+  childProcessContender,
+  compileFloor,
+  floorContender,
+  forkServerContender,
+  pythonContender,
+  startPythons,
+  temporaryFolder,
+  workerContender,
+} from './peers.js'
+import { readMemory } from './proc.js'
+import { type Contender, type Rates, race, ratio } from './race.js'
+import {
+  atLeast,
+  atMost,
+  type Bar,
+  type Benchmark,
+  type Finding,
+  LATENCY_HEAD,
+  latencyCells,
+  type Skipped,
+  short,
+  type TableData,
+  withSpread,
+} from './report.js'
+import { Scope } from './scope.js'
+import type { Settings } from './settings.js'
+import { type Latency, latencyOf, type Spread } from './statistics.js'
+
+const MIB = 2 ** 20
+/** Node 20 starts slower than its successors, so more is asked for there. */
+const SLOW_MAJOR = 20
+/** "Flat": the median with the most live children, in medians with the fewest. */
+const FLAT = 1.25
+
+type Role = 'ours' | 'child_process' | 'worker' | 'cpython' | 'floor' | 'floor, anonymous'
+
+interface Entry {
+  role: Role
+  contender: Contender
+}
+
+interface Racer extends Rates {
+  role: Role
+  /** forkserver's rate in rates of this one. */
+  forkserverIsFasterBy: Spread
+}
+
+async function lineUp(
+  scope: Scope,
+  server: ForkServer & { readonly pid: number },
+  skipped: Skipped[],
+): Promise<Entry[]> {
+  const folder = await temporaryFolder(scope)
+  const entries: Entry[] = [
+    { role: 'ours', contender: forkServerContender('forkserver', server) },
+    { role: 'child_process', contender: childProcessContender(scope) },
+    { role: 'worker', contender: workerContender(scope) },
+  ]
+  for (const python of await startPythons(scope, folder, skipped)) {
+    entries.push({ role: 'cpython', contender: pythonContender(python) })
+  }
+  const program = await compileFloor(folder, skipped)
+  if (!program) return entries
+  const floors = [
+    { role: 'floor', what: 'as much memory as the template', bytes: server.report!.rssBytes },
+    { role: 'floor, anonymous', what: 'its anonymous part', bytes: readMemory(server.pid).anonymousBytes },
+  ] as const
+  for (const { role, what, bytes } of floors) {
+    const name = `C: fork + exit + wait, ${what} (${Math.round(bytes / MIB)} MiB)`
+    entries.push({ role, contender: await floorContender(scope, program, { name, bytes }) })
+  }
+  return entries
+}
+
+async function runRace(
+  server: ForkServer & { readonly pid: number },
+  settings: Settings,
+  progress: (text: string) => void,
+): Promise<{ racers: Racer[]; skipped: Skipped[] }> {
+  const skipped: Skipped[] = []
+  await using scope = new Scope()
+  const entries = await lineUp(scope, server, skipped)
+  const rates = await race(
+    entries.map(({ contender }) => contender),
+    { ...settings, progress },
+  )
+  const ours = rates[0]!
+  const racers = rates.map((rate, index) => ({
+    ...rate,
+    role: entries[index]!.role,
+    forkserverIsFasterBy: ratio(ours, rate),
+  }))
+  return { racers, skipped }
+}
+
+function judge(racers: readonly Racer[], latency: Latency, byLive: readonly ({ live: number } & Latency)[]): Bar[] {
+  const isSlowNode = Number.parseInt(process.versions.node, 10) <= SLOW_MAJOR
+  const bars: Bar[] = []
+  for (const { role, name, forkserverIsFasterBy } of racers) {
+    const factor = forkserverIsFasterBy.median
+    if (role === 'child_process')
+      bars.push(atLeast(`against ${name}`, factor, { unit: 'x', limit: isSlowNode ? 10 : 7, aim: 10 }))
+    if (role === 'cpython') bars.push(atLeast(`against ${name}`, factor, { unit: 'x', limit: 1.5, aim: 3 }))
+    if (role === 'floor') bars.push(atLeast(`against ${name}`, factor, { unit: 'x', limit: 0.5 }))
+  }
+  bars.push(atMost('start to first user code, median', latency.medianMs, { unit: 'ms', limit: 2.5 }))
+  const [few, many] = [byLive[0], byLive.at(-1)]
+  if (few && many && few !== many) {
+    const name = `the same with ${many.live} live children against ${few.live}`
+    bars.push(atMost(name, many.medianMs / few.medianMs, { unit: 'x', limit: FLAT }))
+  }
+  return bars
+}
+
+function tabulate(
+  racers: readonly Racer[],
+  latency: Latency,
+  byLive: readonly ({ live: number } & Latency)[],
+): TableData[] {
+  const rows = racers.map(({ name, processes, perSecond, forkserverIsFasterBy, role }) => {
+    const factor = role === 'ours' ? '' : withSpread(forkserverIsFasterBy)
+    return [name, String(processes), withSpread(perSecond), short(2000 / perSecond.median), factor]
+  })
+  return [
+    {
+      title: 'Processes per second, start to join, two at a time: median (lowest - highest) of the rounds',
+      head: ['', 'n', 'per second', 'ms each', 'forkserver is faster by'],
+      rows,
+    },
+    {
+      title: 'Start to first user code, one at a time',
+      head: ['live children', ...LATENCY_HEAD],
+      rows: [['none', ...latencyCells(latency)], ...byLive.map((row) => [String(row.live), ...latencyCells(row)])],
+    },
+  ]
+}
+
+async function run(settings: Settings, progress: (text: string) => void): Promise<Finding> {
+  await using scope = new Scope()
+  const server = await startServer(scope)
+  const { racers, skipped } = await runRace(server, settings, progress)
+  // Only now, when no peer is left: the latency is that of an idle machine.
+  progress('latency')
+  const latency = latencyOf(await sampleLatencies(server, settings.samples))
+  const byLive = await sampleWithLive(server, settings, progress)
+  return {
+    results: { template: server.report!, racers, latency, latencyByLive: byLive },
+    tables: tabulate(racers, latency, byLive),
+    bars: judge(racers, latency, byLive),
+    skipped,
+    notes: [
+      'Peers run in turns with forkserver; a factor is the median of the factors of the rounds, so that a disturbance counts for both.',
+      `"Flat" is at most ${FLAT} x. A thread (Worker) is not isolated and is no process; it has no bar.`,
+    ],
+  }
+}
+
+export const processCreation: Benchmark = {
+  name: 'process-creation',
+  question: 'How fast does a process start and end?',
+  run,
+}

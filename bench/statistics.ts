@@ -1,0 +1,38 @@
+// Runs in: owner. Medians, percentiles and spreads. Pure.
+
+/** A median and how far the values lie apart. */
+export interface Spread {
+  median: number
+  lowest: number
+  highest: number
+}
+
+/** Latencies of one thing, in milliseconds. */
+export interface Latency {
+  samples: number
+  medianMs: number
+  p99Ms: number
+  highestMs: number
+}
+
+/** The value below which a part (0 to 1) of the values lies, interpolated between the two that are next to it. */
+export function quantile(values: readonly number[], part: number): number {
+  if (values.length === 0) throw new RangeError('There is no quantile of nothing.')
+  const sorted = values.toSorted((a, b) => a - b)
+  const at = (sorted.length - 1) * part
+  const low = sorted[Math.floor(at)]!
+  return low + (sorted[Math.ceil(at)]! - low) * (at % 1)
+}
+
+export function median(values: readonly number[]): number {
+  return quantile(values, 0.5)
+}
+
+export function spreadOf(values: readonly number[]): Spread {
+  return { median: median(values), lowest: Math.min(...values), highest: Math.max(...values) }
+}
+
+export function latencyOf(values: readonly number[]): Latency {
+  const highestMs = values.reduce((a, b) => Math.max(a, b), 0)
+  return { samples: values.length, medianMs: median(values), p99Ms: quantile(values, 0.99), highestMs }
+}
