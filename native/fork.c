@@ -5,6 +5,7 @@
 #include "platform.h"
 #include "quiesce.h"
 #include "reap.h"
+#include "redirect.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -28,6 +29,8 @@ int uv_loop_fork(struct uv_loop_s *loop); // from libuv, which Node exports
 static int leave_code = 0;
 static int birth_channel = -1;
 static int lifeline_held = -1;
+static int is_being_born = 0;
+static int is_redirected = 0;
 
 // Node's own teardown must not run in a child: it joins threads that do not exist and runs loops that were inherited (the tracing
 // agent's, whose io_uring is shared with the template). _exit skips libuv's and V8's destructors as well.
@@ -59,10 +62,12 @@ static void tell_unborn(int error) {
   _exit(1);
 }
 
-// Node aborts where it cannot start a thread; at birth the one likely reason is that no more threads are allowed.
-static void tell_no_thread(int number) {
-  (void)number;
-  tell_unborn(EAGAIN);
+// A platform that cannot start its threads aborts, or waits for them for ever (WorkerThreadsTaskRunner stops creating them and
+// then waits for all). So Node's calls of pthread_create come here, and a failure during the birth is the end of it.
+static int create_thread(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *argument) {
+  int error = pthread_create(thread, attributes, run, argument);
+  if (error && is_being_born) tell_unborn(error);
+  return error;
 }
 
 static int set_limit(int resource, rlim_t soft, rlim_t hard) {
@@ -120,11 +125,10 @@ static void be_born(struct uv_loop_s *loop, const struct birth *birth) {
   // The loop's epoll set and rings are the template's until this call; before it, no other libuv function may run.
   int error = uv_loop_fork(loop);
   if (error) tell_unborn(-error);
-  struct sigaction on_abort = {.sa_handler = tell_no_thread}, before;
-  sigaction(SIGABRT, &on_abort, &before);
   // Before any JavaScript: an interrupt of V8 that waits (a finished Maglev job) posts to the worker threads at once.
+  is_being_born = 1;
   if (revive_platform(WORKER_THREADS) != 0) tell_unborn(ENOSYS);
-  sigaction(SIGABRT, &before, NULL);
+  is_being_born = 0;
 
   forget_children();
   forget_threads();
@@ -138,6 +142,7 @@ static void be_born(struct uv_loop_s *loop, const struct birth *birth) {
 
 pid_t fork_child(struct uv_loop_s *loop, const struct birth *birth) {
   if (find_platform()) return -ENOSYS;
+  if (!is_redirected) is_redirected = redirect("pthread_create", (void *)create_thread) == 0;
   drain_platform();
   int error = quiesce(PATIENCE_MS);
   if (!error) error = mark_heap_inherited();

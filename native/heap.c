@@ -6,11 +6,9 @@
 // global offset table, which is made to point to a function of ours. That also covers what a background thread maps between the
 // reading and the fork, and leaves alone what other libraries keep out of forks on purpose (they have slots of their own).
 #include "heap.h"
-#include <elf.h>
+#include "redirect.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <link.h>
-#include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -44,12 +42,6 @@ static void mark_line(const char *line) {
   madvise((void *)from, to - from, MADV_DOFORK);
 }
 
-#if __ELF_NATIVE_CLASS == 64
-#define SYMBOL_OF ELF64_R_SYM
-#else
-#define SYMBOL_OF ELF32_R_SYM
-#endif
-
 static int is_kept = 0;   // V8's marks are not made any more
 static int is_marked = 0; // and those made before are undone
 
@@ -57,54 +49,8 @@ static int madvise_inherited(void *from, size_t length, int advice) {
   return advice == MADV_DONTFORK ? 0 : madvise(from, length, advice);
 }
 
-struct program {
-  ElfW(Addr) base;
-  const ElfW(Rela) * slots;
-  size_t slots_bytes;
-  const ElfW(Sym) * symbols;
-  const char *names;
-};
-
-// The program itself comes first, before its libraries.
-static int read_program(struct dl_phdr_info *info, size_t size, void *found) {
-  (void)size;
-  struct program *program = found;
-  program->base = info->dlpi_addr;
-  for (int i = 0; i < info->dlpi_phnum; i++) {
-    if (info->dlpi_phdr[i].p_type != PT_DYNAMIC) continue;
-    for (const ElfW(Dyn) *entry = (const void *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr); entry->d_tag != DT_NULL; entry++) {
-      const void *address = (const void *)entry->d_un.d_ptr;
-      if (entry->d_tag == DT_JMPREL) program->slots = address;
-      if (entry->d_tag == DT_PLTRELSZ) program->slots_bytes = entry->d_un.d_val;
-      if (entry->d_tag == DT_SYMTAB) program->symbols = address;
-      if (entry->d_tag == DT_STRTAB) program->names = address;
-    }
-  }
-  return 1;
-}
-
-static void **find_slot(const char *function) {
-  struct program program = {0};
-  dl_iterate_phdr(read_program, &program);
-  if (!program.slots || !program.symbols || !program.names) return NULL;
-  for (size_t i = 0; i < program.slots_bytes / sizeof *program.slots; i++) {
-    const ElfW(Rela) *slot = &program.slots[i];
-    if (strcmp(program.names + program.symbols[SYMBOL_OF(slot->r_info)].st_name, function) == 0)
-      return (void **)(program.base + slot->r_offset);
-  }
-  return NULL;
-}
-
 int keep_heap_inherited(void) {
-  void **slot = find_slot("madvise");
-  if (!slot) return -1;
-  // The table is read-only after start-up. Writing through /proc/self/mem needs no change of its protection, which other threads
-  // could see.
-  int memory = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
-  if (memory < 0) return -1;
-  void *ours = (void *)madvise_inherited;
-  is_kept = pwrite(memory, &ours, sizeof ours, (off_t)(uintptr_t)slot) == sizeof ours && *(void *volatile *)slot == ours;
-  close(memory);
+  is_kept = redirect("madvise", (void *)madvise_inherited) == 0;
   return is_kept ? 0 : -1;
 }
 

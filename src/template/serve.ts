@@ -202,8 +202,10 @@ class Server {
       const channel = client.isProved ? this.#obey(client, payload) : this.#prove(client, payload)
       if (channel !== NO_CHILD) return channel
     }
-    // The last bytes of the handshake and the first message with descriptors may come in one piece; what is too early is refused.
-    if (!client.isProved && client.descriptors.length > 0) this.#drop(client)
+    // Descriptors come with the first byte of their message, so only the one message that is incomplete may have some left. All
+    // others came too early, before the proof, or with a message that takes none.
+    const allowed = client.isProved && client.decoder.pendingBytes > 0 ? 1 : 0
+    if (client.descriptors.length > allowed) this.#drop(client)
     return NO_CHILD
   }
 
