@@ -171,8 +171,9 @@ export class ControlConnection {
     const sent = this.#native.send(this.#fd, frame, descriptors)
     if (sent === frame.length) return
     if (isErrno(sent, 'EPIPE') || isErrno(sent, 'ECONNRESET')) {
+      this.#lose(new ProtocolError('ERR_CONNECTION_ENDED', 'The template closed the control socket.'))
       this.#socket.destroy()
-      throw new ProtocolError('ERR_CONNECTION_ENDED', 'The template closed the control socket.')
+      throw this.#loss!
     }
     // A request is smaller than what a socket takes at once or refuses whole; EAGAIN is a template that reads nothing any more.
     throw sent < 0

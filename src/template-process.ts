@@ -79,10 +79,14 @@ export async function startTemplate(native: Native, options: TemplateOptions): P
       resolve(new TemplateError('ERR_TEMPLATE_START', text))
     })
   })
+  const sockets = {
+    startup: new Socket({ fd: startup.own, readable: false, writable: true }),
+    status: new Socket({ fd: status.own, readable: true, writable: false }),
+  }
   let isReady = false
   try {
-    sendStartup(startup.own, options)
-    const told = await readStatus(status.own)
+    sendStartup(sockets.startup, options)
+    const told = await readStatus(sockets.status)
     if (options.signal?.aborted) throw abortError(options.signal)
     if (!told) throw await ended
     const report = readReport(told, options.config.listen)
@@ -91,6 +95,7 @@ export async function startTemplate(native: Native, options: TemplateOptions): P
     return { process: template, report, controlFd: control.own }
   } finally {
     options.signal?.removeEventListener('abort', abort)
+    for (const socket of Object.values(sockets)) socket.destroy()
     if (!isReady) {
       native.close(control.own)
       template.kill('SIGKILL')
@@ -98,16 +103,14 @@ export async function startTemplate(native: Native, options: TemplateOptions): P
   }
 }
 
-function sendStartup(fd: number, { key, config }: TemplateOptions): void {
-  const socket = new Socket({ fd, readable: false, writable: true })
+function sendStartup(socket: Socket, { key, config }: TemplateOptions): void {
   socket.on('error', () => {}) // the template ended; its status tells why
   socket.write(key.borrowBytes())
-  socket.end(encodeFrame(Buffer.from(JSON.stringify(config))), () => socket.destroy())
+  socket.end(encodeFrame(Buffer.from(JSON.stringify(config))))
 }
 
-function readStatus(fd: number): Promise<StartupStatus | undefined> {
+function readStatus(socket: Socket): Promise<StartupStatus | undefined> {
   const decoder = new FrameDecoder({ maxLength: MAX_STATUS })
-  const socket = new Socket({ fd, readable: true, writable: false })
   return new Promise((resolve) => {
     socket.on('data', (chunk: Buffer) => {
       const [payload] = decoder.push(chunk)

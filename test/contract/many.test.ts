@@ -44,6 +44,19 @@ contract('many at once', (site) => {
     assert.deepEqual(await Promise.all(starting), expected)
   })
 
+  // More signals at once than the control socket takes: none is lost. Spawned processes are killed by the owner itself, and are slow.
+  test('killed all at once', async () => {
+    const count = site.server.startMethod === 'forkserver' ? 400 : 10
+    const processes = Array.from(
+      { length: count },
+      () => new Process(jobs.runForever, [], { server: site.server, stdio: 'ignore' }),
+    )
+    await Promise.all(processes.map((process) => process.start()))
+    assert.ok(processes.every((process) => process.kill()))
+    for (const exit of await Promise.all(processes.map((process) => process.join())))
+      assert.equal(exit.signal, 'SIGKILL')
+  })
+
   test('the parent is the template, or the owner where there is none', async () => {
     const process = await new Process(jobs.getParentPid, [], { server: site.server, stdio: 'ignore' }).start()
     assert.equal(await process.result, site.server.pid ?? globalThis.process.pid)
