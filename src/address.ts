@@ -60,5 +60,4 @@ export function addressOf(transport: Transport): ListenAddress | null {
 export function removeAddress(transport: Transport, address: ListenAddress | null): void {
   if (transport === 'path' && address && 'path' in address)
     rmSync(path.dirname(address.path), { recursive: true, force: true })
-  else if (address && 'path' in address) rmSync(address.path, { force: true })
 }

@@ -42,6 +42,7 @@ export class ForkServer implements AsyncDisposable {
   readonly #launching = new Set<Promise<Launched>>()
   readonly #running = new Set<Launched>()
   #isKilling = false
+  #hasTemplateEnded = true
   #template: { pid: number; report: TemplateReport | undefined } | undefined
   #closing: Promise<void> | undefined
   /** Why this server does not fork, or undefined where it does. */
@@ -99,6 +100,12 @@ export class ForkServer implements AsyncDisposable {
       server.#template = { pid: connection.templatePid, report: started.report }
       for (const warning of started.report.warnings)
         process.emitWarning(`Preloading left ${warning}`, { code: 'FORKSERVER_SUSPICIOUS' })
+      ended.then(() => {
+        if (server.#template?.pid === connection.templatePid) server.#hasTemplateEnded = true
+      })
+      server.#hasTemplateEnded = false
+      // A template that others can reach may have other owners: it leaves with the last of them, and nobody waits for that.
+      if (address) return { connection, env, cwd, ended: undefined, kill: undefined }
       return { connection, env, cwd, ended, kill: () => started.process.kill('SIGKILL') }
     })
     server = new ForkServer({ launcher, transport: checked.transport, address, key, reason: undefined })
@@ -230,7 +237,7 @@ export class ForkServer implements AsyncDisposable {
     const attached = [...this.#running].filter(({ detached }) => !detached)
     await Promise.allSettled(attached.map(({ exited }) => exited))
     await this.#launcher.close()
-    if (this.#key && this.#transport !== 'private') removeAddress(this.#transport, this.#address)
+    if (this.#hasTemplateEnded) removeAddress(this.#transport, this.#address) // else the template does it when it leaves
   }
 
   /** Kills what still runs, and closes. */

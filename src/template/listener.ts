@@ -58,7 +58,8 @@ export class Listener {
     if ('abstract' in this.#address) return
     try {
       unlinkSync(this.#address.path)
-      rmdirSync(path.dirname(this.#address.path)) // goes only if it is empty: the fresh folder of the `path` transport is
+      const folder = path.dirname(this.#address.path)
+      if (path.basename(folder).startsWith('forkserver-')) rmdirSync(folder) // made fresh for it; any other is the user's
     } catch {} // the owner was faster
   }
 }
