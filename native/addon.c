@@ -7,6 +7,7 @@
 #include "platform.h"
 #include "reap.h"
 #include "secret.h"
+#include "signal.h"
 #include "sockets.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -211,13 +212,14 @@ static napi_value Pipe(napi_env env, napi_callback_info info) {
   return number(env, pipe2(out, O_CLOEXEC) == 0 ? 0 : -errno);
 }
 
-// The functions that take at most two numbers and return one.
-typedef double (*plain_call)(int64_t first, int64_t second);
+// The functions that take at most three numbers and return one.
+typedef double (*plain_call)(int64_t first, int64_t second, int64_t third);
 
 #define PLAIN(name, expression) \
-  static double name(int64_t first, int64_t second) { \
+  static double name(int64_t first, int64_t second, int64_t third) { \
     (void)first; \
     (void)second; \
+    (void)third; \
     return (double)(expression); \
   }
 
@@ -229,6 +231,8 @@ PLAIN(heap_limit, set_heap_limit((size_t)first))
 PLAIN(limits, set_limits((unsigned)first, (unsigned)second))
 PLAIN(hold, hold_lifeline((int)first))
 PLAIN(release, release_lifeline())
+PLAIN(peer_process, peer_pid((int)first))
+PLAIN(signal_it, signal_holder((pid_t)first, (int)second, (int)third))
 PLAIN(accept_one, accept_client((int)first))
 PLAIN(watch, watch_children())
 PLAIN(trim, malloc_trim(0)) // gives freed C memory back to the kernel
@@ -238,7 +242,7 @@ static napi_value CallPlain(napi_env env, napi_callback_info info) {
   arguments all = take(env, info);
   void *call = NULL;
   napi_get_cb_info(env, info, NULL, NULL, NULL, &call);
-  return number(env, ((plain_call)call)(number_at(&all, 0), number_at(&all, 1)));
+  return number(env, ((plain_call)call)(number_at(&all, 0), number_at(&all, 1), number_at(&all, 2)));
 }
 
 NAPI_MODULE_INIT() {
@@ -254,7 +258,7 @@ NAPI_MODULE_INIT() {
       {"leave", CallPlain, leave_now}, {"leaveLater", CallPlain, leave_behind_error}, {"setHeapLimit", CallPlain, heap_limit},
       {"setLimits", CallPlain, limits}, {"holdLifeline", CallPlain, hold}, {"releaseLifeline", CallPlain, release},
       {"accept", CallPlain, accept_one}, {"watchChildren", CallPlain, watch}, {"trimMemory", CallPlain, trim},
-      {"close", CallPlain, close_one}};
+      {"close", CallPlain, close_one}, {"peerPid", CallPlain, peer_process}, {"signalHolder", CallPlain, signal_it}};
   for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
     napi_value function;
     void *plain = (void *)functions[i].plain;

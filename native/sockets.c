@@ -68,6 +68,12 @@ int peer_uid(int fd, uid_t *uid) {
   return 0;
 }
 
+pid_t peer_pid(int fd) {
+  struct ucred peer;
+  socklen_t size = sizeof peer;
+  return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 ? peer.pid : -errno;
+}
+
 union control_room {
   struct cmsghdr align;
   char bytes[CMSG_SPACE(MAX_DESCRIPTORS * sizeof(int))];

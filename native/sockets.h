@@ -15,6 +15,8 @@ int listen_unix(const char *name, size_t length, int is_abstract, int backlog);
 int connect_unix(const char *name, size_t length, int is_abstract);
 int accept_client(int listener);
 int peer_uid(int fd, uid_t *uid);
+// Who listens at a connected socket, or who made a pair: 0 where it has no pid in our namespace.
+pid_t peer_pid(int fd);
 ssize_t send_with_descriptors(int fd, const void *bytes, size_t length, const int *fds, int count);
 ssize_t receive_with_descriptors(int fd, void *bytes, size_t length, int *fds, int *count);
 

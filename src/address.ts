@@ -3,7 +3,9 @@ import { randomBytes } from 'node:crypto'
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
+import { isDeserted } from './deserted.js'
 import { ResourceError } from './errors.js'
+import type { Native } from './native.js'
 import type { ListenAddress } from './startup.js'
 
 /** How a server can be reached: by its starter alone, or by a socket file or an abstract name, made fresh or named. */
@@ -25,29 +27,33 @@ function isAlive(pid: number): boolean {
   }
 }
 
+/** Removes a folder of ours, unless somebody listens in it. */
+function removeDeserted(native: Native, folder: string): void {
+  try {
+    const isLeft = readdirSync(folder).length === 0 || isDeserted(native, path.join(folder, SOCKET_FILE))
+    if (isLeft && statSync(folder).uid === process.geteuid!()) rmSync(folder, { recursive: true })
+  } catch {} // somebody else was faster, or it is not ours
+}
+
 /**
  * Removes folders whose owner and template both died by SIGKILL, the one case in which nobody was left to do it. The name says
- * which process made the folder.
+ * which process made the folder; its template may serve another owner since.
  */
-function sweep(parent: string): void {
+function sweep(native: Native, parent: string): void {
   for (const name of readdirSync(parent)) {
     const pid = new RegExp(`^${FOLDER}(\\d+)-`).exec(name)?.[1]
-    if (!pid || isAlive(Number(pid))) continue
-    try {
-      const folder = path.join(parent, name)
-      if (statSync(folder).uid === process.geteuid!()) rmSync(folder, { recursive: true })
-    } catch {} // somebody else was faster
+    if (pid && !isAlive(Number(pid))) removeDeserted(native, path.join(parent, name))
   }
 }
 
 /** The address to listen at, or null for a private server. A fresh folder has mode 0700. */
-export function addressOf(transport: Transport): ListenAddress | null {
+export function addressOf(native: Native, transport: Transport): ListenAddress | null {
   if (transport === 'private') return null
   if (transport === 'abstract') return { abstract: `${FOLDER}${randomBytes(16).toString('hex')}` }
   if (transport !== 'path') return transport
   const parent = parentFolder()
   try {
-    sweep(parent)
+    sweep(native, parent)
     return { path: path.join(mkdtempSync(path.join(parent, `${FOLDER}${process.pid}-`)), SOCKET_FILE) }
   } catch (cause) {
     const { code, syscall } = cause as NodeJS.ErrnoException
@@ -56,8 +62,7 @@ export function addressOf(transport: Transport): ListenAddress | null {
   }
 }
 
-/** Removes what addressOf made, where the template could not. */
-export function removeAddress(transport: Transport, address: ListenAddress | null): void {
-  if (transport === 'path' && address && 'path' in address)
-    rmSync(path.dirname(address.path), { recursive: true, force: true })
+/** Removes what addressOf made, where the template could not: it was killed. */
+export function removeAddress(native: Native, transport: Transport, address: ListenAddress | null): void {
+  if (transport === 'path' && address && 'path' in address) removeDeserted(native, path.dirname(address.path))
 }

@@ -4,31 +4,19 @@ import os from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Handshake, MAX_HANDSHAKE_PAYLOAD, roleKeys } from './auth.js'
 import type { AuthKey } from './auth-key.js'
+import { defer } from './deferred.js'
 import { AuthError, ProtocolError, TemplateError } from './errors.js'
+import { type Exit, exitOf } from './exit.js'
 import { encodeFrame, FrameDecoder } from './frames.js'
-import type { Exit } from './launcher.js'
 import { check, isErrno, type Native, resourceError } from './native.js'
-import {
-  type ControlMessageToOwner,
-  decodeControl,
-  encodeControl,
-  FLAG_DETACHED,
-  MAX_CONTROL_PAYLOAD,
-  PROTOCOL_VERSION,
-} from './protocol.js'
+import { decodeControl, encodeControl, FLAG_DETACHED, MAX_CONTROL_PAYLOAD, PROTOCOL_VERSION } from './protocol.js'
+import type { ControlMessageToOwner } from './protocol-messages.js'
 
 /** The template has this long to answer the handshake, in milliseconds. */
 const HANDSHAKE_DEADLINE_MS = 10_000
 
 /** How long to wait for the word how a lost template ended, in milliseconds. */
 const FATE_PATIENCE_MS = 200
-
-// Of two names for one number the first counts, as in child_process: SIGABRT, not SIGIOT.
-const SIGNAL_NAMES = new Map(
-  Object.entries(os.constants.signals)
-    .reverse()
-    .map(([name, number]) => [number, name as NodeJS.Signals]),
-)
 
 /** A child that was asked for: its pid, and later its exit. */
 export interface ForkedChild {
@@ -52,12 +40,16 @@ export class ControlConnection {
   readonly #socket: Socket
   readonly #decoder = new FrameDecoder({ maxLength: MAX_HANDSHAKE_PAYLOAD })
   readonly #ended: Promise<string> | undefined
+  readonly #peerPid: number
   readonly #requests = new Map<number, Request>()
   #receive: (payload: Buffer) => void = () => {}
   #fail: (error: Error) => void = () => {}
   #nextId = 1
   #loss: Error | undefined
   #onLost: (() => void) | undefined
+  #onDetached: (owners: number) => void = () => {
+    throw new ProtocolError('ERR_PROTOCOL', 'The template sent detached, which nobody asked for.')
+  }
   /** Process id of the template, once attached. */
   templatePid = 0
 
@@ -65,6 +57,7 @@ export class ControlConnection {
     this.#native = native
     this.#ended = ended
     this.#fd = fd
+    this.#peerPid = native.peerPid(fd)
     this.#socket = new Socket({ fd, readable: true, writable: true })
     this.#socket.on('data', (chunk: Buffer) => this.#read(chunk))
     this.#socket.on('error', () => {}) // 'close' follows, and tells
@@ -113,9 +106,9 @@ export class ControlConnection {
     return this.#loss !== undefined
   }
 
-  /** How many children were asked for and have not ended. */
-  get pending(): number {
-    return this.#requests.size
+  /** Whether process ids mean the same on both sides: not where they run in different pid namespaces (containers). */
+  get sharesPids(): boolean {
+    return this.#peerPid === process.pid || this.#peerPid === this.templatePid // a socket pair names who made it
   }
 
   #next<T>(receive: (payload: Buffer, settle: (value: T) => void) => void): Promise<T> {
@@ -199,16 +192,13 @@ export class ControlConnection {
     this.#sendNow(encodeControl({ name: 'fork', id, flags: isDetached ? FLAG_DETACHED : 0 }), descriptors)
     this.#nextId = id < 0xffffffff ? id + 1 : 1
     return new Promise<ForkedChild>((resolve, reject) => {
-      let settleExit: { resolve(exit: Exit): void; reject(error: Error): void }
-      const exited = new Promise<Exit>((resolveExit, rejectExit) => {
-        settleExit = { resolve: resolveExit, reject: rejectExit }
-      })
-      exited.catch(() => {}) // whoever joins hears it
+      const exit = defer<Exit>()
+      const exited = exit.promise
       const request: Request = {
         isForked: false,
         forked: (pid) => resolve({ pid, exited, signal: (signal) => this.#signal(id, signal) }),
-        failed: (error) => (request.isForked ? settleExit.reject(error) : reject(error)),
-        exited: (exit) => settleExit.resolve(exit),
+        failed: (error) => (request.isForked ? exit.reject(error) : reject(error)),
+        exited: exit.resolve,
       }
       this.#requests.set(id, request)
       this.#socket.ref()
@@ -239,6 +229,7 @@ export class ControlConnection {
 
   #answer(message: ControlMessageToOwner): void {
     if (message.name === 'attached') throw new ProtocolError('ERR_PROTOCOL', 'The template attached twice.')
+    if (message.name === 'detached') return this.#onDetached(message.owners)
     const request = this.#requests.get(message.id)
     if (!request || request.isForked !== (message.name === 'exited')) {
       throw new ProtocolError(
@@ -254,12 +245,7 @@ export class ControlConnection {
     this.#requests.delete(message.id)
     if (this.#requests.size === 0) this.#socket.unref()
     if (message.name === 'forkFailed') request.failed(resourceError('fork', message.errno))
-    else {
-      const { exitCode, signal, userMicros, systemMicros, maxRssBytes, minorFaults, majorFaults } = message
-      const usage = { userMicros, systemMicros, maxRssBytes, minorFaults, majorFaults }
-      const name = signal === 0 ? null : (SIGNAL_NAMES.get(signal) ?? (`SIG${signal}` as NodeJS.Signals))
-      request.exited({ exitCode: signal === 0 ? exitCode : null, signal: name, usage })
-    }
+    else request.exited(exitOf(message))
   }
 
   #lose(error: Error): void {
@@ -285,6 +271,20 @@ export class ControlConnection {
       request.failed(new TemplateError('ERR_TEMPLATE_LOST', text, { cause }))
     }
     this.#requests.clear()
+  }
+
+  /**
+   * Takes leave. Resolves with how many other owners the template has; with none it leaves.
+   * @throws ProtocolError ERR_CONNECTION_ENDED
+   */
+  detach(): Promise<number> {
+    return new Promise((resolve, reject) => {
+      if (this.#loss) return reject(this.#loss)
+      this.#fail = reject
+      this.#onDetached = resolve
+      this.#socket.ref()
+      this.#socket.write(encodeFrame(encodeControl({ name: 'detach' })))
+    })
   }
 
   /** Ends the connection. Children of it that live on are not heard of again. */

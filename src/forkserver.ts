@@ -1,13 +1,16 @@
 // Runs in: owner. The start method `forkserver`: a Launcher over a template, which is started again when it was lost.
+import type { ChildProcess } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { Socket } from 'node:net'
-import type { ControlConnection } from './control.js'
+import os from 'node:os'
+import type { ControlConnection, ForkedChild } from './control.js'
 import { changeOf } from './environment.js'
 import { ProtocolError, TemplateError, UsageError } from './errors.js'
 import { encodeFrameHeader } from './frames.js'
 import { encodeJob, type JobHead } from './job.js'
 import type { Launched, Launcher, LaunchRequest, StdioTarget } from './launcher.js'
 import { check, type Native } from './native.js'
+import { within } from './patience.js'
 
 /**
  * Requests that the template has not answered, per connection. The template forks one at a time, so more in flight only fill the
@@ -15,8 +18,10 @@ import { check, type Native } from './native.js'
  */
 const MAX_UNANSWERED = 16
 
-/** How long a template may take to leave, in milliseconds. */
-const LEAVE_GRACE_MS = 1_000
+/** A template that answers nothing for so long, in milliseconds, is taken for stopped (SIGSTOP) or wedged. */
+const PATIENCE_MS = 5_000
+
+const CLOSED = 'This server is closed. Start a new one.'
 
 /** What a connection needs to know of its template. */
 export interface TemplateState {
@@ -24,10 +29,18 @@ export interface TemplateState {
   /** The environment and working directory that the template started with; undefined where another process started it. */
   env: NodeJS.ProcessEnv | undefined
   cwd: string | undefined
-  /** Settles when the template has ended, where it is a child of ours. */
-  ended: Promise<unknown> | undefined
-  /** Ends it by force. */
-  kill: (() => void) | undefined
+  /** The process of the template and its end, where it is a child of ours. */
+  process: ChildProcess | undefined
+  ended: Promise<string> | undefined
+  /** Whether others can reach the template: then it may have other owners. */
+  hasAddress: boolean
+}
+
+/** A child that may not outlive us. */
+interface Attached {
+  /** Settles when its job channel is closed: it has ended, as far as one can see without the template. */
+  silent: Promise<unknown>
+  exited: Promise<unknown>
 }
 
 /** Makes a connection to a template that serves: starts one, or connects to one that another process started. */
@@ -40,8 +53,12 @@ export class TemplateLauncher implements Launcher {
   readonly #connect: Connector
   /** The lifeline: every child that shall not outlive its owner holds the read end; the end of all writers kills it. */
   readonly #lifeline: { read: number; write: number }
+  #isCut = false
   readonly #devNull: number
   #state: Promise<TemplateState> | undefined
+  /** The last template that was ready, lost or not. */
+  #latest: TemplateState | undefined
+  readonly #attached = new Set<Attached>()
   #unanswered = 0
   readonly #waiting: (() => void)[] = []
   #isClosed = false
@@ -57,7 +74,7 @@ export class TemplateLauncher implements Launcher {
 
   /** The connection that serves now; starts a template if there is none. */
   async ready(): Promise<TemplateState> {
-    if (this.#isClosed) throw new UsageError('ERR_INVALID_STATE', 'This server is closed. Start a new one.')
+    if (this.#isClosed || this.#isCut) throw new UsageError('ERR_INVALID_STATE', CLOSED)
     this.#state ??= this.#open()
     return this.#state
   }
@@ -65,15 +82,17 @@ export class TemplateLauncher implements Launcher {
   async #open(): Promise<TemplateState> {
     try {
       const state = await this.#connect(this.#lifeline.read)
+      this.#latest = state
       state.connection.onLost(() => {
         this.#state = undefined // the next launch starts a new template
       })
       if (state.connection.isLost)
         throw new TemplateError('ERR_TEMPLATE_LOST', 'The template was lost as soon as it was ready.')
       return state
-    } catch (error) {
+    } catch (cause) {
       this.#state = undefined
-      throw error
+      // killAttached() ends a template that is being started, too.
+      throw this.#isCut ? new UsageError('ERR_INVALID_STATE', CLOSED, { cause }) : cause
     }
   }
 
@@ -117,10 +136,12 @@ export class TemplateLauncher implements Launcher {
       const stdio = request.stdio.map((target, index) => this.#descriptorOf(target, index, pair))
       const asked = connection.fork(Int32Array.of(channelEnd, ...stdio), request.detached)
       this.#closeAll(childs)
-      channel = new Socket({ fd: own.shift()!, readable: true, writable: true, allowHalfOpen: true })
+      const channelFd = own.shift()!
+      channel = new Socket({ fd: channelFd, readable: true, writable: true, allowHalfOpen: true })
       request.follow(channel)
       sendJob(channel, this.#headOf(request, state), request.args)
       const child = await asked
+      if (!request.detached) this.#follow(child, channel)
       // Made only now: a stream reads at once, and its 'end' must not come before the caller can listen for it.
       const streams = request.stdio.map((target, index) => (target === 'pipe' ? pipeOf(own.shift()!, index) : null))
       const [stdin, stdout, stderr] = streams
@@ -132,10 +153,9 @@ export class TemplateLauncher implements Launcher {
       child.exited.then(closeStreams, closeStreams)
       return {
         pid: child.pid,
-        detached: request.detached,
         stdio: [stdin!, stdout!, stderr!],
         exited: child.exited,
-        kill: (signal) => this.#kill(connection, child, channel!, signal),
+        kill: (signal) => this.#kill(connection, child, channel!, channelFd, signal),
       }
     } catch (error) {
       this.#closeAll(childs)
@@ -163,35 +183,64 @@ export class TemplateLauncher implements Launcher {
     return full
   }
 
-  #kill(
-    connection: ControlConnection,
-    child: Awaited<ReturnType<ControlConnection['fork']>>,
-    channel: Socket,
-    signal: NodeJS.Signals,
-  ): boolean {
-    try {
-      if (!connection.isLost) child.signal(signal)
-      // Without a template to ask: while the job channel is open the child has not ended, so the pid is still its own.
-      else if (!channel.closed && !channel.readableEnded) process.kill(child.pid, signal)
-      else return false
-      return true
-    } catch {
-      return false
-    }
+  #follow({ exited }: ForkedChild, channel: Socket): void {
+    const silent = channel.closed ? Promise.resolve() : new Promise((resolve) => channel.once('close', resolve))
+    const child = { silent, exited }
+    this.#attached.add(child)
+    Promise.allSettled([silent, exited]).then(() => this.#attached.delete(child))
   }
 
-  /** Ends the connection and, with the lifeline, every child that is not detached. The template leaves when it has no owner. */
+  #kill(
+    connection: ControlConnection,
+    child: ForkedChild,
+    channel: Socket,
+    channelFd: number,
+    signal: NodeJS.Signals,
+  ): boolean {
+    // Directly, because a template may be lost, stopped, or waiting for a thread of its own to rest; and by it where that cannot be:
+    // on an old kernel, in another pid namespace, or because the child itself closed its job channel.
+    if (connection.sharesPids && !channel.destroyed) {
+      const told = this.#native.signalHolder(child.pid, channelFd, os.constants.signals[signal])
+      if (told === 1) return true
+    }
+    if (connection.isLost) return false
+    child.signal(signal)
+    return true
+  }
+
+  killAttached(): void {
+    if (!this.#isCut) closeSync(this.#lifeline.write) // the kernel does the rest, whatever the template does
+    this.#isCut = true
+  }
+
   async close(): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
-    const state = await this.#state?.catch(() => undefined)
-    state?.connection.close()
-    for (const fd of [this.#lifeline.write, this.#lifeline.read, this.#devNull]) closeSync(fd)
-    if (!state?.ended) return
-    // It leaves as soon as it sees the end of the control socket; the timer is for one that is stopped (SIGSTOP) or wedged.
-    const grace = setTimeout(() => state.kill?.(), LEAVE_GRACE_MS)
-    await state.ended
-    clearTimeout(grace)
+    const children = [...this.#attached]
+    await Promise.all(children.map(({ silent }) => silent))
+    await this.#state?.catch(() => {}) // a template that is being started
+    const exits = Promise.allSettled(children.map(({ exited }) => exited))
+    const areKnown = (await within(PATIENCE_MS, exits)) !== undefined
+    if (this.#latest) await this.#leave(this.#latest, areKnown)
+    this.killAttached()
+    closeSync(this.#lifeline.read)
+    closeSync(this.#devNull)
+  }
+
+  /** Takes leave of the template, and waits for its end where we are its only owner. */
+  async #leave({ connection, process: template, ended, hasAddress }: TemplateState, answers: boolean): Promise<void> {
+    const owners = answers ? await within(PATIENCE_MS, connection.detach()) : undefined
+    const isLost = connection.isLost
+    connection.close()
+    if (!template || !ended || owners) return
+    // One that others can reach and that does not answer may serve them again once it is continued; if not, it leaves by itself.
+    if (owners === undefined && hasAddress && !isLost) return
+    template.ref()
+    if ((await within(PATIENCE_MS, ended)) === undefined && !hasAddress) {
+      template.kill('SIGKILL')
+      await ended
+    }
+    template.unref()
   }
 }
 

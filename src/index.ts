@@ -2,7 +2,7 @@
 export type { Transport } from './address.js'
 export { AuthKey } from './auth-key.js'
 export * from './errors.js'
-export type { Exit, ResourceUsage } from './launcher.js'
+export type { Exit, ResourceUsage } from './exit.js'
 export { Process } from './process.js'
 export type { JoinOptions, Limits, ProcessOptions, StdioOption } from './process-options.js'
 export { type AnyFunction, type ArgumentsOf, type Reference, type Remote, type ResultOf, remote } from './remote.js'

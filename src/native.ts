@@ -24,6 +24,8 @@ export interface Native {
   connect(name: Uint8Array, isAbstract: number): number
   accept(listener: number): number
   peerUid(fd: number): number
+  peerPid(fd: number): number
+  signalHolder(pid: number, channel: number, signal: number): number
   send(fd: number, bytes: Uint8Array, descriptors: Int32Array): number
   receive(fd: number, bytes: Uint8Array, descriptors: Int32Array): number
   poll(watched: Int32Array, count: number, timeoutMs: number): number
@@ -85,6 +87,7 @@ const ADVICE: Record<string, string> = {
   EAGAIN:
     'No more processes or threads are allowed here: let some end first, or raise the limit (ulimit -u, pids.max, kernel.pid_max).',
   EBUSY: 'A thread of the template did not come to rest: something that it preloaded keeps working in the background.',
+  E2BIG: 'The environment or the arguments are longer than the kernel takes: pass less (option env).',
   ENOMEM: 'There is not enough memory for one more process: start fewer at once, or preload less.',
 }
 
@@ -95,6 +98,11 @@ export function resourceError(syscall: string, errno: number): ResourceError {
     errno: name,
     syscall,
   })
+}
+
+/** The typed error of child_process.spawn(), which throws some errors and emits others. */
+export function spawnError(error: NodeJS.ErrnoException): Error {
+  return error.errno ? resourceError('spawn', -error.errno) : error
 }
 
 /**

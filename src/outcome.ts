@@ -1,7 +1,7 @@
 // Runs in: owner. What became of a process, put together from what is heard: messages of its job channel, the end of that channel,
 // and its exit. Pure: it does no I/O and is tested without a process.
 import { ChildError } from './errors.js'
-import type { Exit } from './launcher.js'
+import type { Exit } from './exit.js'
 
 /** The one answer that a job has. */
 export type Answer = { value: unknown } | { error: unknown }

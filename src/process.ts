@@ -4,10 +4,12 @@ import os from 'node:os'
 import type { Readable, Writable } from 'node:stream'
 import { abortError, orAbort } from './abort.js'
 import { decodeValue, encodeValue } from './clone.js'
+import { defer } from './deferred.js'
 import { ChildError, UsageError } from './errors.js'
+import type { Exit } from './exit.js'
 import { FrameDecoder } from './frames.js'
 import { decodeChildMessage, type JobHead } from './job.js'
-import type { Exit, Launched } from './launcher.js'
+import type { Launched } from './launcher.js'
 import { resourceError } from './native.js'
 import { Outcome } from './outcome.js'
 import {
@@ -23,20 +25,6 @@ import { decodeThrown, type ThrownData } from './thrown.js'
 
 /** The longest message that a child may send, in bytes: what one Buffer can hold on every Node. */
 const MAX_MESSAGE = 2 ** 32 - 1
-
-interface Deferred<T> {
-  promise: Promise<T>
-  resolve(value: T): void
-  reject(error: unknown): void
-}
-
-function defer<T>(): Deferred<T> {
-  const deferred = {} as Deferred<T>
-  deferred.promise = new Promise<T>((resolve, reject) => Object.assign(deferred, { resolve, reject }))
-  // Whoever awaits it hears a rejection. Whoever only joins has chosen not to, and must not be ended by it.
-  deferred.promise.catch(() => {})
-  return deferred
-}
 
 /**
  * One job in a process of its own.

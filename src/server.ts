@@ -4,9 +4,9 @@ import { addressOf, removeAddress, type Transport } from './address.js'
 import { AuthKey } from './auth-key.js'
 import { ControlConnection } from './control.js'
 import { UsageError } from './errors.js'
-import { TemplateLauncher, type TemplateState } from './forkserver.js'
+import { TemplateLauncher } from './forkserver.js'
 import type { Launched, Launcher, LaunchRequest } from './launcher.js'
-import { check, type Native } from './native.js'
+import { check, type Native, native } from './native.js'
 import { type CloseOptions, checkClose, checkConnect, checkStart, type StartOptions } from './server-options.js'
 import { SpawnLauncher } from './spawn.js'
 import { type Choice, chooseStartMethod, findRefusedFlag, type StartMethod } from './start-method.js'
@@ -40,9 +40,6 @@ export class ForkServer implements AsyncDisposable {
   readonly #address: ListenAddress | null
   readonly #key: AuthKey | undefined
   readonly #launching = new Set<Promise<Launched>>()
-  readonly #running = new Set<Launched>()
-  #isKilling = false
-  #hasTemplateEnded = true
   #template: { pid: number; report: TemplateReport | undefined } | undefined
   #closing: Promise<void> | undefined
   /** Why this server does not fork, or undefined where it does. */
@@ -83,7 +80,7 @@ export class ForkServer implements AsyncDisposable {
         `A template cannot run with ${refused}. Leave it out of execArgv and NODE_OPTIONS.`,
       )
     const key = AuthKey.generate()
-    const address = addressOf(checked.transport)
+    const address = addressOf(native, checked.transport)
     let server: ForkServer
     const { preload, warmup, strict, settleMs } = checked
     const config: StartupConfig = { preload, warmup, listen: address, strict, settleMs }
@@ -100,13 +97,7 @@ export class ForkServer implements AsyncDisposable {
       server.#template = { pid: connection.templatePid, report: started.report }
       for (const warning of started.report.warnings)
         process.emitWarning(`Preloading left ${warning}`, { code: 'FORKSERVER_SUSPICIOUS' })
-      ended.then(() => {
-        if (server.#template?.pid === connection.templatePid) server.#hasTemplateEnded = true
-      })
-      server.#hasTemplateEnded = false
-      // A template that others can reach may have other owners: it leaves with the last of them, and nobody waits for that.
-      if (address) return { connection, env, cwd, ended: undefined, kill: undefined }
-      return { connection, env, cwd, ended, kill: () => started.process.kill('SIGKILL') }
+      return { connection, env, cwd, process: started.process, ended, hasAddress: address !== null }
     })
     server = new ForkServer({ launcher, transport: checked.transport, address, key, reason: undefined })
     try {
@@ -147,7 +138,7 @@ export class ForkServer implements AsyncDisposable {
       const connection = await ControlConnection.open(choice.native, fd, checked.key, lifeline, undefined)
       server.#template = { pid: connection.templatePid, report: undefined }
       // What the template started with is its starter's: the whole environment and the working directory travel with each job.
-      return { connection, env: undefined, cwd: undefined, ended: undefined, kill: undefined } satisfies TemplateState
+      return { connection, env: undefined, cwd: undefined, process: undefined, ended: undefined, hasAddress: true }
     })
     server = new ForkServer({ launcher, transport: 'private', address, key: checked.key, reason: undefined })
     try {
@@ -205,12 +196,7 @@ export class ForkServer implements AsyncDisposable {
     const launching = this.#launcher.launch(request)
     this.#launching.add(launching)
     try {
-      const launched = await launching
-      this.#running.add(launched)
-      const forget = (): boolean => this.#running.delete(launched)
-      launched.exited.then(forget, forget)
-      if (this.#isKilling && !launched.detached) launched.kill('SIGKILL')
-      return launched
+      return await launching
     } finally {
       this.#launching.delete(launching)
     }
@@ -224,20 +210,15 @@ export class ForkServer implements AsyncDisposable {
    */
   async close(options: CloseOptions = {}): Promise<void> {
     const { children } = checkClose(options)
-    if (children === 'kill') {
-      this.#isKilling = true
-      for (const launched of this.#running) if (!launched.detached) launched.kill('SIGKILL')
-    }
+    if (children === 'kill') this.#launcher.killAttached()
     this.#closing ??= this.#close()
     return this.#closing
   }
 
   async #close(): Promise<void> {
     await Promise.allSettled(this.#launching) // what was asked for before the close still starts
-    const attached = [...this.#running].filter(({ detached }) => !detached)
-    await Promise.allSettled(attached.map(({ exited }) => exited))
     await this.#launcher.close()
-    if (this.#hasTemplateEnded) removeAddress(this.#transport, this.#address) // else the template does it when it leaves
+    if (this.#address) removeAddress(native(), this.#transport, this.#address)
   }
 
   /** Kills what still runs, and closes. */

@@ -4,10 +4,11 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
+import type { Exit } from './exit.js'
 import { encodeFrameHeader } from './frames.js'
 import { encodeJob } from './job.js'
-import type { Exit, Launched, Launcher, LaunchRequest } from './launcher.js'
-import { check, findNative, resourceError } from './native.js'
+import type { Launched, Launcher, LaunchRequest } from './launcher.js'
+import { check, findNative, spawnError } from './native.js'
 import { SPAWNED_DESCRIPTORS } from './startup.js'
 
 const MAIN = fileURLToPath(new URL('./entry/spawned.js', import.meta.url))
@@ -24,6 +25,9 @@ export class SpawnLauncher implements Launcher {
   readonly #options: SpawnOptions
   /** The lifeline, where there is an addon to hold on to it: the end of its writers kills the children (forkserver.ts). */
   readonly #lifeline: { read: number; write: number } | undefined
+  /** Children that may not outlive us. */
+  readonly #attached = new Map<ChildProcess, Promise<Exit>>()
+  #isKilling = false
 
   constructor(options: SpawnOptions) {
     this.#options = options
@@ -40,10 +44,9 @@ export class SpawnLauncher implements Launcher {
     const exited = new Promise<Exit>((resolve) => child.on('exit', (exitCode, signal) => resolve({ exitCode, signal })))
     const started = new Promise<void>((resolve, reject) => {
       child.on('spawn', resolve)
-      child.on('error', (error: NodeJS.ErrnoException) =>
-        reject(error.errno ? resourceError('spawn', -error.errno) : error),
-      )
+      child.on('error', (error) => reject(spawnError(error)))
     })
+    if (!request.detached) this.#follow(child, exited)
     if (child.pid === undefined) await started // it rejects; where descriptors ran out there are no streams either
     const channel = child.stdio[SPAWNED_DESCRIPTORS.channel] as Socket
     request.follow(channel)
@@ -53,7 +56,6 @@ export class SpawnLauncher implements Launcher {
     await started
     return {
       pid: child.pid!,
-      detached: request.detached,
       stdio: [child.stdin, child.stdout, child.stderr],
       exited,
       kill: (signal) => child.kill(signal),
@@ -69,12 +71,24 @@ export class SpawnLauncher implements Launcher {
         detached: request.detached,
       })
     } catch (error) {
-      const { errno } = error as NodeJS.ErrnoException // EBADF is thrown, other errors are emitted
-      throw errno ? resourceError('spawn', -errno) : error
+      throw spawnError(error as Error) // EBADF and E2BIG are thrown, other errors are emitted
     }
   }
 
+  #follow(child: ChildProcess, exited: Promise<Exit>): void {
+    if (child.pid === undefined) return
+    this.#attached.set(child, exited)
+    exited.then(() => this.#attached.delete(child))
+    if (this.#isKilling) child.kill('SIGKILL')
+  }
+
+  killAttached(): void {
+    this.#isKilling = true
+    for (const child of this.#attached.keys()) child.kill('SIGKILL')
+  }
+
   async close(): Promise<void> {
+    await Promise.all(this.#attached.values())
     if (!this.#lifeline) return
     closeSync(this.#lifeline.write)
     closeSync(this.#lifeline.read)

@@ -7,7 +7,7 @@ import type { AuthKey } from './auth-key.js'
 import { decodeValue } from './clone.js'
 import { ResourceError, TemplateError } from './errors.js'
 import { encodeFrame, FrameDecoder } from './frames.js'
-import { check, errnoName, type Native } from './native.js'
+import { check, errnoName, type Native, spawnError } from './native.js'
 import {
   type ListenAddress,
   type StartupConfig,
@@ -66,14 +66,22 @@ export async function startTemplate(native: Native, options: TemplateOptions): P
   stdio[TEMPLATE_DESCRIPTORS.control] = control.template
   stdio[TEMPLATE_DESCRIPTORS.status] = status.template
   stdio[TEMPLATE_DESCRIPTORS.lifeline] = options.lifeline
-  const template = spawn(process.execPath, [...FLAGS, ...options.execArgv, MAIN], { stdio, env: options.env })
+  const ends = [startup, control, status]
+  let template: ChildProcess
+  try {
+    template = spawn(process.execPath, [...FLAGS, ...options.execArgv, MAIN], { stdio, env: options.env })
+  } catch (error) {
+    for (const pair of ends) native.close(pair.own)
+    throw spawnError(error as Error) // E2BIG is thrown; EMFILE and EAGAIN are emitted
+  } finally {
+    for (const pair of ends) native.close(pair.template)
+  }
   // SIGKILL, because a module in the middle of its top level hears nothing else. The signal counts until the template is ready,
   // which is why spawn() does not get it.
   const abort = (): boolean => template.kill('SIGKILL')
   options.signal?.addEventListener('abort', abort, { once: true })
-  for (const pair of [startup, control, status]) native.close(pair.template)
   const ended = new Promise<Error>((resolve) => {
-    template.on('error', resolve)
+    template.on('error', (error) => resolve(spawnError(error)))
     template.on('exit', (exitCode, signal) => {
       const text = `The template (pid ${template.pid}) ${fateOf(exitCode, signal)} before it was ready. What it wrote to stderr may tell more.`
       resolve(new TemplateError('ERR_TEMPLATE_START', text))

@@ -7,21 +7,23 @@ import { expectTypeOf } from 'expect-type'
 import fc from 'fast-check'
 import { ProtocolError } from '#src/errors.js'
 import {
+  ControlSession,
+  decodeControl,
+  encodeControl,
+  FLAG_DETACHED,
+  MAX_CONTROL_PAYLOAD,
+  PROTOCOL_VERSION,
+} from '#src/protocol.js'
+import {
   ATTACH_DESCRIPTORS,
   CONTROL_MESSAGES,
   type ControlMessage,
   type ControlMessageToOwner,
   type ControlMessageToTemplate,
   type ControlName,
-  ControlSession,
-  decodeControl,
-  encodeControl,
-  FLAG_DETACHED,
   FORK_DESCRIPTORS,
   type ForkMessage,
-  MAX_CONTROL_PAYLOAD,
-  PROTOCOL_VERSION,
-} from '#src/protocol.js'
+} from '#src/protocol-messages.js'
 
 const TO_TEMPLATE = 'owner to template'
 const TO_OWNER = 'template to owner'
@@ -56,7 +58,7 @@ const anyMessage: fc.Arbitrary<ControlMessage> = fc.constantFrom(...NAMES).chain
 describe('the table', () => {
   test('kinds are bytes of their own; those of the template have the highest bit set', () => {
     const kinds = NAMES.map((name) => CONTROL_MESSAGES[name].kind)
-    assert.deepEqual(kinds, [1, 2, 3, 129, 130, 131, 132])
+    assert.deepEqual(kinds, [1, 2, 3, 4, 129, 130, 131, 132, 133])
     for (const name of NAMES) {
       assert.equal(CONTROL_MESSAGES[name].kind > 127, CONTROL_MESSAGES[name].direction === TO_OWNER, name)
     }
@@ -72,7 +74,7 @@ describe('the table', () => {
 
   test('every message fits MAX_CONTROL_PAYLOAD', () => {
     const sizes = NAMES.map((name) => CONTROL_MESSAGES[name].fields.reduce((sum, [, type]) => sum + BYTES[type], 1))
-    assert.deepEqual(sizes, [3, 7, 6, 7, 9, 7, 43])
+    assert.deepEqual(sizes, [3, 7, 6, 1, 7, 9, 7, 43, 5])
     assert.ok(Math.max(...sizes) <= MAX_CONTROL_PAYLOAD)
   })
 
@@ -82,8 +84,10 @@ describe('the table', () => {
       readonly id: number
       readonly flags: number
     }>()
-    expectTypeOf<ControlMessageToTemplate['name']>().toEqualTypeOf<'attach' | 'fork' | 'signal'>()
-    expectTypeOf<ControlMessageToOwner['name']>().toEqualTypeOf<'attached' | 'forked' | 'forkFailed' | 'exited'>()
+    expectTypeOf<ControlMessageToTemplate['name']>().toEqualTypeOf<'attach' | 'fork' | 'signal' | 'detach'>()
+    expectTypeOf<ControlMessageToOwner['name']>().toEqualTypeOf<
+      'attached' | 'forked' | 'forkFailed' | 'exited' | 'detached'
+    >()
     expectTypeOf(decodeControl<typeof TO_OWNER>).returns.toEqualTypeOf<ControlMessageToOwner>()
     // @ts-expect-error: a field is missing
     const incomplete: ControlMessage = { name: 'forked', id: 1 }
@@ -147,6 +151,7 @@ describe('the codec', () => {
       const isKnown = NAMES.some((name) => CONTROL_MESSAGES[name].kind === kind)
       const payload = Buffer.from([kind])
       for (const direction of [TO_TEMPLATE, TO_OWNER] as const) {
+        if (kind === CONTROL_MESSAGES.detach.kind && direction === TO_TEMPLATE) continue // it has no fields
         violates(
           () => decodeControl(direction, payload),
           isKnown ? /bytes|no message from/ : /kind \d+ is no message from/,

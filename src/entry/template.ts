@@ -79,11 +79,17 @@ class Template {
   readonly #suspects: Suspects
   #settling: NodeJS.Timeout | undefined
   #loading = 'the preload'
+  /** What a module throws in a callback or a rejected promise, after its top level, is no less its error. */
+  readonly #onUncaught = (error: unknown): void => {
+    if (process.listenerCount('uncaughtException') > 0 || process.hasUncaughtExceptionCaptureCallback()) return
+    this.#fail(this.#loading || 'the preload, after it was loaded', error)
+  }
 
   constructor(keys: TemplateKeys, config: StartupConfig) {
     this.#keys = keys
     this.#config = config
     this.#suspects = new Suspects(this.#native)
+    process.on('uncaughtExceptionMonitor', this.#onUncaught)
   }
 
   async load(): Promise<void> {
@@ -107,9 +113,13 @@ class Template {
         this.#config.settleMs,
       ).unref()
     } catch (error) {
-      tell({ status: 'preloadFailed', what: this.#loading, thrown: encodeThrown(error) })
-      this.#native.leave(1)
+      this.#fail(this.#loading, error)
     }
+  }
+
+  #fail(what: string, error: unknown): never {
+    tell({ status: 'preloadFailed', what, thrown: encodeThrown(error) })
+    return this.#native.leave(1)
   }
 
   #refuse(reasons: string[]): never {
@@ -122,6 +132,7 @@ class Template {
     if (this.#loading)
       this.#refuse([`${this.#loading} waits for something that never comes (an await that is never settled)`])
     clearTimeout(this.#settling)
+    process.off('uncaughtExceptionMonitor', this.#onUncaught)
     const findings = this.#suspects.list()
     const stops = findings.filter(({ severity }) => this.#config.strict || severity === 'impossible')
     if (stops.length > 0) this.#refuse([])

@@ -96,8 +96,14 @@ export class Clients {
 
   /** Whether there is an owner: the template lives as long as there is one. */
   get hasOwner(): boolean {
-    for (const client of this.#byFd.values()) if (client.isAttached || client.isStarter) return true
-    return false
+    return this.ownersBeside(undefined) > 0
+  }
+
+  /** How many owners there are without this one. */
+  ownersBeside(client: Client | undefined): number {
+    let count = 0
+    for (const other of this.#byFd.values()) if (other !== client && (other.isAttached || other.isStarter)) count++
+    return count
   }
 
   /** The unproved clients, oldest first. */

@@ -1,6 +1,7 @@
 // Runs in: template. The listening end of a control socket that others than its starter can reach: a socket file or an abstract name.
 import { lstatSync, rmdirSync, unlinkSync } from 'node:fs'
 import path from 'node:path'
+import { isDeserted } from '../deserted.js'
 import { isErrno, type Native } from '../native.js'
 import type { ListenAddress } from '../startup.js'
 
@@ -13,6 +14,7 @@ export class Listener {
   readonly #native: Native
   readonly #address: ListenAddress
   #restsUntil = 0
+  #inode = 0
   /** Its descriptor, or minus an errno: see `listen`. */
   fd = -1
 
@@ -27,18 +29,13 @@ export class Listener {
     const listen = (): number => this.#native.listen(Buffer.from(name), isAbstract, BACKLOG)
     this.fd = listen()
     // A template that was killed leaves its socket file behind: replaced only if nobody listens at it.
-    if (isErrno(this.fd, 'EADDRINUSE') && !isAbstract && this.#isDeserted(name)) {
+    if (isErrno(this.fd, 'EADDRINUSE') && !isAbstract && isDeserted(this.#native, name)) {
       unlinkSync(name)
       this.fd = listen()
     }
-    return this.fd >= 0 ? 0 : -this.fd
-  }
-
-  #isDeserted(name: string): boolean {
-    if (!lstatSync(name).isSocket()) return false
-    const fd = this.#native.connect(Buffer.from(name), 0)
-    if (fd >= 0) this.#native.close(fd)
-    return isErrno(fd, 'ECONNREFUSED')
+    if (this.fd < 0) return -this.fd
+    if (!isAbstract) this.#inode = lstatSync(name).ino
+    return 0
   }
 
   /** When it listens again, on the clock of performance.now(); 0 where it does not rest. */
@@ -53,10 +50,14 @@ export class Listener {
     return fd >= 0 ? fd : -1
   }
 
-  /** Takes the name away. */
+  /** Takes the name away, unless somebody else has it by now. */
   remove(): void {
+    if (this.fd < 0) return
+    this.#native.close(this.fd)
+    this.fd = -1
     if ('abstract' in this.#address) return
     try {
+      if (lstatSync(this.#address.path).ino !== this.#inode) return
       unlinkSync(this.#address.path)
       const folder = path.dirname(this.#address.path)
       if (path.basename(folder).startsWith('forkserver-')) rmdirSync(folder) // made fresh for it; any other is the user's

@@ -6,15 +6,8 @@ import os from 'node:os'
 import { ForkServerError } from '../errors.js'
 import { encodeFrame } from '../frames.js'
 import { check, isErrno, type Native, POLLIN, POLLOUT, RECEIVED_DESCRIPTORS } from '../native.js'
-import {
-  ATTACH_DESCRIPTORS,
-  encodeControl,
-  FLAG_DETACHED,
-  FORK_DESCRIPTORS,
-  type ForkMessage,
-  MAX_CONTROL_PAYLOAD,
-  PROTOCOL_VERSION,
-} from '../protocol.js'
+import { encodeControl, FLAG_DETACHED, MAX_CONTROL_PAYLOAD, PROTOCOL_VERSION } from '../protocol.js'
+import { ATTACH_DESCRIPTORS, FORK_DESCRIPTORS, type ForkMessage } from '../protocol-messages.js'
 import { type ListenAddress, TEMPLATE_DESCRIPTORS } from '../startup.js'
 import { Client, Clients, MAX_UNPROVED, MAX_UNREAD_BYTES } from './clients.js'
 import type { TemplateKeys } from './keys.js'
@@ -72,7 +65,7 @@ class Server {
       const channel = this.#turn()
       if (channel !== NO_CHILD) return channel
     }
-    this.#listener?.remove()
+    this.#listener?.remove() // an owner that died did not detach
     return this.#native.leave(0)
   }
 
@@ -230,6 +223,9 @@ class Server {
         if (pid !== undefined) this.#signal(pid, message.signal)
         return NO_CHILD
       }
+      case 'detach':
+        this.#detach(client)
+        return NO_CHILD
     }
   }
 
@@ -244,6 +240,14 @@ class Server {
     if (!set) return this.#drop(client)
     client.lifeline = set[0]!
     this.#send(client, encodeControl({ name: 'attached', version: PROTOCOL_VERSION, pid: process.pid }))
+  }
+
+  #detach(client: Client): void {
+    const owners = this.#clients.ownersBeside(client)
+    // Nobody may come between the word that nobody is left and the leaving.
+    if (owners === 0) this.#listener?.remove()
+    this.#send(client, encodeControl({ name: 'detached', owners }))
+    this.#drop(client)
   }
 
   #fork(client: Client, { id, flags }: ForkMessage): number {

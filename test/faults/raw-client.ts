@@ -4,7 +4,8 @@ import { Socket } from 'node:net'
 import { Handshake, roleKeys } from '#src/auth.js'
 import { encodeFrame, FrameDecoder } from '#src/frames.js'
 import { check, native } from '#src/native.js'
-import { type ControlMessage, encodeControl, PROTOCOL_VERSION } from '#src/protocol.js'
+import { encodeControl, PROTOCOL_VERSION } from '#src/protocol.js'
+import type { ControlMessage } from '#src/protocol-messages.js'
 import type { ListenAddress } from '#src/startup.js'
 
 const MAX_PAYLOAD = 1024

@@ -12,8 +12,23 @@ const MAX_LINES = 300
 /** The layers, lowest first: a file imports from its own layer or from lower ones. Every file of src/ is in the list. */
 const LAYERS: readonly (readonly string[])[] = [
   ['errors'],
-  ['options', 'remote', 'clone', 'thrown', 'frames', 'auth', 'auth-key', 'protocol', 'job', 'environment', 'startup'],
-  ['native', 'modules', 'launcher', 'outcome', 'abort'],
+  [
+    'options',
+    'remote',
+    'clone',
+    'thrown',
+    'frames',
+    'auth',
+    'auth-key',
+    'protocol-messages',
+    'protocol',
+    'job',
+    'environment',
+    'startup',
+    'exit',
+    'deferred',
+  ],
+  ['native', 'modules', 'launcher', 'outcome', 'abort', 'patience', 'deserted'],
   ['start-method', 'address', 'child/channel', 'child/leave', 'child/run', 'child/birth'],
   [
     'template/census',
@@ -39,13 +54,16 @@ const PURE = [
   'frames',
   'auth',
   'auth-key',
+  'protocol-messages',
   'protocol',
   'job',
   'environment',
   'startup',
+  'exit',
+  'deferred',
   'outcome',
 ]
-const PURE_BUILT_INS = ['node:crypto', 'node:util', 'node:v8', 'node:path', 'node:url', 'node:buffer']
+const PURE_BUILT_INS = ['node:crypto', 'node:util', 'node:v8', 'node:path', 'node:url', 'node:buffer', 'node:os']
 /** Who runs in the template and so must not know the owner's side. */
 const OWNER_ONLY = ['control', 'template-process', 'spawn', 'forkserver', 'server', 'process', 'index']
 

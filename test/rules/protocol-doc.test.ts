@@ -9,7 +9,8 @@ import { describe, test } from 'node:test'
 import { CONNECTOR_KEY_LABEL, LISTENER_KEY_LABEL, MAX_HANDSHAKE_PAYLOAD } from '#src/auth.js'
 import { MAX_SHORT_LENGTH, ONE_WRITE_LIMIT } from '#src/frames.js'
 import { CHANNEL_MESSAGES } from '#src/job.js'
-import { CONTROL_MESSAGES, type ControlName, MAX_CONTROL_PAYLOAD, PROTOCOL_VERSION } from '#src/protocol.js'
+import { MAX_CONTROL_PAYLOAD, PROTOCOL_VERSION } from '#src/protocol.js'
+import { CONTROL_MESSAGES, type ControlName } from '#src/protocol-messages.js'
 
 const ROOT = path.dirname(createRequire(import.meta.url).resolve('forkserver/package.json'))
 const TEXT = readFileSync(path.join(ROOT, 'docs', 'PROTOCOL.md'), 'utf8')

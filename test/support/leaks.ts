@@ -53,10 +53,15 @@ export function openDescriptors(): string[] {
   return list
 }
 
-/** Whether a process lives; a zombie does not. */
+/** Whether a process lives; a zombie does not, once the last of its threads is gone, and its descriptors with it. */
 export function isAlive(pid: number): boolean {
   const stat = readStat(String(pid))
-  return stat !== null && stat.state !== 'Z'
+  if (stat?.state !== 'Z') return stat !== null
+  try {
+    return readdirSync(`/proc/${pid}/task`).length > 1
+  } catch {
+    return false // it was waited for since
+  }
 }
 
 /** Waits until `isTrue`; returns whether it came true in time. */

@@ -1,0 +1,118 @@
+// Runs in: the test runner. A preload that leaves open what a fork would duplicate or lose: start() says what, and which module.
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer, type Server } from 'node:net'
+import os from 'node:os'
+import path from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { ForkServer, Process, remote, type StartOptions, TemplateError } from 'forkserver'
+import { watchLeaks } from '../support/leaks.js'
+
+const holding = remote(new URL('../fixtures/faults/holding.js', import.meta.url))
+const jobs = remote<typeof import('../fixtures/faults/jobs.js')>(new URL('../fixtures/faults/jobs.js', import.meta.url))
+const SETTLE_MS = 300
+
+let folder: string
+let listener: Server
+const addressInFolder = (): string => path.join(folder, 'listener.sock')
+const start = (thing: string, options: StartOptions = {}): Promise<ForkServer> =>
+  ForkServer.start({
+    preload: [jobs.module, holding.module],
+    env: {
+      ...process.env,
+      TEST_HOLD: thing,
+      TEST_ADDRESS: addressInFolder(),
+      TEST_DATABASE: path.join(folder, 'x.db'),
+    },
+    settleMs: SETTLE_MS,
+    ...options,
+  })
+
+async function refusal(thing: string, options: StartOptions = {}): Promise<TemplateError> {
+  const error = await start(thing, options).then(
+    async (server) => {
+      await server.close()
+      assert.fail('it started')
+    },
+    (reason: unknown) => reason,
+  )
+  assert.ok(error instanceof TemplateError, String(error))
+  assert.equal(error.code, 'ERR_UNFORKABLE')
+  for (const reason of error.reasons) assert.ok(error.message.includes(reason), 'the message lists every reason')
+  return error
+}
+
+before(() => {
+  folder = mkdtempSync(path.join(os.tmpdir(), 'forkserver-test-'))
+  listener = createServer((socket) => socket.resume().on('error', () => {})).listen(addressInFolder())
+})
+after(() => {
+  listener.close()
+  rmSync(folder, { recursive: true })
+})
+watchLeaks() // behind these hooks: the listener is the test's own
+
+// What is left behind, what a reason must say, and whether the module is named in that reason.
+const IMPOSSIBLE: [thing: string, says: RegExp, isBlamed: boolean][] = [
+  ['a server socket', /socket/, true],
+  ['a server socket, unref', /socket/, true],
+  ['a connected socket', /socket/, true],
+  ['an interval', /Timeout/, false],
+  ['a file watcher', /file watcher/, true],
+  ['a file watcher, unref', /file watcher/, true],
+  ['a worker thread', /thread/, true],
+  ['a worker thread, unref', /thread/, true],
+  ['a hooks thread', /thread/, true],
+  ['a child process', /child process/, true],
+  ['a child process, unref', /child process/, true],
+  ['a database', /database .*x\.db/, true],
+]
+
+describe('a preload that leaves behind what cannot be forked', () => {
+  for (const [thing, says, isBlamed] of IMPOSSIBLE) {
+    for (const strict of [true, false]) {
+      test(`${thing}, strict: ${strict}`, async () => {
+        const { reasons } = await refusal(thing, { strict })
+        const reason = reasons.find((text) => says.test(text))
+        assert.ok(reason, reasons.join('\n'))
+        if (isBlamed) assert.match(reason, /appeared while .*holding\.js was loaded/)
+        assert.ok(!reasons.some((text) => text.includes('jobs.js')), 'the innocent module is not blamed')
+      })
+    }
+  }
+
+  test('two things: both are listed', async () => {
+    const { reasons } = await refusal('a file watcher, unref, and a database')
+    assert.ok(reasons.some((text) => /file watcher/.test(text)) && reasons.some((text) => /database/.test(text)))
+  })
+})
+
+describe('a preload that leaves behind what is only suspicious', () => {
+  test('an open file fails a strict start', async () => {
+    const { reasons } = await refusal('a plain file')
+    assert.equal(reasons.length, 1)
+    assert.match(reasons[0]!, /open file .*holding\.js.*appeared while .*holding\.js was loaded/)
+  })
+
+  test('an open file is a warning where strict is false, and children run', async () => {
+    const warnings: (Error & { code?: string })[] = []
+    const hear = (warning: Error): void => void warnings.push(warning)
+    process.on('warning', hear)
+    try {
+      await using server = await start('a plain file', { strict: false })
+      assert.equal(server.report?.warnings.length, 1)
+      assert.equal(await new Process(jobs.echo, [1], { server }).start().then(({ result }) => result), 1)
+      const [warning] = warnings.filter(({ code }) => code === 'FORKSERVER_SUSPICIOUS')
+      assert.match(warning?.message ?? '', /open file .*holding\.js/)
+    } finally {
+      process.off('warning', hear)
+    }
+  })
+})
+
+describe('a preload that keeps the event loop busy for a while', () => {
+  test('less than settleMs: it starts when the loop is empty', async () => {
+    await using server = await start('a short timer', { settleMs: 5_000 })
+    assert.equal(await new Process(jobs.echo, [1], { server }).start().then(({ result }) => result), 1)
+  })
+})
