@@ -2,13 +2,14 @@
 // function returns what its C function returns, minus errno on failure; src/native.ts makes errors of that.
 #define NAPI_VERSION 8
 #include "fork.h"
-#include "heap.h"
+#include "interpose.h"
 #include "loop.h"
 #include "platform.h"
 #include "reap.h"
 #include "secret.h"
 #include "signal.h"
 #include "sockets.h"
+#include "text.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
@@ -224,7 +225,7 @@ typedef double (*plain_call)(int64_t first, int64_t second, int64_t third);
   }
 
 PLAIN(process_id, getpid()) // not process.pid, which Node reads once and a child inherits
-PLAIN(keep_heap, keep_heap_inherited())
+PLAIN(interposed, is_interposed())
 PLAIN(leave_now, (leave((int)first), 0))
 PLAIN(leave_behind_error, (leave_later((int)first), 0))
 PLAIN(heap_limit, set_heap_limit((size_t)first))
@@ -235,6 +236,7 @@ PLAIN(peer_process, peer_pid((int)first))
 PLAIN(signal_it, signal_holder((pid_t)first, (int)second, (int)third))
 PLAIN(accept_one, accept_client((int)first))
 PLAIN(watch, watch_children())
+PLAIN(huge_text, move_text_to_huge_pages())
 PLAIN(trim, malloc_trim(0)) // gives freed C memory back to the kernel
 PLAIN(close_one, close((int)first) == 0 ? 0 : -errno)
 
@@ -254,11 +256,11 @@ NAPI_MODULE_INIT() {
       {"findPlatform", FindPlatform, NULL}, {"fork", Fork, NULL}, {"socketPair", SocketPair, NULL}, {"pipe", Pipe, NULL},
       {"listen", Listen, NULL}, {"connect", Connect, NULL}, {"peerUid", PeerUid, NULL}, {"send", Send, NULL},
       {"receive", Receive, NULL}, {"poll", Poll, NULL}, {"reap", Reap, NULL}, {"newSecretPage", NewSecretPage, NULL},
-      {"listHandles", ListHandles, NULL}, {"processId", CallPlain, process_id}, {"keepHeapInherited", CallPlain, keep_heap},
+      {"listHandles", ListHandles, NULL}, {"processId", CallPlain, process_id}, {"isInterposed", CallPlain, interposed},
       {"leave", CallPlain, leave_now}, {"leaveLater", CallPlain, leave_behind_error}, {"setHeapLimit", CallPlain, heap_limit},
       {"setLimits", CallPlain, limits}, {"holdLifeline", CallPlain, hold}, {"releaseLifeline", CallPlain, release},
       {"accept", CallPlain, accept_one}, {"watchChildren", CallPlain, watch}, {"trimMemory", CallPlain, trim},
-      {"close", CallPlain, close_one}, {"peerPid", CallPlain, peer_process}, {"signalHolder", CallPlain, signal_it}};
+      {"close", CallPlain, close_one}, {"moveTextToHugePages", CallPlain, huge_text}, {"peerPid", CallPlain, peer_process}, {"signalHolder", CallPlain, signal_it}};
   for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
     napi_value function;
     void *plain = (void *)functions[i].plain;

@@ -1,11 +1,10 @@
 // Runs in: template, and in the child until its first line of JavaScript. See fork.h; docs/FORK_SAFETY.md has the evidence for
 // every step and for their order.
 #include "fork.h"
-#include "heap.h"
+#include "interpose.h"
 #include "platform.h"
 #include "quiesce.h"
 #include "reap.h"
-#include "redirect.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -29,8 +28,6 @@ int uv_loop_fork(struct uv_loop_s *loop); // from libuv, which Node exports
 static int leave_code = 0;
 static int birth_channel = -1;
 static int lifeline_held = -1;
-static int is_being_born = 0;
-static int is_redirected = 0;
 
 // Node's own teardown must not run in a child: it joins threads that do not exist and runs loops that were inherited (the tracing
 // agent's, whose io_uring is shared with the template). _exit skips libuv's and V8's destructors as well.
@@ -60,14 +57,6 @@ static void tell_unborn(int error) {
   ssize_t ignored = write(birth_channel, frame, sizeof frame);
   (void)ignored;
   _exit(1);
-}
-
-// A platform that cannot start its threads aborts, or waits for them for ever (WorkerThreadsTaskRunner stops creating them and
-// then waits for all). So Node's calls of pthread_create come here, and a failure during the birth is the end of it.
-static int create_thread(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *argument) {
-  int error = pthread_create(thread, attributes, run, argument);
-  if (error && is_being_born) tell_unborn(error);
-  return error;
 }
 
 static int set_limit(int resource, rlim_t soft, rlim_t hard) {
@@ -125,10 +114,12 @@ static void be_born(struct uv_loop_s *loop, const struct birth *birth) {
   // The loop's epoll set and rings are the template's until this call; before it, no other libuv function may run.
   int error = uv_loop_fork(loop);
   if (error) tell_unborn(-error);
-  // Before any JavaScript: an interrupt of V8 that waits (a finished Maglev job) posts to the worker threads at once.
-  is_being_born = 1;
+  // Before any JavaScript: an interrupt of V8 that waits (a finished Maglev job) posts to the worker threads at once. A platform
+  // that cannot start its threads aborts, or waits for them for ever (WorkerThreadsTaskRunner stops creating them and then waits
+  // for all): so a failure here is the end of the birth.
+  thread_failed = tell_unborn;
   if (revive_platform(WORKER_THREADS) != 0) tell_unborn(ENOSYS);
-  is_being_born = 0;
+  thread_failed = NULL;
 
   forget_children();
   forget_threads();
@@ -141,11 +132,9 @@ static void be_born(struct uv_loop_s *loop, const struct birth *birth) {
 }
 
 pid_t fork_child(struct uv_loop_s *loop, const struct birth *birth) {
-  if (find_platform()) return -ENOSYS;
-  if (!is_redirected) is_redirected = redirect("pthread_create", (void *)create_thread) == 0;
+  if (find_platform() || !is_interposed()) return -ENOSYS;
   drain_platform();
   int error = quiesce(PATIENCE_MS);
-  if (!error) error = mark_heap_inherited();
   if (error) return error;
   // A signal between fork and uv_loop_fork would go through the template's signal pipe and run the template's handler.
   sigset_t all, before;

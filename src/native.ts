@@ -11,7 +11,7 @@ export interface Native {
   findPlatform(): string | null
   fork(spec: Int32Array): number
   processId(): number
-  keepHeapInherited(): number
+  isInterposed(): number
   leave(code: number): never
   leaveLater(code: number): void
   setHeapLimit(bytes: number): number
@@ -34,6 +34,7 @@ export interface Native {
   newSecretPage(): ArrayBuffer | number
   listHandles(): (string | number)[]
   trimMemory(): number
+  moveTextToHugePages(): number
   close(fd: number): number
 }
 
@@ -45,7 +46,8 @@ export const POLLIN = 1
 export const POLLOUT = 4
 export const POLLHUP = 16
 
-const ADDON = fileURLToPath(new URL(`../native/build/${process.platform}-${process.arch}.node`, import.meta.url))
+/** The addon, which a template also finds in LD_PRELOAD. */
+export const ADDON = fileURLToPath(new URL(`../native/build/${process.platform}-${process.arch}.node`, import.meta.url))
 
 let loaded: { native: Native } | { missing: string } | undefined
 

@@ -5,7 +5,7 @@
 import type { ThrownData } from './thrown.js'
 
 /** The descriptors that a template inherits, beside stdin, stdout and stderr. */
-export const TEMPLATE_DESCRIPTORS = { startup: 3, control: 4, status: 5, lifeline: 6 } as const
+export const TEMPLATE_DESCRIPTORS = { startup: 3, control: 4, status: 5, lifeline: 6, addon: 7 } as const
 
 /** The descriptors that a spawned child inherits, beside stdin, stdout and stderr. */
 export const SPAWNED_DESCRIPTORS = { channel: 3, lifeline: 4 } as const

@@ -1,5 +1,6 @@
 // Runs in: owner. Starts one template process and waits until it is frozen.
 import { type ChildProcess, spawn } from 'node:child_process'
+import { closeSync, openSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { abortError } from './abort.js'
@@ -7,7 +8,7 @@ import type { AuthKey } from './auth-key.js'
 import { decodeValue } from './clone.js'
 import { ResourceError, TemplateError } from './errors.js'
 import { encodeFrame, FrameDecoder } from './frames.js'
-import { check, errnoName, type Native, spawnError } from './native.js'
+import { ADDON, check, errnoName, type Native, spawnError } from './native.js'
 import {
   type ListenAddress,
   type StartupConfig,
@@ -54,6 +55,11 @@ function connectedPair(native: Native): { own: number; template: number } {
   return { own: pair[0]!, template: pair[1]! }
 }
 
+/** The template has the addon in front of all libraries (native/interpose.h), and restores the variable before Node runs. */
+function preloaded({ LD_PRELOAD }: NodeJS.ProcessEnv): string {
+  return `/proc/self/fd/${TEMPLATE_DESCRIPTORS.addon}${LD_PRELOAD ? `:${LD_PRELOAD}` : ''}`
+}
+
 /**
  * Starts a template.
  * @throws TemplateError ERR_PRELOAD_FAILED, ERR_UNFORKABLE, ERR_TEMPLATE_START; ResourceError ERR_RESOURCE, ERR_ADDRESS_IN_USE,
@@ -67,13 +73,18 @@ export async function startTemplate(native: Native, options: TemplateOptions): P
   stdio[TEMPLATE_DESCRIPTORS.status] = status.template
   stdio[TEMPLATE_DESCRIPTORS.lifeline] = options.lifeline
   const ends = [startup, control, status]
+  let addon: number | undefined
   let template: ChildProcess
   try {
-    template = spawn(process.execPath, [...FLAGS, ...options.execArgv, MAIN], { stdio, env: options.env })
+    addon = openSync(ADDON, 'r')
+    stdio[TEMPLATE_DESCRIPTORS.addon] = addon
+    const env = { ...options.env, LD_PRELOAD: preloaded(options.env) }
+    template = spawn(process.execPath, [...FLAGS, ...options.execArgv, MAIN], { stdio, env })
   } catch (error) {
     for (const pair of ends) native.close(pair.own)
-    throw spawnError(error as Error) // E2BIG is thrown; EMFILE and EAGAIN are emitted
+    throw spawnError(error as Error) // E2BIG is thrown, and what openSync throws; EMFILE and EAGAIN of spawn are emitted
   } finally {
+    if (addon !== undefined) closeSync(addon)
     for (const pair of ends) native.close(pair.template)
   }
   // SIGKILL, because a module in the middle of its top level hears nothing else. The signal counts until the template is ready,

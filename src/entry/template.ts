@@ -109,7 +109,7 @@ class Template {
       this.#loading = ''
       // Not counted as a reason to keep the loop alive, and gone when the loop is empty.
       this.#settling = setTimeout(
-        () => this.#refuse(namesOfActive().map((name) => `${name} keeps the event loop busy`)),
+        () => this.refuse(namesOfActive().map((name) => `${name} keeps the event loop busy`)),
         this.#config.settleMs,
       ).unref()
     } catch (error) {
@@ -122,7 +122,7 @@ class Template {
     return this.#native.leave(1)
   }
 
-  #refuse(reasons: string[]): never {
+  refuse(reasons: string[]): never {
     tell({ status: 'unforkable', reasons: [...this.#suspects.list().map(({ what }) => what), ...reasons] })
     return this.#native.leave(1)
   }
@@ -130,13 +130,14 @@ class Template {
   /** From 'beforeExit': Node found nothing left to do, and stands outside uv_run. Returns in a child only. */
   serveWhenEmpty(): void {
     if (this.#loading)
-      this.#refuse([`${this.#loading} waits for something that never comes (an await that is never settled)`])
+      this.refuse([`${this.#loading} waits for something that never comes (an await that is never settled)`])
     clearTimeout(this.#settling)
     process.off('uncaughtExceptionMonitor', this.#onUncaught)
     const findings = this.#suspects.list()
     const stops = findings.filter(({ severity }) => this.#config.strict || severity === 'impossible')
-    if (stops.length > 0) this.#refuse([])
+    if (stops.length > 0) this.refuse([])
     collectGarbage(this.#native)
+    this.#native.moveTextToHugePages() // where it cannot, each fork takes a little longer
     const warnings = findings.map(({ what }) => what)
     const born = serve(this.#native, this.#keys, this.#config.listen, {
       listening: () => tell({ status: 'ready', report: makeReport(warnings) }),
@@ -150,8 +151,8 @@ setFlagsFromString('--no-flush-bytecode') // functions that the warm-up compiled
 const { keys, config } = readStartup()
 // Until the template serves, and sees the end of its owner by itself, the kernel ends it with its owner.
 check('fcntl', loadNative().holdLifeline(TEMPLATE_DESCRIPTORS.lifeline))
-loadNative().keepHeapInherited() // where it cannot, each fork takes a little longer
 loadBuiltIns()
 const template = new Template(keys, config)
+if (!loadNative().isInterposed()) template.refuse(['LD_PRELOAD has no effect here, and a fork needs it'])
 process.once('beforeExit', () => template.serveWhenEmpty())
 void template.load()
