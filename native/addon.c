@@ -237,7 +237,7 @@ PLAIN(signal_it, signal_holder((pid_t)first, (int)second, (int)third))
 PLAIN(accept_one, accept_client((int)first))
 PLAIN(watch, watch_children())
 PLAIN(huge_text, move_text_to_huge_pages())
-PLAIN(trim, malloc_trim(0)) // gives freed C memory back to the kernel
+PLAIN(shrink, find_platform() ? -ENOSYS : (collect_garbage(), malloc_trim(0)))
 PLAIN(close_one, close((int)first) == 0 ? 0 : -errno)
 
 static napi_value CallPlain(napi_env env, napi_callback_info info) {
@@ -259,7 +259,7 @@ NAPI_MODULE_INIT() {
       {"listHandles", ListHandles, NULL}, {"processId", CallPlain, process_id}, {"isInterposed", CallPlain, interposed},
       {"leave", CallPlain, leave_now}, {"leaveLater", CallPlain, leave_behind_error}, {"setHeapLimit", CallPlain, heap_limit},
       {"setLimits", CallPlain, limits}, {"holdLifeline", CallPlain, hold}, {"releaseLifeline", CallPlain, release},
-      {"accept", CallPlain, accept_one}, {"watchChildren", CallPlain, watch}, {"trimMemory", CallPlain, trim},
+      {"accept", CallPlain, accept_one}, {"watchChildren", CallPlain, watch}, {"collectGarbage", CallPlain, shrink},
       {"close", CallPlain, close_one}, {"moveTextToHugePages", CallPlain, huge_text}, {"peerPid", CallPlain, peer_process}, {"signalHolder", CallPlain, signal_it}};
   for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
     napi_value function;

@@ -13,6 +13,7 @@ static void *(*environment_platform)(void *environment);
 static void *(*tracing_controller)(void *platform);
 static by_memory (*create_platform)(int threads, void *tracing, void *page_allocator);
 static void (*drain_tasks)(void *platform, void *isolate);
+static void (*notify_low_memory)(void *isolate);
 static void (*add_near_heap_limit)(void *isolate, void *callback, void *data);
 static void (*remove_near_heap_limit)(void *isolate, void *callback, size_t limit);
 static void (*at_exit)(void *environment, void (*callback)(void *), void *argument);
@@ -25,6 +26,7 @@ static const struct { void *slot; const char *symbol; } wanted[] = {
     {&tracing_controller, "_ZN4node12NodePlatform20GetTracingControllerEv"},
     {&create_platform, "_ZN4node20MultiIsolatePlatform6CreateEiPN2v817TracingControllerEPNS1_13PageAllocatorE"},
     {&drain_tasks, "_ZN4node12NodePlatform10DrainTasksEPN2v87IsolateE"},
+    {&notify_low_memory, "_ZN2v87Isolate21LowMemoryNotificationEv"},
     {&add_near_heap_limit, "_ZN2v87Isolate24AddNearHeapLimitCallbackEPFmPvmmES1_"},
     {&remove_near_heap_limit, "_ZN2v87Isolate27RemoveNearHeapLimitCallbackEPFmPvmmEm"},
     {&at_exit, "_ZN4node6AtExitEPNS_11EnvironmentEPFvPvES2_"},
@@ -48,6 +50,8 @@ static void *environment(void) {
 static void *platform(void) { return environment_platform(environment()); }
 
 void drain_platform(void) { drain_tasks(platform(), isolate_current()); }
+
+void collect_garbage(void) { notify_low_memory(isolate_current()); }
 
 // V8's worker threads do not survive fork, and the queue they waited on can block whoever posts to it for ever (glibc's
 // condition variable waits for waiters that are gone). NodePlatform keeps its runner in a std::shared_ptr that stands two words

@@ -8,6 +8,8 @@
 const char *find_platform(void);
 // Runs the foreground tasks that wait and lets the worker threads finish what they have.
 void drain_platform(void);
+// Collects all garbage there is, with what finalizers and weak references let go, and shrinks the space of young objects.
+void collect_garbage(void);
 // In a newborn child: gives Node's platform new worker threads. 0, or -1 if the layout is not the known one.
 int revive_platform(int threads);
 // Checks the layout that revive_platform needs, without starting a thread in the child's stead. 0 or -1.

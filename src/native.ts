@@ -33,7 +33,7 @@ export interface Native {
   reap(out: Float64Array): number
   newSecretPage(): ArrayBuffer | number
   listHandles(): (string | number)[]
-  trimMemory(): number
+  collectGarbage(): number
   moveTextToHugePages(): number
   close(fd: number): number
 }

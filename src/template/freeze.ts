@@ -1,23 +1,6 @@
-// Runs in: template. The last steps before it serves: garbage out, memory back to the kernel, and the report of what it holds.
+// Runs in: template. What it holds when it is frozen, in words and numbers.
 import { readdirSync, readFileSync } from 'node:fs'
-import { setFlagsFromString } from 'node:v8'
-import vm from 'node:vm'
-import type { Native } from '../native.js'
 import type { TemplateReport } from '../startup.js'
-
-/**
- * Collects garbage twice (the first run leaves what finalizers held) and returns freed memory to the kernel: whatever is mapped here
- * is paid for by every fork. The last resort of V8 also gives back what young objects had filled, 2 to 3 MB (Node 20 does not know
- * it). gc() comes from a context of its own, so that no child has a global named gc.
- */
-export function collectGarbage(native: Native): void {
-  setFlagsFromString('--expose-gc')
-  const gc = vm.runInNewContext('gc') as (options: object) => void
-  setFlagsFromString('--no-expose-gc')
-  gc({ type: 'major', execution: 'sync' })
-  gc({ type: 'major', execution: 'sync', flavor: 'last-resort' })
-  native.trimMemory()
-}
 
 /** What keeps the event loop alive, in Node's words: 'Timeout', 'TCPSocketWrap', ... each once, with how many there are. */
 export function namesOfActive(): string[] {
