@@ -65,6 +65,7 @@ static napi_value FindPlatform(napi_env env, napi_callback_info info) {
   (void)info;
   const char *missing = find_platform();
   if (!missing && check_platform_layout() != 0) missing = "the known layout of NodePlatform";
+  if (!missing && check_random() != 0) missing = "the known state of Math.random()";
   return text(env, missing);
 }
 
@@ -213,6 +214,15 @@ static napi_value Pipe(napi_env env, napi_callback_info info) {
   return number(env, pipe2(out, O_CLOEXEC) == 0 ? 0 : -errno);
 }
 
+// checkBorn(Math.random()): does not return where that is not from the bits that this child got at its birth
+static napi_value CheckBorn(napi_env env, napi_callback_info info) {
+  arguments all = take(env, info);
+  double drawn = -1;
+  napi_get_value_double(env, all.at[0], &drawn);
+  check_born(drawn);
+  return number(env, 0);
+}
+
 // The functions that take at most three numbers and return one.
 typedef double (*plain_call)(int64_t first, int64_t second, int64_t third);
 
@@ -256,7 +266,7 @@ NAPI_MODULE_INIT() {
       {"findPlatform", FindPlatform, NULL}, {"fork", Fork, NULL}, {"socketPair", SocketPair, NULL}, {"pipe", Pipe, NULL},
       {"listen", Listen, NULL}, {"connect", Connect, NULL}, {"peerUid", PeerUid, NULL}, {"send", Send, NULL},
       {"receive", Receive, NULL}, {"poll", Poll, NULL}, {"reap", Reap, NULL}, {"newSecretPage", NewSecretPage, NULL},
-      {"listHandles", ListHandles, NULL}, {"processId", CallPlain, process_id}, {"isInterposed", CallPlain, interposed},
+      {"listHandles", ListHandles, NULL}, {"checkBorn", CheckBorn, NULL}, {"processId", CallPlain, process_id}, {"isInterposed", CallPlain, interposed},
       {"leave", CallPlain, leave_now}, {"leaveLater", CallPlain, leave_behind_error}, {"setHeapLimit", CallPlain, heap_limit},
       {"setLimits", CallPlain, limits}, {"holdLifeline", CallPlain, hold}, {"releaseLifeline", CallPlain, release},
       {"accept", CallPlain, accept_one}, {"watchChildren", CallPlain, watch}, {"collectGarbage", CallPlain, shrink},

@@ -4,6 +4,7 @@
 #include "interpose.h"
 #include "platform.h"
 #include "quiesce.h"
+#include "random.h"
 #include "reap.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -57,6 +58,10 @@ static void tell_unborn(int error) {
   ssize_t ignored = write(birth_channel, frame, sizeof frame);
   (void)ignored;
   _exit(1);
+}
+
+void check_born(double number) {
+  if (!is_reseeded(number)) tell_unborn(ENOTRECOVERABLE);
 }
 
 static int set_limit(int resource, rlim_t soft, rlim_t hard) {
@@ -120,6 +125,7 @@ static void be_born(struct uv_loop_s *loop, const struct birth *birth) {
   thread_failed = tell_unborn;
   if (revive_platform(WORKER_THREADS) != 0) tell_unborn(ENOSYS);
   thread_failed = NULL;
+  if ((error = renew_random()) != 0) tell_unborn(-error);
 
   forget_children();
   forget_threads();
@@ -132,7 +138,7 @@ static void be_born(struct uv_loop_s *loop, const struct birth *birth) {
 }
 
 pid_t fork_child(struct uv_loop_s *loop, const struct birth *birth) {
-  if (find_platform() || !is_interposed()) return -ENOSYS;
+  if (find_platform() || check_random() != 0 || !is_interposed()) return -ENOSYS;
   drain_platform();
   int error = quiesce(PATIENCE_MS);
   if (error) return error;

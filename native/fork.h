@@ -17,6 +17,8 @@ struct birth {
 
 // The process id in the template, 0 in the child, or -errno. The caller keeps every descriptor of `birth` open.
 pid_t fork_child(struct uv_loop_s *loop, const struct birth *birth);
+// In a newborn child, with the first number that Math.random() gives: ends the birth if it is not the child's own.
+void check_born(double number);
 // Limits of this very process: RLIMIT_CPU and RLIMIT_NOFILE, 0 for none. 0 or -errno.
 int set_limits(unsigned cpu_seconds, unsigned open_files);
 // Asks the kernel for SIGKILL when the last writer of this pipe is gone. 0 or -errno.

@@ -1,5 +1,6 @@
 // Runs in: template and child. See platform.h.
 #include "platform.h"
+#include "random.h"
 #include <dlfcn.h>
 #include <errno.h>
 
@@ -46,6 +47,10 @@ static void *environment(void) {
   local_handle context = {current_context(isolate_current())};
   return current_environment(context);
 }
+
+int check_random(void) { return find_random(isolate_current(), current_context(isolate_current())); }
+
+int renew_random(void) { return reseed_random(current_context(isolate_current())); }
 
 static void *platform(void) { return environment_platform(environment()); }
 

@@ -14,6 +14,10 @@ void collect_garbage(void);
 int revive_platform(int threads);
 // Checks the layout that revive_platform needs, without starting a thread in the child's stead. 0 or -1.
 int check_platform_layout(void);
+// Finds the states of Math.random(), which must have been called once. 0, or -1 if they are not in the known form.
+int check_random(void);
+// In a newborn child: Math.random() continues from fresh bits (random.h). 0 or -errno.
+int renew_random(void);
 // Sets the limit of the old generation of V8's heap; returns 0, or -ENOSYS where it cannot.
 int set_heap_limit(size_t bytes);
 // Lets `leave` run when Node tears the environment down: after the 'exit' event and after an uncaught error was printed.

@@ -26,6 +26,7 @@ function choose(): Choice {
     return { startMethod: 'spawn', reason: `forking was not measured on ${process.arch}` }
   if (!glibcVersion())
     return { startMethod: 'spawn', reason: 'forking was measured with glibc only, and this is another libc' }
+  Math.random() // its state is looked at, and is made by the first call
   const missing = found.native.findPlatform()
   if (missing) return { startMethod: 'spawn', reason: `Node ${process.version} lacks ${missing}, which a fork needs` }
   return { startMethod: 'forkserver', native: found.native }

@@ -9,10 +9,12 @@ import { runJob, sendThrown } from './run.js'
 /** Turns this fork into the child that owns `channelFd`, and lets its job run when the loop turns. */
 export function beBorn(
   self: LeavingProcess,
-  native: Pick<Native, 'processId' | 'leave' | 'leaveLater'>,
+  native: Pick<Native, 'processId' | 'checkBorn' | 'leave' | 'leaveLater'>,
   channelFd: number,
   modules: LoadedModules,
 ): void {
+  // Two siblings must not draw the same numbers: the child sees for itself that V8 took the fresh bits (native/random.c).
+  native.checkBorn(Math.random())
   // Node keeps pid as plain data that it read once, so a fork has the template's.
   Object.defineProperty(self, 'pid', {
     value: native.processId(),

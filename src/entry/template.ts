@@ -16,6 +16,7 @@ import { adoptKey, type TemplateKeys } from '../template/keys.js'
 import { loadBuiltIns, warmUp } from '../template/preload.js'
 import { rehearse } from '../template/rehearse.js'
 import { serve } from '../template/serve.js'
+import { useUpBatches } from '../template/uniqueness.js'
 import { encodeThrown } from '../thrown.js'
 
 function readFully(fd: number, into: Uint8Array): void {
@@ -136,6 +137,8 @@ class Template {
     const findings = this.#suspects.list()
     const stops = findings.filter(({ severity }) => this.#config.strict || severity === 'impossible')
     if (stops.length > 0) this.refuse([])
+    const repeated = useUpBatches()
+    if (repeated.length > 0) this.refuse(repeated.map((name) => `${name} would give the same values in every child`))
     // Whatever is mapped here is paid for by every fork; the space of young objects alone holds 2 to 8 MB of what the preload left.
     this.#native.collectGarbage()
     this.#native.moveTextToHugePages() // where it cannot, each fork takes a little longer

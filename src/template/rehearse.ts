@@ -32,7 +32,12 @@ export async function rehearse(native: Native): Promise<void> {
   const modules = new Map([[REHEARSAL, { job: async (value: unknown) => value }]])
   writeSync(owner!, encodeFrame(encodeJob(head, encodeValue([{ text: '', list: [0] }], 'arguments'))))
   const standIn = new StandIn() as unknown as LeavingProcess
-  const idle = { processId: () => process.pid, leave: (() => {}) as () => never, leaveLater: () => {} }
+  const idle = {
+    processId: () => process.pid,
+    checkBorn: () => 0,
+    leave: (() => {}) as () => never,
+    leaveLater: () => {},
+  }
   beBorn(standIn, idle, child!, modules)
   for (let turn = 0; turn < TURNS; turn++) await nextTurn()
   standIn.emit('exit', 0)

@@ -39,6 +39,7 @@ const LAYERS: readonly (readonly string[])[] = [
     'template/preload',
     'template/rehearse',
     'template/serve',
+    'template/uniqueness',
   ],
   ['control', 'template-process', 'spawn', 'forkserver'],
   ['server-options', 'server', 'process-options', 'process'],
