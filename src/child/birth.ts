@@ -6,15 +6,23 @@ import { ChildChannel } from './channel.js'
 import { type LeavingProcess, takeOverExit } from './leave.js'
 import { runJob, sendThrown } from './run.js'
 
+/** What modules asked for (hooks.ts). */
+export interface ForkHooks {
+  countFork(): void
+  runOnFork(): Promise<void>
+}
+
 /** Turns this fork into the child that owns `channelFd`, and lets its job run when the loop turns. */
 export function beBorn(
   self: LeavingProcess,
   native: Pick<Native, 'processId' | 'checkBorn' | 'leave' | 'leaveLater'>,
   channelFd: number,
   modules: LoadedModules,
+  hooks: ForkHooks,
 ): void {
   // Two siblings must not draw the same numbers: the child sees for itself that V8 took the fresh bits (native/random.c).
   native.checkBorn(Math.random())
+  hooks.countFork()
   // Node keeps pid as plain data that it read once, so a fork has the template's.
   Object.defineProperty(self, 'pid', {
     value: native.processId(),
@@ -29,5 +37,5 @@ export function beBorn(
   })
   const job = channel.readJob()
   if (!job) native.leave(0)
-  else setImmediate(() => runJob(self, channel, job.head, job.args, modules)) // on the loop: stack and async context are clean there
+  else setImmediate(() => runJob(self, channel, job.head, job.args, modules, hooks.runOnFork)) // on the loop: stack and async context are clean there
 }

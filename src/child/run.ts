@@ -50,7 +50,7 @@ async function perform(head: JobHead, args: Buffer, modules: LoadedModules): Pro
 
 /**
  * Runs the one job of this child and delivers its result. The process then ends as any Node process does: when nothing is left to
- * do. A function that throws leaves the exit code 1, unless it set one.
+ * do. A function that throws leaves the exit code 1, unless it set one. `first` runs before the function, in its surroundings.
  */
 export async function runJob(
   self: { exitCode?: unknown },
@@ -58,11 +58,13 @@ export async function runJob(
   head: JobHead,
   args: Buffer,
   modules: LoadedModules,
+  first?: () => Promise<void>,
 ): Promise<void> {
   try {
     if (head.cwd !== undefined) process.chdir(head.cwd)
     if (head.env) applyEnvironment(head.env)
     applyLimits(head)
+    await first?.()
     channel.send('result', await perform(head, args, modules))
   } catch (thrown) {
     sendThrown(channel, thrown)

@@ -7,6 +7,7 @@ import { beBorn } from '../child/birth.js'
 import type { LeavingProcess } from '../child/leave.js'
 import { encodeValue } from '../clone.js'
 import { encodeFrame, readFrameLength } from '../frames.js'
+import { countFork, runBeforeFreeze, runOnFork } from '../hooks.js'
 import { importModule } from '../modules.js'
 import { check, native as loadNative, type Native } from '../native.js'
 import { KEY_LENGTH, type StartupConfig, type StartupStatus, TEMPLATE_DESCRIPTORS } from '../startup.js'
@@ -105,6 +106,8 @@ class Template {
         await warmUp(this.#config.warmup, this.#modules)
         this.#suspects.blame(this.#loading)
       }
+      this.#loading = 'a callback of beforeFreeze()'
+      await runBeforeFreeze()
       this.#loading = 'the rehearsal'
       await rehearse(this.#native)
       this.#loading = ''
@@ -147,7 +150,7 @@ class Template {
       listening: () => tell({ status: 'ready', report: makeReport(warnings) }),
       refused: (syscall, errno) => tell({ status: 'refused', syscall, errno }),
     })
-    beBorn(process as unknown as LeavingProcess, this.#native, born, this.#modules)
+    beBorn(process as unknown as LeavingProcess, this.#native, born, this.#modules, { countFork, runOnFork })
   }
 }
 

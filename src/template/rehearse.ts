@@ -38,7 +38,7 @@ export async function rehearse(native: Native): Promise<void> {
     leave: (() => {}) as () => never,
     leaveLater: () => {},
   }
-  beBorn(standIn, idle, child!, modules)
+  beBorn(standIn, idle, child!, modules, { countFork: () => {}, runOnFork: async () => {} })
   for (let turn = 0; turn < TURNS; turn++) await nextTurn()
   standIn.emit('exit', 0)
   native.close(owner!)

@@ -27,6 +27,7 @@ const LAYERS: readonly (readonly string[])[] = [
     'startup',
     'exit',
     'deferred',
+    'hooks',
   ],
   ['native', 'modules', 'launcher', 'outcome', 'abort', 'patience', 'deserted'],
   ['start-method', 'address', 'child/channel', 'child/leave', 'child/run', 'child/birth'],
@@ -62,6 +63,7 @@ const PURE = [
   'startup',
   'exit',
   'deferred',
+  'hooks',
   'outcome',
 ]
 const PURE_BUILT_INS = ['node:crypto', 'node:util', 'node:v8', 'node:path', 'node:url', 'node:buffer', 'node:os']
