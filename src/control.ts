@@ -11,6 +11,7 @@ import { encodeFrame, FrameDecoder } from './frames.js'
 import { check, isErrno, type Native, resourceError } from './native.js'
 import { decodeControl, encodeControl, FLAG_DETACHED, MAX_CONTROL_PAYLOAD, PROTOCOL_VERSION } from './protocol.js'
 import type { ControlMessageToOwner } from './protocol-messages.js'
+import { readToTheEnd } from './sockets.js'
 
 /** The template has this long to answer the handshake, in milliseconds. */
 const HANDSHAKE_DEADLINE_MS = 10_000
@@ -32,6 +33,8 @@ interface Request {
   exited(exit: Exit): void
   isForked: boolean
 }
+
+const closed = (): ProtocolError => new ProtocolError('ERR_CONNECTION_ENDED', 'The template closed the control socket.')
 
 /** One authenticated connection to a template. */
 export class ControlConnection {
@@ -58,12 +61,10 @@ export class ControlConnection {
     this.#ended = ended
     this.#fd = fd
     this.#peerPid = native.peerPid(fd)
-    this.#socket = new Socket({ fd, readable: true, writable: true })
+    this.#socket = readToTheEnd(new Socket({ fd, readable: true, writable: true }))
     this.#socket.on('data', (chunk: Buffer) => this.#read(chunk))
     this.#socket.on('error', () => {}) // 'close' follows, and tells
-    this.#socket.on('close', () =>
-      this.#lose(new ProtocolError('ERR_CONNECTION_ENDED', 'The template closed the control socket.')),
-    )
+    this.#socket.on('close', () => void this.#failAll(this.#lose(closed())))
   }
 
   /**
@@ -164,9 +165,7 @@ export class ControlConnection {
     const sent = this.#native.send(this.#fd, frame, descriptors)
     if (sent === frame.length) return
     if (isErrno(sent, 'EPIPE') || isErrno(sent, 'ECONNRESET')) {
-      this.#lose(new ProtocolError('ERR_CONNECTION_ENDED', 'The template closed the control socket.'))
-      this.#socket.destroy()
-      throw this.#loss!
+      throw this.#lose(closed()) // what it said before is still read
     }
     // A request is smaller than what a socket takes at once or refuses whole; EAGAIN is a template that reads nothing any more.
     throw sent < 0
@@ -248,12 +247,13 @@ export class ControlConnection {
     else request.exited(exitOf(message))
   }
 
-  #lose(error: Error): void {
-    if (this.#loss) return
+  /** From here on nothing can be asked for. Requests fail when the socket is closed: until then their answers may still come. */
+  #lose(error: Error): Error {
+    if (this.#loss) return this.#loss
     this.#loss = error
     this.#fail(error)
-    void this.#failAll(error)
     this.#onLost?.()
+    return error
   }
 
   async #failAll(cause: Error): Promise<void> {

@@ -11,6 +11,7 @@ import { encodeJob, type JobHead } from './job.js'
 import type { Launched, Launcher, LaunchRequest, StdioTarget } from './launcher.js'
 import { check, type Native } from './native.js'
 import { within } from './patience.js'
+import { readToTheEnd } from './sockets.js'
 
 /**
  * Requests that the template has not answered, per connection. The template forks one at a time, so more in flight only fill the
@@ -137,7 +138,7 @@ export class TemplateLauncher implements Launcher {
       const asked = connection.fork(Int32Array.of(channelEnd, ...stdio), request.detached)
       this.#closeAll(childs)
       const channelFd = own.shift()!
-      channel = new Socket({ fd: channelFd, readable: true, writable: true, allowHalfOpen: true })
+      channel = readToTheEnd(new Socket({ fd: channelFd, readable: true, writable: true, allowHalfOpen: true }))
       request.follow(channel)
       sendJob(channel, this.#headOf(request, state), request.args)
       const child = await asked

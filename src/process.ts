@@ -130,7 +130,7 @@ export class Process<R extends Reference = Reference> implements AsyncDisposable
       }
       this.#settle(outcome)
     })
-    channel.on('error', () => {}) // EPIPE, ECONNRESET: the child ended before it read its job; its exit tells
+    channel.on('error', () => {}) // ECONNRESET: the child ended before it read its job; its exit tells
     channel.on('end', () => channel.destroy())
     channel.on('close', () => {
       outcome.channelEnded()

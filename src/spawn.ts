@@ -9,6 +9,7 @@ import { encodeFrameHeader } from './frames.js'
 import { encodeJob } from './job.js'
 import type { Launched, Launcher, LaunchRequest } from './launcher.js'
 import { check, findNative, spawnError } from './native.js'
+import { readToTheEnd } from './sockets.js'
 import { SPAWNED_DESCRIPTORS } from './startup.js'
 
 const MAIN = fileURLToPath(new URL('./entry/spawned.js', import.meta.url))
@@ -48,7 +49,7 @@ export class SpawnLauncher implements Launcher {
     })
     if (!request.detached) this.#follow(child, exited)
     if (child.pid === undefined) await started // it rejects; where descriptors ran out there are no streams either
-    const channel = child.stdio[SPAWNED_DESCRIPTORS.channel] as Socket
+    const channel = readToTheEnd(child.stdio[SPAWNED_DESCRIPTORS.channel] as Socket)
     request.follow(channel)
     const payload = encodeJob({ ...request.head, cwd: request.cwd, preload: [...this.#options.preload] }, request.args)
     channel.write(encodeFrameHeader(payload.length))

@@ -7,27 +7,28 @@ import type { CellResult } from './stress.js'
 
 /** The table of all results: a row for each Node and template, a column for each cell. */
 export function tableOf(results: readonly CellResult[]): string {
-  const rows = new Map<string, Map<string, string>>()
+  const rows = new Map<string, Map<string, { failed: number; forks: number }>>()
   let forks = 0
   let failures = 0
   for (const result of results) {
     const key = `${result.node} | ${result.template}`
-    const row = rows.get(key) ?? new Map<string, string>()
+    const row = rows.get(key) ?? new Map<string, { failed: number; forks: number }>()
     const failed = result.hangs + result.wrongExits
-    row.set(result.cell, `${failed} of ${result.forks.toLocaleString('en')}`)
+    const before = row.get(result.cell) ?? { failed: 0, forks: 0 }
+    row.set(result.cell, { failed: before.failed + failed, forks: before.forks + result.forks }) // no run hides another
     rows.set(key, row)
     forks += result.forks
     failures += failed
   }
+  const textOf = (sum: { failed: number; forks: number } | undefined): string =>
+    sum ? `${sum.failed} of ${sum.forks.toLocaleString('en')}` : 'not run'
   const environments = [...new Set(results.map(({ date, kernel, libc }) => `${date}, Linux ${kernel}, ${libc}`))]
   const lines = [
     `Hangs and wrong exits, of how many children (${environments.join('; ')}). In all ${failures} of ${forks.toLocaleString('en')}.`,
     '',
     `| Node | template | ${CELL_NAMES.join(' | ')} |`,
     `|---|---|${CELL_NAMES.map(() => '---|').join('')}`,
-    ...[...rows].map(
-      ([key, row]) => `| ${key} | ${CELL_NAMES.map((cell) => row.get(cell) ?? 'not run').join(' | ')} |`,
-    ),
+    ...[...rows].map(([key, row]) => `| ${key} | ${CELL_NAMES.map((cell) => textOf(row.get(cell))).join(' | ')} |`),
   ]
   return lines.join('\n')
 }

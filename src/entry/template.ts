@@ -61,14 +61,14 @@ class Suspects {
 
   blame(module: string): void {
     const now = takeCensus(this.#native)
-    for (const { what } of compareCensus(this.#seen, now)) if (!this.#blamed.has(what)) this.#blamed.set(what, module)
+    for (const { id } of compareCensus(this.#seen, now)) if (!this.#blamed.has(id)) this.#blamed.set(id, module)
     this.#seen = now
   }
 
   list(): Finding[] {
-    return compareCensus(this.#first, takeCensus(this.#native)).map(({ severity, what }) => {
-      const module = this.#blamed.get(what)
-      return { severity, what: module ? `${what} (appeared while ${module} was loaded)` : what }
+    return compareCensus(this.#first, takeCensus(this.#native)).map(({ id, severity, what }) => {
+      const module = this.#blamed.get(id)
+      return { id, severity, what: module ? `${what} (appeared while ${module} was loaded)` : what }
     })
   }
 }

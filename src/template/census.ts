@@ -12,6 +12,8 @@ export interface Census {
 
 /** One thing that stands against a fork. A suspicious one may work; an impossible one does not. */
 export interface Finding {
+  /** Which thing: the same in every census, though its words may change (a thread names itself a moment after it was started). */
+  id: string
   severity: 'impossible' | 'suspicious'
   /** What it is, without who brought it. */
   what: string
@@ -52,7 +54,9 @@ export function takeCensus(native: Native): Census {
   return { threads: readThreads(), descriptors: readDescriptors(), handles: readHandles(native) }
 }
 
-function judgeDescriptor(target: string): Finding {
+type Judgement = Omit<Finding, 'id'>
+
+function judgeDescriptor(target: string): Judgement {
   if (target.startsWith('socket:'))
     return { severity: 'impossible', what: 'an open socket, which every child would share' }
   if (target.startsWith('pipe:')) return { severity: 'impossible', what: 'an open pipe, which every child would share' }
@@ -74,7 +78,7 @@ function judgeDescriptor(target: string): Finding {
 // Handles that stand for a descriptor or a thread are found there; what is left is what only the loop knows. Signal listeners are
 // no finding: a child re-arms them, as if it had loaded the module itself. Nor are timers: one that is ref'ed keeps the loop from
 // getting empty, which is found before, and libuv's timer stays armed for unref'ed ones that were cleared long ago.
-const HANDLES: Record<string, Finding> = {
+const HANDLES: Record<string, Judgement> = {
   fs_event: { severity: 'impossible', what: 'a file watcher (fs.watch)' },
   fs_poll: { severity: 'impossible', what: 'a file watcher (fs.watchFile)' },
   process: {
@@ -91,14 +95,16 @@ export function compareCensus(before: Census, now: Census): Finding[] {
   for (const [tid, name] of now.threads) {
     if (!before.threads.has(tid))
       findings.push({
+        id: `thread ${tid}`,
         severity: 'impossible',
         what: `a thread (${name}): it would be missing in every child, with the locks it holds`,
       })
   }
-  for (const [key, target] of now.descriptors) if (!before.descriptors.has(key)) findings.push(judgeDescriptor(target))
+  for (const [key, target] of now.descriptors)
+    if (!before.descriptors.has(key)) findings.push({ id: `descriptor ${key}`, ...judgeDescriptor(target) })
   for (const [type, count] of now.handles) {
     const finding = HANDLES[type]
-    if (finding && count > (before.handles.get(type) ?? 0)) findings.push(finding)
+    if (finding && count > (before.handles.get(type) ?? 0)) findings.push({ id: `handle ${type}`, ...finding })
   }
   return findings
 }

@@ -29,7 +29,7 @@ const LAYERS: readonly (readonly string[])[] = [
     'deferred',
     'hooks',
   ],
-  ['native', 'modules', 'launcher', 'outcome', 'abort', 'patience', 'deserted'],
+  ['native', 'modules', 'launcher', 'outcome', 'abort', 'patience', 'deserted', 'sockets'],
   ['start-method', 'address', 'child/channel', 'child/leave', 'child/run', 'child/birth'],
   [
     'template/census',
@@ -68,7 +68,7 @@ const PURE = [
 ]
 const PURE_BUILT_INS = ['node:crypto', 'node:util', 'node:v8', 'node:path', 'node:url', 'node:buffer', 'node:os']
 /** Who runs in the template and so must not know the owner's side. */
-const OWNER_ONLY = ['control', 'template-process', 'spawn', 'forkserver', 'server', 'process', 'index']
+const OWNER_ONLY = ['sockets', 'control', 'template-process', 'spawn', 'forkserver', 'server', 'process', 'index']
 
 function listFiles(folder: string, ending: RegExp): string[] {
   return readdirSync(path.join(ROOT, folder), { recursive: true, encoding: 'utf8' })
