@@ -238,6 +238,7 @@ PLAIN(process_id, getpid()) // not process.pid, which Node reads once and a chil
 PLAIN(interposed, is_interposed())
 PLAIN(leave_now, (leave((int)first), 0))
 PLAIN(leave_behind_error, (leave_later((int)first), 0))
+PLAIN(leave_torn_down, (leave_in_teardown((int)first), 0))
 PLAIN(heap_limit, set_heap_limit((size_t)first))
 PLAIN(limits, set_limits((unsigned)first, (unsigned)second))
 PLAIN(hold, hold_lifeline((int)first))
@@ -268,6 +269,7 @@ NAPI_MODULE_INIT() {
       {"receive", Receive, NULL}, {"poll", Poll, NULL}, {"reap", Reap, NULL}, {"newSecretPage", NewSecretPage, NULL},
       {"listHandles", ListHandles, NULL}, {"checkBorn", CheckBorn, NULL}, {"processId", CallPlain, process_id}, {"isInterposed", CallPlain, interposed},
       {"leave", CallPlain, leave_now}, {"leaveLater", CallPlain, leave_behind_error}, {"setHeapLimit", CallPlain, heap_limit},
+      {"leaveInTeardown", CallPlain, leave_torn_down},
       {"setLimits", CallPlain, limits}, {"holdLifeline", CallPlain, hold}, {"releaseLifeline", CallPlain, release},
       {"accept", CallPlain, accept_one}, {"watchChildren", CallPlain, watch}, {"collectGarbage", CallPlain, shrink},
       {"close", CallPlain, close_one}, {"moveTextToHugePages", CallPlain, huge_text}, {"peerPid", CallPlain, peer_process}, {"signalHolder", CallPlain, signal_it}};

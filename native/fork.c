@@ -48,6 +48,18 @@ void leave_later(int code) {
   call_at_exit(leave_at_exit, NULL);
 }
 
+static void leave_at_join(void) {
+  if (gettid() == getpid()) leave(leave_code); // a join on another thread is a worker's own
+}
+
+// An error in a handler of uncaught errors has no at-exit callbacks: Node prints it and joins the threads of libuv's pool, which
+// are those of the template. glibc gives the stack of a dead thread to the next new one, and with it the same pthread_t: so the
+// join was one with a living worker thread of V8, for ever (Node 20; others have another order of threads and did not hang).
+void leave_in_teardown(int code) {
+  leave_code = code;
+  before_join = leave_at_join;
+}
+
 static void leave_on_exit(int status, void *unused) { // some C code called exit()
   (void)unused;
   _exit(status);

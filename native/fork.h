@@ -28,5 +28,7 @@ int release_lifeline(void);
 void leave(int code);
 // Leaves with this code when Node has printed the uncaught error that it is about to print.
 void leave_later(int code);
+// Leaves with this code when Node's teardown, which is about to begin, joins its first thread.
+void leave_in_teardown(int code);
 
 #endif

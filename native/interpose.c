@@ -12,7 +12,7 @@
 // syscall: libuv asks for two io_uring in each loop, to batch its calls of epoll_ctl(2), and a child for two of its own. Without
 // them it calls epoll_ctl(2), and there is nothing that a fork shares.
 //
-// pthread_create: see fork.c.
+// pthread_create, pthread_join: see fork.c.
 #include "interpose.h"
 #include <dlfcn.h>
 #include <errno.h>
@@ -34,6 +34,7 @@
 #define MAX_COMPACT ((size_t)64 << 20)
 
 void (*thread_failed)(int error) = NULL;
+void (*before_join)(void) = NULL;
 
 static int is_first = 0;
 static uintptr_t node_from = 0, node_to = 0;
@@ -56,6 +57,19 @@ static int find_node(struct dl_phdr_info *info, size_t size, void *unused) {
   return 1;
 }
 
+// Debuggers open libraries by the name that the linker has for them, and there this one opens their own descriptor of that number:
+// gdb waits for ever if that is a pipe.
+static void name_library(int fd) {
+  Dl_info unused;
+  struct link_map *map = NULL;
+  char link[32], path[4096];
+  snprintf(link, sizeof link, BY_DESCRIPTOR "%d", fd);
+  ssize_t length = readlink(link, path, sizeof path);
+  if (length <= 0 || length == sizeof path || !dladdr1((void *)&is_first, &unused, (void **)&map, RTLD_DL_LINKMAP)) return;
+  char *name = strndup(path, (size_t)length);
+  if (name) map->l_name = name;
+}
+
 // Before main(). Programs that this process starts, and its environment, are not to see the variable: it is what it would be
 // without us.
 __attribute__((constructor)) static void begin(void) {
@@ -63,6 +77,7 @@ __attribute__((constructor)) static void begin(void) {
   int fd = -1, length = 0;
   if (!value || sscanf(value, BY_DESCRIPTOR "%d%n", &fd, &length) != 1) return;
   is_first = 1;
+  name_library(fd);
   close(fd);
   dl_iterate_phdr(find_node, NULL);
   char *rest = value[length] ? strdup(value + length + 1) : NULL; // behind the separator
@@ -118,4 +133,13 @@ VISIBLE int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, 
   int error = create(thread, attributes, run, argument);
   if (error && thread_failed) thread_failed(error);
   return error;
+}
+
+typedef int (*join_function)(pthread_t, void **);
+
+VISIBLE int pthread_join(pthread_t thread, void **result) {
+  static join_function join = NULL;
+  if (!join) join = (join_function)dlsym(RTLD_NEXT, "pthread_join");
+  if (before_join) before_join();
+  return join(thread, result);
 }

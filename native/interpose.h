@@ -9,5 +9,7 @@
 int is_interposed(void);
 // While it is set, a thread that cannot be created is told to it, with the errno; it does not return.
 extern void (*thread_failed)(int error);
+// Called before each pthread_join, where it is set.
+extern void (*before_join)(void);
 
 #endif

@@ -15,6 +15,7 @@ export interface Native {
   checkBorn(drawn: number): number
   leave(code: number): never
   leaveLater(code: number): void
+  leaveInTeardown(code: number): void
   setHeapLimit(bytes: number): number
   setLimits(cpuSeconds: number, openFiles: number): number
   holdLifeline(pipe: number): number

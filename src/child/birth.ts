@@ -15,7 +15,7 @@ export interface ForkHooks {
 /** Turns this fork into the child that owns `channelFd`, and lets its job run when the loop turns. */
 export function beBorn(
   self: LeavingProcess,
-  native: Pick<Native, 'processId' | 'checkBorn' | 'leave' | 'leaveLater'>,
+  native: Pick<Native, 'processId' | 'checkBorn' | 'leave' | 'leaveLater' | 'leaveInTeardown'>,
   channelFd: number,
   modules: LoadedModules,
   hooks: ForkHooks,

@@ -2,18 +2,22 @@
 // then _exit with the right code.
 //
 // Node's own teardown must not run in a forked child (docs/FORK_SAFETY.md): it joins threads that did not survive the fork. There
-// are three ways into it, and each is turned off before it:
+// are four ways into it, and each is turned off before it:
 //   - the loop is empty: Node emits 'exit' from C++, and when the outermost call of emit is over, we leave;
 //   - process.exit(): it emits 'exit' and then calls process.reallyExit(), which leaves;
-//   - an uncaught error: Node emits 'exit', then prints the error in C++, then runs its at-exit callbacks, and the addon's leaves.
+//   - an uncaught error: Node emits 'exit', then prints the error in C++, then runs its at-exit callbacks, and the addon's leaves;
+//   - an error in a handler of uncaught errors: Node prints it in C++ and begins its teardown; the addon leaves at the first join.
 import type { Native } from '../native.js'
+
+/** Node's exit code where a handler of uncaught errors throws (its documentation: process, exit codes). */
+const HANDLER_THREW = 7
 
 type Emit = (this: object, event: string | symbol, ...args: unknown[]) => boolean
 
 /** What of `process` an exit needs. The template rehearses an exit on a stand-in. */
 export type LeavingProcess = Pick<
   NodeJS.Process,
-  'on' | 'listenerCount' | 'hasUncaughtExceptionCaptureCallback' | 'exitCode'
+  'on' | 'listenerCount' | 'hasUncaughtExceptionCaptureCallback' | 'setUncaughtExceptionCaptureCallback' | 'exitCode'
 > & {
   emit(event: string, ...args: unknown[]): boolean
   exit(code?: number): void
@@ -32,10 +36,11 @@ interface ExitHooks {
 /** Takes over every normal way out of this process. */
 export function takeOverExit(
   self: LeavingProcess,
-  native: Pick<Native, 'leave' | 'leaveLater'>,
+  native: Pick<Native, 'leave' | 'leaveLater' | 'leaveInTeardown'>,
   hooks: ExitHooks,
 ): void {
   let isFatal = false
+  let isHandled = false
   let isCalled = false
   let isTold = false
 
@@ -55,19 +60,35 @@ export function takeOverExit(
   }
 
   self.on('uncaughtExceptionMonitor', (error) => {
-    if (self.listenerCount('uncaughtException') > 0 || self.hasUncaughtExceptionCaptureCallback()) return
+    isHandled = self.listenerCount('uncaughtException') > 0 || self.hasUncaughtExceptionCaptureCallback()
+    if (isHandled) return
     isFatal = true
     hooks.onFatal(error)
     native.leaveLater(Number(self.exitCode ?? 1) & 0xff) // an 'exit' listener threw it, and 'exit' is not emitted twice
   })
 
+  // Node calls a handler of uncaught errors and, if that throws, prints what it threw and tears down.
+  const leaveBehindHandler = (): void => {
+    if (!isHandled) return
+    isHandled = false
+    hooks.onLeaving(HANDLER_THREW)
+    native.leaveInTeardown(HANDLER_THREW)
+  }
+
   // Listeners added later run before we leave, and so do those of packages that replace process.emit (signal-exit does): such a
   // replacement is wrapped again, so that the outermost call is always ours.
   const leaveAfter = (emit: Emit): Emit => {
     const wrapped: Emit = function (event, ...args) {
-      const hadListeners = Reflect.apply(emit, this, [event, ...args]) as boolean
-      if (event === 'exit' && this === self && outermost === wrapped) afterExit(args[0])
-      return hadListeners
+      let hasThrown = true
+      try {
+        const hadListeners = Reflect.apply(emit, this, [event, ...args]) as boolean
+        hasThrown = false
+        if (event === 'exit' && this === self && outermost === wrapped) afterExit(args[0])
+        return hadListeners
+      } finally {
+        // Not `catch`: of an error that is thrown again Node prints another line of source.
+        if (hasThrown && event === 'uncaughtException') leaveBehindHandler()
+      }
     }
     return wrapped
   }
@@ -81,6 +102,19 @@ export function takeOverExit(
       outermost = emit === base ? base : leaveAfter(emit)
     },
   })
+  const setCapture = self.setUncaughtExceptionCaptureCallback
+  self.setUncaughtExceptionCaptureCallback = function setUncaughtExceptionCaptureCallback(capture) {
+    const watched = function (this: unknown, error: Error): void {
+      let hasThrown = true
+      try {
+        Reflect.apply(capture!, this, [error])
+        hasThrown = false
+      } finally {
+        if (hasThrown) leaveBehindHandler()
+      }
+    }
+    Reflect.apply(setCapture, self, [typeof capture === 'function' ? watched : capture])
+  }
   const nodesExit = self.exit
   self.exit = function exit(...args) {
     isCalled = true

@@ -37,6 +37,7 @@ export async function rehearse(native: Native): Promise<void> {
     checkBorn: () => 0,
     leave: (() => {}) as () => never,
     leaveLater: () => {},
+    leaveInTeardown: () => {},
   }
   beBorn(standIn, idle, child!, modules, { countFork: () => {}, runOnFork: async () => {} })
   for (let turn = 0; turn < TURNS; turn++) await nextTurn()

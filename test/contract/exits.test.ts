@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import type { Reference } from 'forkserver'
+import { Process, type Reference } from 'forkserver'
 import { contract, type Ended, exits, follow, handlers, read } from './contract.js'
 
 const PLAIN = fileURLToPath(new URL('../fixtures/contract/plain.js', import.meta.url))
@@ -48,6 +48,7 @@ const SCENARIOS: readonly Reference<() => unknown>[] = [
   handlers.throwsFromHandler,
   handlers.monitorsUncaught,
   handlers.capturesUncaught,
+  handlers.throwsFromCapture,
   handlers.handlesRejection,
   handlers.handlesOnceThenDies,
   handlers.signalExitAndEnds,
@@ -76,11 +77,12 @@ async function runPlainly({ module, name }: Reference): Promise<Ending> {
 }
 
 /**
- * What differs by nature: the pid, and one frame of ours in the stack of an error that a listener of `process` throws, because emit is
- * ours in a forked child.
+ * What differs by nature: the pid, and where emit and the capture callback are ours in a forked child, one frame of ours in the stack
+ * of an error that such a function throws, and that function's name.
  */
 function withoutPid(text: string, pid: number): string {
-  return text.replaceAll(`(node:${pid})`, '(node:PID)').replace(/^ +at .*\/dist\/child\/leave\.js:.*\n/gm, '')
+  const named = text.replaceAll(`(node:${pid})`, '(node:PID)').replaceAll('Object.captureFn', 'Object.<anonymous>')
+  return named.replace(/^ +at .*\/dist\/child\/leave\.js:.*\n/gm, '')
 }
 
 const plainly = new Map<Reference, Promise<Ending>>()
@@ -113,4 +115,13 @@ contract('ends as plain Node does', (site) => {
       else assert.deepEqual({ exit, stdout, stderr }, plain)
     })
   }
+
+  // Node's teardown begins behind such a handler; in a forked child of Node 20 it joined a living thread, not every time.
+  test('twenty children whose handler throws end, each with 7', async () => {
+    const options = { server: site.server, stdio: 'ignore' as const }
+    const all = Array.from({ length: 20 }, () => new Process(handlers.throwsFromHandler, [], options))
+    for (const p of all) await p.start()
+    for (const p of all) assert.equal((await p.join()).exitCode, 7)
+    await Promise.allSettled(all.map((p) => p.result))
+  })
 })
