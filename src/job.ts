@@ -33,12 +33,24 @@ export interface WholeEnvironment {
   whole: Record<string, string>
 }
 
+/** What a program is: a script's path, code, or what stdin has. And what is loaded before it. */
+export interface ProgramHead {
+  file?: string
+  eval?: string
+  inputType?: 'commonjs' | 'module'
+  stdin?: true
+  require?: readonly string[]
+  import?: readonly string[]
+}
+
+/** What a job runs: a function, or a whole program whose arguments are the job's. */
+export type JobTask = { module: string; name: string } | { program: ProgramHead }
+
 /** Everything about a job but its arguments. Absent means: as the template has it. */
-export interface JobHead {
-  /** URL or package name of the module. */
-  module: string
-  /** Name of the exported function. */
-  name: string
+export type JobHead = JobTask & JobSurroundings
+
+/** What a job finds around it. */
+export interface JobSurroundings {
   cwd?: string
   env?: EnvironmentChange | WholeEnvironment
   /** Limit of V8's old generation, in bytes. */

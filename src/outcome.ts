@@ -8,12 +8,18 @@ export type Answer = { value: unknown } | { error: unknown }
 
 /** What a process has told so far. */
 export class Outcome {
+  readonly #isProgram: boolean
   #pid = 0
   #answer: Answer | undefined
   #exit: Exit | undefined
   #exitError: unknown
   #isChannelOpen = true
   #saidCode: number | undefined
+
+  /** A program's answer is its end: an exit with 0, or else. */
+  constructor({ isProgram = false } = {}) {
+    this.#isProgram = isProgram
+  }
 
   /** The process exists. Its first messages may have come before that is known. */
   started(pid: number): void {
@@ -48,6 +54,7 @@ export class Outcome {
     if (this.#answer || !this.isOver) return this.#answer
     const end = this.end
     if (!end || 'error' in end) return { error: end?.error }
+    if (this.#isProgram && end.exit.exitCode === 0) return { value: undefined }
     return { error: this.#died(end.exit) }
   }
 
@@ -69,8 +76,12 @@ export class Outcome {
     const fate = signal ? `was killed by ${signal}` : `exited with code ${exitCode}`
     const next = signal
       ? 'Its stderr may tell why; if only forked processes die like this, try the start method spawn.'
-      : 'A job must return, or throw, before it calls process.exit() or runs out of things to wait for.'
-    return new ChildError('ERR_CHILD_DIED', `Process ${this.#pid} ${fate} before it delivered a result. ${next}`, {
+      : this.#isProgram
+        ? 'Its stderr may tell why.'
+        : 'A job must return, or throw, before it calls process.exit() or runs out of things to wait for.'
+    const what = this.#isProgram ? 'Program' : 'Process'
+    const when = this.#isProgram ? '' : ' before it delivered a result'
+    return new ChildError('ERR_CHILD_DIED', `${what} ${this.#pid} ${fate}${when}. ${next}`, {
       pid: this.#pid,
       exitCode,
       signal,

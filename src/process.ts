@@ -19,6 +19,7 @@ import {
   type JoinOptions,
   type ProcessOptions,
 } from './process-options.js'
+import { checkArgv, Program } from './program-reference.js'
 import { type ArgumentsOf, isReference, type Reference, type ResultOf } from './remote.js'
 import { ForkServer, launch } from './server.js'
 import { decodeThrown, type ThrownData } from './thrown.js'
@@ -35,7 +36,7 @@ const MAX_MESSAGE = 2 ** 32 - 1
  * const html = await p.result
  * const { exitCode } = await p.join()
  */
-export class Process<R extends Reference = Reference> implements AsyncDisposable {
+export class Process<R extends Reference | Program = Reference> implements AsyncDisposable {
   readonly #reference: R
   readonly #args: ArgumentsOf<R>
   readonly #options: CheckedProcess
@@ -50,21 +51,22 @@ export class Process<R extends Reference = Reference> implements AsyncDisposable
   #startedAt: Error | undefined
 
   /**
-   * @param reference the function to run, from remote()
-   * @param args its arguments; structured-cloned at start()
+   * @param reference the function to run, from remote(); or the program, from program()
+   * @param args its arguments; those of a function are structured-cloned at start(), those of a program are strings
    * @throws UsageError ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION
    */
   constructor(reference: R, args: ArgumentsOf<R>, options: ProcessOptions = {}) {
-    if (!isReference(reference))
+    if (!isReference(reference) && !(reference instanceof Program))
       throw new UsageError(
         'ERR_INVALID_ARGUMENT',
-        'A Process takes a reference to an exported function: remote(moduleUrl).name.',
+        'A Process takes a reference to an exported function, remote(moduleUrl).name, or a program(file).',
       )
     if (!Array.isArray(args))
       throw new UsageError(
         'ERR_INVALID_ARGUMENT',
         'The arguments of a Process must be an array: new Process(jobs.render, [page]).',
       )
+    if (reference instanceof Program) checkArgv(args)
     this.#reference = reference
     this.#args = args
     this.#options = checkProcess(options)
@@ -96,13 +98,15 @@ export class Process<R extends Reference = Reference> implements AsyncDisposable
     const { cwd = process.cwd(), env = process.env, stdio, detached, limits, signal } = this.#options
     if (signal?.aborted) throw abortError(signal)
     const args = encodeValue(this.#args, 'arguments')
-    const { module, name } = this.#reference
-    const head: JobHead = { module, name }
+    const reference = this.#reference
+    const isProgram = reference instanceof Program
+    const task = isProgram ? { program: reference.head } : { module: reference.module, name: reference.name }
+    const head: JobHead = { ...task }
     if (limits.memory !== undefined) head.heapLimit = limits.memory
     if (limits.cpuSeconds !== undefined) head.cpuSeconds = limits.cpuSeconds
     if (limits.openFiles !== undefined) head.openFiles = limits.openFiles
     const server = this.#options.server ?? (await ForkServer.default())
-    const outcome = new Outcome()
+    const outcome = new Outcome({ isProgram })
     this.#outcome = outcome
     const follow = (channel: Socket): void => this.#follow(channel, outcome)
     const launched = await orAbort(server[launch]({ stdio, detached, cwd, env, head, args, follow }), signal)

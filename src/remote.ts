@@ -7,6 +7,7 @@ import { isAbsolute } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { inspect } from 'node:util'
 import { UsageError } from './errors.js'
+import type { Program } from './program-reference.js'
 
 /** Any function: `never` parameters, as every parameter list is assignable to them. */
 export type AnyFunction = (...args: never[]) => unknown
@@ -28,11 +29,13 @@ export interface Reference<F extends AnyFunction = AnyFunction> {
   readonly [FUNCTION]: F
 }
 
-/** The parameter list of the function that R refers to, as a tuple. */
-export type ArgumentsOf<R extends Reference> = R extends Reference<infer F> ? Parameters<F> : never
+/** The parameter list of the function that R refers to, as a tuple; of a program, the strings of its command line. */
+export type ArgumentsOf<R extends Reference | Program> =
+  R extends Reference<infer F> ? Parameters<F> : R extends Program ? readonly string[] : never
 
-/** What the function that R refers to returns; of a promise, what it resolves to. */
-export type ResultOf<R extends Reference> = R extends Reference<infer F> ? Awaited<ReturnType<F>> : never
+/** What the function that R refers to returns; of a promise, what it resolves to; of a program, undefined. */
+export type ResultOf<R extends Reference | Program> =
+  R extends Reference<infer F> ? Awaited<ReturnType<F>> : R extends Program ? undefined : never
 
 // `then` would make it a promise to `await`, and `module` is the module's own name.
 type Reserved = 'then' | 'module'

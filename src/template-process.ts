@@ -14,16 +14,12 @@ import {
   type StartupConfig,
   type StartupStatus,
   TEMPLATE_DESCRIPTORS,
+  TEMPLATE_FLAGS,
   type TemplateReport,
 } from './startup.js'
 import { decodeThrown } from './thrown.js'
 
 const MAIN = fileURLToPath(new URL('./entry/template.js', import.meta.url))
-/**
- * V8's memory reducer sets a timer of 8 s behind a garbage collection. In a template that is older than that, every child inherits
- * the timer overdue, and begins its life with a full collection: 15 ms instead of 2. It can only be turned off on the command line.
- */
-const FLAGS = ['--no-memory-reducer']
 const MAX_STATUS = 64 * 1024 * 1024
 
 /** A template that is frozen and serves. */
@@ -79,7 +75,7 @@ export async function startTemplate(native: Native, options: TemplateOptions): P
     addon = openSync(ADDON, 'r')
     stdio[TEMPLATE_DESCRIPTORS.addon] = addon
     const env = { ...options.env, LD_PRELOAD: preloaded(options.env) }
-    template = spawn(process.execPath, [...FLAGS, ...options.execArgv, MAIN], { stdio, env })
+    template = spawn(process.execPath, [...TEMPLATE_FLAGS, ...options.execArgv, MAIN], { stdio, env })
   } catch (error) {
     for (const pair of ends) native.close(pair.own)
     throw spawnError(error as Error) // E2BIG is thrown, and what openSync throws; EMFILE and EAGAIN of spawn are emitted

@@ -4,12 +4,14 @@ import { closestMatch } from 'leven'
 import { decodeValue, encodeValue } from '../clone.js'
 import { changeOf } from '../environment.js'
 import { UsageError } from '../errors.js'
-import type { EnvironmentChange, JobHead, WholeEnvironment } from '../job.js'
+import type { EnvironmentChange, JobHead, JobSurroundings, WholeEnvironment } from '../job.js'
 import { importModule, type LoadedModules } from '../modules.js'
 import { check, findNative } from '../native.js'
 import { encodeThrown } from '../thrown.js'
 import type { ChildChannel } from './channel.js'
+import { startProgram } from './program.js'
 
+type FunctionHead = Extract<JobHead, { module: string }>
 type AnyFunction = (...args: unknown[]) => unknown
 
 function applyEnvironment(env: EnvironmentChange | WholeEnvironment): void {
@@ -18,7 +20,7 @@ function applyEnvironment(env: EnvironmentChange | WholeEnvironment): void {
   for (const [name, value] of Object.entries(set)) process.env[name] = value
 }
 
-function applyLimits({ heapLimit = 0, cpuSeconds = 0, openFiles = 0 }: JobHead): void {
+function applyLimits({ heapLimit = 0, cpuSeconds = 0, openFiles = 0 }: JobSurroundings): void {
   if (heapLimit === 0 && cpuSeconds === 0 && openFiles === 0) return
   const found = findNative()
   if ('missing' in found) throw new UsageError('ERR_UNSUPPORTED', `limits need the addon, and ${found.missing}.`)
@@ -26,7 +28,7 @@ function applyLimits({ heapLimit = 0, cpuSeconds = 0, openFiles = 0 }: JobHead):
   check('setrlimit', found.native.setLimits(cpuSeconds, openFiles))
 }
 
-function findFunction(namespace: object, { module, name }: JobHead): AnyFunction {
+function findFunction(namespace: object, { module, name }: FunctionHead): AnyFunction {
   const value = (namespace as Record<string, unknown>)[name]
   if (typeof value === 'function') return value as AnyFunction
   if (name in namespace)
@@ -40,8 +42,7 @@ function findFunction(namespace: object, { module, name }: JobHead): AnyFunction
   throw new UsageError('ERR_NOT_EXPORTED', `${module} does not export '${name}'. ${hint}`)
 }
 
-async function perform(head: JobHead, args: Buffer, modules: LoadedModules): Promise<Buffer> {
-  for (const module of head.preload ?? []) await importModule(module)
+async function perform(head: FunctionHead, args: Buffer, modules: LoadedModules): Promise<Buffer> {
   const namespace = modules.get(head.module) ?? (await importModule(head.module))
   const job = findFunction(namespace, head)
   const value = await job(...(decodeValue(args) as unknown[]))
@@ -50,7 +51,7 @@ async function perform(head: JobHead, args: Buffer, modules: LoadedModules): Pro
 
 /**
  * Runs the one job of this child and delivers its result. The process then ends as any Node process does: when nothing is left to
- * do. A function that throws leaves the exit code 1, unless it set one. `first` runs before the function, in its surroundings.
+ * do. A function that throws leaves the exit code 1, unless it set one. `first` runs before the job, in its surroundings.
  */
 export async function runJob(
   self: { exitCode?: unknown },
@@ -65,7 +66,9 @@ export async function runJob(
     if (head.env) applyEnvironment(head.env)
     applyLimits(head)
     await first?.()
-    channel.send('result', await perform(head, args, modules))
+    for (const module of head.preload ?? []) await importModule(module)
+    if ('program' in head) startProgram(head.program, decodeValue(args) as string[])
+    else channel.send('result', await perform(head, args, modules))
   } catch (thrown) {
     sendThrown(channel, thrown)
     self.exitCode ??= 1

@@ -10,7 +10,7 @@ import { encodeFrame, readFrameLength } from '../frames.js'
 import { countFork, runBeforeFreeze, runOnFork } from '../hooks.js'
 import { importModule } from '../modules.js'
 import { check, native as loadNative, type Native } from '../native.js'
-import { KEY_LENGTH, type StartupConfig, type StartupStatus, TEMPLATE_DESCRIPTORS } from '../startup.js'
+import { KEY_LENGTH, type StartupConfig, type StartupStatus, TEMPLATE_DESCRIPTORS, TEMPLATE_FLAGS } from '../startup.js'
 import { type Census, compareCensus, type Finding, takeCensus } from '../template/census.js'
 import { makeReport, namesOfActive } from '../template/freeze.js'
 import { adoptKey, type TemplateKeys } from '../template/keys.js'
@@ -154,6 +154,7 @@ class Template {
   }
 }
 
+process.execArgv.splice(0, TEMPLATE_FLAGS.length)
 setFlagsFromString('--no-flush-bytecode') // functions that the warm-up compiled stay compiled
 const { keys, config } = readStartup()
 // Until the template serves, and sees the end of its owner by itself, the kernel ends it with its owner.

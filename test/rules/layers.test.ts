@@ -15,6 +15,8 @@ const LAYERS: readonly (readonly string[])[] = [
   [
     'options',
     'remote',
+    'program',
+    'program-reference',
     'clone',
     'thrown',
     'frames',
@@ -30,7 +32,7 @@ const LAYERS: readonly (readonly string[])[] = [
     'hooks',
   ],
   ['native', 'modules', 'launcher', 'outcome', 'abort', 'patience', 'deserted', 'sockets'],
-  ['start-method', 'address', 'child/channel', 'child/leave', 'child/run', 'child/birth'],
+  ['start-method', 'address', 'child/channel', 'child/leave', 'child/program', 'child/run', 'child/birth'],
   [
     'template/census',
     'template/keys',
@@ -51,6 +53,8 @@ const PURE = [
   'errors',
   'options',
   'remote',
+  'program',
+  'program-reference',
   'clone',
   'thrown',
   'frames',
