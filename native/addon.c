@@ -249,6 +249,7 @@ PLAIN(accept_one, accept_client((int)first))
 PLAIN(watch, watch_children())
 PLAIN(huge_text, move_text_to_huge_pages())
 PLAIN(shrink, find_platform() ? -ENOSYS : (collect_garbage(), malloc_trim(0)))
+PLAIN(clocks, find_platform() ? -ENOSYS : find_beginning(first, second))
 PLAIN(close_one, close((int)first) == 0 ? 0 : -errno)
 
 static napi_value CallPlain(napi_env env, napi_callback_info info) {
@@ -272,7 +273,8 @@ NAPI_MODULE_INIT() {
       {"leaveInTeardown", CallPlain, leave_torn_down},
       {"setLimits", CallPlain, limits}, {"holdLifeline", CallPlain, hold}, {"releaseLifeline", CallPlain, release},
       {"accept", CallPlain, accept_one}, {"watchChildren", CallPlain, watch}, {"collectGarbage", CallPlain, shrink},
-      {"close", CallPlain, close_one}, {"moveTextToHugePages", CallPlain, huge_text}, {"peerPid", CallPlain, peer_process}, {"signalHolder", CallPlain, signal_it}};
+      {"close", CallPlain, close_one}, {"moveTextToHugePages", CallPlain, huge_text}, {"peerPid", CallPlain, peer_process}, {"signalHolder", CallPlain, signal_it},
+      {"findClocks", CallPlain, clocks}};
   for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
     napi_value function;
     void *plain = (void *)functions[i].plain;

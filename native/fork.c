@@ -1,6 +1,7 @@
 // Runs in: template, and in the child until its first line of JavaScript. See fork.h; docs/FORK_SAFETY.md has the evidence for
 // every step and for their order.
 #include "fork.h"
+#include "clock.h"
 #include "interpose.h"
 #include "platform.h"
 #include "quiesce.h"
@@ -138,6 +139,7 @@ static void be_born(struct uv_loop_s *loop, const struct birth *birth) {
   if (revive_platform(WORKER_THREADS) != 0) tell_unborn(ENOSYS);
   thread_failed = NULL;
   if ((error = renew_random()) != 0) tell_unborn(-error);
+  renew_clocks();
 
   forget_children();
   forget_threads();

@@ -1,5 +1,6 @@
 // Runs in: template and child. See platform.h.
 #include "platform.h"
+#include "clock.h"
 #include "random.h"
 #include <dlfcn.h>
 #include <errno.h>
@@ -51,6 +52,10 @@ static void *environment(void) {
 int check_random(void) { return find_random(isolate_current(), current_context(isolate_current())); }
 
 int renew_random(void) { return reseed_random(current_context(isolate_current())); }
+
+int find_beginning(long long origin_us, long long uptime_ns) {
+  return find_clocks(environment(), origin_us, uptime_ns);
+}
 
 static void *platform(void) { return environment_platform(environment()); }
 

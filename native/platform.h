@@ -18,6 +18,8 @@ int check_platform_layout(void);
 int check_random(void);
 // In a newborn child: Math.random() continues from fresh bits (random.h). 0 or -errno.
 int renew_random(void);
+// Finds where Node keeps when the process began (clock.h). 0 or -1.
+int find_beginning(long long origin_us, long long uptime_ns);
 // Sets the limit of the old generation of V8's heap; returns 0, or -ENOSYS where it cannot.
 int set_heap_limit(size_t bytes);
 // Lets `leave` run when Node tears the environment down: after the 'exit' event and after an uncaught error was printed.

@@ -59,6 +59,10 @@ export interface JobSurroundings {
   cpuSeconds?: number
   /** RLIMIT_NOFILE. */
   openFiles?: number
+  umask?: number
+  nice?: number
+  gid?: number
+  uid?: number
   /** Modules to import before the job, for a child whose template did not. */
   preload?: string[]
 }

@@ -37,6 +37,7 @@ export interface Native {
   listHandles(): (string | number)[]
   collectGarbage(): number
   moveTextToHugePages(): number
+  findClocks(originMicros: number, uptimeNs: number): number
   close(fd: number): number
 }
 

@@ -59,7 +59,17 @@ export interface ProcessOptions {
   limits?: Limits
   /** Whether it may outlive its owner, in a session of its own. */
   detached?: boolean
+  /** User and group that it becomes, without supplementary groups; numbers, as child_process has them. */
+  uid?: number
+  gid?: number
+  /** Permissions that new files do not get; default: the template's, as it was at the template's start. */
+  umask?: number
+  /** Added to its share of the processor, from -20 (most) to 19, as nice(1) has it; default: the template's. */
+  nice?: number
 }
+
+/** Linux has 32 bits for it, and the last one means none. */
+const MAX_ID = 2 ** 32 - 2
 
 type Stdio = readonly [StdioTarget, StdioTarget, StdioTarget]
 
@@ -100,6 +110,10 @@ export interface CheckedProcess {
   signal?: AbortSignal
   limits: Limits
   detached: boolean
+  uid?: number
+  gid?: number
+  umask?: number
+  nice?: number
 }
 
 /** @throws UsageError ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_INVALID_ARGUMENT */
@@ -122,6 +136,10 @@ export function checkProcess(options: ProcessOptions): CheckedProcess {
       openFiles: integer(16, 2 ** 31 - 1),
     }),
     detached: boolean,
+    uid: integer(0, MAX_ID),
+    gid: integer(0, MAX_ID),
+    umask: integer(0, 0o777),
+    nice: integer(-20, 19),
   })
   return {
     ...given,

@@ -105,6 +105,9 @@ export class Process<R extends Reference | Program = Reference> implements Async
     if (limits.memory !== undefined) head.heapLimit = limits.memory
     if (limits.cpuSeconds !== undefined) head.cpuSeconds = limits.cpuSeconds
     if (limits.openFiles !== undefined) head.openFiles = limits.openFiles
+    for (const name of ['uid', 'gid', 'umask', 'nice'] as const) {
+      if (this.#options[name] !== undefined) head[name] = this.#options[name]
+    }
     const server = this.#options.server ?? (await ForkServer.default())
     const outcome = new Outcome({ isProgram })
     this.#outcome = outcome

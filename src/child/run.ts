@@ -1,5 +1,6 @@
 // Runs in: child, however it was born. Reads the job, makes the process what the job asks for, runs the function and delivers what
 // became of it.
+import os from 'node:os'
 import { closestMatch } from 'leven'
 import { decodeValue, encodeValue } from '../clone.js'
 import { changeOf } from '../environment.js'
@@ -26,6 +27,15 @@ function applyLimits({ heapLimit = 0, cpuSeconds = 0, openFiles = 0 }: JobSurrou
   if ('missing' in found) throw new UsageError('ERR_UNSUPPORTED', `limits need the addon, and ${found.missing}.`)
   if (heapLimit > 0) check('setHeapLimit', found.native.setHeapLimit(heapLimit))
   check('setrlimit', found.native.setLimits(cpuSeconds, openFiles))
+}
+
+// In libuv's order for child_process: a user who has become another one may do less.
+function becomeWho({ umask, nice, gid, uid }: JobSurroundings): void {
+  if (umask !== undefined) process.umask(umask)
+  if (nice !== undefined) os.setPriority(nice)
+  if ((gid ?? uid) !== undefined && process.getuid!() === 0) process.setgroups!([])
+  if (gid !== undefined) process.setgid!(gid)
+  if (uid !== undefined) process.setuid!(uid)
 }
 
 function findFunction(namespace: object, { module, name }: FunctionHead): AnyFunction {
@@ -65,6 +75,7 @@ export async function runJob(
     if (head.cwd !== undefined) process.chdir(head.cwd)
     if (head.env) applyEnvironment(head.env)
     applyLimits(head)
+    becomeWho(head)
     await first?.()
     for (const module of head.preload ?? []) await importModule(module)
     if ('program' in head) startProgram(head.program, decodeValue(args) as string[])

@@ -145,6 +145,8 @@ class Template {
     // Whatever is mapped here is paid for by every fork; the space of young objects alone holds 2 to 8 MB of what the preload left.
     this.#native.collectGarbage()
     this.#native.moveTextToHugePages() // where it cannot, each fork takes a little longer
+    // Where they are not found, a child's process.uptime() and performance.now() count from the template's start.
+    this.#native.findClocks(Math.round(performance.timeOrigin * 1e3), Math.round(process.uptime() * 1e9))
     const warnings = findings.map(({ what }) => what)
     const born = serve(this.#native, this.#keys, this.#config.listen, {
       listening: () => tell({ status: 'ready', report: makeReport(warnings) }),

@@ -44,6 +44,10 @@ describe('new Process()', () => {
     signal: [{}, { aborted: false }, null],
     limits: [null, 5, { memory: 5 }, { memory: '1G' }, { cpuSeconds: 0 }, { cpuSeconds: 1.5 }, { openFiles: 3 }],
     detached: ['yes', 1, null],
+    uid: [-1, 1.5, 'root', 2 ** 32 - 1],
+    gid: [-1, null],
+    umask: [-1, 0o1000, '022'],
+    nice: [-21, 20, 0.5],
   })) {
     test(`refuses a wrong ${option}`, () => {
       for (const value of values) {
@@ -56,7 +60,20 @@ describe('new Process()', () => {
   }
 
   test('takes options that are undefined as absent', () => {
-    const names = ['server', 'cwd', 'env', 'stdio', 'timeout', 'signal', 'limits', 'detached']
+    const names = [
+      'server',
+      'cwd',
+      'env',
+      'stdio',
+      'timeout',
+      'signal',
+      'limits',
+      'detached',
+      'uid',
+      'gid',
+      'umask',
+      'nice',
+    ]
     new Process(jobs.echo, [1], Object.fromEntries(names.map((name) => [name, undefined])))
   })
 })
