@@ -30,7 +30,7 @@ export interface Run {
   readonly stdinLength?: number
   readonly stdinOpen?: boolean
   readonly stdio?: readonly ('pipe' | 'ignore' | 'file')[]
-  /** The reader of stdout begins late, or never: it closes its end first. */
+  /** The readers of stdout and stderr begin late; the reader of stdout closes its end first. */
   readonly slowReader?: boolean
   readonly closeStdout?: boolean
   /** The first version of Node that has it. */

@@ -14,6 +14,9 @@ const SLOW_READER_MS = 300
 /** Longer outputs are shown by their length and hash. */
 const MAX_SHOWN = 20_000
 
+/** Stands for the frame that called the main module. */
+const ENTRY = "(Node's entry)"
+
 /** What a program did, as far as one sees it. */
 export interface Seen {
   stdout: string
@@ -128,7 +131,7 @@ async function watch(run: Case, started: Started): Promise<Seen> {
   if (run.closeStdout) stdout?.destroy()
   const outputs = Promise.all([
     run.closeStdout ? '' : collect(stdout, run.slowReader ? SLOW_READER_MS : 0),
-    collect(stderr, 0),
+    collect(stderr, run.slowReader ? SLOW_READER_MS : 0),
   ])
   stdin?.write(run.as === 'stdin' ? readFileSync(run.file) : (run.stdin ?? 'x'.repeat(run.stdinLength ?? 0)))
   if (!run.stdinOpen) stdin?.end()
@@ -174,12 +177,15 @@ export function normalise(text: string, pid: number): string {
       // Node puts the process id into warnings, debuglog lines and the trace of an exhausted heap.
       .replace(new RegExp(`(?<![\\w.])${pid}(?![\\w.])`, 'g'), 'PID')
       // The test runner tells how long each test took.
-      .replace(/duration_ms [\d.]+/g, 'duration_ms N')
+      .replace(/duration_ms(:?) [\d.]+/g, 'duration_ms$1 N')
       .replace(/\([\d.]+ms\)/g, '(Nms)')
       // The inspector tells its port, which is any, and its target's id, which is random.
       .replace(/ws:\/\/127\.0\.0\.1:\d+\/[0-9a-f-]{36}/g, 'ws://127.0.0.1:PORT/ID')
       // An exhausted heap is told with times, sizes and addresses; what failed is said behind them.
-      .replace(/<--- Last few GCs --->[^]*?<--- JS stacktrace --->/g, '<--- GCs --->')
+      .replace(/<--- Last few GCs --->.*?<--- JS stacktrace --->/gs, '<--- GCs --->')
+      // The lowest frame is who called the main module: a script of Node's there, which stands for its C++; the loop's first turn here.
+      .replace(/(?:process\.)?processImmediate \(node:internal\/timers:\d+:\d+\)/g, ENTRY)
+      .replace(/node:internal\/main\/run_main_module:\d+:\d+/g, ENTRY)
       // Behind a fatal error Node lists C++ frames by address.
       .replace(/\n *\d+: 0x[0-9a-f]+ [^\n]*/g, '')
   )
