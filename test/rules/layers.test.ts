@@ -153,14 +153,14 @@ test('the addon is known to one file on each side', () => {
 })
 
 test('every file says which process runs it', () => {
-  const files = ['src', 'test', 'bench', 'demo', 'stress', 'scripts'].flatMap((folder) =>
+  const files = ['src', 'test', 'bench', 'demo', 'stress', 'conformance', 'scripts'].flatMap((folder) =>
     listFiles(folder, /\.(ts|mjs)$/),
   )
   for (const file of [...files, ...listFiles('native', /\.[ch]$/)]) assert.match(read(file), /^\/\/ Runs in: /, file)
 })
 
 test('no file outgrows its idea', () => {
-  const files = ['src', 'test', 'bench', 'demo', 'stress', 'scripts'].flatMap((folder) =>
+  const files = ['src', 'test', 'bench', 'demo', 'stress', 'conformance', 'scripts'].flatMap((folder) =>
     listFiles(folder, /\.(ts|mjs)$/),
   )
   for (const file of [...files, ...listFiles('native', /\.[ch]$/)]) {

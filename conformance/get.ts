@@ -1,0 +1,55 @@
+// Runs in: a tool process. Gets Node's own test files from the source package of Debian, through this machine's own apt and the
+// archive that it is set up for: its signatures are checked, and nothing of the machine's setup is changed.
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+
+/** The release of Debian whose package `nodejs` is of this major version of Node. */
+const RELEASES: Readonly<Record<string, string>> = { 18: 'bookworm', 20: 'trixie', 22: 'sid' }
+const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg'
+
+/** Unpacks Node's folder `test` into `folder`. Throws with what to do instead where that cannot be. */
+export function getNodeTests(folder: string, major: string): void {
+  const release = RELEASES[major]
+  if (!release)
+    throw new Error(`No release of Debian carries Node ${major}. Name a folder with its source by --node-tests.`)
+  const work = mkdtempSync(path.join(os.tmpdir(), 'node-tests-'))
+  try {
+    const archive = archiveOf()
+    for (const name of ['state/lists/partial', 'cache/archives/partial', 'source']) {
+      mkdirSync(path.join(work, name), { recursive: true })
+    }
+    const list = path.join(work, 'sources.list')
+    writeFileSync(list, `deb-src [signed-by=${KEYRING}] ${archive} ${release} main\n`)
+    const settings = [
+      `Dir::State=${work}/state`,
+      `Dir::Cache=${work}/cache`,
+      `Dir::Etc::sourcelist=${list}`,
+      'Dir::Etc::sourceparts=-',
+      'APT::Sandbox::User=root',
+    ].flatMap((setting) => ['-o', setting])
+    const cwd = path.join(work, 'source')
+    execFileSync('apt-get', [...settings, '-qq', 'update'], { stdio: ['ignore', 'inherit', 'inherit'] })
+    execFileSync('apt-get', [...settings, '-qq', 'source', '--download-only', '--tar-only', 'nodejs'], {
+      cwd,
+      stdio: ['ignore', 'inherit', 'inherit'],
+    })
+    const tarball = readdirSync(cwd).find((name) => /^nodejs_.*\.orig\.tar\.\w+$/.test(name))
+    if (!tarball) throw new Error(`The source package of nodejs in ${release} has no file of Node itself.`)
+    mkdirSync(folder, { recursive: true })
+    const unpack = ['-xf', path.join(cwd, tarball), '-C', folder, '--strip-components=1', '--wildcards']
+    execFileSync('tar', [...unpack, '*/test', '*/src/node_version.h'], { stdio: 'inherit' })
+  } finally {
+    rmSync(work, { recursive: true })
+  }
+}
+
+function archiveOf(): string {
+  const format = '$(ORIGIN) $(REPO_URI)' // apt's own placeholders
+  const lines = execFileSync('apt-get', ['indextargets', '--format', format], { encoding: 'utf8' }).split('\n')
+  const line = lines.find((text) => text.startsWith('Debian '))
+  if (!line)
+    throw new Error('apt knows no archive of Debian here. Run apt-get update first, or name a folder by --node-tests.')
+  return line.slice('Debian '.length)
+}

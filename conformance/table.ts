@@ -1,0 +1,76 @@
+// Runs in: a tool process. Prints the results of conformance runs as the Markdown of docs/CONFORMANCE.md, so that no number is typed by
+// hand: node build/conformance/table.js conformance/results/*.jsonl
+import { fileURLToPath } from 'node:url'
+import { causeOf } from './causes.js'
+import { readResults, type TestResult, type Verdict } from './results.js'
+
+const number = (value: number): string => value.toLocaleString('en')
+
+function groupBy(results: readonly TestResult[], keyOf: (result: TestResult) => string): Map<string, TestResult[]> {
+  const groups = new Map<string, TestResult[]>()
+  for (const result of results) groups.set(keyOf(result), [...(groups.get(keyOf(result)) ?? []), result])
+  return groups
+}
+
+const link = ({ name }: TestResult): string => `\`${name}\``
+
+/** The counts: one row for each Node. */
+export function summaryOf(results: readonly TestResult[]): string {
+  const head = [
+    'Node',
+    'tests of',
+    'run',
+    'plain Node passes',
+    'not applicable',
+    'pass in a child',
+    'fail',
+    'unsteady',
+    'share',
+  ]
+  const rows = [...groupBy(results, ({ node, tests }) => `${node} | ${tests}`)].map(([key, group]) => {
+    const of = (verdict: Verdict): number => group.filter((result) => result.verdict === verdict).length
+    const judged = of('passes') + of('fails') + of('unsteady')
+    const share = judged === 0 ? 'none' : `${((100 * of('passes')) / judged).toFixed(1)} %`
+    const cells = [
+      group.length,
+      judged + of('not applicable'),
+      of('not applicable'),
+      of('passes'),
+      of('fails'),
+      of('unsteady'),
+    ]
+    return `| ${key} | ${cells.map(number).join(' | ')} | ${share} |`
+  })
+  return [`| ${head.join(' | ')} |`, `|${head.map(() => '---|').join('')}`, ...rows].join('\n')
+}
+
+/** The failures by cause, most tests first, and then the flags with which no template can be had. */
+export function detailsOf(results: readonly TestResult[]): string {
+  const parts = [...groupBy(results, ({ node }) => node)].map(([node, group]) => {
+    const failed = group.filter(({ verdict }) => verdict === 'fails' || verdict === 'unsteady')
+    const causes = [...groupBy(failed, ({ name }) => causeOf(name))].sort(([, a], [, b]) => b.length - a.length)
+    const refused = groupBy(
+      group.filter(({ verdict }) => verdict === 'not applicable'),
+      ({ how }) => how ?? '',
+    )
+    return [
+      `### ${node}: what fails, by cause`,
+      '',
+      '| tests | cause | which |',
+      '|---|---|---|',
+      ...causes.map(([cause, tests]) => `| ${tests.length} | ${cause} | ${tests.map(link).join(', ')} |`),
+      '',
+      `### ${node}: not applicable`,
+      '',
+      '| tests | why there is no template | which |',
+      '|---|---|---|',
+      ...[...refused].map(([how, tests]) => `| ${tests.length} | ${how} | ${tests.map(link).join(', ')} |`),
+    ].join('\n')
+  })
+  return parts.join('\n\n')
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const results = readResults(process.argv.slice(2))
+  console.log(`${summaryOf(results)}\n\n${detailsOf(results)}`)
+}

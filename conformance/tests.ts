@@ -1,0 +1,59 @@
+// Runs in: a tool process. Node's own test files: where they are, which there are, and what each asks for in its comments.
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+
+/** One of Node's test files. */
+export interface NodeTest {
+  /** Its path below the folder `test`: 'parallel/test-fs-read.js'. */
+  readonly name: string
+  /** Flags of Node that it needs, without those that name modules. */
+  readonly flags: readonly string[]
+  readonly require: readonly string[]
+  readonly import: readonly string[]
+  /** Variables that it needs. */
+  readonly env: Readonly<Record<string, string>>
+}
+
+const TEST_FILE = /^test-.*\.(js|mjs|cjs|mts|cts|ts)$/
+
+/** The folder that holds `test/parallel`, at or below the one that was given. */
+export function findRoot(folder: string): string | undefined {
+  const below = existsSync(folder) ? readdirSync(folder).map((name) => path.join(folder, name)) : []
+  const roots = [folder, path.dirname(folder), ...below].map((candidate) => path.resolve(candidate))
+  return roots.find((candidate) => existsSync(path.join(candidate, 'test', 'common')))
+}
+
+/** The tests of these suites (folders of `test`) whose name contains the word. */
+export function listTests(root: string, suites: readonly string[], word: string): NodeTest[] {
+  return suites
+    .flatMap((suite) =>
+      readdirSync(path.join(root, 'test', suite))
+        .filter((name) => TEST_FILE.test(name))
+        .map((name) => `${suite}/${name}`),
+    )
+    .filter((name) => name.includes(word))
+    .sort()
+    .map((name) => describe(name, readFileSync(path.join(root, 'test', name), 'utf8')))
+}
+
+/** Reads what a test's comments ask for, as Node's own runner does: lines that begin with `// Flags:` and `// Env:`. */
+export function describe(name: string, code: string): NodeTest {
+  const words = (title: string): string[] =>
+    [...code.matchAll(new RegExp(`^// ${title}:[ \\t]*(.*)$`, 'gm'))].flatMap(([, text]) => split(text!))
+  const flags: string[] = []
+  const modules = { require: [] as string[], import: [] as string[] }
+  const given = words('Flags')
+  for (let at = 0; at < given.length; at++) {
+    const [, long, inline] = /^--(require|import)(?:=(.*))?$/.exec(given[at]!) ?? []
+    const kind = long ?? (given[at] === '-r' ? 'require' : undefined)
+    if (kind) modules[kind as 'require' | 'import'].push(inline ?? given[++at] ?? '')
+    else flags.push(given[at]!)
+  }
+  const env = Object.fromEntries(words('Env').map((pair) => pair.split(/=(.*)/s).slice(0, 2) as [string, string]))
+  return { name, flags, ...modules, env }
+}
+
+// As a shell would, as far as these comments go: words apart by spaces, of which quotes may hold some.
+function split(text: string): string[] {
+  return [...text.matchAll(/(?:"[^"]*"|'[^']*'|[^\s"'])+/g)].map(([word]) => word.replace(/["']/g, ''))
+}
