@@ -5,6 +5,7 @@
 // so a decoded 10-byte Buffer would keep, and could reach into, a whole message; here every view has memory of its own.
 // Errors: V8 says "b(){} could not be cloned" and not where, so only after it failed we walk the value to find out.
 
+import { Buffer } from 'node:buffer' // a program may delete the global one
 import { inspect, types } from 'node:util'
 import { Deserializer, Serializer } from 'node:v8'
 import { ProtocolError, UsageError } from './errors.js'

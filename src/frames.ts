@@ -3,6 +3,7 @@
 // A stream has no messages; a frame makes one. Pure: bytes in, bytes out, whoever moves them. The decoder meets bytes
 // of strangers, so it checks every length before it takes memory, and takes memory only for bytes that have arrived.
 
+import { Buffer } from 'node:buffer' // a program may delete the global one
 import { ProtocolError, UsageError } from './errors.js'
 
 // The wire format, from CPython's Lib/multiprocessing/connection.py, Connection._send_bytes and _recv_bytes: struct

@@ -1,5 +1,6 @@
 // Runs in: child, however it was born. Its end of the job channel, read and written synchronously: before it has its job a child
 // has nothing else to do, and what is written synchronously cannot be lost by an exit that follows.
+import { Buffer } from 'node:buffer' // a program may delete the global one
 import { readSync, writeSync } from 'node:fs'
 import { ProtocolError } from '../errors.js'
 import { encodeFrameHeader, readFrameLength } from '../frames.js'

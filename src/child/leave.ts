@@ -17,7 +17,7 @@ type Emit = (this: object, event: string | symbol, ...args: unknown[]) => boolea
 /** What of `process` an exit needs. The template rehearses an exit on a stand-in. */
 export type LeavingProcess = Pick<
   NodeJS.Process,
-  'on' | 'listenerCount' | 'hasUncaughtExceptionCaptureCallback' | 'setUncaughtExceptionCaptureCallback' | 'exitCode'
+  'listenerCount' | 'hasUncaughtExceptionCaptureCallback' | 'setUncaughtExceptionCaptureCallback' | 'exitCode'
 > & {
   emit(event: string, ...args: unknown[]): boolean
   exit(code?: number): void
@@ -33,6 +33,19 @@ interface ExitHooks {
   onLeaving(exitCode: number): void
 }
 
+/** A program may have broken what a last word stands on. It leaves all the same, and the owner hears of its exit. */
+function say(word: () => void): void {
+  try {
+    word()
+  } catch {}
+}
+
+/** Gives a function that stands in for one of Node's the name and the length of that. */
+function disguise(ours: object, nodes: { name: string; length: number }): void {
+  for (const key of ['name', 'length'] as const)
+    Object.defineProperty(ours, key, { value: nodes[key], configurable: true })
+}
+
 /** Takes over every normal way out of this process. */
 export function takeOverExit(
   self: LeavingProcess,
@@ -46,7 +59,7 @@ export function takeOverExit(
 
   const tell = (code: unknown): number => {
     const exitCode = Number(self.exitCode ?? code ?? 0) & 0xff
-    if (!isTold) hooks.onLeaving(exitCode)
+    if (!isTold) say(() => hooks.onLeaving(exitCode))
     isTold = true
     return exitCode
   }
@@ -59,19 +72,20 @@ export function takeOverExit(
     native.leave(tell(code))
   }
 
-  self.on('uncaughtExceptionMonitor', (error) => {
+  // Node emits 'uncaughtExceptionMonitor' for every error, first of all. No listener of ours: a program can see and remove those.
+  const beforeMonitors = (error: unknown): void => {
     isHandled = self.listenerCount('uncaughtException') > 0 || self.hasUncaughtExceptionCaptureCallback()
     if (isHandled) return
     isFatal = true
-    hooks.onFatal(error)
     native.leaveLater(Number(self.exitCode ?? 1) & 0xff) // an 'exit' listener threw it, and 'exit' is not emitted twice
-  })
+    say(() => hooks.onFatal(error))
+  }
 
   // Node calls a handler of uncaught errors and, if that throws, prints what it threw and tears down.
   const leaveBehindHandler = (): void => {
     if (!isHandled) return
     isHandled = false
-    hooks.onLeaving(HANDLER_THREW)
+    say(() => hooks.onLeaving(HANDLER_THREW))
     native.leaveInTeardown(HANDLER_THREW)
   }
 
@@ -80,6 +94,7 @@ export function takeOverExit(
   const leaveAfter = (emit: Emit): Emit => {
     const wrapped: Emit = function (event, ...args) {
       let hasThrown = true
+      if (event === 'uncaughtExceptionMonitor' && this === self && outermost === wrapped) beforeMonitors(args[0])
       try {
         const hadListeners = Reflect.apply(emit, this, [event, ...args]) as boolean
         hasThrown = false
@@ -93,6 +108,7 @@ export function takeOverExit(
     return wrapped
   }
   const base = leaveAfter(self.emit as Emit)
+  disguise(base, self.emit)
   let outermost = base
   Object.defineProperty(self, 'emit', {
     configurable: true,
@@ -100,6 +116,7 @@ export function takeOverExit(
     get: () => outermost,
     set: (emit: Emit) => {
       outermost = emit === base ? base : leaveAfter(emit)
+      if (outermost !== base) disguise(outermost, emit)
     },
   })
   const setCapture = self.setUncaughtExceptionCaptureCallback
@@ -124,6 +141,9 @@ export function takeOverExit(
       isCalled = false // it threw: the code was none, or a listener did
     }
   }
+  disguise(self.exit, nodesExit)
+  const nodesReallyExit = self.reallyExit
   // Also called by an 'exit' listener that calls process.exit(), behind an uncaught error too: it prints nothing then.
   self.reallyExit = (code) => native.leave(tell(code))
+  disguise(self.reallyExit, nodesReallyExit)
 }
