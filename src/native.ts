@@ -1,6 +1,5 @@
 // Runs in: owner, template and child. The only file that knows the addon: finds it, types it, and makes typed errors of its errnos.
 import { existsSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import os from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { getSystemErrorName } from 'node:util'
@@ -62,7 +61,9 @@ function load(): { native: Native } | { missing: string } {
       missing: `the addon is not built for ${process.platform}-${process.arch} (npm rebuild builds it; it needs a C compiler)`,
     }
   try {
-    return { native: createRequire(import.meta.url)(ADDON) as Native }
+    const module = { exports: {} }
+    process.dlopen(module, ADDON) // not by require(), whose cache a program sees
+    return { native: module.exports as Native }
   } catch (error) {
     return { missing: `the addon does not load: ${(error as Error).message}` }
   }
