@@ -11,6 +11,7 @@ import { check, findNative } from '../native.js'
 import { encodeThrown } from '../thrown.js'
 import type { ChildChannel } from './channel.js'
 import { startProgram } from './program.js'
+import { rereadVariables } from './variables.js'
 
 type FunctionHead = Extract<JobHead, { module: string }>
 type AnyFunction = (...args: unknown[]) => unknown
@@ -19,6 +20,7 @@ function applyEnvironment(env: EnvironmentChange | WholeEnvironment): void {
   const { set, unset } = 'whole' in env ? (changeOf(process.env, env.whole) ?? { set: {}, unset: [] }) : env
   for (const name of unset) delete process.env[name]
   for (const [name, value] of Object.entries(set)) process.env[name] = value
+  rereadVariables([...unset, ...Object.keys(set)])
 }
 
 function applyLimits({ heapLimit = 0, cpuSeconds = 0, openFiles = 0 }: JobSurroundings): void {

@@ -32,7 +32,16 @@ const LAYERS: readonly (readonly string[])[] = [
     'hooks',
   ],
   ['native', 'modules', 'launcher', 'outcome', 'abort', 'patience', 'deserted', 'sockets'],
-  ['start-method', 'address', 'child/channel', 'child/leave', 'child/program', 'child/run', 'child/birth'],
+  [
+    'start-method',
+    'address',
+    'child/channel',
+    'child/leave',
+    'child/program',
+    'child/variables',
+    'child/run',
+    'child/birth',
+  ],
   [
     'template/census',
     'template/keys',
