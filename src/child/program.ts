@@ -1,5 +1,5 @@
 // Runs in: child, however it was born. Runs a whole program as its main, as `node` does with what stands on its command line.
-import Module, { createRequire } from 'node:module'
+import Module, { builtinModules, createRequire } from 'node:module'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import vm from 'node:vm'
@@ -39,6 +39,7 @@ function describe(
 ) {
   const main = file === undefined ? [] : [path.resolve(file)]
   process.argv = [process.execPath, ...main, ...(stdin ? ['-'] : []), ...argv]
+  if (code !== undefined) Object.assign(process, { _eval: code }) // where packages look for it
   process.execArgv.push(
     ...require.flatMap((name) => ['--require', name]),
     ...imports.flatMap((name) => ['--import', name]),
@@ -66,16 +67,34 @@ async function readStdin(): Promise<string> {
   return text
 }
 
+// As Node's own for --eval and stdin: each module is loaded when its name is first used, and a program may use the name itself.
+function offerBuiltIns(require: NodeJS.Require): void {
+  for (const name of builtinModules) {
+    if (/^_|[/:]/.test(name) || name in globalThis) continue
+    const put = (value: unknown): void => {
+      Object.defineProperty(globalThis, name, { value, writable: true, enumerable: false, configurable: true })
+    }
+    const get = (): unknown => {
+      const value: unknown = require(name)
+      put(value)
+      return value
+    }
+    Object.defineProperty(globalThis, name, { get, set: put, enumerable: false, configurable: true })
+  }
+}
+
 // A script in the global scope that finds what a CommonJS module finds, as of a file in the working directory.
 function evaluate(name: string, code: string): void {
   const filename = path.join(process.cwd(), name)
   const module = new NodeModule(name)
   module.filename = filename
   module.paths = NodeModule._nodeModulePaths(process.cwd())
+  const require = createRequire(filename)
+  offerBuiltIns(require)
   const surroundings = {
     module,
     exports: module.exports,
-    require: createRequire(filename),
+    require,
     __filename: name,
     __dirname: '.',
   }
