@@ -4,10 +4,10 @@ import { randomUUID } from 'node:crypto'
 import { appendFileSync, existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
-import { ForkServer, ForkServerError } from 'forkserver'
+import { ForkServer } from 'forkserver'
 import { killStrays, runTest, type Site } from './execute.js'
 import { getNodeTests } from './get.js'
-import type { TestResult } from './results.js'
+import { readResults, type TestResult } from './results.js'
 import { summaryOf } from './table.js'
 import { findRoot, listTests, type NodeTest } from './tests.js'
 
@@ -23,6 +23,7 @@ interface Options {
   share: number
   patience: number
   json?: string
+  resume?: true
 }
 
 const count = (text: string): number => {
@@ -57,7 +58,7 @@ class Templates {
       if (server.pid) this.pids.add(server.pid)
       return server
     } catch (error) {
-      if (error instanceof ForkServerError) return `${error.code}: ${error.message.replace(/\(pid \d+\) /, '')}`
+      if (hasCode(error)) return `${error.code}: ${error.message.replace(/\(pid \d+\) /, '')}`
       throw error
     }
   }
@@ -72,6 +73,7 @@ class Templates {
   }
 }
 
+const hasCode = (error: unknown): error is Error & { code: string } => error instanceof Error && 'code' in error
 const keyOf = ({ flags }: NodeTest): string => JSON.stringify(flags)
 
 type Found = Pick<TestResult, 'verdict' | 'how' | 'said'>
@@ -101,6 +103,13 @@ function versionOf(root: string): string {
   return `v${part('MAJOR')}.${part('MINOR')}.${part('PATCH')}`
 }
 
+function doneBefore(file: string | undefined): (test: NodeTest) => boolean {
+  if (!file || !existsSync(file)) return () => false
+  const names = readResults([file]).filter(({ node }) => node === process.version)
+  const done = new Set(names.map(({ name }) => name))
+  return ({ name }) => done.has(name)
+}
+
 async function main(): Promise<void> {
   const options = new Command('conformance')
     .description("Runs Node's own tests by plain node and in forked children, and compares.")
@@ -112,12 +121,18 @@ async function main(): Promise<void> {
     .option('--share <n>', 'only every n-th test', count, 1)
     .option('--patience <seconds>', 'a test that takes longer hangs', count, 60)
     .option('--json <file>', 'append each result to this file, one line each')
+    .option('--resume', 'leave out the tests that this file has a result for')
     .parse()
     .opts<Options>()
   if (options.get) getNodeTests(options.nodeTests, process.versions.node.split('.')[0]!)
   const root = findRoot(options.nodeTests)
   if (!root) throw new Error(`${options.nodeTests} holds no folder test of Node. Download it by --get.`)
-  const tests = listTests(root, options.suites, options.filter).filter((_, index) => index % options.share === 0)
+  const json = options.json && path.resolve(options.json)
+  const isDone = doneBefore(options.resume && json)
+  const tests = listTests(root, options.suites, options.filter).filter(
+    (test, index) => index % options.share === 0 && !isDone(test),
+  )
+  process.chdir(root) // flags name files from there
   const mark = `CONFORMANCE_RUN=${randomUUID()}`
   const { NODE_OPTIONS: _options, NODE_V8_COVERAGE: _coverage, ...given } = process.env as Record<string, string>
   const env = { ...given, [mark.split('=')[0]!]: mark.split('=')[1]! }
@@ -132,7 +147,7 @@ async function main(): Promise<void> {
       const result: TestResult = { ...common, name: test.name, ...(await judge(test, site, number, templates)) }
       await templates.done(test)
       results.push(result)
-      if (options.json) appendFileSync(options.json, `${JSON.stringify(result)}\n`)
+      if (json) appendFileSync(json, `${JSON.stringify(result)}\n`)
       if (result.verdict !== 'passes')
         console.log(`${results.length}/${tests.length} ${test.name}: ${result.verdict}, ${result.how}`)
     }

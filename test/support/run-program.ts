@@ -186,6 +186,11 @@ export function normalise(text: string, pid: number): string {
       // The lowest frame is who called the main module: a script of Node's there, which stands for its C++; the loop's first turn here.
       .replace(/(?:process\.)?processImmediate \(node:internal\/timers:\d+:\d+\)/g, ENTRY)
       .replace(/node:internal\/main\/run_main_module:\d+:\d+/g, ENTRY)
+      // Which of V8's attempts to find room was the last is a matter of moments.
+      .replace(
+        /FATAL ERROR: (CALL_AND_RETRY_LAST|Reached heap limit|Ineffective mark-compacts near heap limit) /,
+        'FATAL ERROR: ',
+      )
       // Behind a fatal error Node lists C++ frames by address.
       .replace(/\n *\d+: 0x[0-9a-f]+ [^\n]*/g, '')
   )
