@@ -22,7 +22,6 @@
 int uv_loop_fork(struct uv_loop_s *loop); // from libuv, which Node exports
 
 #define PATIENCE_MS 5000
-#define WORKER_THREADS 1
 #define MAX_STDIO 15 // MAX_DESCRIPTORS of a message without the job channel
 
 // Sent to the owner over the job channel when a child cannot be born: a frame of the job channel (docs/PROTOCOL.md, section 4).
@@ -141,7 +140,7 @@ static void be_born(struct uv_loop_s *loop, const struct birth *birth) {
   // that cannot start its threads aborts, or waits for them for ever (WorkerThreadsTaskRunner stops creating them and then waits
   // for all): so a failure here is the end of the birth.
   thread_failed = tell_unborn;
-  if (revive_platform(WORKER_THREADS) != 0) tell_unborn(ENOSYS);
+  if (revive_platform(birth->worker_threads) != 0) tell_unborn(ENOSYS);
   thread_failed = NULL;
   if ((error = renew_random()) != 0) tell_unborn(-error);
   renew_clocks();

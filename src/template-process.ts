@@ -153,7 +153,8 @@ function readReport(told: StartupStatus, listen: ListenAddress | null): Template
     }
     case 'unforkable': {
       const list = told.reasons.map((reason) => `\n  - ${reason}`).join('')
-      const advice = 'Close it before the preload ends, or open it in the child (in the job instead of the preload).'
+      const advice =
+        'Close it before the preload ends or in beforeFreeze(), and open it in the child: in the job, or in onFork().'
       throw new TemplateError('ERR_UNFORKABLE', `The preloaded template cannot be forked:${list}\n${advice}`, {
         reasons: told.reasons,
       })

@@ -10,6 +10,7 @@ import { encodeControl, FLAG_DETACHED, MAX_CONTROL_PAYLOAD, PROTOCOL_VERSION } f
 import { ATTACH_DESCRIPTORS, type ForkMessage } from '../protocol-messages.js'
 import { type ListenAddress, MAX_STDIO, TEMPLATE_DESCRIPTORS } from '../startup.js'
 import { Client, Clients, MAX_UNPROVED, MAX_UNREAD_BYTES } from './clients.js'
+import { workerThreads } from './freeze.js'
 import type { TemplateKeys } from './keys.js'
 import { Listener } from './listener.js'
 
@@ -39,6 +40,7 @@ class Server {
   readonly #received = Buffer.allocUnsafeSlow(RECEIVE_BYTES)
   readonly #descriptors = new Int32Array(RECEIVED_DESCRIPTORS)
   readonly #usage = new Float64Array(7)
+  readonly #workers = workerThreads(process.execArgv)
   readonly #ownUid = process.geteuid!()
   #watched = new Int32Array(64 * POLL_FIELDS)
   #childEvent = -1
@@ -258,7 +260,8 @@ class Server {
       const lifeline = isDetached ? -1 : client.lifeline
       const close = this.#clients.descriptorsToClose(lifeline)
       if (this.#listener) close.push(this.#listener.fd)
-      pid = this.#native.fork(Int32Array.of(lifeline, isDetached ? 1 : 0, MAX_STDIO, stdio, ...set, ...close))
+      const detached = isDetached ? 1 : 0
+      pid = this.#native.fork(Int32Array.of(lifeline, detached, this.#workers, MAX_STDIO, stdio, ...set, ...close))
       if (pid === 0) return set[0]!
       this.#closeAll(set)
     }
