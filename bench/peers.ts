@@ -18,7 +18,7 @@ const COMPILE_MS = 30_000
 
 /** The folder of what is not compiled. */
 const SOURCES = fileURLToPath(new URL('../../bench/', import.meta.url))
-const EMPTY = path.join(SOURCES, 'empty.cjs')
+export const EMPTY = path.join(SOURCES, 'empty.cjs')
 /** The script of an idle child of child_process.fork(). */
 export const IDLE = path.join(SOURCES, 'idle.cjs')
 

@@ -10,8 +10,9 @@ import { memory } from './memory.js'
 import { processCreation } from './process-creation.js'
 import { type Benchmark, format, type Report } from './report.js'
 import { FULL, QUICK, type Settings } from './settings.js'
+import { workloads } from './workloads.js'
 
-const BENCHMARKS: readonly Benchmark[] = [processCreation, memory, authentication]
+const BENCHMARKS: readonly Benchmark[] = [processCreation, memory, authentication, workloads]
 const RESULTS = fileURLToPath(new URL('../../bench/results/', import.meta.url))
 const USAGE_EXIT = 2
 

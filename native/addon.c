@@ -69,15 +69,16 @@ static napi_value FindPlatform(napi_env env, napi_callback_info info) {
   return text(env, missing);
 }
 
-// fork(spec: Int32Array [channel, in, out, err, lifeline, detached, ...close])
+// fork(spec: Int32Array [lifeline, detached, workers, places, stdioCount, channel, ...stdio, ...close])
 static napi_value Fork(napi_env env, napi_callback_info info) {
-  enum { CHANNEL, IN, OUT, ERR, LIFELINE, DETACHED, CLOSE };
+  enum { LIFELINE, DETACHED, WORKERS, PLACES, STDIO_COUNT, CHANNEL, STDIO };
   arguments all = take(env, info);
   size_t count;
   const int32_t *spec = array_at(&all, 0, &count);
-  if (count < CLOSE) return number(env, -EINVAL);
-  const struct birth birth = {.channel = spec[CHANNEL], .stdio = {spec[IN], spec[OUT], spec[ERR]}, .lifeline = spec[LIFELINE],
-      .detached = spec[DETACHED], .close = spec + CLOSE, .close_count = (int)(count - CLOSE)};
+  if (count < STDIO || spec[STDIO_COUNT] < 0 || count < (size_t)(STDIO + spec[STDIO_COUNT])) return number(env, -EINVAL);
+  const int32_t *close = spec + STDIO + spec[STDIO_COUNT];
+  const struct birth birth = {.channel = spec[CHANNEL], .stdio = spec + STDIO, .stdio_count = spec[STDIO_COUNT], .places = spec[PLACES],
+      .lifeline = spec[LIFELINE], .detached = spec[DETACHED], .worker_threads = spec[WORKERS], .close = close, .close_count = (int)(spec + count - close)};
   struct uv_loop_s *loop;
   napi_get_uv_event_loop(env, &loop);
   return number(env, fork_child(loop, &birth));

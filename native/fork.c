@@ -22,7 +22,7 @@
 int uv_loop_fork(struct uv_loop_s *loop); // from libuv, which Node exports
 
 #define PATIENCE_MS 5000
-#define WORKER_THREADS 1
+#define MAX_STDIO 15 // MAX_DESCRIPTORS of a message without the job channel
 
 // Sent to the owner over the job channel when a child cannot be born: a frame of the job channel (docs/PROTOCOL.md, section 4).
 #define UNBORN_KIND 5
@@ -120,12 +120,16 @@ int release_lifeline(void) {
   return closed == 0 ? 0 : -errno;
 }
 
-static void take_stdio(const int stdio[3]) {
-  // A descriptor that is itself below 3 would be overwritten by an earlier one: move such ones up first.
-  int from[3];
-  for (int i = 0; i < 3; i++) from[i] = stdio[i] > 2 ? stdio[i] : fcntl(stdio[i], F_DUPFD_CLOEXEC, 3);
-  for (int i = 0; i < 3; i++) dup2(from[i], i);
-  for (int i = 0; i < 3; i++) close(from[i]);
+static void take_stdio(const struct birth *birth) {
+  int count = birth->stdio_count < MAX_STDIO ? birth->stdio_count : MAX_STDIO;
+  // A descriptor that is itself one of the places would be overwritten by an earlier one: move such ones up first.
+  int from[MAX_STDIO];
+  for (int i = 0; i < count; i++)
+    from[i] = birth->stdio[i] >= birth->places ? birth->stdio[i] : fcntl(birth->stdio[i], F_DUPFD_CLOEXEC, birth->places);
+  // Programs that a child starts inherit the standard streams only, as those of plain Node do.
+  for (int i = 0; i < count; i++) dup3(from[i], i, i < 3 ? 0 : O_CLOEXEC);
+  for (int i = count; i < birth->places; i++) close(i);
+  for (int i = 0; i < count; i++) close(from[i]);
 }
 
 static void be_born(struct uv_loop_s *loop, const struct birth *birth) {
@@ -136,7 +140,7 @@ static void be_born(struct uv_loop_s *loop, const struct birth *birth) {
   // that cannot start its threads aborts, or waits for them for ever (WorkerThreadsTaskRunner stops creating them and then waits
   // for all): so a failure here is the end of the birth.
   thread_failed = tell_unborn;
-  if (revive_platform(WORKER_THREADS) != 0) tell_unborn(ENOSYS);
+  if (revive_platform(birth->worker_threads) != 0) tell_unborn(ENOSYS);
   thread_failed = NULL;
   if ((error = renew_random()) != 0) tell_unborn(-error);
   renew_clocks();
@@ -144,10 +148,10 @@ static void be_born(struct uv_loop_s *loop, const struct birth *birth) {
   forget_children();
   forget_threads();
   for (int i = 0; i < birth->close_count; i++) close(birth->close[i]);
-  take_stdio(birth->stdio);
   if (birth->detached) setsid();
   else if ((error = hold_lifeline(birth->lifeline)) != 0) tell_unborn(-error);
   if (birth->lifeline >= 0) close(birth->lifeline);
+  take_stdio(birth); // behind the lifeline, which must not take a place
   on_exit(leave_on_exit, NULL);
 }
 

@@ -8,9 +8,12 @@ struct uv_loop_s;
 
 struct birth {
   int channel;             // the child's end of its job channel; the child keeps it
-  int stdio[3];            // become 0, 1 and 2 of the child
+  const int *stdio;        // become 0, 1, 2 and so on of the child
+  int stdio_count;
+  int places;              // descriptors below this one are either of these or closed; the template has nothing there that a child needs
   int lifeline;            // read end of the owner's pipe: its end kills the child; -1 for a detached child
   int detached;            // the child leads a session of its own
+  int worker_threads;      // of V8, besides the one for what is delayed
   const int *close;        // what the child must not have: control sockets, other owners' lifelines
   int close_count;
 };

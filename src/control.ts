@@ -183,12 +183,13 @@ export class ControlConnection {
   }
 
   /**
-   * Asks for a child. The descriptors [channel, stdin, stdout, stderr] stay the caller's, to be closed when this returns.
+   * Asks for a child. The descriptors [channel, stdin, stdout, stderr, ...] stay the caller's, to be closed when this returns.
    * @throws ResourceError ERR_RESOURCE; TemplateError ERR_TEMPLATE_LOST; ProtocolError ERR_CONNECTION_ENDED if nothing was sent
    */
   fork(descriptors: Int32Array, isDetached: boolean): Promise<ForkedChild> {
     const id = this.#nextId
-    this.#sendNow(encodeControl({ name: 'fork', id, flags: isDetached ? FLAG_DETACHED : 0 }), descriptors)
+    const flags = isDetached ? FLAG_DETACHED : 0
+    this.#sendNow(encodeControl({ name: 'fork', id, flags, stdio: descriptors.length - 1 }), descriptors)
     this.#nextId = id < 0xffffffff ? id + 1 : 1
     return new Promise<ForkedChild>((resolve, reject) => {
       const exit = defer<Exit>()

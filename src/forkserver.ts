@@ -8,10 +8,11 @@ import { changeOf } from './environment.js'
 import { ProtocolError, TemplateError, UsageError } from './errors.js'
 import { encodeFrameHeader } from './frames.js'
 import { encodeJob, type JobHead } from './job.js'
-import type { Launched, Launcher, LaunchRequest, StdioTarget } from './launcher.js'
+import type { Launched, Launcher, LaunchRequest } from './launcher.js'
 import { check, type Native } from './native.js'
 import { within } from './patience.js'
 import { readToTheEnd } from './sockets.js'
+import { ChildDescriptors, closeStreams, pipeOf } from './stdio.js'
 
 /**
  * Requests that the template has not answered, per connection. The template forks one at a time, so more in flight only fill the
@@ -122,58 +123,36 @@ export class TemplateLauncher implements Launcher {
 
   async #ask(state: TemplateState, request: LaunchRequest): Promise<Launched> {
     const { connection } = state
-    const own: number[] = []
-    const childs: number[] = []
-    const pair = (): number => {
-      const ends = new Int32Array(2)
-      check('socketpair', this.#native.socketPair(ends))
-      own.push(ends[0]!)
-      childs.push(ends[1]!)
-      return ends[1]!
-    }
+    const descriptors = new ChildDescriptors(this.#native, this.#devNull)
     let channel: Socket | undefined
     try {
-      const channelEnd = pair()
-      const stdio = request.stdio.map((target, index) => this.#descriptorOf(target, index, pair))
+      const channelEnd = descriptors.pair()
+      const stdio = request.stdio.map((target, index) => descriptors.of(target, index))
       const asked = connection.fork(Int32Array.of(channelEnd, ...stdio), request.detached)
-      this.#closeAll(childs)
-      const channelFd = own.shift()!
+      descriptors.closeChilds()
+      const channelFd = descriptors.takeOwn()
       channel = readToTheEnd(new Socket({ fd: channelFd, readable: true, writable: true, allowHalfOpen: true }))
       request.follow(channel)
       sendJob(channel, this.#headOf(request, state), request.args)
       const child = await asked
       if (!request.detached) this.#follow(child, channel)
       // Made only now: a stream reads at once, and its 'end' must not come before the caller can listen for it.
-      const streams = request.stdio.map((target, index) => (target === 'pipe' ? pipeOf(own.shift()!, index) : null))
-      const [stdin, stdout, stderr] = streams
-      const closeStreams = (): void => {
-        // As child_process does: nobody hears stdin any more, and what nobody reads must not stay open.
-        stdin?.destroy()
-        for (const stream of [stdout, stderr]) if (stream?.readableFlowing === null) stream.resume()
-      }
-      child.exited.then(closeStreams, closeStreams)
+      const streams = request.stdio.map((target, index) =>
+        target === 'pipe' ? pipeOf(descriptors.takeOwn(), index) : null,
+      )
+      const close = (): void => closeStreams(streams)
+      child.exited.then(close, close)
       return {
         pid: child.pid,
-        stdio: [stdin!, stdout!, stderr!],
+        stdio: streams,
         exited: child.exited,
         kill: (signal) => this.#kill(connection, child, channel!, channelFd, signal),
       }
     } catch (error) {
-      this.#closeAll(childs)
-      this.#closeAll(own)
+      descriptors.close()
       channel?.destroy()
       throw error
     }
-  }
-
-  #closeAll(fds: number[]): void {
-    for (const fd of fds.splice(0)) this.#native.close(fd)
-  }
-
-  #descriptorOf(target: StdioTarget, index: number, pair: () => number): number {
-    if (target === 'pipe') return pair()
-    if (target === 'ignore') return this.#devNull
-    return target === 'inherit' ? index : target
   }
 
   #headOf({ head, cwd, env }: LaunchRequest, state: TemplateState): JobHead {
@@ -243,13 +222,6 @@ export class TemplateLauncher implements Launcher {
     }
     template.unref()
   }
-}
-
-/** The owner's end of a pipe for stdin (0), stdout or stderr, which closes when the child's end does. */
-function pipeOf(fd: number, index: number): Socket {
-  const stream = new Socket({ fd, readable: index !== 0, writable: index === 0 })
-  stream.on('error', () => stream.destroy()) // EPIPE, ECONNRESET: the child ended; its exit tells
-  return stream
 }
 
 function sendJob(channel: Socket, head: JobHead, args: Buffer): void {

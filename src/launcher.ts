@@ -1,14 +1,15 @@
 // Runs in: owner. The contract of a start method: launch(request) gives a process with a job channel. Types only.
 import type { Socket } from 'node:net'
-import type { Readable, Writable } from 'node:stream'
+import type { Duplex } from 'node:stream'
 import type { Exit } from './exit.js'
 import type { JobHead } from './job.js'
 
-/** One of stdin, stdout and stderr: as the owner's, /dev/null, a pipe to the owner, or this descriptor. */
+/** One descriptor of a child: as the owner's, /dev/null, a pipe to the owner, or this descriptor. */
 export type StdioTarget = 'inherit' | 'ignore' | 'pipe' | number
 
 export interface LaunchRequest {
-  stdio: readonly [StdioTarget, StdioTarget, StdioTarget]
+  /** What becomes of 0, 1, 2 and so on: three or more, at most MAX_STDIO. */
+  stdio: readonly StdioTarget[]
   detached: boolean
   cwd: string
   /** The whole environment that the child shall have. */
@@ -26,8 +27,8 @@ export interface LaunchRequest {
 
 export interface Launched {
   readonly pid: number
-  /** The owner's ends of the pipes asked for, else null. */
-  readonly stdio: readonly [Writable | null, Readable | null, Readable | null]
+  /** The owner's ends of the pipes asked for, else null: stdin to write, stdout and stderr to read, others for both. */
+  readonly stdio: readonly (Duplex | null)[]
   /** Settles when the end of the process is known; rejects with TemplateError ERR_TEMPLATE_LOST where it cannot be. */
   readonly exited: Promise<Exit>
   /** Sends a signal; false if the process has ended. */

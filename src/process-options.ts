@@ -15,6 +15,7 @@ import {
   string,
 } from './options.js'
 import { ForkServer } from './server.js'
+import { MAX_STDIO } from './startup.js'
 
 /** What a process may use; it is ended when it wants more. */
 export interface Limits {
@@ -39,7 +40,7 @@ export function checkJoin(options: JoinOptions): JoinOptions {
   })
 }
 
-/** One of stdin, stdout and stderr: a word of child_process, a descriptor, or a stream that has one. */
+/** One descriptor of the child: a word of child_process, a descriptor, or a stream that has one. */
 export type StdioOption = 'inherit' | 'ignore' | 'pipe' | number | Readable | Writable
 
 /** Options of Process. */
@@ -50,7 +51,7 @@ export interface ProcessOptions {
   cwd?: string
   /** Its whole environment; default: the owner's at the start. */
   env?: NodeJS.ProcessEnv
-  /** For all three streams, or one each for stdin, stdout and stderr; default 'inherit'. */
+  /** For all three streams, or one each for stdin, stdout, stderr and at most twelve more descriptors; default 'inherit', for those 'ignore'. */
   stdio?: StdioOption | readonly StdioOption[]
   /** The process is killed this long after its start, in milliseconds. */
   timeout?: number
@@ -71,7 +72,7 @@ export interface ProcessOptions {
 /** Linux has 32 bits for it, and the last one means none. */
 const MAX_ID = 2 ** 32 - 2
 
-type Stdio = readonly [StdioTarget, StdioTarget, StdioTarget]
+type Stdio = readonly StdioTarget[]
 
 function descriptorOf(stream: object): number | undefined {
   const { fd, _handle } = stream as { fd?: unknown; _handle?: { fd?: unknown } | null }
@@ -88,11 +89,11 @@ const stdioTarget: Check<StdioTarget> = (value, site) => {
 }
 
 const stdio: Check<Stdio> = (value, site) => {
-  const each = Array.isArray(value) ? value : [value, value, value]
-  if (each.length > 3) throw invalidOption(site, 'at most three: stdin, stdout and stderr', value)
-  const at = (index: number): StdioTarget =>
-    stdioTarget(each[index] ?? 'inherit', { of: site.of, option: `${site.option}[${index}]` })
-  return [at(0), at(1), at(2)]
+  const each: readonly unknown[] = Array.isArray(value) ? value : [value, value, value]
+  if (each.length > MAX_STDIO) throw invalidOption(site, `at most ${MAX_STDIO} descriptors`, value)
+  return Array.from({ length: Math.max(3, each.length) }, (_, index) =>
+    stdioTarget(each[index] ?? (index < 3 ? 'inherit' : 'ignore'), { of: site.of, option: `${site.option}[${index}]` }),
+  )
 }
 
 const forkServer: Check<ForkServer> = (value, site) => {

@@ -1,7 +1,7 @@
 // Runs in: owner. Process: one job in one process of its own. It is given a server and does not know how that starts processes.
 import type { Socket } from 'node:net'
 import os from 'node:os'
-import type { Readable, Writable } from 'node:stream'
+import type { Duplex, Readable, Writable } from 'node:stream'
 import { abortError, orAbort } from './abort.js'
 import { decodeValue, encodeValue } from './clone.js'
 import { defer } from './deferred.js'
@@ -227,6 +227,11 @@ export class Process<R extends Reference | Program = Reference> implements Async
   /** Reads its stderr where stdio asks for a pipe, else null. */
   get stderr(): Readable | null {
     return this.#launched?.stdio[2] ?? null
+  }
+
+  /** All of its pipes by descriptor: stdin, stdout, stderr and what else stdio asks for (to read and to write); null for what is no pipe. */
+  get stdio(): readonly (Duplex | null)[] {
+    return this.#launched?.stdio ?? []
   }
 
   /** Whether it was started and has not ended. */

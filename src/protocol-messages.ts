@@ -36,6 +36,7 @@ export const CONTROL_MESSAGES = {
     fields: [
       ['id', 'u32', 'names the request, and then the child; of no other live child of this owner'],
       ['flags', 'u16', 'bit 0: the child may outlive its owner; all others are 0'],
+      ['stdio', 'u8', 'how many descriptors follow the channel, 3 to 15: they become 0, 1, 2 and so on'],
     ],
   },
   signal: {
@@ -114,7 +115,7 @@ export const CONTROL_MESSAGES = {
 /** How many descriptors ride on attach: the read end of the owner's lifeline pipe. */
 export const ATTACH_DESCRIPTORS = CONTROL_MESSAGES.attach.descriptors.length
 
-/** How many descriptors ride on fork: channel, stdin, stdout, stderr. */
+/** How many descriptors ride on fork at least: channel, stdin, stdout, stderr. More of the child's may follow. */
 export const FORK_DESCRIPTORS = CONTROL_MESSAGES.fork.descriptors.length
 
 type Table = typeof CONTROL_MESSAGES

@@ -18,7 +18,9 @@ import {
   type ControlName,
   type ControlShape,
   FIELD_BYTES,
+  FORK_DESCRIPTORS,
 } from './protocol-messages.js'
+import { MAX_STDIO } from './startup.js'
 
 /** The version that attach and attached carry. There is no negotiation: another one is refused, and both are named. */
 export const PROTOCOL_VERSION = 1
@@ -150,8 +152,10 @@ function checkValues(message: ControlMessage): void {
       if (message.version === PROTOCOL_VERSION) return
       throw violation(`the other side speaks version ${message.version}, this side version ${PROTOCOL_VERSION}`)
     case 'fork':
-      if ((message.flags & ~FLAG_DETACHED) === 0) return
-      throw violation(`fork.flags is ${message.flags}; only bit 0 has a meaning`)
+      if ((message.flags & ~FLAG_DETACHED) !== 0)
+        throw violation(`fork.flags is ${message.flags}; only bit 0 has a meaning`)
+      if (message.stdio >= FORK_DESCRIPTORS - 1 && message.stdio <= MAX_STDIO) return
+      throw violation(`fork.stdio is ${message.stdio}; it is 3 to ${MAX_STDIO}`)
     case 'signal':
     case 'exited':
       if (message.signal <= MAX_SIGNAL) return

@@ -1,8 +1,9 @@
 // Runs in: owner. The start method `spawn`: a Launcher over child_process, for where fork does not work or is not wanted. The same
 // job over the same channel; only the birth is slow.
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
 import { closeSync } from 'node:fs'
 import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import type { Exit } from './exit.js'
 import { encodeFrameHeader } from './frames.js'
@@ -10,7 +11,7 @@ import { encodeJob } from './job.js'
 import type { Launched, Launcher, LaunchRequest } from './launcher.js'
 import { check, findNative, spawnError } from './native.js'
 import { readToTheEnd } from './sockets.js'
-import { SPAWNED_DESCRIPTORS } from './startup.js'
+import { MAX_STDIO, SPAWNED_DESCRIPTORS } from './startup.js'
 
 const MAIN = fileURLToPath(new URL('./entry/spawned.js', import.meta.url))
 
@@ -49,7 +50,8 @@ export class SpawnLauncher implements Launcher {
     })
     if (!request.detached) this.#follow(child, exited)
     if (child.pid === undefined) await started // it rejects; where descriptors ran out there are no streams either
-    const channel = readToTheEnd(child.stdio[SPAWNED_DESCRIPTORS.channel] as Socket)
+    const streams: readonly unknown[] = child.stdio // their type ends at 4
+    const channel = readToTheEnd(streams[SPAWNED_DESCRIPTORS.channel] as Socket)
     request.follow(channel)
     const payload = encodeJob({ ...request.head, cwd: request.cwd, preload: [...this.#options.preload] }, request.args)
     channel.write(encodeFrameHeader(payload.length))
@@ -57,7 +59,7 @@ export class SpawnLauncher implements Launcher {
     await started
     return {
       pid: child.pid!,
-      stdio: [child.stdin, child.stdout, child.stderr],
+      stdio: request.stdio.map((_, index) => streams[index] as Duplex | null),
       exited,
       kill: (signal) => child.kill(signal),
     }
@@ -66,8 +68,12 @@ export class SpawnLauncher implements Launcher {
   #spawn(request: LaunchRequest, lifeline: number | 'ignore'): ChildProcess {
     try {
       // The working directory goes with the job, as for a forked child: a wrong one is the job's error, with its name.
+      const stdio: StdioOptions = [...request.stdio]
+      for (let fd = stdio.length; fd < MAX_STDIO; fd++) stdio.push('ignore')
+      stdio[SPAWNED_DESCRIPTORS.channel] = 'pipe'
+      stdio[SPAWNED_DESCRIPTORS.lifeline] = lifeline
       return spawn(process.execPath, [...this.#options.execArgv, MAIN], {
-        stdio: [...request.stdio, 'pipe', lifeline],
+        stdio,
         env: request.env,
         detached: request.detached,
       })

@@ -4,8 +4,14 @@
 // owner, over the status pipe: one frame with a StartupStatus as a structured clone.
 import type { ThrownData } from './thrown.js'
 
-/** The descriptors that a template inherits, beside stdin, stdout and stderr. */
-export const TEMPLATE_DESCRIPTORS = { startup: 3, control: 4, status: 5, lifeline: 6, addon: 7 } as const
+/**
+ * A child's descriptors below this one are its owner's to give: 0, 1, 2 and at most twelve others. Processes are started with these
+ * places taken, so that what Node and forkserver open lies above. With the job channel they are what one message can carry.
+ */
+export const MAX_STDIO = 15
+
+/** The descriptors that a template inherits, beside those places. */
+export const TEMPLATE_DESCRIPTORS = { startup: 15, control: 16, status: 17, lifeline: 18, addon: 19 } as const
 
 /**
  * The options of Node that every template runs with; its modules and its children do not see them in process.execArgv.
@@ -15,8 +21,8 @@ export const TEMPLATE_DESCRIPTORS = { startup: 3, control: 4, status: 5, lifelin
  */
 export const TEMPLATE_FLAGS: readonly string[] = ['--no-memory-reducer']
 
-/** The descriptors that a spawned child inherits, beside stdin, stdout and stderr. */
-export const SPAWNED_DESCRIPTORS = { channel: 3, lifeline: 4 } as const
+/** The descriptors that a spawned child inherits, beside those places. */
+export const SPAWNED_DESCRIPTORS = { channel: 15, lifeline: 16 } as const
 
 /** Bytes of the key that the template reads before its configuration. */
 export const KEY_LENGTH = 32

@@ -11,6 +11,7 @@ import { encodeFrame, FrameDecoder } from './frames.js'
 import { ADDON, check, errnoName, type Native, spawnError } from './native.js'
 import {
   type ListenAddress,
+  MAX_STDIO,
   type StartupConfig,
   type StartupStatus,
   TEMPLATE_DESCRIPTORS,
@@ -69,18 +70,19 @@ export async function startTemplate(native: Native, options: TemplateOptions): P
   stdio[TEMPLATE_DESCRIPTORS.status] = status.template
   stdio[TEMPLATE_DESCRIPTORS.lifeline] = options.lifeline
   const ends = [startup, control, status]
-  let addon: number | undefined
+  const opened: number[] = []
   let template: ChildProcess
   try {
-    addon = openSync(ADDON, 'r')
-    stdio[TEMPLATE_DESCRIPTORS.addon] = addon
+    opened.push(openSync(ADDON, 'r'), openSync('/dev/null', 'r+'))
+    stdio[TEMPLATE_DESCRIPTORS.addon] = opened[0]!
+    for (let fd = 3; fd < MAX_STDIO; fd++) stdio[fd] = opened[1]!
     const env = { ...options.env, LD_PRELOAD: preloaded(options.env) }
     template = spawn(process.execPath, [...TEMPLATE_FLAGS, ...options.execArgv, MAIN], { stdio, env })
   } catch (error) {
     for (const pair of ends) native.close(pair.own)
     throw spawnError(error as Error) // E2BIG is thrown, and what openSync throws; EMFILE and EAGAIN of spawn are emitted
   } finally {
-    if (addon !== undefined) closeSync(addon)
+    for (const fd of opened) closeSync(fd)
     for (const pair of ends) native.close(pair.template)
   }
   // SIGKILL, because a module in the middle of its top level hears nothing else. The signal counts until the template is ready,
@@ -151,7 +153,8 @@ function readReport(told: StartupStatus, listen: ListenAddress | null): Template
     }
     case 'unforkable': {
       const list = told.reasons.map((reason) => `\n  - ${reason}`).join('')
-      const advice = 'Close it before the preload ends, or open it in the child (in the job instead of the preload).'
+      const advice =
+        'Close it before the preload ends or in beforeFreeze(), and open it in the child: in the job, or in onFork().'
       throw new TemplateError('ERR_UNFORKABLE', `The preloaded template cannot be forked:${list}\n${advice}`, {
         reasons: told.reasons,
       })

@@ -151,6 +151,19 @@ describe('npm run bench', () => {
     assert.ok(normalPercent > 0 && normalPercent < eachPercent && eachPercent < 100)
   })
 
+  test('workloads compares a child with plain Node, and a program with a function', async () => {
+    type Row = { workload: string; samples: number; plainMs: number; childMs: number; ratio: number }
+    type Starts = { samples: number; functionMs: number; programMs: number }
+    const { results, bars } = await report<{ workloads: Row[]; starts: Starts }>('workloads')
+    assert.deepEqual(
+      results.workloads.map(({ workload }) => workload),
+      ['collectGarbage', 'compile', 'parseJson', 'runWasm'],
+    )
+    for (const { plainMs, childMs, ratio } of results.workloads) assert.ok(plainMs > 0 && ratio === childMs / plainMs)
+    assert.ok(results.starts.functionMs > 0 && results.starts.programMs > 0)
+    assert.equal(bars.length, 5)
+  })
+
   test('an unknown name lists the names', async () => {
     for (const args of [['nonsense'], []]) {
       const { code, stdout, stderr } = await bench(...args)

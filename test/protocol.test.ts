@@ -32,7 +32,7 @@ const LARGEST = { u8: 0xff, u16: 0xffff, u32: 0xffffffff, u64: Number.MAX_SAFE_I
 const BYTES = { u8: 1, u16: 2, u32: 4, u64: 8 }
 
 const attach = { name: 'attach', version: PROTOCOL_VERSION } as const
-const fork = { name: 'fork', id: 1, flags: 0 } as const
+const fork = { name: 'fork', id: 1, flags: 0, stdio: 3 } as const
 
 function violates(call: () => unknown, text: RegExp): void {
   assert.throws(call, (error: unknown) => {
@@ -48,6 +48,7 @@ const anyMessage: fc.Arbitrary<ControlMessage> = fc.constantFrom(...NAMES).chain
   const fields = CONTROL_MESSAGES[name].fields.map(([field, type]): [string, fc.Arbitrary<number>] => {
     if (field === 'version') return [field, fc.constant(PROTOCOL_VERSION)]
     if (field === 'flags') return [field, fc.constantFrom(0, FLAG_DETACHED)]
+    if (field === 'stdio') return [field, fc.integer({ min: 3, max: 15 })]
     if (field === 'signal') return [field, fc.nat(64)]
     return [field, fc.oneof(fc.constantFrom(0, 1, LARGEST[type]), fc.integer({ min: 0, max: LARGEST[type] }))]
   })
@@ -74,7 +75,7 @@ describe('the table', () => {
 
   test('every message fits MAX_CONTROL_PAYLOAD', () => {
     const sizes = NAMES.map((name) => CONTROL_MESSAGES[name].fields.reduce((sum, [, type]) => sum + BYTES[type], 1))
-    assert.deepEqual(sizes, [3, 7, 6, 1, 7, 9, 7, 43, 5])
+    assert.deepEqual(sizes, [3, 8, 6, 1, 7, 9, 7, 43, 5])
     assert.ok(Math.max(...sizes) <= MAX_CONTROL_PAYLOAD)
   })
 
@@ -83,6 +84,7 @@ describe('the table', () => {
       readonly name: 'fork'
       readonly id: number
       readonly flags: number
+      readonly stdio: number
     }>()
     expectTypeOf<ControlMessageToTemplate['name']>().toEqualTypeOf<'attach' | 'fork' | 'signal' | 'detach'>()
     expectTypeOf<ControlMessageToOwner['name']>().toEqualTypeOf<
@@ -109,7 +111,7 @@ describe('the codec', () => {
 
   test('exact bytes, to the template', () => {
     const message = { ...fork, id: 7, flags: 1 }
-    const hex = '02' + '00000007' + '0001'
+    const hex = '02' + '00000007' + '0001' + '03'
     assert.equal(encodeControl(message).toString('hex'), hex)
     assert.equal(encodeControl(attach).toString('hex'), '010001')
     assert.equal(encodeControl({ name: 'signal', id: 7, signal: 9 }).toString('hex'), '030000000709')
@@ -169,6 +171,8 @@ describe('the codec', () => {
     violates(() => decodeControl(TO_TEMPLATE, Buffer.from('010002', 'hex')), /version 2, this side version 1/)
     violates(() => decodeControl(TO_OWNER, Buffer.from('81000000000001', 'hex')), /version 0, this side version 1/)
     violates(() => encodeControl({ ...fork, flags: 2 }), /flags is 2/)
+    violates(() => encodeControl({ ...fork, stdio: 2 }), /stdio is 2/)
+    violates(() => encodeControl({ ...fork, stdio: 16 }), /stdio is 16/)
     violates(() => encodeControl({ name: 'signal', id: 1, signal: 65 }), /signal is 65/)
     const exited = { name: 'exited', id: 7, pid: 9, exitCode: 0, signal: 0, userMicros: 0 } as const
     const rest = { systemMicros: 0, maxRssBytes: 0, minorFaults: 0, majorFaults: 0 }

@@ -6,9 +6,11 @@ import { ChildChannel } from './channel.js'
 import { type LeavingProcess, takeOverExit } from './leave.js'
 import { runJob, sendThrown } from './run.js'
 
-/** What modules asked for (hooks.ts). */
+/** What the template has prepared for its children, and what modules asked for (hooks.ts). */
 export interface ForkHooks {
   countFork(): void
+  /** The standard streams are this child's from now on. */
+  ownStreams(): void
   runOnFork(): Promise<void>
 }
 
@@ -23,6 +25,7 @@ export function beBorn(
   // Two siblings must not draw the same numbers: the child sees for itself that V8 took the fresh bits (native/random.c).
   native.checkBorn(Math.random())
   hooks.countFork()
+  hooks.ownStreams()
   // Node keeps pid as plain data that it read once, so a fork has the template's.
   Object.defineProperty(self, 'pid', {
     value: native.processId(),

@@ -1,4 +1,4 @@
-// Runs in: child of the start method `spawn`; its main. Reads its job from descriptor 3 and runs it; everything else is plain Node.
+// Runs in: child of the start method `spawn`; its main. Reads its job from the channel and runs it; everything else is plain Node.
 import { ChildChannel } from '../child/channel.js'
 import { runJob, sendThrown } from '../child/run.js'
 import { findNative } from '../native.js'

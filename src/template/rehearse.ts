@@ -39,7 +39,7 @@ export async function rehearse(native: Native): Promise<void> {
     leaveLater: () => {},
     leaveInTeardown: () => {},
   }
-  beBorn(standIn, idle, child!, modules, { countFork: () => {}, runOnFork: async () => {} })
+  beBorn(standIn, idle, child!, modules, { countFork: () => {}, ownStreams: () => {}, runOnFork: async () => {} })
   for (let turn = 0; turn < TURNS; turn++) await nextTurn()
   standIn.emit('exit', 0)
   native.close(owner!)

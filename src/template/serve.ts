@@ -7,9 +7,10 @@ import { ForkServerError } from '../errors.js'
 import { encodeFrame } from '../frames.js'
 import { check, isErrno, type Native, POLLIN, POLLOUT, RECEIVED_DESCRIPTORS } from '../native.js'
 import { encodeControl, FLAG_DETACHED, MAX_CONTROL_PAYLOAD, PROTOCOL_VERSION } from '../protocol.js'
-import { ATTACH_DESCRIPTORS, FORK_DESCRIPTORS, type ForkMessage } from '../protocol-messages.js'
-import { type ListenAddress, TEMPLATE_DESCRIPTORS } from '../startup.js'
+import { ATTACH_DESCRIPTORS, type ForkMessage } from '../protocol-messages.js'
+import { type ListenAddress, MAX_STDIO, TEMPLATE_DESCRIPTORS } from '../startup.js'
 import { Client, Clients, MAX_UNPROVED, MAX_UNREAD_BYTES } from './clients.js'
+import { workerThreads } from './freeze.js'
 import type { TemplateKeys } from './keys.js'
 import { Listener } from './listener.js'
 
@@ -39,6 +40,7 @@ class Server {
   readonly #received = Buffer.allocUnsafeSlow(RECEIVE_BYTES)
   readonly #descriptors = new Int32Array(RECEIVED_DESCRIPTORS)
   readonly #usage = new Float64Array(7)
+  readonly #workers = workerThreads(process.execArgv)
   readonly #ownUid = process.geteuid!()
   #watched = new Int32Array(64 * POLL_FIELDS)
   #childEvent = -1
@@ -250,15 +252,16 @@ class Server {
     this.#drop(client)
   }
 
-  #fork(client: Client, { id, flags }: ForkMessage): number {
-    const set = client.takeDescriptors(FORK_DESCRIPTORS)
+  #fork(client: Client, { id, flags, stdio }: ForkMessage): number {
+    const set = client.takeDescriptors(1 + stdio)
     let pid = -os.constants.errno.EMFILE // the kernel dropped them, because this process has too many open
     if (set) {
       const isDetached = (flags & FLAG_DETACHED) !== 0
       const lifeline = isDetached ? -1 : client.lifeline
       const close = this.#clients.descriptorsToClose(lifeline)
       if (this.#listener) close.push(this.#listener.fd)
-      pid = this.#native.fork(Int32Array.of(...set, lifeline, isDetached ? 1 : 0, ...close))
+      const detached = isDetached ? 1 : 0
+      pid = this.#native.fork(Int32Array.of(lifeline, detached, this.#workers, MAX_STDIO, stdio, ...set, ...close))
       if (pid === 0) return set[0]!
       this.#closeAll(set)
     }

@@ -39,7 +39,7 @@ describe('new Process()', () => {
     server: [{}, 'default', null],
     cwd: ['', 1, null, 'a\0b'],
     env: ['A=1', [], { A: 1 }, { 'A=B': '1' }, { A: 'a\0b' }],
-    stdio: ['pipes', -1, 1.5, {}, ['pipe', 'pipe', 'pipe', 'pipe'], ['other']],
+    stdio: ['pipes', -1, 1.5, {}, new Array(16).fill('pipe'), ['pipe', 'pipe', 'pipe', 'pipes'], ['other']],
     timeout: [0, -1, Number.NaN, '5', 2 ** 31],
     signal: [{}, { aborted: false }, null],
     limits: [null, 5, { memory: 5 }, { memory: '1G' }, { cpuSeconds: 0 }, { cpuSeconds: 1.5 }, { openFiles: 3 }],

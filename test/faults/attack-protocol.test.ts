@@ -13,7 +13,7 @@ import { attachMessage, message, type RawClient } from './raw-client.js'
 
 watchLeaks()
 
-const fork = (id: number, flags = 0): Buffer => message({ name: 'fork', id, flags })
+const fork = (id: number, stdio = 3): Buffer => message({ name: 'fork', id, flags: 0, stdio })
 const bytes = (...values: number[]): Buffer => Buffer.from(values)
 
 // After the handshake, in place of attach.
@@ -40,7 +40,14 @@ const AFTER_ATTACH: [what: string, send: (client: RawClient) => void][] = [
   ['fork with three descriptors', (client) => client.sendWith(fork(1), [0, 0, 0])],
   ['fork with five descriptors', (client) => client.sendWith(fork(1), [0, 0, 0, 0, 0])],
   ['fork with sixteen descriptors', (client) => client.sendWith(fork(1), new Array<number>(16).fill(0))],
-  ['fork with a flag that has no meaning', (client) => client.sendWith(bytes(2, 0, 0, 0, 1, 0, 2), [0, 0, 0, 0])],
+  ['fork with a flag that has no meaning', (client) => client.sendWith(bytes(2, 0, 0, 0, 1, 0, 2, 3), [0, 0, 0, 0])],
+  ['fork for two streams', (client) => client.sendWith(bytes(2, 0, 0, 0, 1, 0, 0, 2), [0, 0, 0])],
+  [
+    'fork for sixteen streams',
+    (client) => client.sendWith(bytes(2, 0, 0, 0, 1, 0, 0, 16), new Array<number>(16).fill(0)),
+  ],
+  ['fork for more streams than come', (client) => client.sendWith(fork(1, 4), [0, 0, 0, 0])],
+  ['fork for fewer streams than come', (client) => client.sendWith(fork(1, 4), [0, 0, 0, 0, 0, 0])],
   ['fork that is too short', (client) => client.sendWith(bytes(2, 0, 0, 0, 1, 0), [0, 0, 0, 0])],
   ['signal 65', (client) => client.send(bytes(3, 0, 0, 0, 1, 65))],
   ['signal with a descriptor', (client) => client.sendWith(message({ name: 'signal', id: 1, signal: 0 }), [0])],

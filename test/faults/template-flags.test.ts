@@ -48,6 +48,17 @@ describe('flags of Node that a template cannot have', () => {
     const p = await new Process(jobs.stackTraceLimit, [], { server }).start()
     assert.equal(await p.result, 3)
   })
+
+  test('--v8-pool-size gives each child so many worker threads; without it there is one', async () => {
+    const countThreads = async (execArgv: string[]): Promise<number> => {
+      await using server = await ForkServer.start({ execArgv, preload: [jobs.module] })
+      const p = await new Process(jobs.countThreads, [], { server }).start()
+      return await p.result
+    }
+    const alone = await countThreads([])
+    assert.equal(await countThreads(['--v8-pool-size=4']), alone + 3)
+    assert.equal(await countThreads(['--v8-pool-size=4', '--v8-pool-size=1']), alone)
+  })
 })
 
 describe('a preload that prints', () => {

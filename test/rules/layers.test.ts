@@ -31,7 +31,7 @@ const LAYERS: readonly (readonly string[])[] = [
     'deferred',
     'hooks',
   ],
-  ['native', 'modules', 'launcher', 'outcome', 'abort', 'patience', 'deserted', 'sockets'],
+  ['native', 'modules', 'launcher', 'outcome', 'abort', 'patience', 'deserted', 'sockets', 'stdio'],
   [
     'start-method',
     'address',
@@ -51,6 +51,8 @@ const LAYERS: readonly (readonly string[])[] = [
     'template/preload',
     'template/rehearse',
     'template/serve',
+    'template/streams',
+    'template/template',
     'template/uniqueness',
   ],
   ['control', 'template-process', 'spawn', 'forkserver'],
@@ -81,7 +83,17 @@ const PURE = [
 ]
 const PURE_BUILT_INS = ['node:crypto', 'node:util', 'node:v8', 'node:path', 'node:url', 'node:buffer', 'node:os']
 /** Who runs in the template and so must not know the owner's side. */
-const OWNER_ONLY = ['sockets', 'control', 'template-process', 'spawn', 'forkserver', 'server', 'process', 'index']
+const OWNER_ONLY = [
+  'sockets',
+  'stdio',
+  'control',
+  'template-process',
+  'spawn',
+  'forkserver',
+  'server',
+  'process',
+  'index',
+]
 
 function listFiles(folder: string, ending: RegExp): string[] {
   return readdirSync(path.join(ROOT, folder), { recursive: true, encoding: 'utf8' })

@@ -1,0 +1,93 @@
+// Runs in: template; and in the child, to end it. Node makes process.stdin, stdout and stderr at first use, and by what the descriptor
+// is then: a terminal, a file, a pipe. A preload that used them would fix the template's kind for all children, whose descriptors
+// lead elsewhere; so Node makes them in the child, and until then there are stand-ins.
+//
+// A module may keep a reference (`const { stdout } = process`, and `console` does): what it keeps is a Proxy, which leads to the
+// stand-in in the template and to the child's own stream in a child. A stream that no module touched is Node's own, without one.
+import { writeSync } from 'node:fs'
+import { Readable, Writable } from 'node:stream'
+import tty from 'node:tty'
+
+/** How often to look whether a full pipe has room, in milliseconds. */
+const RETRY_MS = 1
+
+const NAMES = ['stdin', 'stdout', 'stderr'] as const
+
+/** Replaces the three streams of this process by stand-ins. Returns what makes them a child's own. */
+export function standInForStreams(self: NodeJS.Process): () => void {
+  const streams = NAMES.map((name, fd) => {
+    const nodes = Object.getOwnPropertyDescriptor(self, name)!
+    let current: (() => object) | undefined
+    let stream: object | undefined
+    const kept = forwarding(() => (stream ??= current!()))
+    Object.defineProperty(self, name, {
+      ...nodes,
+      get: () => {
+        current ??= () => standIn(fd)
+        return kept
+      },
+    })
+    return () => {
+      if (!current) return Object.defineProperty(self, name, nodes) // nobody touched it
+      stream = undefined
+      current = () => Reflect.apply(nodes.get!, self, [])
+    }
+  })
+  return () => {
+    for (const makeOwn of streams) makeOwn()
+  }
+}
+
+/** What modules find while they are loaded: output goes out at once, as nothing of it may be copied by a fork; input is at its end. */
+function standIn(fd: number): object {
+  if (fd === 0) return Object.assign(Readable.from([]), { fd })
+  const stream = new Writable({
+    decodeStrings: true,
+    write(chunk: Buffer, _encoding, done) {
+      try {
+        writeAll(fd, chunk)
+        done()
+      } catch (error) {
+        done(error as Error)
+      }
+    },
+  })
+  if (!tty.isatty(fd)) return Object.assign(stream, { fd })
+  const { getColorDepth, hasColors } = tty.WriteStream.prototype
+  return Object.assign(stream, { fd, isTTY: true, getColorDepth, hasColors })
+}
+
+/** As a blocking write does, also where another process has made the pipe a non-blocking one. */
+function writeAll(fd: number, bytes: Buffer): void {
+  for (let at = 0; at < bytes.length; ) {
+    try {
+      at += writeSync(fd, bytes, at)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS)
+    }
+  }
+}
+
+/** An object that is whatever `current` gives, in every respect but its identity. */
+function forwarding(current: () => object): object {
+  return new Proxy(
+    {},
+    {
+      get: (_target, key) => Reflect.get(current(), key),
+      set: (_target, key, value) => Reflect.set(current(), key, value),
+      has: (_target, key) => Reflect.has(current(), key),
+      deleteProperty: (_target, key) => Reflect.deleteProperty(current(), key),
+      ownKeys: () => Reflect.ownKeys(current()),
+      getPrototypeOf: () => Reflect.getPrototypeOf(current()),
+      setPrototypeOf: (_target, prototype) => Reflect.setPrototypeOf(current(), prototype),
+      // A proxy may only call configurable what its own target does not have.
+      getOwnPropertyDescriptor: (_target, key) => {
+        const found = Reflect.getOwnPropertyDescriptor(current(), key)
+        return found && { ...found, configurable: true }
+      },
+      defineProperty: (_target, key, descriptor) =>
+        Reflect.defineProperty(current(), key, { ...descriptor, configurable: true }),
+    },
+  )
+}

@@ -1,0 +1,177 @@
+// Runs in: template. A warm process that does one thing: it forks. It loads what its owner names, checks that the result
+// can be forked, says so, and serves fork requests until its last owner is gone. It never sees a job's arguments or results, so
+// nothing that a user sends can break it.
+import { closeSync, readSync, writeSync } from 'node:fs'
+import { setFlagsFromString } from 'node:v8'
+import { beBorn } from '../child/birth.js'
+import type { LeavingProcess } from '../child/leave.js'
+import { encodeValue } from '../clone.js'
+import { encodeFrame, readFrameLength } from '../frames.js'
+import { countFork, runBeforeFreeze, runOnFork } from '../hooks.js'
+import { importModule } from '../modules.js'
+import { check, native as loadNative, type Native } from '../native.js'
+import { KEY_LENGTH, type StartupConfig, type StartupStatus, TEMPLATE_DESCRIPTORS, TEMPLATE_FLAGS } from '../startup.js'
+import { encodeThrown } from '../thrown.js'
+import { type Census, compareCensus, type Finding, takeCensus } from './census.js'
+import { makeReport, namesOfActive } from './freeze.js'
+import { adoptKey, type TemplateKeys } from './keys.js'
+import { loadBuiltIns, warmUp } from './preload.js'
+import { rehearse } from './rehearse.js'
+import { serve } from './serve.js'
+import { useUpBatches } from './uniqueness.js'
+
+function readFully(fd: number, into: Uint8Array): void {
+  for (let at = 0; at < into.length; ) {
+    const got = readSync(fd, into, at, into.length - at, null)
+    if (got === 0) loadNative().leave(1) // the owner is gone
+    at += got
+  }
+}
+
+function readStartup(): { keys: TemplateKeys; config: StartupConfig } {
+  const keys = adoptKey(loadNative(), (page) => readFully(TEMPLATE_DESCRIPTORS.startup, page.subarray(0, KEY_LENGTH)))
+  const header = Buffer.alloc(4)
+  readFully(TEMPLATE_DESCRIPTORS.startup, header)
+  const json = Buffer.alloc(readFrameLength(header))
+  readFully(TEMPLATE_DESCRIPTORS.startup, json)
+  closeSync(TEMPLATE_DESCRIPTORS.startup)
+  return { keys, config: JSON.parse(json.toString()) as StartupConfig }
+}
+
+function tell(status: StartupStatus): void {
+  const frame = encodeFrame(encodeValue(status, 'status'))
+  try {
+    for (let at = 0; at < frame.length; ) at += writeSync(TEMPLATE_DESCRIPTORS.status, frame, at)
+  } catch {} // EPIPE: the owner gave up; the loop that follows sees it too
+  closeSync(TEMPLATE_DESCRIPTORS.status)
+}
+
+/** What stands against the fork so far, each with the module that brought it, where that is known. */
+class Suspects {
+  readonly #native: Native
+  readonly #blamed = new Map<string, string>()
+  #seen: Census
+  readonly #first: Census
+
+  constructor(native: Native) {
+    this.#native = native
+    this.#first = takeCensus(native)
+    this.#seen = this.#first
+  }
+
+  blame(module: string): void {
+    const now = takeCensus(this.#native)
+    for (const { id } of compareCensus(this.#seen, now)) if (!this.#blamed.has(id)) this.#blamed.set(id, module)
+    this.#seen = now
+  }
+
+  list(): Finding[] {
+    return compareCensus(this.#first, takeCensus(this.#native)).map(({ id, severity, what }) => {
+      const module = this.#blamed.get(id)
+      return { id, severity, what: module ? `${what} (appeared while ${module} was loaded)` : what }
+    })
+  }
+}
+
+class Template {
+  readonly #native = loadNative()
+  readonly #keys: TemplateKeys
+  readonly #ownStreams: () => void
+  readonly #config: StartupConfig
+  readonly #modules = new Map<string, object>()
+  readonly #suspects: Suspects
+  #settling: NodeJS.Timeout | undefined
+  #loading = 'the preload'
+  /** What a module throws in a callback or a rejected promise, after its top level, is no less its error. */
+  readonly #onUncaught = (error: unknown): void => {
+    if (process.listenerCount('uncaughtException') > 0 || process.hasUncaughtExceptionCaptureCallback()) return
+    this.#fail(this.#loading || 'the preload, after it was loaded', error)
+  }
+
+  constructor(keys: TemplateKeys, config: StartupConfig, ownStreams: () => void) {
+    this.#ownStreams = ownStreams
+    this.#keys = keys
+    this.#config = config
+    this.#suspects = new Suspects(this.#native)
+    process.on('uncaughtExceptionMonitor', this.#onUncaught)
+  }
+
+  async load(): Promise<void> {
+    try {
+      for (const specifier of this.#config.preload) {
+        this.#loading = specifier
+        this.#modules.set(specifier, await importModule(specifier))
+        this.#suspects.blame(specifier)
+      }
+      if (this.#config.warmup) {
+        this.#loading = `the warm-up ${this.#config.warmup.name}()`
+        await warmUp(this.#config.warmup, this.#modules)
+        this.#suspects.blame(this.#loading)
+      }
+      this.#loading = 'a callback of beforeFreeze()'
+      await runBeforeFreeze()
+      this.#loading = 'the rehearsal'
+      await rehearse(this.#native)
+      this.#loading = ''
+      // Not counted as a reason to keep the loop alive, and gone when the loop is empty.
+      this.#settling = setTimeout(
+        () => this.refuse(namesOfActive().map((name) => `${name} keeps the event loop busy`)),
+        this.#config.settleMs,
+      ).unref()
+    } catch (error) {
+      this.#fail(this.#loading, error)
+    }
+  }
+
+  #fail(what: string, error: unknown): never {
+    tell({ status: 'preloadFailed', what, thrown: encodeThrown(error) })
+    return this.#native.leave(1)
+  }
+
+  refuse(reasons: string[]): never {
+    tell({ status: 'unforkable', reasons: [...this.#suspects.list().map(({ what }) => what), ...reasons] })
+    return this.#native.leave(1)
+  }
+
+  /** From 'beforeExit': Node found nothing left to do, and stands outside uv_run. Returns in a child only. */
+  serveWhenEmpty(): void {
+    if (this.#loading)
+      this.refuse([`${this.#loading} waits for something that never comes (an await that is never settled)`])
+    clearTimeout(this.#settling)
+    process.off('uncaughtExceptionMonitor', this.#onUncaught)
+    const findings = this.#suspects.list()
+    const stops = findings.filter(({ severity }) => this.#config.strict || severity === 'impossible')
+    if (stops.length > 0) this.refuse([])
+    const repeated = useUpBatches()
+    if (repeated.length > 0) this.refuse(repeated.map((name) => `${name} would give the same values in every child`))
+    // Whatever is mapped here is paid for by every fork; the space of young objects alone holds 2 to 8 MB of what the preload left.
+    this.#native.collectGarbage()
+    this.#native.moveTextToHugePages() // where it cannot, each fork takes a little longer
+    // Where they are not found, a child's process.uptime() and performance.now() count from the template's start.
+    this.#native.findClocks(Math.round(performance.timeOrigin * 1e3), Math.round(process.uptime() * 1e9))
+    const warnings = findings.map(({ what }) => what)
+    const born = serve(this.#native, this.#keys, this.#config.listen, {
+      listening: () => tell({ status: 'ready', report: makeReport(warnings) }),
+      refused: (syscall, errno) => tell({ status: 'refused', syscall, errno }),
+    })
+    beBorn(process as unknown as LeavingProcess, this.#native, born, this.#modules, {
+      countFork,
+      ownStreams: this.#ownStreams,
+      runOnFork,
+    })
+  }
+}
+
+/** Makes this process a template, and in each child what the template made it. `ownStreams` makes the standard streams a child's own. */
+export function beTemplate(ownStreams: () => void): void {
+  process.execArgv.splice(0, TEMPLATE_FLAGS.length)
+  setFlagsFromString('--no-flush-bytecode') // functions that the warm-up compiled stay compiled
+  const { keys, config } = readStartup()
+  // Until the template serves, and sees the end of its owner by itself, the kernel ends it with its owner.
+  check('fcntl', loadNative().holdLifeline(TEMPLATE_DESCRIPTORS.lifeline))
+  loadBuiltIns()
+  const template = new Template(keys, config, ownStreams)
+  if (!loadNative().isInterposed()) template.refuse(['LD_PRELOAD has no effect here, and a fork needs it'])
+  process.once('beforeExit', () => template.serveWhenEmpty())
+  void template.load()
+}
