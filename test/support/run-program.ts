@@ -174,15 +174,16 @@ function readFiles(folder: string): Record<string, string> {
 export function normalise(text: string, pid: number): string {
   return (
     text
-      // Node puts the process id into warnings, debuglog lines and the trace of an exhausted heap.
-      .replace(new RegExp(`(?<![\\w.])${pid}(?![\\w.])`, 'g'), 'PID')
+      // Node puts the process id into warnings, and into what NODE_DEBUG asks for.
+      .replaceAll(`(node:${pid})`, '(node:PID)')
+      .replace(new RegExp(`^([A-Z]+) ${pid}: `, 'gm'), '$1 PID: ')
       // The test runner tells how long each test took.
       .replace(/duration_ms(:?) [\d.]+/g, 'duration_ms$1 N')
       .replace(/\([\d.]+ms\)/g, '(Nms)')
       // The inspector tells its port, which is any, and its target's id, which is random.
       .replace(/ws:\/\/127\.0\.0\.1:\d+\/[0-9a-f-]{36}/g, 'ws://127.0.0.1:PORT/ID')
       // An exhausted heap is told with times, sizes and addresses; what failed is said behind them.
-      .replace(/<--- Last few GCs --->.*?<--- JS stacktrace --->/gs, '<--- GCs --->')
+      .replace(/<--- Last few GCs --->.*?(?=FATAL ERROR)/gs, '')
       // The lowest frame is who called the main module: a script of Node's there, which stands for its C++; the loop's first turn here.
       .replace(/(?:process\.)?processImmediate \(node:internal\/timers:\d+:\d+\)/g, ENTRY)
       .replace(/node:internal\/main\/run_main_module:\d+:\d+/g, ENTRY)
