@@ -31,5 +31,5 @@ export function readResults(files: readonly string[]): TestResult[] {
       results.set(`${result.node} ${result.name}`, result)
     }
   }
-  return [...results.values()]
+  return [...results.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
 }
