@@ -141,7 +141,7 @@ export class Cursor {
   float(line: string): number {
     const word = FLOAT_WORDS[line]
     if (word !== undefined) return word
-    if (!/^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i.test(line)) throw this.broken('has no decimal number')
+    if (!/^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?$/i.test(line)) throw this.broken('has no decimal number')
     return Number(line)
   }
 

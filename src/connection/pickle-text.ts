@@ -42,13 +42,19 @@ export function isWellFormed(text: string): boolean {
 
 /** UTF-8 of a string with lone surrogates: three bytes for each of them. */
 export function encodeSurrogates(text: string): Buffer {
-  return Buffer.concat(
-    text.split(/(\p{Surrogate})/u).map((part, index) => {
-      if (index % 2 === 0) return Buffer.from(part)
-      const unit = part.charCodeAt(0)
-      return Buffer.from([0xe0 | (unit >> 12), 0x80 | ((unit >> 6) & 0x3f), 0x80 | (unit & 0x3f)])
-    }),
-  )
+  const bytes = Buffer.allocUnsafe(text.length * SURROGATE_BYTES)
+  let length = 0
+  let start = 0 // of what is not yet written
+  for (const { index } of text.matchAll(/\p{Surrogate}/gu)) {
+    length += bytes.write(text.slice(start, index), length)
+    const unit = text.charCodeAt(index)
+    bytes[length++] = 0xe0 | (unit >> 12)
+    bytes[length++] = 0x80 | ((unit >> 6) & 0x3f)
+    bytes[length++] = 0x80 | (unit & 0x3f)
+    start = index + 1
+  }
+  length += bytes.write(text.slice(start), length)
+  return bytes.subarray(0, length)
 }
 
 /**
