@@ -11,7 +11,7 @@ import { decodeAscii, decodeQuoted, decodeRawUnicodeEscape, decodeUtf8 } from '.
 /** Reading and printing decimals takes more than linear time. CPython draws the line here, too (sys.int_info, CVE-2020-10735). */
 export const MAX_DECIMAL_DIGITS = 4300
 /** V8's largest BigInt has 2 ** 30 bits. */
-const MAX_LONG_BYTES = 2 ** 27
+export const MAX_LONG_BYTES = 2 ** 27
 /** Up to here Buffer reads integers by itself, and they are safe ones. */
 const MAX_SHORT_LONG_BYTES = 6
 
@@ -44,8 +44,9 @@ export class Cursor {
   /** The next opcode. */
   nextCode(): number {
     this.#opcodeAt = this.#at
-    this.opcode = 'an opcode'
-    return this.#bytes[this.take(1)]!
+    if (this.#at < this.#bytes.length) return this.#bytes[this.#at++]!
+    this.opcode = 'the next opcode'
+    return this.take(1)
   }
 
   /** Goes on by so many bytes; returns where they start. */
@@ -88,8 +89,16 @@ export class Cursor {
     return line
   }
 
-  unsigned(size: 1 | 2 | 4): number {
-    return this.#bytes.readUIntLE(this.take(size), size)
+  unsigned1(): number {
+    return this.#bytes[this.take(1)]!
+  }
+
+  unsigned2(): number {
+    return this.#bytes.readUInt16LE(this.take(2))
+  }
+
+  unsigned4(): number {
+    return this.#bytes.readUInt32LE(this.take(4))
   }
 
   /** Rounded above 2 ** 53, which is more than any pickle has. */
@@ -171,9 +180,9 @@ const utf8 = (cursor: Cursor, length: number): string => cursor.text(decodeUtf8,
 /** For each kind of argument, how it is read. */
 export const READ_ARGUMENT: { readonly [K in keyof PickleArguments]: (cursor: Cursor) => PickleArguments[K] } = {
   none: () => undefined,
-  uint1: (cursor) => cursor.unsigned(1),
-  uint2: (cursor) => cursor.unsigned(2),
-  uint4: (cursor) => cursor.unsigned(4),
+  uint1: (cursor) => cursor.unsigned1(),
+  uint2: (cursor) => cursor.unsigned2(),
+  uint4: (cursor) => cursor.unsigned4(),
   uint8: (cursor) => cursor.unsigned8(),
   int4: (cursor) => cursor.signed4(),
   float8: (cursor) => cursor.double(),
@@ -184,9 +193,9 @@ export const READ_ARGUMENT: { readonly [K in keyof PickleArguments]: (cursor: Cu
     return line === '01' ? true : line === '00' ? false : cursor.decimal(line)
   },
   decimalnl_long: (cursor) => cursor.decimal(ascii(cursor, cursor.line()).replace(/L$/, '')),
-  long1: (cursor) => cursor.long(cursor.unsigned(1)),
+  long1: (cursor) => cursor.long(cursor.unsigned1()),
   long4: (cursor) => cursor.long(cursor.length4()),
-  string1: (cursor) => ascii(cursor, cursor.unsigned(1)),
+  string1: (cursor) => ascii(cursor, cursor.unsigned1()),
   string4: (cursor) => ascii(cursor, cursor.length4()),
   stringnl: (cursor) => {
     const text = cursor.text(decodeQuoted, cursor.line(), 'quoted text')
@@ -194,12 +203,12 @@ export const READ_ARGUMENT: { readonly [K in keyof PickleArguments]: (cursor: Cu
   },
   stringnl_noescape: (cursor) => ascii(cursor, cursor.line()),
   stringnl_noescape_pair: (cursor) => `${utf8Line(cursor)}.${utf8Line(cursor)}`,
-  unicodestring1: (cursor) => utf8(cursor, cursor.unsigned(1)),
-  unicodestring4: (cursor) => utf8(cursor, cursor.unsigned(4)),
+  unicodestring1: (cursor) => utf8(cursor, cursor.unsigned1()),
+  unicodestring4: (cursor) => utf8(cursor, cursor.unsigned4()),
   unicodestring8: (cursor) => utf8(cursor, cursor.unsigned8()),
   unicodestringnl: (cursor) => cursor.text(decodeRawUnicodeEscape, cursor.line(), 'text with whole escapes'),
-  bytes1: (cursor) => cursor.copy(cursor.unsigned(1)),
-  bytes4: (cursor) => cursor.copy(cursor.unsigned(4)),
+  bytes1: (cursor) => cursor.copy(cursor.unsigned1()),
+  bytes4: (cursor) => cursor.copy(cursor.unsigned4()),
   bytes8: (cursor) => cursor.copy(cursor.unsigned8()),
   bytearray8: (cursor) => cursor.copy(cursor.unsigned8()),
 }

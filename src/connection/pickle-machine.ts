@@ -45,14 +45,19 @@ export class Machine {
   }
 
   push(value: unknown): void {
-    if (value instanceof Builtin) this.#hasBuiltins = true
     this.#stack.push(value)
+  }
+
+  pushBuiltin(builtin: Builtin): void {
+    this.#hasBuiltins = true
+    this.#stack.push(builtin)
   }
 
   /** Takes the top of the stack, down to the last mark. */
   pop(): unknown {
     if (this.#stack.length <= (this.#marks.at(-1) ?? 0)) throw this.cursor.broken('finds nothing on the stack')
-    return this.#value(this.#stack.pop())
+    const value = this.#stack.pop()
+    return this.#hasBuiltins ? this.#value(value) : value
   }
 
   popBuiltin(): Builtin | undefined {

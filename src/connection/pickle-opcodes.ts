@@ -35,7 +35,8 @@ export interface PickleArguments {
   bytearray8: Uint8Array
 }
 
-type Row =
+/** A row of the table. */
+export type OpcodeRow =
   | readonly [code: number, protocol: number, argument: keyof PickleArguments]
   | readonly [code: number, protocol: number, argument: keyof PickleArguments, refused: string]
 
@@ -117,7 +118,7 @@ export const PICKLE_OPCODES = {
   BINPERSID: [0x51, 1, 'none', 'an object by its persistent id'],
   NEXT_BUFFER: [0x97, 5, 'none', 'an out-of-band buffer'],
   READONLY_BUFFER: [0x98, 5, 'none', 'an out-of-band buffer'],
-} as const satisfies Readonly<Record<string, Row>>
+} as const satisfies Readonly<Record<string, OpcodeRow>>
 
 export type OpcodeName = keyof typeof PICKLE_OPCODES
 

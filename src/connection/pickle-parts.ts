@@ -34,7 +34,11 @@ export function partsOf(value: object, isKey: boolean): Pick<OpenContainer, 'kin
     return { kind: isKey || value instanceof FrozenSet ? 'frozenset' : 'set', parts, isObject: false }
   }
   if (isKey) return undefined
-  if (types.isMap(value)) return { kind: 'dict', parts: [...Map.prototype.entries.call(value)].flat(), isObject: false }
+  if (types.isMap(value)) {
+    const parts: unknown[] = []
+    Map.prototype.forEach.call(value, (item, key) => parts.push(key, item))
+    return { kind: 'dict', parts, isObject: false }
+  }
   return isPlain(value) ? { kind: 'dict', parts: Object.keys(value), isObject: true } : undefined
 }
 

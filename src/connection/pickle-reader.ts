@@ -11,8 +11,8 @@ import {
   type ArgumentOf,
   MAX_READ_PROTOCOL,
   type OpcodeName,
+  type OpcodeRow,
   PICKLE_OPCODES,
-  type PickleArguments,
   type ReadOpcodeName,
 } from './pickle-opcodes.js'
 import { ByteArray, Float, FrozenSet } from './pickle-types.js'
@@ -150,7 +150,7 @@ const PLAIN_DATA =
 function pushBuiltin(machine: Machine, name: string): void {
   const builtin = findBuiltin(name)
   if (builtin === undefined) throw machine.cursor.refused(`asks for the class or function ${shorten(name)}`, PLAIN_DATA)
-  machine.push(builtin)
+  machine.pushBuiltin(builtin)
 }
 
 function shorten(name: string): string {
@@ -200,7 +200,7 @@ type Step = (machine: Machine) => void
 /** For each code, its name, and what to do: read the argument, act. */
 const STEPS: ReadonlyArray<{ readonly name: OpcodeName; readonly run: Step } | undefined> = (() => {
   const steps: Array<{ name: OpcodeName; run: Step } | undefined> = new Array(256).fill(undefined)
-  for (const [name, [code, , argument, refused]] of Object.entries(PICKLE_OPCODES) as Array<[OpcodeName, Row]>) {
+  for (const [name, [code, , argument, refused]] of Object.entries(PICKLE_OPCODES) as Array<[OpcodeName, OpcodeRow]>) {
     const read: (cursor: Cursor) => unknown = READ_ARGUMENT[argument]
     const act = (ACTIONS as Partial<Record<OpcodeName, (machine: Machine, argument: never) => void>>)[name]
     const run: Step =
@@ -211,8 +211,6 @@ const STEPS: ReadonlyArray<{ readonly name: OpcodeName; readonly run: Step } | u
   }
   return steps
 })()
-
-type Row = readonly [code: number, protocol: number, argument: keyof PickleArguments, refused?: string]
 
 function refuse(cursor: Cursor, what: string, argument: unknown): never {
   const which = argument === undefined ? '' : ` ${shorten(String(argument))}`

@@ -6,7 +6,7 @@
 import { types } from 'node:util'
 import { MAX_VALUE_BYTES } from '../clone.js'
 import { UsageError } from '../errors.js'
-import { type OpcodeName, WRITTEN_PROTOCOL } from './pickle-opcodes.js'
+import { type OpcodeRow, PICKLE_OPCODES, WRITTEN_PROTOCOL } from './pickle-opcodes.js'
 import { Output, OutputTooLargeError } from './pickle-output.js'
 import { cannotPickle, findEqualKeys, type OpenContainer, partsOf, refusal, unreadable } from './pickle-parts.js'
 import { ByteArray, Float } from './pickle-types.js'
@@ -14,10 +14,11 @@ import { ByteArray, Float } from './pickle-types.js'
 /** A getter that always returns a new object would be followed for ever. */
 export const MAX_WRITE_DEPTH = 100_000
 
+const OP = PICKLE_OPCODES
 const MAX_BYTE = 0xff
-const TUPLE_OPS: readonly OpcodeName[] = ['EMPTY_TUPLE', 'TUPLE1', 'TUPLE2', 'TUPLE3']
-const EMPTY_OPS = { list: 'EMPTY_LIST', dict: 'EMPTY_DICT', set: 'EMPTY_SET' } as const
-const FILL_OPS = { list: 'APPENDS', dict: 'SETITEMS', set: 'ADDITEMS' } as const
+const TUPLE_OPS: readonly OpcodeRow[] = [OP.EMPTY_TUPLE, OP.TUPLE1, OP.TUPLE2, OP.TUPLE3]
+const EMPTY_OPS = { list: OP.EMPTY_LIST, dict: OP.EMPTY_DICT, set: OP.EMPTY_SET }
+const FILL_OPS = { list: OP.APPENDS, dict: OP.SETITEMS, set: OP.ADDITEMS }
 
 class Writer {
   readonly #out = new Output()
@@ -31,10 +32,10 @@ class Writer {
   readonly #unfinished = new Map<object, number[]>()
 
   write(root: unknown): Buffer {
-    this.#out.op1('PROTO', WRITTEN_PROTOCOL)
+    this.#out.op1(OP.PROTO, WRITTEN_PROTOCOL)
     this.#value(root, false)
     for (let top = this.#open.at(-1); top !== undefined; top = this.#open.at(-1)) this.#goOn(top)
-    this.#out.op('STOP')
+    this.#out.op(OP.STOP)
     return this.#out.bytes
   }
 
@@ -73,17 +74,17 @@ class Writer {
         this.#out.text(value)
         return
       case 'undefined':
-        this.#out.op('NONE')
+        this.#out.op(OP.NONE)
         return
       case 'boolean':
-        this.#out.op(value ? 'NEWTRUE' : 'NEWFALSE')
+        this.#out.op(value ? OP.NEWTRUE : OP.NEWFALSE)
         return
       case 'bigint':
         if (Number.isSafeInteger(Number(value))) this.#out.int(Number(value))
         else this.#out.long(value)
         return
       case 'object':
-        if (value === null) this.#out.op('NONE')
+        if (value === null) this.#out.op(OP.NONE)
         else if (!this.#mention(value, isKey)) this.#object(value, isKey)
         return
       default:
@@ -104,12 +105,12 @@ class Writer {
       // BYTEARRAY8 is of protocol 5; in 4 it is a call, which Python's own reader makes.
       this.#out.text('builtins')
       this.#out.text('bytearray')
-      this.#out.op('STACK_GLOBAL')
+      this.#out.op(OP.STACK_GLOBAL)
     }
     this.#out.blob(value)
     if (isByteArray) {
-      this.#out.op('TUPLE1')
-      this.#out.op('REDUCE')
+      this.#out.op(OP.TUPLE1)
+      this.#out.op(OP.REDUCE)
     }
     this.#note(value, isKey)
   }
@@ -126,14 +127,14 @@ class Writer {
       )
     }
     if (kind === 'set' || kind === 'frozenset') this.#checkKeys(parts)
-    else if (kind === 'dict' && !container.isObject) this.#checkKeys(parts.filter((_, index) => index % 2 === 0))
+    else if (types.isMap(value)) this.#checkKeys([...Map.prototype.keys.call(value)])
     if (kind === 'tuple' || kind === 'frozenset') {
       this.#begin(value)
-      if (kind === 'frozenset' || count >= TUPLE_OPS.length) this.#out.op('MARK')
+      if (kind === 'frozenset' || count >= TUPLE_OPS.length) this.#out.op(OP.MARK)
     } else {
       this.#out.op(EMPTY_OPS[kind])
       this.#note(value, isKey)
-      if (count > 0) this.#out.op('MARK')
+      if (count > 0) this.#out.op(OP.MARK)
     }
     this.#open.push(container)
   }
@@ -164,12 +165,12 @@ class Writer {
     const isShort = kind === 'tuple' && count < TUPLE_OPS.length
     if ((isKey ? this.#keyNotes : this.#notes).has(value)) {
       // It was written inside itself: take back the parts, and mention that one.
-      if (isShort) for (let left = count; left > 0; left--) this.#out.op('POP')
-      else this.#out.op('POP_MARK')
+      if (isShort) for (let left = count; left > 0; left--) this.#out.op(OP.POP)
+      else this.#out.op(OP.POP_MARK)
       this.#mention(value, isKey)
       return
     }
-    this.#out.op(isShort ? TUPLE_OPS[count]! : kind === 'tuple' ? 'TUPLE' : 'FROZENSET')
+    this.#out.op(isShort ? TUPLE_OPS[count]! : kind === 'tuple' ? OP.TUPLE : OP.FROZENSET)
     this.#note(value, isKey)
   }
 
@@ -189,14 +190,14 @@ class Writer {
     if (noted !== undefined) this.#get(noted)
     else {
       this.#out.text(name)
-      this.#out.op('MEMOIZE')
+      this.#out.op(OP.MEMOIZE)
       this.#names.set(name, this.#noteCount++)
     }
   }
 
   /** Notes what was just written. */
   #note(value: object, isKey: boolean): void {
-    this.#out.op('MEMOIZE')
+    this.#out.op(OP.MEMOIZE)
     ;(isKey ? this.#keyNotes : this.#notes).set(value, this.#noteCount++)
   }
 
@@ -209,8 +210,8 @@ class Writer {
   }
 
   #get(note: number): void {
-    if (note <= MAX_BYTE) this.#out.op1('BINGET', note)
-    else this.#out.op4('LONG_BINGET', note)
+    if (note <= MAX_BYTE) this.#out.op1(OP.BINGET, note)
+    else this.#out.op4(OP.LONG_BINGET, note)
   }
 }
 

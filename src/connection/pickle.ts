@@ -46,8 +46,13 @@ export interface PickleCodec {
   decode(bytes: Uint8Array): unknown
 }
 
-// An empty set is one byte and about 200 bytes of heap: at the limit that is less than half of V8's smallest usual heap of 2 GiB.
-const DEFAULT_RULES: ReadRules = { exact: false, maxContainers: 2 ** 22 }
+/**
+ * How many containers one pickle may make. An empty set is one byte and about 200 bytes of heap: this many are less than half of V8's
+ * smallest usual heap of 2 GiB.
+ */
+export const DEFAULT_MAX_CONTAINERS = 2 ** 22
+
+const DEFAULT_RULES: ReadRules = { exact: false, maxContainers: DEFAULT_MAX_CONTAINERS }
 
 /**
  * A pickle codec that reads in another way than `pickle` does.
