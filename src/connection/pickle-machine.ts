@@ -11,9 +11,12 @@ import { Tuple } from './pickle-types.js'
 export interface ReadRules {
   /** Each type of Python gets a class of its own. */
   readonly exact: boolean
-  /** How many lists, tuples, dicts, sets and bytes one pickle may make. */
-  readonly maxContainers: number
+  /** How many values one pickle may push, mark and note; a list, tuple, dict, set or bytes counts for CONTAINER_WEIGHT of them. */
+  readonly maxValues: number
 }
+
+/** A value takes a word or three, an empty set some 200 bytes. */
+export const CONTAINER_WEIGHT = 4
 
 /** The state of one reading. */
 export class Machine {
@@ -23,7 +26,7 @@ export class Machine {
   readonly #stack: unknown[] = []
   /** For each open mark, the height of the stack at that time. */
   readonly #marks: number[] = []
-  #containersLeft: number
+  #valuesLeft: number
   #copiesLeft: number
   /** Whether functions can be on the stack; if not, nobody needs to look for them. */
   #hasBuiltins = false
@@ -38,19 +41,20 @@ export class Machine {
   constructor(cursor: Cursor, rules: ReadRules, maps: ReadonlySet<number>) {
     this.cursor = cursor
     this.exact = rules.exact
-    this.#containersLeft = rules.maxContainers
+    this.#valuesLeft = rules.maxValues
     this.#maps = maps
     // A text of Python 2 or of protocol 2 is copied twice on its way to a bytearray, a list once on its way to a set.
     this.#copiesLeft = 2 * cursor.left
   }
 
   push(value: unknown): void {
+    if (--this.#valuesLeft < 0) this.#refuseMore()
     this.#stack.push(value)
   }
 
   pushBuiltin(builtin: Builtin): void {
     this.#hasBuiltins = true
-    this.#stack.push(builtin)
+    this.push(builtin)
   }
 
   /** Takes the top of the stack, down to the last mark. */
@@ -73,6 +77,7 @@ export class Machine {
   }
 
   mark(): void {
+    if (--this.#valuesLeft < 0) this.#refuseMore()
     this.#marks.push(this.#stack.length)
   }
 
@@ -108,13 +113,14 @@ export class Machine {
   }
 
   note(index: number | bigint | boolean = this.#memo.size): void {
+    if (--this.#valuesLeft < 0) this.#refuseMore()
     this.#memo.set(this.#noteNumber(index), this.top())
   }
 
   recall(index: number | bigint | boolean): void {
     const number = this.#noteNumber(index)
     if (!this.#memo.has(number)) throw this.cursor.broken(`asks for note ${number}, which nobody made`)
-    this.#stack.push(this.#memo.get(number))
+    this.push(this.#memo.get(number))
   }
 
   #noteNumber(index: number | bigint | boolean): number | bigint {
@@ -123,12 +129,15 @@ export class Machine {
     return number
   }
 
-  /** Counts a list, tuple, dict, set or bytes before it is made. */
-  count(): void {
-    if (--this.#containersLeft < 0) {
-      const advice = 'The option maxContainers of pickleCodec() says how many; send fewer at a time, or raise it.'
-      throw this.cursor.refused('makes one list, tuple, dict, set or bytes too many', advice)
-    }
+  /** Pushes a list, tuple, dict, set or bytes. */
+  pushContainer(value: unknown): void {
+    this.#valuesLeft -= CONTAINER_WEIGHT - 1
+    this.push(value)
+  }
+
+  #refuseMore(): never {
+    const advice = 'The option maxValues of pickleCodec() says how many it may: send fewer at a time, or raise it.'
+    throw this.cursor.refused('makes one value too many', advice)
   }
 
   /**
@@ -141,23 +150,21 @@ export class Machine {
   }
 
   pushTuple(items: unknown[]): void {
-    this.count()
     if (!this.exact) {
-      this.push(items)
+      this.pushContainer(items)
       return
     }
     const tuple = new Tuple()
     for (const item of items) tuple.push(item)
-    this.push(tuple)
+    this.pushContainer(tuple)
   }
 
   /** Pushes an empty dict: a Map where keys that are no strings are known to come, else an object. */
   pushDict(): void {
-    this.count()
     const needsMap = this.exact || this.#maps.has(this.#dictCount++)
     const dict = needsMap ? new Map() : {}
     if (!this.exact) this.#dicts.push(dict)
-    this.push(dict)
+    this.pushContainer(dict)
   }
 
   /** Gives an object a key that is no string: it should have been a Map, and the next reading will make it one. */

@@ -4,6 +4,8 @@
 // does, and no entry of it calls what a pickle names. What the reader does not check is whether Python could have written the bytes: a dict
 // as a key, or an item added to a tuple, is as harmless here as it is odd.
 
+import { firstLine } from '../clone.js'
+import { ProtocolError } from '../errors.js'
 import { findBuiltin } from './pickle-builtins.js'
 import { Cursor, READ_ARGUMENT } from './pickle-cursor.js'
 import { Machine, type ReadRules } from './pickle-machine.js'
@@ -25,10 +27,7 @@ const push = (machine: Machine, value: unknown): void => machine.push(value)
 const pushFloat = (machine: Machine, value: number): void => machine.push(machine.exact ? new Float(value) : value)
 const note = (machine: Machine, index: number | bigint | boolean): void => machine.note(index)
 const recall = (machine: Machine, index: number | bigint | boolean): void => machine.recall(index)
-const pushCounted = (machine: Machine, value: unknown): void => {
-  machine.count()
-  machine.push(value)
-}
+const pushContainer = (machine: Machine, value: unknown): void => machine.pushContainer(value)
 
 const ACTIONS: Actions = {
   PROTO: ({ cursor }, version) => {
@@ -77,13 +76,13 @@ const ACTIONS: Actions = {
   STRING: push,
   SHORT_BINSTRING: push,
   BINSTRING: push,
-  SHORT_BINBYTES: pushCounted,
-  BINBYTES: pushCounted,
-  BINBYTES8: pushCounted,
-  BYTEARRAY8: (machine, bytes) => pushCounted(machine, machine.exact ? new ByteArray(bytes) : bytes),
+  SHORT_BINBYTES: pushContainer,
+  BINBYTES: pushContainer,
+  BINBYTES8: pushContainer,
+  BYTEARRAY8: (machine, bytes) => machine.pushContainer(machine.exact ? new ByteArray(bytes) : bytes),
 
-  EMPTY_LIST: (machine) => pushCounted(machine, []),
-  LIST: (machine) => pushCounted(machine, machine.popToMark()),
+  EMPTY_LIST: (machine) => machine.pushContainer([]),
+  LIST: (machine) => machine.pushContainer(machine.popToMark()),
   APPEND: (machine) => {
     const item = machine.pop()
     listBelow(machine).push(item)
@@ -110,7 +109,7 @@ const ACTIONS: Actions = {
     setItems(machine, [machine.pop(), value])
   },
   SETITEMS: (machine) => setItems(machine, machine.popToMark()),
-  EMPTY_SET: (machine) => pushCounted(machine, new Set()),
+  EMPTY_SET: (machine) => machine.pushContainer(new Set()),
   ADDITEMS: (machine) => {
     const items = machine.popToMark()
     const set = machine.top()
@@ -119,7 +118,7 @@ const ACTIONS: Actions = {
   },
   FROZENSET: (machine) => {
     const items = machine.popToMark()
-    pushCounted(machine, new (machine.exact ? FrozenSet : Set)(items))
+    machine.pushContainer(new (machine.exact ? FrozenSet : Set)(items))
   },
 
   GLOBAL: pushBuiltin,
@@ -140,7 +139,7 @@ const ACTIONS: Actions = {
     if (value === undefined) {
       throw machine.cursor.refused(`calls ${builtin.name} with arguments that plain data does not need`, PLAIN_DATA)
     }
-    pushCounted(machine, value)
+    machine.pushContainer(value)
   },
 }
 
@@ -220,18 +219,29 @@ function refuse(cursor: Cursor, what: string, argument: unknown): never {
 function runOnce(bytes: Uint8Array, rules: ReadRules, maps: ReadonlySet<number>): { machine: Machine; value: unknown } {
   const cursor = new Cursor(bytes)
   const machine = new Machine(cursor, rules, maps)
+  try {
+    runToStop(machine)
+  } catch (cause) {
+    if (cause instanceof ProtocolError) throw cause
+    // What V8 throws for a container that is too large: a Map or a Set holds 2 ** 24 entries.
+    throw cursor.refused('makes something too large', firstLine(cause))
+  }
+  const value = machine.pop()
+  if (!machine.isEmpty) throw cursor.broken('leaves more than one value')
+  if (cursor.left > 0) throw cursor.broken(`is followed by ${cursor.left} more bytes`)
+  return { machine, value }
+}
+
+function runToStop(machine: Machine): void {
+  const { cursor } = machine
   for (;;) {
     const code = cursor.nextCode()
     const step = STEPS[code]
     if (step === undefined) throw cursor.broken(`0x${code.toString(16)} is none`)
     cursor.opcode = step.name
     step.run(machine)
-    if (step.name === 'STOP') break
+    if (step.name === 'STOP') return
   }
-  const value = machine.pop()
-  if (!machine.isEmpty) throw cursor.broken('leaves more than one value')
-  if (cursor.left > 0) throw cursor.broken(`is followed by ${cursor.left} more bytes`)
-  return { machine, value }
 }
 
 /**

@@ -18,10 +18,10 @@ export interface PickleOptions {
    */
   exact?: boolean
   /**
-   * How many lists, tuples, dicts, sets and bytes one pickle may make, because one byte of a pickle makes an object of up to
-   * 200. Default: 4,194,304.
+   * How many values one pickle may make or mention, because one byte of a pickle makes one; a list, tuple, dict, set or bytes
+   * counts for four. Default: 16,777,216.
    */
-  maxContainers?: number
+  maxValues?: number
 }
 
 /** Values to bytes and back. */
@@ -47,12 +47,12 @@ export interface PickleCodec {
 }
 
 /**
- * How many containers one pickle may make. An empty set is one byte and about 200 bytes of heap: this many are less than half of V8's
- * smallest usual heap of 2 GiB.
+ * How many values one pickle may make. An empty set is one byte and about 200 bytes of heap: so many of them, counted fourfold, are less
+ * than half of V8's smallest usual heap of 2 GiB. And an array of more than 112 million items ends a process without an error.
  */
-export const DEFAULT_MAX_CONTAINERS = 2 ** 22
+export const DEFAULT_MAX_VALUES = 2 ** 24
 
-const DEFAULT_RULES: ReadRules = { exact: false, maxContainers: DEFAULT_MAX_CONTAINERS }
+const DEFAULT_RULES: ReadRules = { exact: false, maxValues: DEFAULT_MAX_VALUES }
 
 /**
  * A pickle codec that reads in another way than `pickle` does.
@@ -63,7 +63,7 @@ const DEFAULT_RULES: ReadRules = { exact: false, maxContainers: DEFAULT_MAX_CONT
  * exact.decode(bytes) // Tuple(2) [ [Number (Float): 1], 1 ] for Python's (1.0, 1)
  */
 export function pickleCodec(options?: PickleOptions): PickleCodec {
-  const checked = checkOptions<PickleOptions>('pickleCodec()', options, { exact: boolean, maxContainers: integer(1) })
+  const checked = checkOptions<PickleOptions>('pickleCodec()', options, { exact: boolean, maxValues: integer(1) })
   const rules: ReadRules = { ...DEFAULT_RULES, ...checked }
   return Object.freeze({
     encode: writePickle,

@@ -80,5 +80,5 @@ test('decode() takes bytes, also of another realm, and nothing else', async () =
 
 test('options are checked', () => {
   assert.throws(() => pickleCodec({ exct: true } as object), { code: 'ERR_UNKNOWN_OPTION' })
-  assert.throws(() => pickleCodec({ maxContainers: 0 }), { code: 'ERR_INVALID_OPTION' })
+  assert.throws(() => pickleCodec({ maxValues: 0 }), { code: 'ERR_INVALID_OPTION' })
 })

@@ -188,9 +188,9 @@ describe('written', () => {
   })
 
   test('more bytes than fit are refused', () => {
-    const chunk = new Uint8Array(2 ** 30)
     const message = /^value has more than the 2147483647 bytes/
-    // Not the same array twice: that would be mentioned, not written again.
-    assert.throws(() => pickle.encode([chunk, chunk.subarray()]), { code: 'ERR_CANNOT_CLONE', message })
+    // Never touched, so no memory is behind it.
+    const value = [new Uint8Array(2 ** 31 - 1)]
+    assert.throws(() => pickle.encode(value), { code: 'ERR_CANNOT_CLONE', message })
   })
 })

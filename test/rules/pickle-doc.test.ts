@@ -5,15 +5,7 @@ import { createRequire } from 'node:module'
 import path from 'node:path'
 import { describe, test } from 'node:test'
 import { MAX_VALUE_BYTES } from '#src/clone.js'
-import {
-  ByteArray,
-  DEFAULT_MAX_CONTAINERS,
-  Float,
-  FrozenSet,
-  pickle,
-  pickleCodec,
-  Tuple,
-} from '#src/connection/pickle.js'
+import { ByteArray, DEFAULT_MAX_VALUES, Float, FrozenSet, pickle, pickleCodec, Tuple } from '#src/connection/pickle.js'
 import { MAX_DECIMAL_DIGITS, MAX_LONG_BYTES } from '#src/connection/pickle-cursor.js'
 import { WRITTEN_PROTOCOL } from '#src/connection/pickle-opcodes.js'
 import { MAX_WRITE_DEPTH } from '#src/connection/pickle-writer.js'
@@ -79,7 +71,10 @@ test('the limits', () => {
   const numberOf = (what: string): number => Number(/\b\d+/.exec(limits.get(what) ?? '')?.[0])
   assert.equal(numberOf('nesting, writing'), MAX_WRITE_DEPTH)
   assert.equal(numberOf('bytes of a pickle, writing'), MAX_VALUE_BYTES)
-  assert.equal(numberOf('lists, tuples, dicts, sets, bytes in one pickle'), DEFAULT_MAX_CONTAINERS)
+  assert.equal(
+    numberOf('values in one pickle, a list, tuple, dict, set or bytes counting for four'),
+    DEFAULT_MAX_VALUES,
+  )
   assert.equal(numberOf('decimal digits of an int in protocol 0 and 1'), MAX_DECIMAL_DIGITS)
   assert.equal(numberOf('bytes of an int'), MAX_LONG_BYTES)
   assert.ok(TEXT.includes(`writes protocol ${WRITTEN_PROTOCOL},`))
