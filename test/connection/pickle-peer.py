@@ -4,6 +4,7 @@
 #   ["dump", [expression, ...]]  ->  [[[protocol, hex], ...] or null, ...]
 #   ["load", [hex, ...]]         ->  [[description, [hex in each protocol]] or null where it cannot be pickled again, ...]
 #   ["describe", [expression, ...]]  ->  [description, ...]
+#   ["judge", [hex, ...]]  ->  [description, or null where Python refuses it with only the calls of plain data allowed, ...]
 #   ["opcodes"]                  ->  [[name, code, protocol, argument or null], ...]
 # A description is a text of the value in which every type and every shared reference shows.
 from __future__ import print_function
@@ -85,6 +86,30 @@ def describe(value, seen):
     raise TypeError(name)
 
 
+def allow(module, name):
+    import codecs
+
+    if module == '__builtin__':
+        module = 'builtins'
+    names = {'set': set, 'frozenset': frozenset, 'bytearray': bytearray, 'bytes': bytes}
+    if (module, name) == ('_codecs', 'encode'):
+        return codecs.encode
+    return names[name] if module == 'builtins' else None
+
+
+def judge(text):
+    import io
+    import resource
+
+    # A note with a large number makes CPython's reader take memory up to it.
+    resource.setrlimit(resource.RLIMIT_AS, (2**30, resource.RLIM_INFINITY))
+    reader = type('Reader', (pickle.Unpickler,), {'find_class': staticmethod(allow)})
+    try:
+        return describe(reader(io.BytesIO(unhex(text))).load(), {})
+    except Exception:
+        return None
+
+
 def opcodes():
     return [[op.name, ord(op.code), op.proto, op.arg and op.arg.name] for op in pickletools.opcodes]
 
@@ -93,6 +118,6 @@ request = json.loads(sys.stdin.read())
 if request[0] == 'opcodes':
     answer = opcodes()
 else:
-    act = {'dump': dump, 'load': load, 'describe': lambda expression: describe(eval(expression), {})}[request[0]]
+    act = {'dump': dump, 'load': load, 'judge': judge, 'describe': lambda expression: describe(eval(expression), {})}[request[0]]
     answer = [act(item) for item in request[1]]
 json.dump(answer, sys.stdout)

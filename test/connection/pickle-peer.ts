@@ -16,6 +16,8 @@ interface Answers {
   /** For each pickle its description, and the same value pickled again, or null where it is too deep for that. */
   load: Array<[description: string, hexes: string[] | null]>
   describe: string[]
+  /** For each pickle its description, or null where Python refuses it, too. */
+  judge: Array<string | null>
   opcodes: Array<[name: string, code: number, protocol: number, argument: string | null]>
 }
 
