@@ -63,7 +63,7 @@ def describe(value, seen):
     if kind is int:
         return 'int:%x' % value
     if kind is float:
-        return 'float:' + tohex(struct.pack('>d', value))
+        return 'float:' + ('nan' if value != value else tohex(struct.pack('>d', value)))
     if kind is str:
         return 'str:' + tohex(value.encode('utf-16-be', 'surrogatepass'))
     if kind is bytes:

@@ -69,6 +69,7 @@ function describeInt(value: bigint): string {
 }
 
 function bitsOf(value: number): string {
+  if (Number.isNaN(value)) return 'nan' // of which there is one here, and of whose bits V8 promises nothing
   const bytes = Buffer.alloc(8)
   bytes.writeDoubleBE(value)
   return bytes.toString('hex')
