@@ -136,22 +136,24 @@ export class Cursor {
   }
 
   decimal(line: string): number | bigint {
-    if (!/^[+-]?\d+$/.test(line)) throw this.broken('has no decimal integer')
+    // As CPython writes them. It reads more, and oddly: INT 010 is eight, +1 is True, -0 is False.
+    if (!/^(?:0|-?[1-9]\d*)$/.test(line)) throw this.broken('has no decimal integer')
     if (line.length > MAX_DECIMAL_DIGITS) {
       throw this.refused(
         `has an int of ${line.length} decimal digits`,
         `An int may have ${MAX_DECIMAL_DIGITS} in protocol 0 and 1: use protocol 2 or later.`,
       )
     }
-    // BigInt() takes a minus, but no plus.
-    return asNumber(BigInt(line.replace('+', '')))
+    return asNumber(BigInt(line))
   }
 
   float(line: string): number {
     const word = FLOAT_WORDS[line]
     if (word !== undefined) return word
-    if (!/^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?$/i.test(line)) throw this.broken('has no decimal number')
-    return Number(line)
+    const value = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?$/i.test(line) ? Number(line) : Number.NaN
+    // What is too large for a double, Python refuses.
+    if (!Number.isFinite(value)) throw this.broken('has no decimal number')
+    return value
   }
 
   text(decode: (bytes: Buffer) => string | undefined, bytes: Buffer | number, name: string): string {

@@ -286,13 +286,13 @@ describe('text', () => {
   })
 
   test('numbers in decimals that are none', () => {
-    for (const line of ['', '1e', '.', '1.2.3', '0x10', '1_0', ' 1', '--1', 'NaNa', 'Infinity']) {
+    for (const line of ['', '1e', '.', '1.2.3', '0x10', '1_0', ' 1', '--1', 'NaNa', 'Infinity', '1e400']) {
       assert.throws(() => pickle.decode(assemble(op('FLOAT', line))), broken(/decimal number/), line)
     }
     const almost = `${'1'.repeat(MIB)}x`
     assert.throws(() => pickle.decode(assemble(op('FLOAT', almost))), broken(/decimal number/))
     assert.throws(() => pickle.decode(assemble(op('INT', almost))), broken(/decimal integer/))
-    for (const line of ['', '-', '1.0', '0x10', '1_0', ' 1', '--1', '1LL']) {
+    for (const line of ['', '-', '1.0', '0x10', '1_0', ' 1', '--1', '1LL', '010', '-007', '+1', '-0']) {
       assert.throws(() => pickle.decode(assemble(op('LONG', line))), broken(/decimal integer/), line)
     }
   })
