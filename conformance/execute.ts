@@ -1,6 +1,7 @@
 // Runs in: a tool process. Runs one test file, by plain node or in a forked child, and sees to it that nothing of it is left.
 import { spawn } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import path from 'node:path'
 import type { Readable } from 'node:stream'
 import { type ForkServer, Process, program } from 'forkserver'
@@ -30,7 +31,8 @@ interface Started {
   ended: Promise<{ exitCode: number | null; signal: string | null }>
 }
 
-const MAX_SAID = 2_000
+const FORKSERVER = path.dirname(createRequire(import.meta.url).resolve('forkserver/package.json'))
+const MAX_SAID = 1_000
 /** Whoever inherits a test's output can keep it open after the test's end; this long it is read on, in milliseconds. */
 const OUTPUT_PATIENCE_MS = 1_000
 
@@ -81,7 +83,12 @@ export async function runTest(test: NodeTest, site: Site, lane: number, server?:
   killGroup(started.pid)
   const said = (await Promise.all(outputs.map(({ end }) => end()))).join('\n')
   const how = isLate ? `over ${site.patienceMs / 1000} s` : (signal ?? `exit code ${exitCode}`)
-  return { passed: exitCode === 0 && !isLate, how, said: said.trim().slice(-MAX_SAID).replaceAll(site.root, '.') }
+  return { passed: exitCode === 0 && !isLate, how, said: withoutPlaces(said.trim(), site).slice(-MAX_SAID) }
+}
+
+// Where things lie on this machine is nobody's business.
+function withoutPlaces(text: string, { root }: Site): string {
+  return text.replaceAll(root, '.').replaceAll(FORKSERVER, 'forkserver').replaceAll(process.execPath, 'node')
 }
 
 function killGroup(leader: number): void {

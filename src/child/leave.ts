@@ -12,7 +12,10 @@ import type { Native } from '../native.js'
 /** Node's exit code where a handler of uncaught errors throws (its documentation: process, exit codes). */
 const HANDLER_THREW = 7
 
-type Emit = (this: object, event: string | symbol, ...args: unknown[]) => boolean
+// Kept, because a program may replace it.
+const { apply } = Reflect
+
+type Emit = (this: object, ...args: unknown[]) => boolean
 
 /** What of `process` an exit needs. The template rehearses an exit on a stand-in. */
 export type LeavingProcess = Pick<
@@ -81,28 +84,36 @@ export function takeOverExit(
     say(() => hooks.onFatal(error))
   }
 
+  const leaveAs = (exitCode: number): void => {
+    say(() => hooks.onLeaving(exitCode))
+    native.leaveInTeardown(exitCode)
+  }
+
   // Node calls a handler of uncaught errors and, if that throws, prints what it threw and tears down.
   const leaveBehindHandler = (): void => {
     if (!isHandled) return
     isHandled = false
-    say(() => hooks.onLeaving(HANDLER_THREW))
-    native.leaveInTeardown(HANDLER_THREW)
+    leaveAs(HANDLER_THREW)
   }
 
   // Listeners added later run before we leave, and so do those of packages that replace process.emit (signal-exit does): such a
   // replacement is wrapped again, so that the outermost call is always ours.
   const leaveAfter = (emit: Emit): Emit => {
-    const wrapped: Emit = function (event, ...args) {
+    // No spreading and no for-of on the way out: a program may have broken the iterators of arrays.
+    const wrapped: Emit = function (this: object, ...args) {
+      const event = args[0]
+      const isOurs = this === self && outermost === wrapped
       let hasThrown = true
-      if (event === 'uncaughtExceptionMonitor' && this === self && outermost === wrapped) beforeMonitors(args[0])
+      if (isOurs && event === 'uncaughtExceptionMonitor') beforeMonitors(args[1])
       try {
-        const hadListeners = Reflect.apply(emit, this, [event, ...args]) as boolean
+        const hadListeners = apply(emit, this, args) as boolean
         hasThrown = false
-        if (event === 'exit' && this === self && outermost === wrapped) afterExit(args[0])
+        if (isOurs && event === 'exit') afterExit(args[1])
         return hadListeners
       } finally {
         // Not `catch`: of an error that is thrown again Node prints another line of source.
         if (hasThrown && event === 'uncaughtException') leaveBehindHandler()
+        if (hasThrown && isOurs && event === 'uncaughtExceptionMonitor') leaveAs(HANDLER_THREW)
       }
     }
     return wrapped
@@ -124,19 +135,19 @@ export function takeOverExit(
     const watched = function (this: unknown, error: Error): void {
       let hasThrown = true
       try {
-        Reflect.apply(capture!, this, [error])
+        apply(capture!, this, [error])
         hasThrown = false
       } finally {
         if (hasThrown) leaveBehindHandler()
       }
     }
-    Reflect.apply(setCapture, self, [typeof capture === 'function' ? watched : capture])
+    apply(setCapture, self, [typeof capture === 'function' ? watched : capture])
   }
   const nodesExit = self.exit
   self.exit = function exit(...args) {
     isCalled = true
     try {
-      Reflect.apply(nodesExit, self, args)
+      apply(nodesExit, self, args)
     } finally {
       isCalled = false // it threw: the code was none, or a listener did
     }

@@ -10,4 +10,88 @@ export interface Known {
   readonly isHere?: () => boolean
 }
 
-export const KNOWN: readonly Known[] = []
+const [major, minor] = process.versions.node.split('.').map(Number) as [number, number]
+
+export const KNOWN: readonly Known[] = [
+  {
+    cause:
+      'an error thrown in a listener of process has a frame of forkserver in its stack, which stands around emit() and exit()',
+    programs: [
+      'exits/before-exit-throws.cjs',
+      'exits/exit-codes.cjs 10',
+      'exits/exit-codes.cjs 11',
+      'exits/exit-codes.cjs 12',
+      'exits/exit-listener-throws.cjs',
+      'exits/exit-listener-throws-after-exit.cjs',
+      'exits/rejection-handler-throws.cjs',
+      'exits/uncaught-handler-throws.cjs',
+      'exits/uncaught-monitor-throws.cjs',
+    ],
+  },
+  {
+    cause: 'process.emit is an own property of process, because the way out leads through it',
+    programs: ['identity/process-properties.cjs'],
+  },
+  {
+    cause: 'Node writes the coverage that NODE_V8_COVERAGE asks for only where the variable was there at its start',
+    programs: ['features/coverage.cjs'],
+  },
+  {
+    cause: "Node reads this variable once, at its start, which was the template's",
+    programs: [
+      'features/ca-certificates.cjs',
+      'features/locale.cjs 1',
+      'features/node-options.cjs 1',
+      'features/node-options.cjs 2',
+      'stdio/debuglog.cjs',
+    ],
+  },
+  {
+    cause: 'a main CommonJS module runs in a callback of setImmediate(), whose async id and resource it sees',
+    programs: ['identity/async-ids.cjs'],
+  },
+  {
+    cause: "the kernel's command line and the report's are the template's",
+    programs: ['identity/command-line.cjs', 'identity/report-fields.cjs'],
+  },
+  {
+    cause: "the event loop's utilization counts from the start of the template's loop",
+    programs: ['identity/event-loop-utilization.cjs'],
+  },
+  {
+    cause: 'the template has loaded fetch, and forkserver its hooks: each keeps a symbol on the global object',
+    programs: ['identity/globals-symbols.cjs'],
+  },
+  {
+    cause: "a child leaves by _exit, without Node's teardown, which is what --trace-exit watches",
+    programs: ['exits/trace-exit.cjs'],
+  },
+  {
+    cause: 'what --eval, stdin, --require and --import name is run by forkserver: other frames below the first',
+    programs: [
+      'modules/eval-syntax.cjs',
+      'modules/eval-throws.cjs',
+      'modules/required-fails.cjs',
+      'modules/required-missing.cjs',
+      'modules/stdin-program-throws.cjs',
+    ],
+  },
+  {
+    cause: 'the same, for a module; and before Node 22.15 no code can be evaluated as a module in a child',
+    programs: ['modules/eval-module-throws.mjs'],
+  },
+  {
+    cause: 'before Node 22.15 no code can be evaluated as a module in a child',
+    programs: ['modules/eval-module.mjs'],
+    isHere: () => major < 22 || (major === 22 && minor < 15),
+  },
+  {
+    cause: 'the lowest frame of a module that --import names is of forkserver',
+    programs: ['modules/imported-fails.mjs'],
+    isHere: () => major < 22,
+  },
+  {
+    cause: 'import() in --eval leads through an experimental constant of node:vm, of which Node warns',
+    programs: ['modules/eval-require.cjs'],
+  },
+]

@@ -25,11 +25,6 @@ function serverFor(flags: readonly string[]): Promise<ForkServer> {
   return server
 }
 
-after(async () => {
-  for (const server of servers.values()) await (await server).close()
-  rmSync(folder, { recursive: true })
-})
-
 test('the table has at least 150 programs, and KNOWN names some of them', () => {
   assert.ok(new Set(cases.map(({ file }) => file)).size >= 150)
   const names = new Set(cases.map(({ name }) => name))
@@ -40,12 +35,19 @@ test('the table has at least 150 programs, and KNOWN names some of them', () => 
 })
 
 describe('plain node and a forked child', { concurrency: 2 }, () => {
+  // Of this suite, because the file's own hooks run in order, and that of watchLeaks() is the first.
+  after(async () => {
+    for (const server of servers.values()) await (await server).close()
+    rmSync(folder, { recursive: true })
+  })
+
   for (const [index, run] of cases.entries()) {
     const known = KNOWN.find(({ programs, isHere }) => programs.includes(run.name) && (isHere?.() ?? true))
     const title = known ? `${run.name} differs still: ${known.cause}` : run.name
     test(title, { skip: applies(run) ? false : `needs Node ${run.since}` }, async () => {
       const cwd = path.join(folder, String(index)) // the same for both, because a program may tell it
       const plain = await runProgram(run, cwd)
+      assert.equal(plain.hung, false)
       const forked = await runProgram(run, cwd, await serverFor(run.flags ?? []))
       if (known) assert.notDeepEqual(forked, plain, 'it is the same now: take it out of KNOWN')
       else assert.deepEqual(forked, plain)
