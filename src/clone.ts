@@ -272,7 +272,7 @@ function unreadable(thrown: unknown): string {
   return `cannot be read: its getter threw "${firstLine(thrown)}". Pass plain data.`
 }
 
-function kindOf(value: unknown): string {
+export function kindOf(value: unknown): string {
   if (typeof value === 'function' && !types.isProxy(value)) return 'a function'
   if (typeof value === 'symbol') return 'a symbol'
   if (types.isProxy(value)) return 'a Proxy'
@@ -289,11 +289,11 @@ function isStackOverflow(cause: unknown): boolean {
   return cause instanceof RangeError && cause.message.includes('call stack')
 }
 
-function firstLine(cause: unknown): string {
+export function firstLine(cause: unknown): string {
   const message = types.isNativeError(cause) ? Object.getOwnPropertyDescriptor(cause, 'message')?.value : cause
   return (typeof message === 'string' ? message : quote(cause)).split('\n', 1)[0]!.slice(0, 200)
 }
 
-function quote(value: unknown): string {
+export function quote(value: unknown): string {
   return inspect(value, { depth: 0, maxStringLength: 40, breakLength: Number.POSITIVE_INFINITY, customInspect: false })
 }

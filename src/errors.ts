@@ -25,6 +25,10 @@ export const ERROR_CODES = {
   ERR_PROTOCOL: ['ProtocolError', 'bytes that the protocol does not allow at this point'],
   ERR_MESSAGE_TOO_LARGE: ['ProtocolError', 'a frame that announces more bytes than its receiver takes'],
   ERR_CONNECTION_ENDED: ['ProtocolError', 'the connection ended in the middle of a message'],
+  ERR_PICKLE_REFUSED: [
+    'ProtocolError',
+    'a pickle that asks for a class or a function, or for more than its limits; nothing was run',
+  ],
   ERR_RESOURCE: ['ResourceError', 'the kernel refused: errno and syscall say what was exhausted'],
   ERR_ADDRESS_IN_USE: ['ResourceError', 'the control socket address is taken'],
   ERR_ADDRESS_TOO_LONG: ['ResourceError', 'the control socket address does not fit into sun_path'],
