@@ -154,6 +154,7 @@ class Template {
       listening: () => tell({ status: 'ready', report: makeReport(warnings) }),
       refused: (syscall, errno) => tell({ status: 'refused', syscall, errno }),
     })
+    setFlagsFromString('--flush-bytecode') // near its heap limit, V8 may need that memory (Node 26 collected garbage for ever)
     beBorn(process as unknown as LeavingProcess, this.#native, born, this.#modules, {
       countFork,
       ownStreams: this.#ownStreams,
