@@ -132,7 +132,23 @@ static void take_stdio(const struct birth *birth) {
   for (int i = 0; i < count; i++) close(from[i]);
 }
 
+// A loop of libuv that gets no descriptor makes Node abort. That of a new platform needs at most this many (epoll, an eventfd, the pipe of
+// signals); the child's own needs no more than it gives back.
+#define LOOP_DESCRIPTORS 4
+static void check_room(int spare) {
+  int fds[LOOP_DESCRIPTORS], count = 0, error = 0;
+  while (count < LOOP_DESCRIPTORS && !error) {
+    fds[count] = fcntl(spare, F_DUPFD_CLOEXEC, 0);
+    if (fds[count] < 0) error = errno;
+    else count++;
+  }
+  while (count > 0) close(fds[--count]);
+  if (error) tell_unborn(error);
+}
+
 static void be_born(struct uv_loop_s *loop, const struct birth *birth) {
+  for (int i = 0; i < birth->close_count; i++) close(birth->close[i]);
+  check_room(birth->channel);
   // The loop's epoll set and rings are the template's until this call; before it, no other libuv function may run.
   int error = uv_loop_fork(loop);
   if (error) tell_unborn(-error);
@@ -147,7 +163,6 @@ static void be_born(struct uv_loop_s *loop, const struct birth *birth) {
 
   forget_children();
   forget_threads();
-  for (int i = 0; i < birth->close_count; i++) close(birth->close[i]);
   if (birth->detached) setsid();
   else if ((error = hold_lifeline(birth->lifeline)) != 0) tell_unborn(-error);
   if (birth->lifeline >= 0) close(birth->lifeline);

@@ -110,7 +110,11 @@ describe('too many open files in the template', LIMIT, () => {
       })
     assert.equal(await echo(), 1)
     const silent = Array.from({ length: 12 }, () => new RawClient(server.address!))
-    await silent[0]!.next() // the template has begun to accept them
+    const isFull = (): boolean => {
+      const taken = new Set(readdirSync(`/proc/${server.pid}/fd`))
+      return Array.from({ length: highest + 8 }, (_, fd) => String(fd)).every((fd) => taken.has(fd))
+    }
+    assert.ok(await until(isFull), 'the template accepts as many as it can')
     await assert.rejects(echo(), (error) => {
       assert.ok(error instanceof ResourceError)
       assert.equal(error.errno, 'EMFILE')
@@ -120,6 +124,31 @@ describe('too many open files in the template', LIMIT, () => {
     await Promise.all(silent.map(({ closed }) => closed))
     assert.ok(await until(() => readdirSync(`/proc/${server.pid}/fd`).length < highest + 4))
     assert.equal(await echo(), 1)
+  })
+
+  test('with few left, each start works or fails by EMFILE', async () => {
+    const outcomes: string[] = []
+    await using probe = await ForkServer.start({ preload: [jobs.module, LIMITED] })
+    const highest = Math.max(
+      ...readdirSync(`/proc/${probe.pid}/fd`)
+        .map(Number)
+        .filter((fd) => fd < 200),
+    )
+    for (let room = 6; room <= 30; room += 3) {
+      const env = { ...process.env, TEST_OPEN_FILES: String(highest + room) }
+      await using server = await ForkServer.start({ preload: [jobs.module, LIMITED], env })
+      const p = new Process(jobs.echo, ['works'], { server, stdio: 'ignore' })
+      await p.start().then(
+        () => p.join(),
+        () => {},
+      )
+      outcomes.push(await p.result.then(String, (error) => `${error.code} ${error.errno}`))
+    }
+    assert.deepEqual(
+      outcomes.filter((what) => what !== 'works' && what !== 'ERR_RESOURCE EMFILE'),
+      [],
+    )
+    assert.ok(outcomes.includes('works') && outcomes.includes('ERR_RESOURCE EMFILE'), outcomes.join())
   })
 })
 
