@@ -33,6 +33,18 @@ test('an ES module imports it', async () => {
   assert.match(stdout, /^number (forkserver|spawn)\n$/)
 })
 
+test('forkserver/connection is required and imported', async () => {
+  const use = 'console.log(pickle.decode(pickle.encode({ a: [1, 2] })))'
+  const ways = {
+    commonjs: `const { pickle } = require('forkserver/connection'); ${use}`,
+    module: `import { pickle } from 'forkserver/connection'; ${use}`,
+  }
+  for (const [type, code] of Object.entries(ways)) {
+    const { stdout } = await run(process.execPath, [`--input-type=${type}`, '-e', code], { cwd: ROOT })
+    assert.equal(stdout, '{ a: [ 1, 2 ] }\n')
+  }
+})
+
 test('what package.json names is there', () => {
   const { exports, files } = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8')) as {
     exports: Record<string, string | { types: string; default: string }>

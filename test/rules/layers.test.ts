@@ -69,7 +69,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ],
   ['control', 'template-process', 'spawn', 'forkserver'],
   ['server-options', 'server', 'process-options', 'process'],
-  ['index', 'entry/template', 'entry/spawned'],
+  ['index', 'connection', 'entry/template', 'entry/spawned'],
 ]
 /** Pure modules: bytes in, bytes out. They may use these of Node's modules, and no others. */
 const PURE = [
