@@ -1,6 +1,6 @@
 // Runs in: owner, template and child. Glue between JavaScript and the system calls beside it: arguments in, a number out. Every
 // function returns what its C function returns, minus errno on failure; src/native.ts makes errors of that.
-#define NAPI_VERSION 8
+#include "addon.h"
 #include "fork.h"
 #include "interpose.h"
 #include "loop.h"
@@ -13,45 +13,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
-#include <node_api.h>
 #include <poll.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define MAX_ARGUMENTS 8
-typedef struct {
-  napi_env env;
-  size_t count;
-  napi_value at[MAX_ARGUMENTS];
-} arguments;
-
-static arguments take(napi_env env, napi_callback_info info) {
-  arguments all = {env, MAX_ARGUMENTS, {0}};
-  napi_get_cb_info(env, info, &all.count, all.at, NULL, NULL);
-  return all;
-}
-
-static int64_t number_at(const arguments *all, size_t index) {
-  int64_t value = 0;
-  napi_get_value_int64(all->env, all->at[index], &value);
-  return value;
-}
-
-// The bytes of a typed array argument; count in elements. NULL and 0 for anything else.
-static void *array_at(const arguments *all, size_t index, size_t *count) {
-  void *data = NULL;
-  *count = 0;
-  if (napi_get_typedarray_info(all->env, all->at[index], NULL, count, &data, NULL, NULL) != napi_ok) *count = 0;
-  return data;
-}
-
-static napi_value number(napi_env env, double value) {
-  napi_value result;
-  napi_create_double(env, value, &result);
-  return result;
-}
 
 static napi_value text(napi_env env, const char *value) {
   napi_value result;
@@ -92,12 +58,13 @@ static napi_value SocketPair(napi_env env, napi_callback_info info) {
   return number(env, count >= 2 ? socket_pair(out) : -EINVAL);
 }
 
-// listen(name: Uint8Array, isAbstract, backlog)
+// listen(name: Uint8Array, isAbstract, backlog, mode): mode is of the socket file; 0 or none is 0600
 static napi_value Listen(napi_env env, napi_callback_info info) {
   arguments all = take(env, info);
   size_t length;
   const char *name = array_at(&all, 0, &length);
-  return number(env, listen_unix(name, length, (int)number_at(&all, 1), (int)number_at(&all, 2)));
+  const unsigned mode = (unsigned)number_at(&all, 3);
+  return number(env, listen_unix(name, length, (int)number_at(&all, 1), (int)number_at(&all, 2), mode ? mode : 0600));
 }
 
 // connect(name: Uint8Array, isAbstract)
@@ -282,5 +249,6 @@ NAPI_MODULE_INIT() {
     napi_create_function(env, functions[i].name, NAPI_AUTO_LENGTH, functions[i].call, plain, &function);
     napi_set_named_property(env, exports, functions[i].name, function);
   }
+  export_connections(env, exports);
   return exports;
 }

@@ -28,16 +28,16 @@ static int close_and_return(int fd, int error) {
   return -error;
 }
 
-int listen_unix(const char *name, size_t length, int is_abstract, int backlog) {
+int listen_unix(const char *name, size_t length, int is_abstract, int backlog, unsigned mode) {
   struct sockaddr_un address;
   socklen_t size;
   int error = fill_address(&address, &size, name, length, is_abstract);
   if (error) return error;
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return -errno;
-  // The socket file is born with mode 0600: Linux gives the new inode the mode of the socket's own. A chmod after bind would leave
-  // a gap, and umask is the whole process's.
-  if (!is_abstract && fchmod(fd, 0600) != 0) return close_and_return(fd, errno);
+  // The socket file is born with its mode, less the umask: Linux gives the new inode the mode of the socket's own. A chmod after
+  // bind would leave a gap, and umask is the whole process's.
+  if (!is_abstract && fchmod(fd, mode) != 0) return close_and_return(fd, errno);
   if (bind(fd, (struct sockaddr *)&address, size) != 0) return close_and_return(fd, errno);
   if (listen(fd, backlog) != 0) return close_and_return(fd, errno);
   return fd;
@@ -80,10 +80,14 @@ union control_room {
 };
 
 ssize_t send_with_descriptors(int fd, const void *bytes, size_t length, const int *fds, int count) {
-  if (count > MAX_DESCRIPTORS) return -EINVAL;
   struct iovec part = {(void *)bytes, length};
+  return send_parts(fd, &part, 1, fds, count);
+}
+
+ssize_t send_parts(int fd, struct iovec *parts, size_t part_count, const int *fds, int count) {
+  if (count > MAX_DESCRIPTORS) return -EINVAL;
   union control_room control;
-  struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+  struct msghdr message = {.msg_iov = parts, .msg_iovlen = part_count};
   if (count > 0) {
     memset(&control, 0, sizeof control);
     message.msg_control = control.bytes;

@@ -11,13 +11,16 @@
 #define DESCRIPTORS_TRUNCATED (-1)
 
 int socket_pair(int fds[2]);
-int listen_unix(const char *name, size_t length, int is_abstract, int backlog);
+int listen_unix(const char *name, size_t length, int is_abstract, int backlog, unsigned mode);
 int connect_unix(const char *name, size_t length, int is_abstract);
 int accept_client(int listener);
 int peer_uid(int fd, uid_t *uid);
 // Who listens at a connected socket, or who made a pair: 0 where it has no pid in our namespace.
 pid_t peer_pid(int fd);
 ssize_t send_with_descriptors(int fd, const void *bytes, size_t length, const int *fds, int count);
+// The same for bytes that lie in several places: a header and its payload, in one system call.
+struct iovec;
+ssize_t send_parts(int fd, struct iovec *parts, size_t part_count, const int *fds, int count);
 ssize_t receive_with_descriptors(int fd, void *bytes, size_t length, int *fds, int *count);
 
 #endif

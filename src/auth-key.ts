@@ -40,14 +40,15 @@ export class AuthKey {
    * A key from bytes that were agreed on elsewhere. They are copied: the caller may overwrite its own.
    *
    * @param bytes the secret, at least MIN_KEY_BYTES bytes
+   * @param options.allowShort takes a shorter key too, even an empty one: for a peer in Python that was given one
    * @returns the key
    * @throws UsageError ERR_INVALID_ARGUMENT where that is no Uint8Array, or too short
    */
-  static from(bytes: Uint8Array): AuthKey {
+  static from(bytes: Uint8Array, options: { allowShort?: boolean } = {}): AuthKey {
     if (!(bytes instanceof Uint8Array)) {
       throw new UsageError('ERR_INVALID_ARGUMENT', 'A key is made from a Uint8Array or a Buffer.')
     }
-    if (bytes.length < MIN_KEY_BYTES) {
+    if (bytes.length < MIN_KEY_BYTES && options.allowShort !== true) {
       const text = `A key needs at least ${MIN_KEY_BYTES} bytes, but got ${bytes.length}. AuthKey.generate() makes one.`
       throw new UsageError('ERR_INVALID_ARGUMENT', text)
     }

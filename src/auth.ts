@@ -14,8 +14,21 @@
 // us with the same bytes on another connection and returns our own answer. Where both ends are ours, roleKeys() stops
 // that: each direction has its own key.
 
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import { randomBytes, timingSafeEqual } from 'node:crypto'
+import {
+  brace,
+  CONTROL_POLICY,
+  type DigestPolicy,
+  LEGACY_NONCE_BYTES,
+  LEGACY_RESPONSE_BYTES,
+  mac,
+  macBytes,
+  splitDigest,
+} from './auth-digests.js'
+import type { HandshakeKeys, HandshakeSide } from './auth-roles.js'
 import { AuthError, ProtocolError, UsageError } from './errors.js'
+
+export * from './auth-roles.js'
 
 /** The largest payload to take before the handshake is done, in bytes. Source: recv_bytes(256) in connection.py. */
 export const MAX_HANDSHAKE_PAYLOAD = 256
@@ -26,34 +39,14 @@ const WELCOME = Buffer.from('#WELCOME#')
 const FAILURE = Buffer.from('#FAILURE#')
 const NONCE_BYTES = 40
 
-/** The digests of challenges and answers: name, as it stands on the wire in braces, and length of the MAC in bytes. */
-const DIGESTS = new Map([['sha256', 32]])
-
-/** The digest that our own challenges ask for. Nothing else answers them. */
-const CHALLENGE_DIGEST = 'sha256'
-
-/** Length in bytes of a key that deriveRoleKeys() writes: one SHA-256 MAC. */
-export const ROLE_KEY_BYTES = 32
-
-/** HMAC-SHA256(key, this label) is the key with which a listener answers. ASCII, without a terminating zero. */
-export const LISTENER_KEY_LABEL = 'forkserver control socket: listener answers'
-
-/** HMAC-SHA256(key, this label) is the key with which a connector answers. */
-export const CONNECTOR_KEY_LABEL = 'forkserver control socket: connector answers'
-
-/** Which end of the connection: the listener challenges first. */
-export type HandshakeSide = 'listener' | 'connector'
+/**
+ * What a handshake does: both directions, beginning as the listener or the connector does, or one direction alone. A challenger
+ * challenges and judges the answer; an answerer answers.
+ */
+export type HandshakePart = HandshakeSide | 'challenger' | 'answerer'
 
 /** Where a handshake stands. 'awaiting ...' names the only payload that is taken next. */
 export type HandshakeState = 'new' | 'awaiting challenge' | 'awaiting response' | 'awaiting verdict' | 'done' | 'failed'
-
-/** The keys of one side. The handshake reads them where they are and keeps no copy. */
-export interface HandshakeKeys {
-  /** The key with which we answer the other side's challenge. */
-  readonly answer: Uint8Array
-  /** The key with which we check the other side's answer. */
-  readonly verify: Uint8Array
-}
 
 /** What to do after a payload: send these first, and then, where there is a failure, close the connection with it. */
 export interface HandshakeStep {
@@ -64,7 +57,7 @@ export interface HandshakeStep {
 type OpenState = Exclude<HandshakeState, 'done' | 'failed'>
 
 // The order of states. Both sides pass the same three in a circle, and enter it at different points.
-const NEXT_STATE: Record<HandshakeSide, Record<OpenState, HandshakeState>> = {
+const NEXT_STATE: Record<HandshakePart, Partial<Record<OpenState, HandshakeState>>> = {
   listener: {
     new: 'awaiting response',
     'awaiting response': 'awaiting challenge',
@@ -77,24 +70,29 @@ const NEXT_STATE: Record<HandshakeSide, Record<OpenState, HandshakeState>> = {
     'awaiting verdict': 'awaiting response',
     'awaiting response': 'done',
   },
+  challenger: { new: 'awaiting response', 'awaiting response': 'done' },
+  answerer: { new: 'awaiting challenge', 'awaiting challenge': 'awaiting verdict', 'awaiting verdict': 'done' },
 }
 
 /** One side of one handshake. It is used once; its state only moves forward. */
 export class Handshake {
-  readonly #side: HandshakeSide
+  readonly #side: HandshakePart
   readonly #keys: HandshakeKeys
+  readonly #policy: DigestPolicy
   #state: HandshakeState = 'new'
   /** What our challenge asked the other side to authenticate: '{sha256}' and the nonce. */
   #message = Buffer.alloc(0)
   #failure: AuthError | ProtocolError | undefined
 
   /**
-   * @param side which end of the connection this is
+   * @param side which end of the connection this is, or which half of the handshake
    * @param keys of this side: sameKey() or roleKeys()
+   * @param policy which digests are asked for and taken: the control socket's where there is none
    */
-  constructor(side: HandshakeSide, keys: HandshakeKeys) {
+  constructor(side: HandshakePart, keys: HandshakeKeys, policy: DigestPolicy = CONTROL_POLICY) {
     this.#side = side
     this.#keys = keys
+    this.#policy = policy
   }
 
   /** Where the handshake stands. */
@@ -152,24 +150,39 @@ export class Handshake {
   #answerChallenge(bytes: Buffer): HandshakeStep {
     if (!bytes.subarray(0, CHALLENGE.length).equals(CHALLENGE)) return this.#malformed('is no challenge')
     const message = bytes.subarray(CHALLENGE.length)
+    // Python up to 3.11 names no digest, and answers 20 bytes with a bare MD5.
+    if (message.length === LEGACY_NONCE_BYTES && this.#policy.legacyMd5 !== undefined) {
+      if (this.#policy.legacyMd5) return this.#advance([mac('md5', this.#keys.answer, message)])
+      return this.#refuse('it asks for MD5, as Python up to 3.11 does; the option allowLegacyMd5 would answer it')
+    }
     const asked = splitDigest(message)
     if (!asked) return this.#malformed('is a challenge that names no digest')
-    if (!DIGESTS.has(asked.digest)) return this.#malformed(`asks for ${asked.digest}, which is not accepted`)
+    if (!(this.#policy.answers as readonly string[]).includes(asked.digest))
+      return this.#malformed(`asks for ${asked.digest}, which is not accepted`)
     if (asked.rest.length !== NONCE_BYTES) return this.#malformed(`is a challenge of ${asked.rest.length} bytes`)
     return this.#advance([Buffer.concat([brace(asked.digest), mac(asked.digest, this.#keys.answer, message)])])
   }
 
   #judgeResponse(bytes: Buffer): HandshakeStep {
+    const wanted = this.#policy.challenge
+    if (bytes.length === LEGACY_RESPONSE_BYTES && this.#policy.legacyMd5) return this.#compare('md5', bytes)
     const answer = splitDigest(bytes)
-    if (!answer) return this.#malformed('is no answer to our challenge')
+    if (!answer) {
+      const isLegacy = bytes.length === LEGACY_RESPONSE_BYTES && this.#policy.legacyMd5 !== undefined
+      if (!isLegacy) return this.#malformed('is no answer to our challenge')
+      return this.#refuse('it answered with MD5, as Python up to 3.11 does; the option allowLegacyMd5 would take it')
+    }
     // The answer does not choose the digest. CPython lets it, so there anyone can answer a SHA-256 challenge with MD5.
-    if (answer.digest !== CHALLENGE_DIGEST)
-      return this.#refuse(`it answered with ${answer.digest}, not ${CHALLENGE_DIGEST}`)
-    if (answer.rest.length !== DIGESTS.get(CHALLENGE_DIGEST)) {
+    if (answer.digest !== wanted) return this.#refuse(`it answered with ${answer.digest}, not ${wanted}`)
+    if (answer.rest.length !== macBytes(wanted)) {
       return this.#malformed(`is an answer with a MAC of ${answer.rest.length} bytes`)
     }
-    const expected = mac(CHALLENGE_DIGEST, this.#keys.verify, this.#message)
-    if (!timingSafeEqual(expected, answer.rest)) return this.#refuse('its answer to our challenge is wrong')
+    return this.#compare(wanted, answer.rest)
+  }
+
+  #compare(digest: string, given: Buffer): HandshakeStep {
+    const expected = mac(digest, this.#keys.verify, this.#message)
+    if (!timingSafeEqual(expected, given)) return this.#refuse('its answer to our challenge is wrong')
     return this.#advance([WELCOME])
   }
 
@@ -181,9 +194,9 @@ export class Handshake {
 
   /** The one transition that goes forward; #fail() is the other. */
   #advance(send: Buffer[]): HandshakeStep {
-    this.#state = NEXT_STATE[this.#side][this.#state as OpenState]
+    this.#state = NEXT_STATE[this.#side][this.#state as OpenState]!
     if (this.#state === 'awaiting response') {
-      this.#message = Buffer.concat([brace(CHALLENGE_DIGEST), randomBytes(NONCE_BYTES)])
+      this.#message = Buffer.concat([brace(this.#policy.challenge), randomBytes(NONCE_BYTES)])
       send.push(Buffer.concat([CHALLENGE, this.#message]))
     }
     return { send, failure: undefined }
@@ -207,85 +220,4 @@ export class Handshake {
     const text = `The ${this.#side}'s handshake is '${this.#state}', and the message that came ${what}.`
     return this.#fail(new ProtocolError('ERR_PROTOCOL', text))
   }
-}
-
-/** Splits '{name}rest'. A name has 1 to 8 characters: CPython's longest, sha3_256, has 8. */
-function splitDigest(bytes: Buffer): { digest: string; rest: Buffer } | undefined {
-  const match = /^\{([a-z0-9_]{1,8})\}/.exec(bytes.toString('latin1', 0, 10))
-  return match ? { digest: match[1]!, rest: bytes.subarray(match[0].length) } : undefined
-}
-
-function brace(digest: string): Buffer {
-  return Buffer.from(`{${digest}}`)
-}
-
-// What createHmac() does with the key: Node hands OpenSSL a pointer to the bytes themselves, and copies nothing on the
-// JS heap. OpenSSL pads the key on its stack and keeps the hashed pads in a context; it cleanses the first before
-// HMAC_Init_ex() returns and the second when digest() frees the context. Node's digest() collects the MAC on the C
-// stack, and does not cleanse it; later calls write over it. That matters only where the MAC is itself a key, in
-// deriveRoleKeys().
-function mac(digest: string, key: Uint8Array, message: string | Uint8Array): Buffer {
-  return createHmac(digest, key).update(message).digest()
-}
-
-/**
- * The keys of Python's multiprocessing: one for both directions. Either side takes the same.
- *
- * @param key of any length, the empty one included; it is referred to, not copied
- * @returns the keys of a Handshake
- */
-export function sameKey(key: Uint8Array): HandshakeKeys {
-  return { answer: key, verify: key }
-}
-
-/**
- * Keys bound to a role, for connections with forkserver at both ends: an answer of one side is worth nothing as an
- * answer of the other. The keys are new memory: zero() them when they are no longer needed.
- *
- * @param key of any length, the same on both sides
- * @param side whose keys to make
- * @returns the keys of a Handshake of that side
- */
-export function roleKeys(key: Uint8Array, side: HandshakeSide): HandshakeKeys {
-  // allocUnsafeSlow: never a slice of the pool that all Buffers of the process share.
-  const listener = Buffer.allocUnsafeSlow(ROLE_KEY_BYTES)
-  const connector = Buffer.allocUnsafeSlow(ROLE_KEY_BYTES)
-  deriveRoleKeys(key, { listener, connector })
-  return side === 'listener' ? { answer: listener, verify: connector } : { answer: connector, verify: listener }
-}
-
-/**
- * Writes both derived keys into memory of the caller, and leaves no other copy on the JS heap: the template keeps them
- * in a page that the kernel wipes on fork. The listener answers with `listener` and verifies with `connector`; a
- * connector the other way round.
- *
- * @param key of any length; it is not changed: zero() it afterwards where this was its last use
- * @param into memory of ROLE_KEY_BYTES bytes each
- * @throws UsageError ERR_INVALID_ARGUMENT where either has another length
- */
-export function deriveRoleKeys(key: Uint8Array, into: { listener: Uint8Array; connector: Uint8Array }): void {
-  for (const bytes of [into.listener, into.connector]) {
-    if (bytes.length === ROLE_KEY_BYTES) continue
-    const text = `A derived key needs ${ROLE_KEY_BYTES} bytes of memory, but got ${bytes.length}.`
-    throw new UsageError('ERR_INVALID_ARGUMENT', text)
-  }
-  for (const [label, bytes] of [
-    [LISTENER_KEY_LABEL, into.listener],
-    [CONNECTOR_KEY_LABEL, into.connector],
-  ] as const) {
-    const derived = mac('sha256', key, label)
-    bytes.set(derived)
-    zero(derived)
-  }
-  // Writes over the derived key on the C stack; see mac().
-  mac('sha256', Buffer.alloc(0), '')
-}
-
-/**
- * Overwrites a secret.
- *
- * @param bytes to fill with zeros
- */
-export function zero(bytes: Uint8Array): void {
-  bytes.fill(0)
 }

@@ -1,4 +1,20 @@
 // Runs in: owner and child. The public face of forkserver/connection: re-exports only.
+
+export type { Digest } from './auth-digests.js'
+export { AuthKey } from './auth-key.js'
+export type { Address } from './connection/address.js'
+export { answerChallenge, type ChallengeOptions, deliverChallenge } from './connection/authentication.js'
+export type { Codec, CodecName } from './connection/codecs.js'
+export { connect } from './connection/connect.js'
+export { Connection, type ReceiveOptions, type SendOptions } from './connection/connection.js'
+export { Listener, type ListenerEvents } from './connection/listener.js'
+export type {
+  AuthOptions,
+  ConnectionOptions,
+  ConnectOptions,
+  ListenOptions,
+  PipeOptions,
+} from './connection/options.js'
 export {
   ByteArray,
   Float,
@@ -9,3 +25,6 @@ export {
   pickleCodec,
   Tuple,
 } from './connection/pickle.js'
+export { pipe } from './connection/pipe.js'
+export { type Waitable, type WaitOptions, wait } from './connection/wait.js'
+export * from './errors.js'

@@ -29,10 +29,11 @@ export const ERROR_CODES = {
     'ProtocolError',
     'a pickle that asks for a class or a function, or for more than its limits; nothing was run',
   ],
+  ERR_CONNECTION_CLOSED: ['ProtocolError', 'the other side closed the connection: nothing more comes, or can be sent'],
   ERR_RESOURCE: ['ResourceError', 'the kernel refused: errno and syscall say what was exhausted'],
-  ERR_ADDRESS_IN_USE: ['ResourceError', 'the control socket address is taken'],
-  ERR_ADDRESS_TOO_LONG: ['ResourceError', 'the control socket address does not fit into sun_path'],
-  ERR_CONNECT: ['ResourceError', 'nothing can be reached at the control socket address'],
+  ERR_ADDRESS_IN_USE: ['ResourceError', 'the address is taken'],
+  ERR_ADDRESS_TOO_LONG: ['ResourceError', 'the address does not fit into sun_path'],
+  ERR_CONNECT: ['ResourceError', 'nothing can be reached at the address'],
 } as const
 
 /** The stable `code` of every error that forkserver throws. */
@@ -115,7 +116,7 @@ export class TemplateError extends ForkServerError {
 }
 nameClass(TemplateError, 'TemplateError')
 
-/** The other side sent what the protocol does not allow. */
+/** The other side sent what the protocol does not allow, or has gone. */
 export class ProtocolError extends ForkServerError {
   declare readonly code: CodesOf<'ProtocolError'>
   constructor(code: CodesOf<'ProtocolError'>, message: string, options?: ErrorOptions) {

@@ -21,7 +21,7 @@ export interface Native {
   releaseLifeline(): number
   socketPair(out: Int32Array): number
   pipe(out: Int32Array): number
-  listen(name: Uint8Array, isAbstract: number, backlog: number): number
+  listen(name: Uint8Array, isAbstract: number, backlog: number, mode?: number): number
   connect(name: Uint8Array, isAbstract: number): number
   accept(listener: number): number
   peerUid(fd: number): number
@@ -29,6 +29,23 @@ export interface Native {
   signalHolder(pid: number, channel: number, signal: number): number
   send(fd: number, bytes: Uint8Array, descriptors: Int32Array): number
   receive(fd: number, bytes: Uint8Array, descriptors: Int32Array): number
+  sendParts(
+    fd: number,
+    header: Uint8Array,
+    headerLength: number,
+    body: Uint8Array,
+    start: number,
+    end: number,
+    descriptor: number,
+  ): number
+  receiveInto(fd: number, bytes: Uint8Array, start: number, end: number, descriptors: Int32Array): number
+  shutdownWriting(fd: number): number
+  setBlocking(fd: number): number
+  setSendBuffer(fd: number, bytes: number): number
+  watch(fd: number, callback: (events: number) => void): Watcher | number
+  watchFor(watcher: Watcher, events: number): number
+  holdLoop(watcher: Watcher, holds: number): number
+  unwatch(watcher: Watcher): number
   poll(watched: Int32Array, count: number, timeoutMs: number): number
   watchChildren(): number
   reap(out: Float64Array): number
@@ -39,6 +56,15 @@ export interface Native {
   findClocks(originMicros: number, uptimeNs: number): number
   close(fd: number): number
 }
+
+/** What `watch` makes: it reports when a descriptor can be read or written. */
+export interface Watcher {
+  readonly watcher: unique symbol
+}
+
+/** Bits of what a watcher watches for and reports: libuv's uv_poll_event. */
+export const WATCH_READABLE = 1
+export const WATCH_WRITABLE = 2
 
 /** Room that `receive` wants for descriptors: the count, then at most 16 of them. */
 export const RECEIVED_DESCRIPTORS = 17

@@ -1,0 +1,45 @@
+// Runs in: owner, template and child. What the files of glue between JavaScript and C share: they alone know Node-API.
+#ifndef FORKSERVER_ADDON_H
+#define FORKSERVER_ADDON_H
+#define NAPI_VERSION 8
+#include <node_api.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define MAX_ARGUMENTS 8
+typedef struct {
+  napi_env env;
+  size_t count;
+  napi_value at[MAX_ARGUMENTS];
+} arguments;
+
+static inline arguments take(napi_env env, napi_callback_info info) {
+  arguments all = {env, MAX_ARGUMENTS, {0}};
+  napi_get_cb_info(env, info, &all.count, all.at, NULL, NULL);
+  return all;
+}
+
+static inline int64_t number_at(const arguments *all, size_t index) {
+  int64_t value = 0;
+  napi_get_value_int64(all->env, all->at[index], &value);
+  return value;
+}
+
+// The bytes of a typed array argument; count in elements. NULL and 0 for anything else.
+static inline void *array_at(const arguments *all, size_t index, size_t *count) {
+  void *data = NULL;
+  *count = 0;
+  if (napi_get_typedarray_info(all->env, all->at[index], NULL, count, &data, NULL, NULL) != napi_ok) *count = 0;
+  return data;
+}
+
+static inline napi_value number(napi_env env, double value) {
+  napi_value result;
+  napi_create_double(env, value, &result);
+  return result;
+}
+
+// addon-connections.c: what forkserver/connection needs besides.
+void export_connections(napi_env env, napi_value exports);
+
+#endif

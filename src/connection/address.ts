@@ -1,0 +1,62 @@
+// Runs in: owner and child. Where a connection can be listened for or reached, as users write it. Pure.
+import type { AddressInfo } from 'node:net'
+import { ResourceError, UsageError } from '../errors.js'
+import { type Check, checkOptions, integer, invalidOption, string } from '../options.js'
+
+/** A TCP address (IPv4, IPv6 or a host name), a unix socket file, or a name in Linux's abstract namespace. */
+export type Address =
+  | { readonly host: string; readonly port: number }
+  | { readonly path: string }
+  | { readonly abstract: string }
+
+const MAX_PORT = 65_535
+/** Bytes of sun_path: 108 on Linux, 104 elsewhere; a path needs one for its closing zero, an abstract name for its leading one. */
+const SUN_PATH_BYTES = process.platform === 'linux' ? 108 : 104
+
+const CHECKS = {
+  tcp: { host: string, port: integer(0, MAX_PORT) },
+  path: { path: string },
+  abstract: { abstract: string },
+}
+
+/** Checks an address. Returns a copy. */
+export const address: Check<Address> = (value, site) => {
+  const must = 'an address: { host, port }, { path } or { abstract }'
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalidOption(site, must, value)
+  const where = `an address for ${site.of}`
+  if ('path' in value) return { path: checkOptions<{ path: string }>(where, value, CHECKS.path).path }
+  if ('abstract' in value)
+    return { abstract: checkOptions<{ abstract: string }>(where, value, CHECKS.abstract).abstract }
+  const { host, port } = checkOptions<{ host: string; port: number }>(where, value, CHECKS.tcp)
+  if (host === undefined || port === undefined) throw invalidOption(site, must, value)
+  return { host, port }
+}
+
+/** An address for messages. */
+export function show(to: Address): string {
+  if ('path' in to) return to.path
+  if ('abstract' in to) return `the abstract name ${to.abstract}`
+  return to.host.includes(':') ? `[${to.host}]:${to.port}` : `${to.host}:${to.port}`
+}
+
+/** The address of a TCP socket. */
+export function fromInfo({ address: host, port }: Pick<AddressInfo, 'address' | 'port'>): Address {
+  return { host, port }
+}
+
+/** @throws ResourceError ERR_ADDRESS_TOO_LONG */
+export function checkLength(name: string): void {
+  const bytes = Buffer.byteLength(name)
+  if (bytes < SUN_PATH_BYTES) return
+  const text = `The address has ${bytes} bytes; a unix socket's has at most ${SUN_PATH_BYTES - 1}. Choose a shorter folder.`
+  throw new ResourceError('ERR_ADDRESS_TOO_LONG', text)
+}
+
+/** Node's own name for a path, where node:net must do: abstract names it does not know in all versions. */
+export function netPath(to: Address): string {
+  if ('path' in to) return to.path
+  throw new UsageError(
+    'ERR_UNSUPPORTED',
+    `${show(to)} needs Linux and the addon of forkserver (npm rebuild builds it).`,
+  )
+}

@@ -1,0 +1,106 @@
+// Runs in: owner and child. The handshake on a connection: both directions, or each half by itself.
+import { abortError } from '../abort.js'
+import { Handshake, type HandshakePart, MAX_HANDSHAKE_PAYLOAD, sameKey } from '../auth.js'
+import { type Digest, type DigestPolicy, digestPolicy } from '../auth-digests.js'
+import { AuthKey } from '../auth-key.js'
+import { AuthError } from '../errors.js'
+import type { Connection } from './connection.js'
+import { DEFAULT_HANDSHAKE_MS } from './options.js'
+
+/** How one half of the handshake goes. */
+export interface ChallengeOptions {
+  /** The digest that deliverChallenge() asks for; SHA-256 by default. */
+  digest?: Digest | 'md5'
+  /** Whether MD5 is given and taken, as Python up to 3.11 needs it; false by default. */
+  allowLegacyMd5?: boolean
+  /** Milliseconds; 5,000 by default. */
+  timeout?: number
+  /** Gives it up. */
+  signal?: AbortSignal
+}
+
+/** What a connection must do to carry a handshake. */
+type Carrier = Pick<Connection, 'sendBytes' | 'recvBytes'>
+
+/**
+ * Does one part of a handshake.
+ *
+ * @throws AuthError ERR_AUTH_REFUSED, ERR_AUTH_TIMEOUT; ProtocolError; what sending and receiving throws
+ */
+export async function shakeHands(
+  carrier: Carrier,
+  part: HandshakePart,
+  key: Uint8Array,
+  { policy, timeout, signal }: { policy: DigestPolicy; timeout: number; signal?: AbortSignal | undefined },
+): Promise<void> {
+  const handshake = new Handshake(part, sameKey(key), policy)
+  const clock = new AbortController()
+  const timer = setTimeout(() => clock.abort(), timeout)
+  const giveUp = (): void => clock.abort()
+  signal?.addEventListener('abort', giveUp, { once: true })
+  const options = { signal: clock.signal, maxLength: MAX_HANDSHAKE_PAYLOAD }
+  try {
+    if (signal?.aborted) giveUp()
+    for (const payload of handshake.start()) await carrier.sendBytes(payload, options)
+    while (!handshake.isDone) {
+      const { send, failure } = handshake.receive(await carrier.recvBytes(options))
+      for (const payload of send) await carrier.sendBytes(payload, options)
+      if (failure) throw failure
+    }
+  } catch (error) {
+    if (signal?.aborted) throw abortError(signal)
+    if (!clock.signal.aborted) throw error
+    const text = `The handshake did not finish within ${timeout} ms: it is '${handshake.state}'. The other side may want none.`
+    throw new AuthError('ERR_AUTH_TIMEOUT', text, { cause: error })
+  } finally {
+    clearTimeout(timer)
+    signal?.removeEventListener('abort', giveUp)
+  }
+}
+
+function halfOf(
+  carrier: Carrier,
+  part: HandshakePart,
+  key: AuthKey | Uint8Array,
+  options: ChallengeOptions,
+): Promise<void> {
+  const own = key instanceof AuthKey ? AuthKey.from(key.borrowBytes(), { allowShort: true }) : AuthKey.from(key)
+  const { timeout = DEFAULT_HANDSHAKE_MS, signal } = options
+  return shakeHands(carrier, part, own.borrowBytes(), { policy: digestPolicy(options), timeout, signal }).finally(() =>
+    own.destroy(),
+  )
+}
+
+/**
+ * Challenges the other side to prove that it holds the key, and tells it the verdict: the first half of a listener's handshake, the
+ * second of a connector's. The other side calls answerChallenge(), here or in Python.
+ *
+ * @param connection any that is open
+ * @param key that both sides share
+ * @throws AuthError ERR_AUTH_REFUSED, ERR_AUTH_TIMEOUT; ProtocolError: close the connection then. AbortError
+ * @example
+ * await deliverChallenge(connection, key)
+ * await answerChallenge(connection, key)
+ */
+export async function deliverChallenge(
+  connection: Connection,
+  key: AuthKey | Uint8Array,
+  options: ChallengeOptions = {},
+): Promise<void> {
+  await halfOf(connection, 'challenger', key, options)
+}
+
+/**
+ * Proves to the other side that we hold the key: the counterpart of deliverChallenge().
+ *
+ * @param connection any that is open
+ * @param key that both sides share
+ * @throws AuthError ERR_AUTH_REFUSED, ERR_AUTH_TIMEOUT; ProtocolError: close the connection then. AbortError
+ */
+export async function answerChallenge(
+  connection: Connection,
+  key: AuthKey | Uint8Array,
+  options: ChallengeOptions = {},
+): Promise<void> {
+  await halfOf(connection, 'answerer', key, options)
+}

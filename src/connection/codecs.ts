@@ -1,0 +1,59 @@
+// Runs in: owner and child. What send() makes of a value and recv() of a message. Pure.
+import { decodeValue, encodeValue } from '../clone.js'
+import { ProtocolError, UsageError } from '../errors.js'
+
+/** Turns values into messages and back. What either method throws is what send() or recv() rejects with. */
+export interface Codec {
+  /** @returns the bytes of the message. They must not change until send() has resolved. */
+  encode(value: unknown): Uint8Array
+  /** @param bytes of one message, in memory that is the codec's from now on */
+  decode(bytes: Uint8Array): unknown
+}
+
+/** The codecs that have a name. */
+export type CodecName = 'clone' | 'json' | 'bytes'
+
+function encodeJson(value: unknown): Uint8Array {
+  let text: string | undefined
+  try {
+    text = JSON.stringify(value)
+  } catch (cause) {
+    const reason = (cause as Error).message
+    throw new UsageError('ERR_CANNOT_CLONE', `The value has no form in JSON: ${reason}. Use the codec 'clone'.`, {
+      cause,
+    })
+  }
+  if (text !== undefined) return Buffer.from(text)
+  throw new UsageError(
+    'ERR_CANNOT_CLONE',
+    `The value is ${typeof value}, which has no form in JSON. Pass null instead.`,
+  )
+}
+
+function decodeJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'))
+  } catch (cause) {
+    const text = `A message of ${bytes.length} bytes is not JSON. Do both sides use the same codec?`
+    throw new ProtocolError('ERR_PROTOCOL', text, { cause })
+  }
+}
+
+function encodeBytes(value: unknown): Uint8Array {
+  if (value instanceof Uint8Array) return value
+  throw new UsageError('ERR_INVALID_ARGUMENT', `The codec 'bytes' sends a Uint8Array or a Buffer, not ${typeof value}.`)
+}
+
+const CODECS: Readonly<Record<CodecName, Codec>> = {
+  clone: { encode: (value) => encodeValue(value, 'message'), decode: decodeValue },
+  json: { encode: encodeJson, decode: decodeJson },
+  bytes: { encode: encodeBytes, decode: (bytes) => bytes },
+}
+
+/** The names, for checks. */
+export const CODEC_NAMES = Object.keys(CODECS) as readonly CodecName[]
+
+/** Finds a codec by its name, or takes one's own. */
+export function codecOf(codec: CodecName | Codec): Codec {
+  return typeof codec === 'string' ? CODECS[codec] : codec
+}

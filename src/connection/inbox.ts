@@ -1,0 +1,244 @@
+// Runs in: owner and child. What a connection has received and who waits for it, in order. It reads ahead a little and then stops, so
+// that whoever sends too fast is held back by the kernel.
+import { abortError } from '../abort.js'
+import { ProtocolError, ResourceError } from '../errors.js'
+import { FrameReader } from './frame-reader.js'
+import type { DescriptorSet, Destination, Sink, Transport } from './transport.js'
+
+/** Bytes that are read before anybody asks for them. */
+const READ_AHEAD_BYTES = 64 * 1024
+/** Sets of descriptors that are kept before anybody asks for them. */
+const MAX_KEPT_SETS = 16
+
+/** What somebody waits for. `attempt` returns undefined as long as it has not come, and may throw. */
+interface Waiter {
+  readonly attempt: () => unknown
+  readonly resolve: (value: never) => void
+  readonly reject: (error: unknown) => void
+}
+
+/** The receiving half of a connection. */
+export class Inbox implements Sink {
+  readonly #transport: Transport
+  readonly #closeDescriptor: (fd: number) => void
+  readonly #reader = new FrameReader()
+  readonly #maxLength: number
+  /** In the order of arrival, each with the place of its byte in the stream. */
+  #sets: { at: number; set: DescriptorSet }[] = []
+  #waiters: Waiter[] = []
+  /** They wait for something to be there and take nothing. */
+  #onlookers: (() => void)[] = []
+  /** Why nothing more comes. */
+  #end: Error | undefined
+  #isCleanEnd = false
+
+  constructor(transport: Transport, maxLength: number, closeDescriptor: (fd: number) => void) {
+    this.#transport = transport
+    this.#maxLength = maxLength
+    this.#closeDescriptor = closeDescriptor
+    transport.attach(this)
+  }
+
+  /** Whether the other side closed between two messages, and all of them were taken. */
+  get isAtEnd(): boolean {
+    return this.#isCleanEnd && this.#waiters.length === 0 && this.#reader.pendingBytes === 0
+  }
+
+  destination(): Destination | undefined {
+    return this.#reader.destination()
+  }
+
+  filled(count: number): void {
+    this.#reader.filled(count)
+    this.#closeStrays()
+    this.#serve()
+    this.#restrain()
+  }
+
+  data(chunk: Buffer, count: number): void {
+    this.#reader.lend(chunk, count)
+    this.#serve()
+    this.#reader.keep()
+    this.#restrain()
+  }
+
+  /** Reads no further ahead than it should. */
+  #restrain(): void {
+    if (this.#isIdle && this.#isFull) this.#transport.setReading(false)
+  }
+
+  descriptors(set: DescriptorSet, count: number): void {
+    this.#sets.push({ at: this.#reader.received + count - 1, set })
+  }
+
+  end(cause?: NodeJS.ErrnoException): void {
+    const pending = this.#reader.pendingBytes
+    this.#isCleanEnd = pending === 0 && cause === undefined
+    const why = cause ? ` (${cause.code})` : ''
+    // Whole messages may still lie there; this is what comes after them.
+    this.stop(new ProtocolError('ERR_CONNECTION_CLOSED', `The other side has closed the connection${why}.`, { cause }))
+  }
+
+  /** Nothing more comes: whoever waits, and cannot be served from what is there, learns why. */
+  stop(error: Error): void {
+    this.#end ??= error
+    this.#transport.setReading(false)
+    this.#serve()
+  }
+
+  /** Drops everything, descriptors included: the connection is closed here. */
+  close(error: Error): void {
+    this.#end = error
+    this.#isCleanEnd = false
+    for (const { set } of this.#sets.splice(0)) for (const fd of set ?? []) this.#closeDescriptor(fd)
+    for (const waiter of this.#waiters.splice(0)) waiter.reject(error)
+    this.#rouse()
+  }
+
+  get #isIdle(): boolean {
+    return this.#waiters.length === 0 && this.#onlookers.length === 0
+  }
+
+  get #isFull(): boolean {
+    return this.#reader.pendingBytes >= READ_AHEAD_BYTES || this.#sets.length >= MAX_KEPT_SETS
+  }
+
+  /** Takes the next message, at once if it is there. */
+  message(maxLength = this.#maxLength, signal?: AbortSignal): Promise<Buffer> {
+    return this.#take(() => this.#nextMessage(maxLength), signal)
+  }
+
+  /** Takes the next descriptor, at once if it is there. */
+  handle(signal?: AbortSignal): Promise<number> {
+    return this.#take(() => this.#nextHandle(), signal)
+  }
+
+  /** Whether a message, a descriptor, an error or the end is there, so that whoever asks for it need not wait. */
+  get isReady(): boolean {
+    if (this.#end || this.#sets[0]?.at === this.#reader.position) return true
+    return this.#reader.isReady(this.#maxLength)
+  }
+
+  /** Calls back once, when isReady may have become true. Returns what takes that back. */
+  onReady(callback: () => void): () => void {
+    this.#onlookers.push(callback)
+    this.#wait()
+    return () => {
+      this.#onlookers = this.#onlookers.filter((other) => other !== callback)
+      this.#rest()
+    }
+  }
+
+  #wait(): void {
+    if (this.#end) return
+    this.#transport.setReading(true)
+    this.#transport.setWaiting(true)
+  }
+
+  #rest(): void {
+    if (this.#isIdle) this.#transport.setWaiting(false)
+  }
+
+  #take<T>(attempt: () => T | undefined, signal: AbortSignal | undefined): Promise<T> {
+    if (signal?.aborted) return Promise.reject(abortError(signal))
+    if (this.#waiters.length === 0) {
+      try {
+        const taken = attempt() ?? this.#atEnd()
+        if (taken !== undefined) return Promise.resolve(taken)
+      } catch (error) {
+        return Promise.reject(error)
+      }
+    }
+    return new Promise<T>((resolve, reject) => {
+      if (!signal) this.#waiters.push({ attempt, resolve, reject })
+      else this.#waitAbortably({ attempt, resolve, reject }, signal)
+      this.#wait()
+    })
+  }
+
+  #waitAbortably(waiter: Waiter, signal: AbortSignal): void {
+    const abort = (): void => {
+      this.#waiters = this.#waiters.filter((other) => other !== own)
+      this.#rest()
+      waiter.reject(abortError(signal))
+    }
+    const forget = (): void => signal.removeEventListener('abort', abort)
+    const own: Waiter = {
+      attempt: waiter.attempt,
+      resolve: (value) => {
+        forget()
+        waiter.resolve(value)
+      },
+      reject: (error) => {
+        forget()
+        waiter.reject(error)
+      },
+    }
+    signal.addEventListener('abort', abort, { once: true })
+    this.#waiters.push(own)
+  }
+
+  #serve(): void {
+    while (this.#waiters.length > 0) {
+      const waiter = this.#waiters[0]!
+      try {
+        const taken = waiter.attempt() ?? this.#atEnd()
+        if (taken === undefined) break
+        this.#waiters.shift()
+        waiter.resolve(taken as never)
+      } catch (error) {
+        this.#waiters.shift()
+        waiter.reject(error)
+      }
+    }
+    if (this.#onlookers.length > 0 && this.isReady) this.#rouse()
+    this.#rest()
+  }
+
+  #rouse(): void {
+    for (const callback of this.#onlookers.splice(0)) callback()
+  }
+
+  /** @throws the reason why what is waited for will not come */
+  #atEnd(): undefined {
+    if (!this.#end) return undefined
+    if (this.#reader.pendingBytes === 0) throw this.#end
+    const text = `The connection ended in the middle of a message, after ${this.#reader.pendingBytes} bytes of it.`
+    throw new ProtocolError('ERR_CONNECTION_ENDED', text, { cause: this.#end })
+  }
+
+  #nextMessage(maxLength: number): Buffer | undefined {
+    if (this.#sets[0]?.at === this.#reader.position) {
+      throw new ProtocolError('ERR_PROTOCOL', 'What comes next is a descriptor, not a message: call recvHandle().')
+    }
+    const message = this.#reader.next(maxLength)
+    if (message !== undefined) this.#closeStrays()
+    return message
+  }
+
+  /** Descriptors that came within a message were asked for by nobody. */
+  #closeStrays(): void {
+    while (this.#sets.length > 0 && this.#sets[0]!.at < this.#reader.position) {
+      for (const fd of this.#sets.shift()!.set ?? []) this.#closeDescriptor(fd)
+    }
+  }
+
+  #nextHandle(): number | undefined {
+    if (this.#reader.pendingBytes === 0) return undefined
+    const first = this.#sets[0]
+    if (first?.at !== this.#reader.position) {
+      throw new ProtocolError('ERR_PROTOCOL', 'What comes next is a message, not a descriptor: call recv().')
+    }
+    this.#sets.shift()
+    const announced = this.#reader.takeByte()
+    if (first.set === null) {
+      const text = 'The descriptor was lost on the way: this process had no room for it (ulimit -n).'
+      throw new ResourceError('ERR_RESOURCE', text, { errno: 'EMFILE', syscall: 'recvmsg' })
+    }
+    const [fd] = first.set
+    // Python sends one descriptor with one byte, which counts them.
+    if (fd !== undefined && first.set.length === 1 && announced === 1) return fd
+    for (const other of first.set) this.#closeDescriptor(other)
+    throw new ProtocolError('ERR_PROTOCOL', `One descriptor was expected, and ${first.set.length} came.`)
+  }
+}

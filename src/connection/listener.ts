@@ -1,0 +1,253 @@
+// Runs in: owner and child. Accepts connections and lets only those in that prove themselves: multiprocessing.connection.Listener. Every
+// handshake runs by itself, under a deadline, and whoever fails it disturbs nobody.
+import { EventEmitter } from 'node:events'
+import { abortError } from '../abort.js'
+import { AuthError, UsageError } from '../errors.js'
+import { findNative, type Native } from '../native.js'
+import { type Acceptor, openAcceptor } from './acceptor.js'
+import type { Address } from './address.js'
+import { shakeHands } from './authentication.js'
+import { Connection, type ReceiveOptions } from './connection.js'
+import { type Credentials, checkListen, credentialsOf, type ListenOptions } from './options.js'
+import type { Transport } from './transport.js'
+import { type Readiness, WAITABLE } from './wait.js'
+
+/** What a listener reports. */
+export interface ListenerEvents {
+  /**
+   * A client was turned away, or accept(2) failed: why, and whence it came (undefined on unix sockets). The listener goes on.
+   * The error is an AuthError, a ProtocolError or a ResourceError.
+   */
+  clientError: [error: Error, from: Address | undefined]
+}
+
+interface Waiter {
+  resolve(connection: Connection): void
+  reject(error: unknown): void
+}
+
+/**
+ * Listens for connections. `clientError` is emitted for every client that was turned away.
+ *
+ * It keeps the process alive only while somebody waits in accept() or in `for await`.
+ *
+ * @example
+ * await using listener = await Listener.listen({ address: { path: '/run/app.sock' }, authKey })
+ * for await (const connection of listener) serve(connection)
+ */
+export class Listener extends EventEmitter<ListenerEvents> implements AsyncDisposable, AsyncIterable<Connection> {
+  readonly #options: ReturnType<typeof checkListen>
+  readonly #credentials: Credentials | null
+  #acceptor!: Acceptor
+  /** Connections whose handshake runs, oldest first, with what drops each. */
+  readonly #pending = new Map<Connection, (error: Error) => void>()
+  /** Connections that are proved and wait for accept(). */
+  readonly #ready: Connection[] = []
+  #waiters: Waiter[] = []
+  #onlookers: (() => void)[] = []
+  #closing: Promise<void> | undefined
+  #lastAccepted: Address | undefined
+
+  private constructor(options: ReturnType<typeof checkListen>) {
+    super()
+    this.#options = options
+    this.#credentials = credentialsOf(options)
+  }
+
+  /**
+   * Listens.
+   *
+   * @param options `address` and `authKey` are needed
+   * @returns the listener, when clients can connect
+   * @throws UsageError ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_INVALID_ARGUMENT, ERR_UNSUPPORTED
+   * @throws ResourceError ERR_ADDRESS_IN_USE, ERR_ADDRESS_TOO_LONG, ERR_RESOURCE
+   */
+  static listen(options: ListenOptions): Promise<Listener> {
+    const found = findNative()
+    return Listener.listenWith('native' in found ? found.native : undefined, options)
+  }
+
+  /** As listen(), with the addon or without. @internal */
+  static async listenWith(native: Native | undefined, options: ListenOptions): Promise<Listener> {
+    const listener = new Listener(checkListen(options))
+    try {
+      listener.#acceptor = await openAcceptor(native, listener.#options, {
+        arrived: (transport, from) => listener.#arrived(transport, from),
+        failed: (error) => void listener.emit('clientError', error, undefined),
+      })
+    } catch (error) {
+      listener.#credentials?.key.destroy()
+      throw error
+    }
+    listener.#restrain()
+    return listener
+  }
+
+  /** Where it listens, with the port that was picked. */
+  get address(): Address {
+    return this.#acceptor.address
+  }
+
+  /** Whence the last connection came that accept() returned; undefined on unix sockets, whose clients have no name. */
+  get lastAccepted(): Address | undefined {
+    return this.#lastAccepted
+  }
+
+  /** Whether it was closed. */
+  get closed(): boolean {
+    return this.#closing !== undefined
+  }
+
+  #arrived(transport: Transport, from: Address | undefined): void {
+    if (this.#closing) return void transport.close(closedError())
+    const connection = new Connection({ transport, options: this.#options, address: from })
+    void this.#admit(connection, from)
+  }
+
+  async #admit(connection: Connection, from: Address | undefined): Promise<void> {
+    try {
+      if (this.#credentials) await this.#prove(connection, this.#credentials)
+      if (this.#closing) throw closedError()
+      this.#ready.push(connection)
+      this.#serve()
+    } catch (error) {
+      await connection.close()
+      if (!this.#closing) this.emit('clientError', error as Error, from)
+    }
+    this.#restrain()
+  }
+
+  async #prove(connection: Connection, { key, policy }: Credentials): Promise<void> {
+    const { handshakeTimeout: timeout, maxPendingHandshakes } = this.#options
+    const dropped = new Promise<never>((_, reject) => this.#pending.set(connection, reject))
+    dropped.catch(() => {}) // it is raced below
+    // The oldest is the least likely to be honest: an honest one needs less than a millisecond.
+    const [oldest] = this.#pending.entries()
+    if (oldest && this.#pending.size > maxPendingHandshakes) {
+      this.#pending.delete(oldest[0])
+      const text = `A client did not prove itself before ${maxPendingHandshakes} others came. Raise maxPendingHandshakes, if it was honest.`
+      oldest[1](new AuthError('ERR_AUTH_TIMEOUT', text))
+    }
+    try {
+      await Promise.race([shakeHands(connection, 'listener', key.borrowBytes(), { policy, timeout }), dropped])
+    } finally {
+      this.#pending.delete(connection)
+    }
+  }
+
+  /** While enough connections wait to be accepted, the others wait in the kernel. */
+  #restrain(): void {
+    if (!this.#closing) this.#acceptor.setAccepting(this.#ready.length < this.#options.backlog)
+  }
+
+  #serve(): void {
+    while (this.#ready.length > 0 && this.#waiters.length > 0) this.#waiters.shift()!.resolve(this.#takeReady())
+    if (this.#ready.length > 0) for (const callback of this.#onlookers.splice(0)) callback()
+    this.#hold()
+  }
+
+  #takeReady(): Connection {
+    const connection = this.#ready.shift()!
+    this.#lastAccepted = connection.address
+    this.#restrain()
+    return connection
+  }
+
+  #hold(): void {
+    if (!this.#closing) this.#acceptor.setWaiting(this.#waiters.length > 0 || this.#onlookers.length > 0)
+  }
+
+  /**
+   * Waits for a connection that has proved itself. Several calls may wait: they are served in order.
+   *
+   * @throws UsageError ERR_INVALID_STATE where the listener is closed, before or meanwhile; AbortError
+   */
+  accept({ signal }: ReceiveOptions = {}): Promise<Connection> {
+    if (this.#closing) return Promise.reject(closedError())
+    if (signal?.aborted) return Promise.reject(abortError(signal))
+    if (this.#ready.length > 0 && this.#waiters.length === 0) return Promise.resolve(this.#takeReady())
+    return new Promise<Connection>((resolve, reject) => {
+      const forget = (): void => signal?.removeEventListener('abort', abort)
+      const waiter: Waiter = {
+        resolve: (connection) => {
+          forget()
+          resolve(connection)
+        },
+        reject: (error) => {
+          forget()
+          reject(error)
+        },
+      }
+      const abort = (): void => {
+        this.#waiters = this.#waiters.filter((other) => other !== waiter)
+        this.#hold()
+        reject(abortError(signal!))
+      }
+      signal?.addEventListener('abort', abort, { once: true })
+      this.#waiters.push(waiter)
+      this.#hold()
+    })
+  }
+
+  /** Connections, until the listener is closed. Leaving the loop leaves it open. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Connection, void, undefined> {
+    while (!this.#closing) {
+      let connection: Connection
+      try {
+        connection = await this.accept()
+      } catch (error) {
+        if (this.#closing) return
+        throw error
+      }
+      yield connection
+    }
+  }
+
+  /** @internal */
+  [WAITABLE](): Readiness {
+    if (this.#closing) throw closedError()
+    const listener = this
+    return {
+      get isReady() {
+        return listener.#ready.length > 0 || listener.closed
+      },
+      onReady: (callback) => {
+        this.#onlookers.push(callback)
+        this.#hold()
+        return () => {
+          this.#onlookers = this.#onlookers.filter((other) => other !== callback)
+          this.#hold()
+        }
+      },
+    }
+  }
+
+  /**
+   * Listens no more. The socket file is removed, the key overwritten; clients that have not been accepted are closed, those that have
+   * are not. accept() rejects, and `for await` ends. Calling it again is harmless.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    const error = closedError()
+    const closing = [this.#acceptor.close(), ...this.#ready.splice(0).map((connection) => connection.close())]
+    for (const [connection] of this.#pending) closing.push(connection.close())
+    this.#credentials?.key.destroy()
+    queueMicrotask(() => {
+      for (const waiter of this.#waiters.splice(0)) waiter.reject(error)
+      for (const callback of this.#onlookers.splice(0)) callback()
+    })
+    await Promise.all(closing)
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}
+
+function closedError(): UsageError {
+  return new UsageError('ERR_INVALID_STATE', 'This listener is closed.')
+}

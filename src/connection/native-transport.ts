@@ -1,0 +1,186 @@
+// Runs in: owner and child. A unix socket by our own system calls: no stream between, one call for header and payload, large messages
+// read where they belong, and descriptors passed along.
+import { ProtocolError, type ResourceError } from '../errors.js'
+import {
+  errnoName,
+  isErrno,
+  type Native,
+  RECEIVED_DESCRIPTORS,
+  resourceError,
+  WATCH_READABLE,
+  WATCH_WRITABLE,
+  type Watcher,
+} from '../native.js'
+import { type Item, Outbox } from './outbox.js'
+import type { Outgoing, Sent, Sink, Transport } from './transport.js'
+
+// One for all connections of a thread: what is read is taken out of it before the next read.
+const CHUNK = Buffer.allocUnsafeSlow(64 * 1024)
+const RECEIVED = new Int32Array(RECEIVED_DESCRIPTORS)
+/** What a connection asks the kernel for once it was full; Linux grants twice net.core.wmem_max, by default 416 KiB. */
+const SEND_BUFFER_BYTES = 1024 * 1024
+/** System calls for one event, before other connections have their turn. */
+const CALLS_IN_A_ROW = 16
+
+/** A failed system call of a connection. The other side's end has a code of its own. */
+function connectionError(syscall: string, errno: number): ProtocolError | ResourceError {
+  const name = errnoName(errno)
+  if (name !== 'EPIPE' && name !== 'ECONNRESET') return resourceError(syscall, errno)
+  const text = `The other side has closed the connection (${name}): nothing can be sent any more.`
+  return new ProtocolError('ERR_CONNECTION_CLOSED', text)
+}
+
+export class NativeTransport implements Transport {
+  readonly passesDescriptors = true
+  readonly #native: Native
+  readonly #outbox = new Outbox()
+  #fd: number
+  #sink: Sink | undefined
+  #watcher: Watcher | undefined
+  #watched = 0
+  #holds = true
+  #isReading = false
+  #isWaiting = false
+  #isEnded = false
+  #isEnding = false
+  #isRoomy = false
+
+  /** Takes the descriptor over. */
+  constructor(native: Native, fd: number) {
+    this.#native = native
+    this.#fd = fd
+  }
+
+  get fd(): number | undefined {
+    return this.#fd < 0 ? undefined : this.#fd
+  }
+
+  attach(sink: Sink): void {
+    this.#sink = sink
+  }
+
+  setReading(on: boolean): void {
+    if (on === this.#isReading) return
+    this.#isReading = on
+    this.#update()
+  }
+
+  setWaiting(on: boolean): void {
+    if (on === this.#isWaiting) return
+    this.#isWaiting = on
+    this.#update()
+  }
+
+  /** Tells the kernel only what has changed: each change of events is a system call. */
+  #update(): void {
+    if (this.#fd < 0) return
+    const isUnsent = this.#outbox.first !== undefined
+    const events = (this.#isReading && !this.#isEnded ? WATCH_READABLE : 0) | (isUnsent ? WATCH_WRITABLE : 0)
+    if (events !== this.#watched) {
+      // Only now: to watch a descriptor makes it non-blocking, and it may be meant for another program.
+      if (!this.#watcher) this.#startWatching()
+      this.#native.watchFor(this.#watcher!, events)
+      this.#watched = events
+    }
+    const holds = this.#isWaiting || isUnsent
+    if (this.#watcher && holds !== this.#holds) {
+      this.#native.holdLoop(this.#watcher, holds ? 1 : 0)
+      this.#holds = holds
+    }
+  }
+
+  #startWatching(): void {
+    const watcher = this.#native.watch(this.#fd, (events) => this.#report(events))
+    if (typeof watcher === 'number') throw resourceError('epoll_ctl', -watcher)
+    this.#watcher = watcher
+    this.#holds = true
+  }
+
+  #report(events: number): void {
+    // libuv says EBADF for EPOLLERR, which is an error that the next read or write tells, and has stopped watching.
+    if (events < 0) this.#watched = 0
+    if (events < 0 || events & WATCH_WRITABLE) this.#flush()
+    if (events < 0 || events & WATCH_READABLE) this.#read()
+    this.#update()
+  }
+
+  #read(): void {
+    const sink = this.#sink!
+    for (let calls = 0; this.#isReading && !this.#isEnded && this.#fd >= 0 && calls < CALLS_IN_A_ROW; calls++) {
+      const place = sink.destination()
+      const room = place ? place.end - place.start : CHUNK.length
+      const got = place
+        ? this.#native.receiveInto(this.#fd, place.bytes, place.start, place.end, RECEIVED)
+        : this.#native.receiveInto(this.#fd, CHUNK, 0, room, RECEIVED)
+      if (got <= 0) return this.#nothing(got)
+      if (RECEIVED[0] !== 0) {
+        sink.descriptors(RECEIVED[0]! < 0 ? null : [...RECEIVED.subarray(1, 1 + RECEIVED[0]!)], got)
+      }
+      if (place) sink.filled(got)
+      else sink.data(CHUNK, got)
+      if (got < room) return
+    }
+  }
+
+  #nothing(got: number): void {
+    if (isErrno(got, 'EAGAIN')) return
+    this.#isEnded = true
+    if (got === 0) this.#sink!.end()
+    else this.#sink!.end(Object.assign(new Error(`recvmsg: ${errnoName(-got)}`), { code: errnoName(-got) }))
+  }
+
+  send(outgoing: Outgoing, sent: Sent): boolean {
+    const { header, headerLength, body, start, end, descriptor } = outgoing
+    let taken = 0
+    if (!this.#outbox.first) {
+      taken = this.#native.sendParts(this.#fd, header, headerLength, body, start, end, descriptor)
+      if (taken === headerLength + end - start) return true
+      if (taken < 0 && !isErrno(taken, 'EAGAIN')) throw connectionError('sendmsg', -taken)
+      taken = Math.max(0, taken)
+    }
+    // More room for whoever sends much: half as many turns of both loops for a megabyte.
+    if (!this.#isRoomy) this.#native.setSendBuffer(this.#fd, SEND_BUFFER_BYTES)
+    this.#isRoomy = true
+    this.#outbox.add(outgoing, taken, sent)
+    this.#update()
+    return false
+  }
+
+  #flush(): void {
+    for (let calls = 0, item: Item | undefined; (item = this.#outbox.pack()) && calls < CALLS_IN_A_ROW; calls++) {
+      const taken = this.#native.sendParts(this.#fd, item.bytes, 0, item.bytes, item.start, item.end, item.descriptor)
+      if (isErrno(taken, 'EAGAIN')) return
+      if (taken < 0) return this.#outbox.fail(connectionError('sendmsg', -taken))
+      this.#outbox.taken(taken)
+    }
+    if (this.#isEnding && !this.#outbox.first) this.endWriting()
+  }
+
+  endWriting(): void {
+    this.#isEnding = true
+    if (!this.#outbox.first && this.#fd >= 0) this.#native.shutdownWriting(this.#fd)
+  }
+
+  detach(): number {
+    const fd = this.#fd
+    this.#stop()
+    this.#native.setBlocking(fd)
+    return fd
+  }
+
+  #stop(): void {
+    if (this.#watcher) this.#native.unwatch(this.#watcher)
+    this.#watcher = undefined
+    this.#fd = -1
+  }
+
+  close(error: Error): Promise<void> {
+    if (this.#fd >= 0) {
+      const fd = this.#fd
+      this.#stop()
+      this.#native.close(fd)
+    }
+    this.#outbox.fail(error)
+    return Promise.resolve()
+  }
+}
