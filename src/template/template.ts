@@ -46,6 +46,9 @@ function tell(status: StartupStatus): void {
   closeSync(TEMPLATE_DESCRIPTORS.status)
 }
 
+/** How long apart two looks at what stands against the fork are, in milliseconds. */
+const MOMENT_MS = 20
+
 /** What stands against the fork so far, each with the module that brought it, where that is known. */
 class Suspects {
   readonly #native: Native
@@ -65,11 +68,18 @@ class Suspects {
     this.#seen = now
   }
 
+  /** What is there now and a moment later: a thread of V8 opens a file of /sys for a moment, when it first meets a contended lock. */
   list(): Finding[] {
-    return compareCensus(this.#first, takeCensus(this.#native)).map(({ id, severity, what }) => {
-      const module = this.#blamed.get(id)
-      return { id, severity, what: module ? `${what} (appeared while ${module} was loaded)` : what }
-    })
+    const now = compareCensus(this.#first, takeCensus(this.#native))
+    if (now.length === 0) return now
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, MOMENT_MS)
+    const later = new Set(compareCensus(this.#first, takeCensus(this.#native)).map(({ id }) => id))
+    return now
+      .filter(({ id }) => later.has(id))
+      .map(({ id, severity, what }) => {
+        const module = this.#blamed.get(id)
+        return { id, severity, what: module ? `${what} (appeared while ${module} was loaded)` : what }
+      })
   }
 }
 
