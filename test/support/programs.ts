@@ -30,8 +30,7 @@ export interface Run {
   readonly stdinLength?: number
   readonly stdinOpen?: boolean
   readonly stdio?: readonly ('pipe' | 'ignore' | 'file')[]
-  /** The readers of stdout and stderr begin late; the reader of stdout closes its end first. */
-  readonly slowReader?: boolean
+  /** The reader of stdout closes its end first. */
   readonly closeStdout?: boolean
   /** The first version of Node that has it. */
   readonly since?: string

@@ -4,13 +4,11 @@ import { createHash } from 'node:crypto'
 import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import type { Readable, Writable } from 'node:stream'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { type ForkServer, Process, program } from 'forkserver'
 import type { Case } from './programs.js'
 
 /** A program that takes longer hangs, in milliseconds. */
 const PATIENCE_MS = 60_000
-const SLOW_READER_MS = 300
 /** Longer outputs are shown by their length and hash. */
 const MAX_SHOWN = 20_000
 
@@ -129,10 +127,7 @@ async function watch(run: Case, started: Started): Promise<Seen> {
   const { stdin, stdout, stderr } = started
   stdin?.on('error', () => {}) // EPIPE: it ended without reading
   if (run.closeStdout) stdout?.destroy()
-  const outputs = Promise.all([
-    run.closeStdout ? '' : collect(stdout, run.slowReader ? SLOW_READER_MS : 0),
-    collect(stderr, run.slowReader ? SLOW_READER_MS : 0),
-  ])
+  const outputs = Promise.all([run.closeStdout ? '' : collect(stdout), collect(stderr)])
   stdin?.write(run.as === 'stdin' ? readFileSync(run.file) : (run.stdin ?? 'x'.repeat(run.stdinLength ?? 0)))
   if (!run.stdinOpen) stdin?.end()
   const exit = await started.ended
@@ -143,9 +138,8 @@ async function watch(run: Case, started: Started): Promise<Seen> {
   return { stdout: tell(out), stderr: tell(err), exitCode: exit.exitCode, signal: exit.signal, files: {}, hung }
 }
 
-async function collect(stream: Readable | null, delayMs: number): Promise<string> {
+async function collect(stream: Readable | null): Promise<string> {
   if (!stream) return ''
-  if (delayMs > 0) await sleep(delayMs)
   const parts: Buffer[] = []
   for await (const chunk of stream) parts.push(chunk as Buffer)
   return Buffer.concat(parts).toString('latin1') // byte by byte: what is no UTF-8 must be the same, too
