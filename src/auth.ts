@@ -4,10 +4,14 @@
 //   listener                                          connector
 //     1. #CHALLENGE# {sha256} nonce (40)       ---->
 //                                              <----    2. {sha256} HMAC(connector's key, {sha256} nonce)
-//     3. #WELCOME# or #FAILURE#                ---->
-//                                              <----    4. #CHALLENGE# {sha256} nonce (40)
+//                                              <----    3. #CHALLENGE# {sha256} nonce (40)
+//     4. #WELCOME# or #FAILURE#                ---->
 //     5. {sha256} HMAC(listener's key, ...)    ---->
 //                                              <----    6. #WELCOME# or #FAILURE#
+//
+// Python's connector sends 3 when it has received 4. Ours does not wait: that saves a round trip of two event loops, about a third of
+// the handshake's time. Each side still reads the same messages in the same order, so Python's listener sees no difference; and a
+// nonce tells nothing to one who has proved nothing.
 //
 // The MAC covers the digest's name as well as the nonce, so that nobody on the way can ask for a weaker one. Python's
 // MAC says nothing of the direction, so an answer could be reflected: an attacker who is challenged by us, challenges
@@ -72,6 +76,14 @@ const NEXT_STATE: Record<HandshakePart, Partial<Record<OpenState, HandshakeState
   },
   challenger: { new: 'awaiting response', 'awaiting response': 'done' },
   answerer: { new: 'awaiting challenge', 'awaiting challenge': 'awaiting verdict', 'awaiting verdict': 'done' },
+}
+
+/** The state that begins with a challenge of our own. */
+const CHALLENGES_IN: Record<HandshakePart, OpenState | undefined> = {
+  listener: 'awaiting response',
+  connector: 'awaiting verdict',
+  challenger: 'awaiting response',
+  answerer: undefined,
 }
 
 /** One side of one handshake. It is used once; its state only moves forward. */
@@ -195,7 +207,7 @@ export class Handshake {
   /** The one transition that goes forward; #fail() is the other. */
   #advance(send: Buffer[]): HandshakeStep {
     this.#state = NEXT_STATE[this.#side][this.#state as OpenState]!
-    if (this.#state === 'awaiting response') {
+    if (this.#state === CHALLENGES_IN[this.#side]) {
       this.#message = Buffer.concat([brace(this.#policy.challenge), randomBytes(NONCE_BYTES)])
       send.push(Buffer.concat([CHALLENGE, this.#message]))
     }

@@ -130,7 +130,7 @@ export class ControlConnection {
     try {
       await this.#next<void>((payload, done) => {
         const { send, failure } = handshake.receive(payload)
-        for (const answer of send) this.#socket.write(encodeFrame(answer))
+        if (send.length > 0) this.#socket.write(Buffer.concat(send.map(encodeFrame))) // at once: each write wakes the template
         if (failure) throw failure
         if (handshake.isDone) done()
       })

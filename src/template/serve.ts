@@ -127,7 +127,7 @@ class Server {
     }
     const client = new Client(fd, this.#keys, isStarter, performance.now())
     this.#clients.add(client)
-    for (const payload of client.handshake.start()) this.#send(client, payload)
+    this.#send(client, ...client.handshake.start())
   }
 
   #drop(client: Client): void {
@@ -142,9 +142,10 @@ class Server {
     for (const fd of descriptors ?? []) this.#native.close(fd)
   }
 
-  #send(client: Client, payload: Buffer): void {
-    client.unsent.push(encodeFrame(payload))
-    client.unsentBytes += payload.length
+  #send(client: Client, ...payloads: readonly Buffer[]): void {
+    const frames = Buffer.concat(payloads.map(encodeFrame)) // in one write: each wakes the owner
+    client.unsent.push(frames)
+    client.unsentBytes += frames.length
     if (client.unsentBytes > MAX_UNREAD_BYTES) this.#drop(client)
     else this.#flush(client)
   }
@@ -192,9 +193,10 @@ class Server {
   #read(client: Client, bytes: Buffer): number {
     // Frame by frame, because the limit of a frame's length changes with the last one of the handshake.
     client.decoder.append(Buffer.from(bytes))
-    for (let payload: Buffer | undefined; (payload = client.decoder.next()); ) {
+    if (!client.isProved) this.#prove(client)
+    for (let payload: Buffer | undefined; client.isProved && (payload = client.decoder.next()); ) {
       if (!this.#clients.has(client)) return NO_CHILD // dropped by the message before
-      const channel = client.isProved ? this.#obey(client, payload) : this.#prove(client, payload)
+      const channel = this.#obey(client, payload)
       if (channel !== NO_CHILD) return channel
     }
     // Descriptors come with the first byte of their message, so only the one message that is incomplete may have some left. All
@@ -204,12 +206,18 @@ class Server {
     return NO_CHILD
   }
 
-  #prove(client: Client, payload: Buffer): number {
-    const { send, failure } = client.handshake.receive(payload)
-    for (const answer of send) this.#send(client, answer)
-    if (failure) throw failure
+  #prove(client: Client): void {
+    const answers: Buffer[] = []
+    try {
+      for (let payload: Buffer | undefined; !client.isProved && (payload = client.decoder.next()); ) {
+        const { send, failure } = client.handshake.receive(payload)
+        answers.push(...send)
+        if (failure) throw failure
+      }
+    } finally {
+      if (answers.length > 0) this.#send(client, ...answers)
+    }
     if (client.isProved) client.decoder.maxLength = MAX_CONTROL_PAYLOAD
-    return NO_CHILD
   }
 
   #obey(client: Client, payload: Buffer): number {
