@@ -33,7 +33,8 @@ function git(...args: string[]): string {
 function commit(): string {
   try {
     return (
-      git('rev-parse', '--short', 'HEAD') + (git('status', '--porcelain', '--', 'src', 'native', 'bench') ? '+' : '')
+      git('rev-parse', '--short', 'HEAD') +
+      (git('status', '--porcelain', '--', 'src', 'native', 'bench', ':!bench/results') ? '+' : '')
     )
   } catch {
     return 'unknown' // a copy without its history
