@@ -7,6 +7,7 @@
 #include "platform.h"
 #include "reap.h"
 #include "secret.h"
+#include "shared.h"
 #include "signal.h"
 #include "sockets.h"
 #include "text.h"
@@ -154,6 +155,23 @@ static napi_value NewSecretPage(napi_env env, napi_callback_info info) {
   return buffer;
 }
 
+static void UnmapShared(napi_env env, void *page, void *size) {
+  (void)env;
+  unmap_shared_page(page, (size_t)(uintptr_t)size);
+}
+
+// mapSharedPage(fd): an ArrayBuffer over a page of newSharedPage(), or minus errno
+static napi_value MapSharedPage(napi_env env, napi_callback_info info) {
+  arguments all = take(env, info);
+  size_t size;
+  void *page = map_shared_page((int)number_at(&all, 0), &size);
+  napi_value buffer;
+  if (!page) return number(env, -errno);
+  if (napi_create_external_arraybuffer(env, page, size, UnmapShared, (void *)(uintptr_t)size, &buffer) == napi_ok) return buffer;
+  unmap_shared_page(page, size);
+  return number(env, -ENOSYS);
+}
+
 // listHandles(): [type, isActive, hasRef, fd] of each handle of libuv's loop, flat
 static napi_value ListHandles(napi_env env, napi_callback_info info) {
   (void)info;
@@ -218,6 +236,7 @@ PLAIN(watch, watch_children())
 PLAIN(huge_text, move_text_to_huge_pages())
 PLAIN(shrink, find_platform() ? -ENOSYS : (collect_garbage(), malloc_trim(0)))
 PLAIN(clocks, find_platform() ? -ENOSYS : find_beginning(first, second))
+PLAIN(shared_page, new_shared_page())
 PLAIN(close_one, close((int)first) == 0 ? 0 : -errno)
 
 static napi_value CallPlain(napi_env env, napi_callback_info info) {
@@ -235,14 +254,14 @@ NAPI_MODULE_INIT() {
   } functions[] = {
       {"findPlatform", FindPlatform, NULL}, {"fork", Fork, NULL}, {"socketPair", SocketPair, NULL}, {"pipe", Pipe, NULL},
       {"listen", Listen, NULL}, {"connect", Connect, NULL}, {"peerUid", PeerUid, NULL}, {"send", Send, NULL},
-      {"receive", Receive, NULL}, {"poll", Poll, NULL}, {"reap", Reap, NULL}, {"newSecretPage", NewSecretPage, NULL},
+      {"receive", Receive, NULL}, {"poll", Poll, NULL}, {"reap", Reap, NULL}, {"newSecretPage", NewSecretPage, NULL}, {"mapSharedPage", MapSharedPage, NULL},
       {"listHandles", ListHandles, NULL}, {"checkBorn", CheckBorn, NULL}, {"processId", CallPlain, process_id}, {"isInterposed", CallPlain, interposed},
       {"leave", CallPlain, leave_now}, {"leaveLater", CallPlain, leave_behind_error}, {"setHeapLimit", CallPlain, heap_limit},
       {"leaveInTeardown", CallPlain, leave_torn_down},
       {"setLimits", CallPlain, limits}, {"holdLifeline", CallPlain, hold}, {"releaseLifeline", CallPlain, release},
       {"accept", CallPlain, accept_one}, {"watchChildren", CallPlain, watch}, {"collectGarbage", CallPlain, shrink},
       {"close", CallPlain, close_one}, {"moveTextToHugePages", CallPlain, huge_text}, {"peerPid", CallPlain, peer_process}, {"signalHolder", CallPlain, signal_it},
-      {"findClocks", CallPlain, clocks}};
+      {"findClocks", CallPlain, clocks}, {"newSharedPage", CallPlain, shared_page}};
   for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
     napi_value function;
     void *plain = (void *)functions[i].plain;

@@ -50,6 +50,8 @@ export interface Native {
   watchChildren(): number
   reap(out: Float64Array): number
   newSecretPage(): ArrayBuffer | number
+  newSharedPage(): number
+  mapSharedPage(fd: number): ArrayBuffer | number
   listHandles(): (string | number)[]
   collectGarbage(): number
   moveTextToHugePages(): number

@@ -96,7 +96,8 @@ const stdio: Check<Stdio> = (value, site) => {
   )
 }
 
-const forkServer: Check<ForkServer> = (value, site) => {
+/** A server. */
+export const forkServer: Check<ForkServer> = (value, site) => {
   if (value instanceof ForkServer) return value
   throw invalidOption(site, 'a ForkServer', value)
 }

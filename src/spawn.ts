@@ -51,6 +51,8 @@ export class SpawnLauncher implements Launcher {
     if (!request.detached) this.#follow(child, exited)
     if (child.pid === undefined) await started // it rejects; where descriptors ran out there are no streams either
     const streams: readonly unknown[] = child.stdio // their type ends at 4
+    const stdio = request.stdio.map((_, index) => streams[index] as Duplex | null)
+    for (const stream of stdio) stream?.on('error', () => stream.destroy()) // as pipeOf() does: its exit tells
     const channel = readToTheEnd(streams[SPAWNED_DESCRIPTORS.channel] as Socket)
     request.follow(channel)
     const payload = encodeJob({ ...request.head, cwd: request.cwd, preload: [...this.#options.preload] }, request.args)
@@ -59,7 +61,7 @@ export class SpawnLauncher implements Launcher {
     await started
     return {
       pid: child.pid!,
-      stdio: request.stdio.map((_, index) => streams[index] as Duplex | null),
+      stdio,
       exited,
       kill: (signal) => child.kill(signal),
     }

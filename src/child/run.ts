@@ -14,7 +14,7 @@ import { startProgram } from './program.js'
 import { rereadVariables } from './variables.js'
 
 type FunctionHead = Extract<JobHead, { module: string }>
-type AnyFunction = (...args: unknown[]) => unknown
+export type AnyFunction = (...args: unknown[]) => unknown
 
 function applyEnvironment(env: EnvironmentChange | WholeEnvironment): void {
   const { set, unset } = 'whole' in env ? (changeOf(process.env, env.whole) ?? { set: {}, unset: [] }) : env
@@ -40,7 +40,8 @@ function becomeWho({ umask, nice, gid, uid }: JobSurroundings): void {
   if (uid !== undefined) process.setuid!(uid)
 }
 
-function findFunction(namespace: object, { module, name }: FunctionHead): AnyFunction {
+/** The function that a job names. @throws UsageError ERR_NOT_EXPORTED */
+export function findFunction(namespace: object, { module, name }: { module: string; name: string }): AnyFunction {
   const value = (namespace as Record<string, unknown>)[name]
   if (typeof value === 'function') return value as AnyFunction
   if (name in namespace)

@@ -32,6 +32,9 @@ const LAYERS: readonly (readonly string[])[] = [
     'exit',
     'deferred',
     'hooks',
+    'pool/messages',
+    'pool/chunk',
+    'pool/queue',
     'connection/pickle',
     'connection/pickle-builtins',
     'connection/pickle-cursor',
@@ -45,7 +48,7 @@ const LAYERS: readonly (readonly string[])[] = [
     'connection/pickle-types',
     'connection/pickle-writer',
   ],
-  ['native', 'modules', 'launcher', 'outcome', 'abort', 'patience', 'deserted', 'sockets', 'stdio'],
+  ['native', 'modules', 'launcher', 'outcome', 'abort', 'patience', 'deserted', 'sockets', 'stdio', 'pool/ledger'],
   [
     'start-method',
     'address',
@@ -55,6 +58,7 @@ const LAYERS: readonly (readonly string[])[] = [
     'child/variables',
     'child/run',
     'child/birth',
+    'child/worker',
   ],
   [
     'template/census',
@@ -71,6 +75,10 @@ const LAYERS: readonly (readonly string[])[] = [
   ],
   ['control', 'template-process', 'spawn', 'forkserver'],
   ['server-options', 'server', 'process-options', 'process'],
+  ['pool/options', 'pool/worker'],
+  ['pool/crew'],
+  ['pool/results'],
+  ['pool/pool'],
   [
     'connection/transport',
     'connection/frame-reader',

@@ -9,6 +9,7 @@ import { describe, test } from 'node:test'
 import { CONNECTOR_KEY_LABEL, LISTENER_KEY_LABEL, MAX_HANDSHAKE_PAYLOAD } from '#src/auth.js'
 import { MAX_SHORT_LENGTH, ONE_WRITE_LIMIT } from '#src/frames.js'
 import { CHANNEL_MESSAGES } from '#src/job.js'
+import { WORKER_MESSAGES } from '#src/pool/messages.js'
 import { MAX_CONTROL_PAYLOAD, PROTOCOL_VERSION } from '#src/protocol.js'
 import { CONTROL_MESSAGES, type ControlName } from '#src/protocol-messages.js'
 
@@ -99,6 +100,17 @@ describe('docs/PROTOCOL.md', () => {
 test('lists exactly the messages of the job channel', () => {
   const listed = rows(section('## 4. Job channel'), 'message', 'kind', 'direction', 'payload')
   const expected = Object.entries(CHANNEL_MESSAGES).map(([name, { kind, direction, payload }]) => [
+    name,
+    String(kind),
+    direction,
+    payload,
+  ])
+  assert.deepEqual(listed, expected)
+})
+
+test('the messages of the worker channel are those of WORKER_MESSAGES', () => {
+  const listed = rows(section('## 5. Worker channel'), 'message', 'kind', 'direction', 'payload')
+  const expected = Object.entries(WORKER_MESSAGES).map(([name, { kind, direction, payload }]) => [
     name,
     String(kind),
     direction,

@@ -1,0 +1,295 @@
+// Runs in: owner. The workers of a Pool and who gets which chunk: starts workers when there is work, gives, takes back, and runs again
+// what a dead worker had not begun.
+import { ChildError } from '../errors.js'
+import { type Call, type Chunk, partOf } from './chunk.js'
+import { ChunkQueue } from './queue.js'
+import { PoolWorker, type WorkerEnd, type WorkerListener, type WorkerOptions } from './worker.js'
+
+/** Chunks that a worker may have at a time, the one that it runs included: enough to hide the way of a message there and back. */
+const DEPTH = 8
+/** So many workers in a row that end before they are ready, and the pool gives up. */
+const MAX_STILLBORN = 3
+
+export interface CrewOptions {
+  processes: number
+  /** Ready workers beyond those that may work at a time. */
+  spares: number
+  minProcesses: number
+  idleTimeout: number | undefined
+  maxTasksPerChild: number
+  worker: WorkerOptions
+}
+
+/** What stands in a crew's books. */
+export interface CrewCounts {
+  queued: number
+  running: number
+  completed: number
+  failed: number
+  workers: { pid: number | undefined; tasks: number }[]
+}
+
+/** The workers of one pool. */
+export class Crew implements WorkerListener {
+  readonly #options: CrewOptions
+  readonly #queue = new ChunkQueue()
+  readonly #workers = new Set<PoolWorker>()
+  readonly #idleTimers = new Map<PoolWorker, NodeJS.Timeout>()
+  /** Calls that may hand in more chunks. */
+  readonly #calls = new Set<Call>()
+  #stillborn = 0
+  /** Why nothing is taken any more. */
+  #closed: Error | undefined
+  #isEnding = false
+  #isTerminated = false
+  #onEmpty: (() => void)[] = []
+  #completed = 0
+  #failed = 0
+
+  constructor(options: CrewOptions) {
+    this.#options = options
+  }
+
+  get counts(): CrewCounts {
+    let running = 0
+    for (const worker of this.#workers) running += worker.load
+    return {
+      queued: this.#queue.tasks,
+      running,
+      completed: this.#completed,
+      failed: this.#failed,
+      workers: [...this.#workers].map(({ pid, taken }) => ({ pid, tasks: taken })),
+    }
+  }
+
+  /** Whether it takes nothing any more. */
+  get isEnding(): boolean {
+    return this.#isEnding
+  }
+
+  /** Tasks that wait. */
+  get queuedTasks(): number {
+    return this.#queue.tasks
+  }
+
+  /** @throws the reason, where the pool takes nothing any more */
+  checkOpen(): void {
+    if (this.#closed) throw this.#closed
+  }
+
+  /** Takes a chunk, and sees that it is run. */
+  submit(chunk: Chunk): void {
+    if (this.#isTerminated) return fail(chunk, this.#closed!)
+    this.#queue.push(this.#counted(chunk))
+    this.#dispatch()
+  }
+
+  #counted(chunk: Chunk): Chunk {
+    const { settle } = chunk
+    return {
+      ...chunk,
+      settle: (item, outcome) => {
+        if ('error' in outcome) this.#failed++
+        else this.#completed++
+        settle(item, outcome)
+      },
+    }
+  }
+
+  /** More chunks of this call may come: close() waits for them. */
+  began(call: Call): void {
+    this.#calls.add(call)
+  }
+
+  /** No more chunks of this call come. */
+  finished(call: Call): void {
+    if (this.#calls.delete(call)) this.#rest()
+  }
+
+  /** Starts the workers that shall always be there. */
+  open(): void {
+    while (this.#workers.size < this.#options.minProcesses) this.#hire()
+  }
+
+  /** Forgets what has not begun of a call; `error` also kills the workers that have begun some of it. */
+  abandon(call: Call, error?: Error): void {
+    call.isOver = true
+    this.#queue.remove(call)
+    const isOfIt = (chunk: Chunk): boolean => chunk.call === call
+    for (const worker of this.#workers) {
+      for (let chunk: Chunk | undefined; (chunk = worker.revokeLast()); ) if (!isOfIt(chunk)) this.#queue.unshift(chunk)
+      if (error && worker.has(isOfIt)) worker.kill(error)
+    }
+    this.#dispatch()
+  }
+
+  /** Takes nothing any more, and ends the workers when all is done. */
+  close(reason: Error): void {
+    this.#closed ??= reason
+    this.#isEnding = true
+    this.#dispatch()
+  }
+
+  /** Ends the workers now; what is left fails with the reason. */
+  terminate(reason: Error): void {
+    this.#closed ??= reason
+    this.#isEnding = true
+    this.#isTerminated = true
+    for (const chunk of this.#queue.remove()) fail(chunk, reason)
+    for (const worker of this.#workers) worker.kill(reason)
+    this.#tellEmpty()
+  }
+
+  /** Settles when there is no worker left. */
+  empty(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onEmpty.push(resolve)
+      this.#tellEmpty()
+    })
+  }
+
+  onReady(worker: PoolWorker): void {
+    this.#stillborn = 0
+    if (worker.taken >= this.#options.maxTasksPerChild && worker.load === 0) worker.end()
+    this.#dispatch()
+  }
+
+  onEnd(worker: PoolWorker, { error, neverReady, begun, unbegun }: WorkerEnd): void {
+    this.#workers.delete(worker)
+    this.#stopIdling(worker)
+    for (const chunk of unbegun.reverse()) this.#requeue(chunk)
+    for (const chunk of begun) this.#failBegun(chunk, error)
+    if (neverReady && !this.#isEnding && ++this.#stillborn >= MAX_STILLBORN) this.#break(error)
+    this.#dispatch()
+    this.#tellEmpty()
+  }
+
+  #requeue(chunk: Chunk): void {
+    if (chunk.call.isOver) return
+    if (this.#isTerminated) fail(chunk, this.#closed!)
+    else this.#queue.unshift(chunk)
+  }
+
+  #failBegun(chunk: Chunk, error: Error): void {
+    const isRetried =
+      chunk.retries > 0 && error instanceof ChildError && error.code === 'ERR_CHILD_DIED' && !chunk.call.isOver
+    for (let item = chunk.end - 1; item >= chunk.first; item--) {
+      if (isRetried) this.#requeue(partOf(chunk, item, item + 1, chunk.retries - 1))
+      else chunk.settle(item, { error })
+    }
+  }
+
+  /** Workers do not come up: whatever waits, waits for ever. */
+  #break(cause: Error): void {
+    const text = `${MAX_STILLBORN} workers in a row ended before they took a task. The last one: ${cause.message} Fix the initializer, then make a new pool.`
+    this.terminate(new ChildError('ERR_POOL_BROKEN', text, { pid: undefined }, { cause }))
+  }
+
+  #tellEmpty(): void {
+    if (this.#workers.size > 0 || (!this.#isTerminated && (this.#queue.length > 0 || this.#calls.size > 0))) return
+    for (const resolve of this.#onEmpty.splice(0)) resolve()
+  }
+
+  #hire(): void {
+    const worker = new PoolWorker(this)
+    this.#workers.add(worker)
+    void worker.start(this.#options.worker)
+  }
+
+  #dispatch(): void {
+    for (let worker: PoolWorker | undefined; this.#queue.length > 0 && (worker = this.#nextFree()); ) {
+      this.#give(worker, this.#queue.shift()!)
+    }
+    this.#hireForQueue()
+    for (let worker: PoolWorker | undefined; this.#queue.length > 0 && (worker = this.#nextAhead()); ) {
+      const chunk = this.#queue.shift()!
+      if (chunk.call.timeout !== undefined) {
+        this.#queue.unshift(chunk) // its time would run before it begins
+        break
+      }
+      this.#give(worker, chunk)
+    }
+    if (this.#queue.length === 0) this.#rebalance()
+    this.#rest()
+  }
+
+  #give(worker: PoolWorker, chunk: Chunk): void {
+    this.#stopIdling(worker)
+    worker.send(chunk)
+  }
+
+  /** A worker with nothing to do, if one more may work. */
+  #nextFree(): PoolWorker | undefined {
+    let busy = 0
+    let free: PoolWorker | undefined
+    for (const worker of this.#workers) {
+      if (worker.load > 0) busy++
+      else if (worker.isOpen && worker.taken < this.#options.maxTasksPerChild) free ??= worker
+    }
+    return busy < this.#options.processes ? free : undefined
+  }
+
+  /** The least loaded worker that may be sent a chunk ahead. */
+  #nextAhead(): PoolWorker | undefined {
+    let best: PoolWorker | undefined
+    for (const worker of this.#workers) {
+      if (!worker.takesAhead || worker.load >= DEPTH || worker.taken >= this.#options.maxTasksPerChild) continue
+      if (!best || worker.load < best.load) best = worker
+    }
+    return best
+  }
+
+  #hireForQueue(): void {
+    if (this.#stillborn >= MAX_STILLBORN) return
+    const { processes, spares } = this.#options
+    const isWanted = this.#queue.length > 0
+    let starting = 0
+    for (const worker of this.#workers) if (!worker.isOpen && !worker.isEnding) starting++
+    let room = processes + spares - this.#workers.size
+    for (let missing = this.#queue.length - starting; room > 0 && missing > 0; room--, missing--) this.#hire()
+    if (isWanted && spares > 0) while (room-- > 0) this.#hire()
+    if (!this.#isEnding) while (this.#workers.size < this.#options.minProcesses) this.#hire()
+  }
+
+  /** Nothing waits: an idle worker takes what another one was sent ahead and has not begun. */
+  #rebalance(): void {
+    for (let free: PoolWorker | undefined; (free = this.#nextFree()); ) {
+      let victim: PoolWorker | undefined
+      for (const worker of this.#workers) if (worker.load > 1 && (!victim || worker.load > victim.load)) victim = worker
+      const chunk = victim?.revokeLast()
+      if (!chunk) return
+      this.#give(free, chunk)
+    }
+  }
+
+  /** Workers without work: they wait, or go. */
+  #rest(): void {
+    const { idleTimeout, minProcesses } = this.#options
+    const isDone =
+      this.#isEnding &&
+      this.#calls.size === 0 &&
+      this.#queue.length === 0 &&
+      ![...this.#workers].some(({ load }) => load > 0)
+    for (const worker of this.#workers) {
+      if (worker.load > 0 || !worker.isOpen) continue
+      if (isDone) worker.end()
+      else if (idleTimeout !== undefined && !this.#idleTimers.has(worker)) {
+        const timer = setTimeout(() => {
+          this.#idleTimers.delete(worker)
+          if (worker.load === 0 && this.#workers.size > minProcesses) worker.end()
+        }, idleTimeout)
+        this.#idleTimers.set(worker, timer)
+      }
+    }
+    if (isDone) this.#tellEmpty()
+  }
+
+  #stopIdling(worker: PoolWorker): void {
+    clearTimeout(this.#idleTimers.get(worker))
+    this.#idleTimers.delete(worker)
+  }
+}
+
+function fail(chunk: Chunk, error: Error): void {
+  for (let item = chunk.first; item < chunk.end; item++) chunk.settle(item, { error })
+}

@@ -1,0 +1,138 @@
+// Runs in: owner and child. Messages between a Pool and one of its workers, pure: bytes in, bytes out. A message is one frame
+// (frames.ts): a kind byte and its payload. docs/PROTOCOL.md, section 5, shows them as tables.
+import { Buffer } from 'node:buffer' // a program may delete the global one
+import { ProtocolError } from '../errors.js'
+
+/** Kinds of the worker channel: the first byte of each frame. */
+export const WORKER_MESSAGES = {
+  function: {
+    kind: 1,
+    direction: 'owner to worker',
+    payload: 'u32 number of the function, its module and name as a JSON array',
+  },
+  run: {
+    kind: 2,
+    direction: 'owner to worker',
+    payload:
+      'u32 chunk, u32 number of the function, u32 slot, u32 first and u32 end of the items to run, u8 1 where an item is a list of arguments, the items as a structured clone',
+  },
+  end: { kind: 3, direction: 'owner to worker', payload: 'nothing: finish what was sent, then leave' },
+  ready: { kind: 4, direction: 'worker to owner', payload: 'nothing: the initializer has run' },
+  refused: {
+    kind: 5,
+    direction: 'worker to owner',
+    payload: 'what the initializer threw (thrown.ts) as a structured clone',
+  },
+  results: {
+    kind: 6,
+    direction: 'worker to owner',
+    payload:
+      'u32 chunk, f64 milliseconds that it ran, then as a structured clone a list of the values and a list of [item, what it threw]',
+  },
+} as const
+
+/** Name of a message of the worker channel. */
+export type WorkerMessage = keyof typeof WORKER_MESSAGES
+
+/** Items to run, and of what they are. */
+export interface RunMessage {
+  chunk: number
+  functionId: number
+  slot: number
+  first: number
+  end: number
+  /** Whether each item is a list of arguments, and not the one argument. */
+  spread: boolean
+  items: Buffer
+}
+
+/** What became of a chunk. */
+export interface ResultsMessage {
+  chunk: number
+  milliseconds: number
+  body: Buffer
+}
+
+const RUN_HEAD = 22
+const RESULTS_HEAD = 13
+
+function kindOf(payload: Buffer): WorkerMessage | undefined {
+  for (const [name, { kind }] of Object.entries(WORKER_MESSAGES)) if (kind === payload[0]) return name as WorkerMessage
+  return undefined
+}
+
+/**
+ * The name of a message.
+ * @throws ProtocolError ERR_PROTOCOL where it is none that this direction has, or too short for its fields
+ */
+export function workerMessageOf(payload: Buffer, direction: 'owner to worker' | 'worker to owner'): WorkerMessage {
+  const name = kindOf(payload)
+  const least = { function: 5, run: RUN_HEAD, end: 1, ready: 1, refused: 1, results: RESULTS_HEAD }
+  if (name && WORKER_MESSAGES[name].direction === direction && payload.length >= least[name]) return name
+  throw new ProtocolError(
+    'ERR_PROTOCOL',
+    `Kind ${payload[0]} with ${payload.length} bytes is not a message of the worker channel.`,
+  )
+}
+
+/** A message that is nothing but its kind. */
+export function encodeBare(name: 'end' | 'ready'): Buffer {
+  return Buffer.of(WORKER_MESSAGES[name].kind)
+}
+
+export function encodeFunction(functionId: number, module: string, name: string): Buffer {
+  const json = Buffer.from(JSON.stringify([module, name]))
+  const payload = Buffer.allocUnsafe(5 + json.length)
+  payload[0] = WORKER_MESSAGES.function.kind
+  payload.writeUInt32BE(functionId, 1)
+  json.copy(payload, 5)
+  return payload
+}
+
+export function decodeFunction(payload: Buffer): { functionId: number; module: string; name: string } {
+  const [module, name] = JSON.parse(payload.toString('utf8', 5)) as [string, string]
+  return { functionId: payload.readUInt32BE(1), module, name }
+}
+
+export function encodeRun({ chunk, functionId, slot, first, end, spread, items }: RunMessage): Buffer {
+  const payload = Buffer.allocUnsafe(RUN_HEAD + items.length)
+  payload[0] = WORKER_MESSAGES.run.kind
+  for (const [index, value] of [chunk, functionId, slot, first, end].entries())
+    payload.writeUInt32BE(value, 1 + 4 * index)
+  payload[RUN_HEAD - 1] = spread ? 1 : 0
+  payload.set(items, RUN_HEAD)
+  return payload
+}
+
+export function decodeRun(payload: Buffer): RunMessage {
+  return {
+    chunk: payload.readUInt32BE(1),
+    functionId: payload.readUInt32BE(5),
+    slot: payload.readUInt32BE(9),
+    first: payload.readUInt32BE(13),
+    end: payload.readUInt32BE(17),
+    spread: payload[RUN_HEAD - 1] === 1,
+    items: payload.subarray(RUN_HEAD),
+  }
+}
+
+export function encodeRefused(thrown: Uint8Array): Buffer {
+  return Buffer.concat([Buffer.of(WORKER_MESSAGES.refused.kind), thrown])
+}
+
+export function encodeResults(chunk: number, milliseconds: number, body: Uint8Array): Buffer {
+  const payload = Buffer.allocUnsafe(RESULTS_HEAD + body.length)
+  payload[0] = WORKER_MESSAGES.results.kind
+  payload.writeUInt32BE(chunk, 1)
+  payload.writeDoubleBE(milliseconds, 5)
+  payload.set(body, RESULTS_HEAD)
+  return payload
+}
+
+export function decodeResults(payload: Buffer): ResultsMessage {
+  return {
+    chunk: payload.readUInt32BE(1),
+    milliseconds: payload.readDoubleBE(5),
+    body: payload.subarray(RESULTS_HEAD),
+  }
+}

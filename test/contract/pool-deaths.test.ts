@@ -1,0 +1,93 @@
+// Runs in: the test runner. Pool: nothing is lost when workers die, in whatever way.
+import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { after, test } from 'node:test'
+import { ChildError, Pool, type PoolOptions, remote, UsageError } from 'forkserver'
+import { contract, errorOf } from './contract.js'
+
+const tasks = remote<typeof import('../fixtures/pool/tasks.js')>(new URL('../fixtures/pool/tasks.js', import.meta.url))
+const range = (count: number): number[] => Array.from({ length: count }, (_, index) => index)
+
+async function collect<T>(results: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = []
+  for await (const result of results) all.push(result)
+  return all
+}
+
+contract('pool, deaths', (site) => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'forkserver-pool-deaths-'))
+  after(() => rmSync(folder, { recursive: true }))
+  let files = 0
+  const newFile = (): string => path.join(folder, `note${files++}`)
+  const open = (options: PoolOptions = {}): Pool => new Pool({ server: site.server, processes: 2, ...options })
+
+  test('an initializer that always fails ends the pool with one clear error', async () => {
+    await using pool = open({ initializer: tasks.refuse })
+    const error = await errorOf(pool.map(tasks.identity, range(5)), ChildError)
+    assert.equal(error.code, 'ERR_POOL_BROKEN')
+    assert.match(String((error.cause as Error).message), /no database/)
+    assert.equal((await errorOf(pool.run(tasks.identity, [1]), ChildError)).code, 'ERR_POOL_BROKEN')
+  })
+
+  for (const [what, reference, args, wanted] of [
+    ['a signal', tasks.die, ['SIGKILL'], { exitCode: null, signal: 'SIGKILL' }],
+    ['process.exit()', tasks.leave, [3], { exitCode: 3, signal: null }],
+  ] as const) {
+    test(`a worker that ends by ${what} fails its task, and no other`, async () => {
+      await using pool = open()
+      const others = pool.map(tasks.later as never, range(20) as never)
+      const error = await errorOf(pool.run(reference as typeof tasks.leave, args as never), ChildError)
+      assert.deepEqual(
+        { code: error.code, exitCode: error.exitCode, signal: error.signal },
+        { code: 'ERR_CHILD_DIED', ...wanted },
+      )
+      assert.deepEqual(await others, range(20))
+      assert.equal(await pool.run(tasks.add, [1, 1]), 2)
+    })
+  }
+
+  test('a worker that dies in a chunk: what it had begun fails, the rest is run elsewhere, each once', async () => {
+    const file = newFile()
+    await using pool = open()
+    const items = range(40).map((value) => ({ file, value, bad: 13 }))
+    const settled = await collect(pool.imap(tasks.noteThenDieAt, items, { chunkSize: 10, onError: 'yield' }))
+    const begun = readFileSync(file, 'utf8').trim().split('\n').map(Number)
+    for (const [value, { status }] of settled.entries()) {
+      // Chunk 10 to 19: 10 to 13 had begun. What 10 to 12 gave died with the worker.
+      const isLost = value >= 10 && value <= 13
+      assert.equal(status, isLost ? 'rejected' : 'fulfilled', `item ${value}`)
+    }
+    assert.deepEqual(
+      begun.sort((a, b) => a - b),
+      range(40),
+      'each began once',
+    )
+  })
+
+  test('an idle worker that is killed is replaced', async () => {
+    await using pool = open({ processes: 1 })
+    const first = await pool.run(tasks.pid, [])
+    process.kill(first, 'SIGKILL')
+    const second = await pool.run(tasks.pid, []).catch((error: ChildError) => error)
+    // The owner may send before it hears of the death; the task had not begun then, and is run by the next worker.
+    assert.equal(typeof second, 'number')
+    assert.notEqual(second, first)
+  })
+
+  test('retries', async () => {
+    await using pool = open()
+    assert.equal(await pool.run(tasks.dieOnce, [newFile()], { retries: 1 }), 'again')
+    assert.equal((await errorOf(pool.run(tasks.die, ['SIGKILL'], { retries: 2 }), ChildError)).code, 'ERR_CHILD_DIED')
+  })
+
+  test('a timeout really kills', async () => {
+    await using pool = open()
+    const error = await errorOf(pool.run(tasks.spin, [], { timeout: 200 }), ChildError)
+    assert.equal(error.code, 'ERR_TIMEOUT')
+    assert.equal(await pool.run(tasks.add, [1, 1]), 2)
+    const wrong = pool.map(tasks.identity, [1], { timeout: 5, chunkSize: 2 })
+    assert.equal((await errorOf(wrong, UsageError)).code, 'ERR_INVALID_OPTION')
+  })
+})

@@ -1,0 +1,265 @@
+// Runs in: the test runner. Pool: its verbs, its order and its bounds.
+import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { after, test } from 'node:test'
+import { Pool, type PoolOptions, ResourceError, remote, UsageError } from 'forkserver'
+import { contract, errorOf, rejectionOf } from './contract.js'
+
+const tasks = remote<typeof import('../fixtures/pool/tasks.js')>(new URL('../fixtures/pool/tasks.js', import.meta.url))
+const range = (count: number): number[] => Array.from({ length: count }, (_, index) => index)
+
+async function collect<T>(results: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = []
+  for await (const result of results) all.push(result)
+  return all
+}
+
+contract('pool', (site) => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'forkserver-pool-'))
+  after(() => rmSync(folder, { recursive: true }))
+  let files = 0
+  const newFile = (): string => path.join(folder, `note${files++}`)
+  const open = (options: PoolOptions = {}): Pool => new Pool({ server: site.server, processes: 2, ...options })
+
+  test('run', async () => {
+    await using pool = open()
+    assert.equal(await pool.run(tasks.add, [1, 2]), 3)
+    assert.equal(await pool.run(tasks.later, ['x', 5]), 'x')
+    const error = (await rejectionOf(pool.run(tasks.fail, ['own']))) as RangeError & { code: string }
+    assert.deepEqual([error.constructor, error.message, error.code], [RangeError, 'own', 'E_OWN'])
+    assert.equal((await errorOf(pool.run(tasks.symbol, []), UsageError)).code, 'ERR_CANNOT_CLONE')
+    assert.equal((await errorOf(pool.run(tasks.identity, [() => {}]), UsageError)).code, 'ERR_CANNOT_CLONE')
+    assert.equal(await pool.run(tasks.add, [3, 4]), 7, 'after failures')
+    const { completed, failed } = pool.stats()
+    assert.deepEqual({ completed, failed }, { completed: 3, failed: 2 }) // what could not be sent was no task
+  })
+
+  test('map, starmap, imap, imapUnordered', async () => {
+    await using pool = open()
+    const numbers = range(500)
+    for (const chunkSize of [1, 7, 1_000, 'auto'] as const) {
+      assert.deepEqual(await pool.map(tasks.identity, numbers, { chunkSize }), numbers, `map ${chunkSize}`)
+      assert.deepEqual(await collect(pool.imap(tasks.identity, numbers, { chunkSize })), numbers, `imap ${chunkSize}`)
+      const some = (await collect(pool.imapUnordered(tasks.identity, numbers, { chunkSize }))) as number[]
+      assert.deepEqual(
+        some.sort((a, b) => a - b),
+        numbers,
+        `imapUnordered ${chunkSize}`,
+      )
+    }
+    assert.deepEqual(
+      await pool.starmap(tasks.add, [
+        [1, 2],
+        [3, 4],
+      ]),
+      [3, 7],
+    )
+    assert.deepEqual(await pool.map(tasks.identity, []), [])
+    assert.deepEqual(await pool.map(tasks.identity, 'abc'), ['a', 'b', 'c'])
+    assert.deepEqual(await pool.map(tasks.identity, [undefined, null]), [undefined, null])
+    const slow = async function* (): AsyncGenerator<number> {
+      for (const number of range(20)) yield number
+    }
+    assert.deepEqual(await pool.map(tasks.identity, slow()), range(20))
+  })
+
+  test('an error ends a map; with onError yield it is one of the results', async () => {
+    await using pool = open()
+    assert.equal((await errorOf(pool.map(tasks.failAtSeven, range(50), { chunkSize: 3 }), RangeError)).message, 'no 7')
+    const settled = await collect(pool.imap(tasks.failAtSeven, range(20), { chunkSize: 3, onError: 'yield' }))
+    assert.deepEqual(
+      settled.map((one) => (one.status === 'fulfilled' ? one.value : (one.reason as Error).message)),
+      range(20).map((value) => (value === 7 ? 'no 7' : value)),
+    )
+    const odd = await collect(pool.imap(tasks.oddSymbols, range(6), { chunkSize: 6, onError: 'yield' }))
+    assert.deepEqual(
+      odd.map(({ status }) => status),
+      ['fulfilled', 'rejected', 'fulfilled', 'rejected', 'fulfilled', 'rejected'],
+    )
+    const items = [1, () => {}, 3]
+    const uncloned = await collect(pool.imap(tasks.identity, items, { chunkSize: 3, onError: 'yield' }))
+    assert.deepEqual(
+      uncloned.map(({ status }) => status),
+      ['fulfilled', 'rejected', 'fulfilled'],
+    )
+  })
+
+  test('an error of the input comes behind the results of what came before it', async () => {
+    await using pool = open()
+    const input = function* (): Generator<number> {
+      yield* range(10)
+      throw new RangeError('input')
+    }
+    const seen: unknown[] = []
+    const error = await errorOf(
+      (async () => {
+        for await (const result of pool.imap(tasks.identity, input(), { chunkSize: 4 })) seen.push(result)
+      })(),
+      RangeError,
+    )
+    assert.equal(error.message, 'input')
+    assert.deepEqual(seen, range(10))
+  })
+
+  test('the input is never read further ahead than agreed', async () => {
+    await using pool = open()
+    let read = 0
+    const input = function* (): Generator<number> {
+      for (;;) yield read++
+    }
+    let given = 0
+    let most = 0
+    const results = pool.imap(tasks.identity, input(), { chunkSize: 5, bufferSize: 10 })
+    for await (const _ of results) {
+      given++
+      most = Math.max(most, read - given)
+      if (given === 300) break
+    }
+    assert.ok(most <= 10 + 2 * 5, `${most} ahead`)
+    assert.equal(await pool.run(tasks.add, [1, 1]), 2, 'the pool goes on')
+  })
+
+  test('leaving early tells the input', async () => {
+    await using pool = open()
+    let isReturned = false
+    const input = (function* (): Generator<number> {
+      try {
+        for (;;) yield 1
+      } finally {
+        isReturned = true
+      }
+    })()
+    for await (const _ of pool.imap(tasks.identity, input)) break
+    assert.ok(isReturned)
+  })
+
+  test('workers live on, and are replaced after so many tasks', async () => {
+    await using pool = open({ processes: 1 })
+    assert.equal(new Set(await pool.map(tasks.pid, range(10) as never, { chunkSize: 1 })).size, 1)
+    await using recycled = open({ processes: 1, maxTasksPerChild: 2 })
+    assert.equal(new Set(await recycled.map(tasks.pid, range(6) as never, { chunkSize: 1 })).size, 3)
+    await using fresh = open({ isolate: 'task' })
+    assert.deepEqual(
+      await fresh.map(tasks.countRuns, range(8) as never),
+      range(8).map(() => 1),
+    )
+  })
+
+  test('initializer and teardown', async () => {
+    const note = newFile()
+    const pool = open({
+      initializer: tasks.initialise,
+      initArgs: ['here'],
+      teardown: tasks.noteEnd,
+      env: { ...process.env, NOTE: note },
+    })
+    assert.equal(await pool.run(tasks.getStart, []), 'here')
+    const worker = await pool.run(tasks.pid, [])
+    pool.close()
+    await pool.join()
+    assert.ok(readFileSync(note, 'utf8').split('\n').includes(String(worker)))
+  })
+
+  test('a signal forgets what waits and kills what runs', async () => {
+    await using pool = open({ processes: 1 })
+    const running = new AbortController()
+    const waiting = new AbortController()
+    const first = pool.run(tasks.spin, [], { signal: running.signal })
+    const second = pool.run(tasks.identity, [2], { signal: waiting.signal })
+    const third = pool.run(tasks.identity, [3])
+    waiting.abort()
+    assert.equal(((await rejectionOf(second)) as Error).name, 'AbortError')
+    setTimeout(() => running.abort(), 100)
+    assert.equal(((await rejectionOf(first)) as Error).name, 'AbortError')
+    assert.equal(await third, 3)
+    const before = AbortSignal.abort()
+    assert.equal(((await rejectionOf(pool.run(tasks.identity, [1], { signal: before }))) as Error).name, 'AbortError')
+    const stop = new AbortController()
+    const forever = pool.map(tasks.later as never, range(1_000).map(() => 1) as never, { signal: stop.signal })
+    stop.abort()
+    assert.equal(((await rejectionOf(forever)) as Error).name, 'AbortError')
+  })
+
+  test('priority', async () => {
+    await using pool = open({ processes: 1 })
+    const order: string[] = []
+    const one = (name: string, priority: number): Promise<unknown> =>
+      pool.run(tasks.later, [name, 10], { priority, timeout: 60_000 }).then((done) => order.push(String(done)))
+    await Promise.all([one('first', 0), one('low', -1), one('high', 5), one('low 2', -1)])
+    assert.deepEqual(
+      order.filter((name) => name !== 'first'),
+      ['high', 'low', 'low 2'],
+    )
+  })
+
+  test('maxQueue', async () => {
+    await using pool = open({ processes: 1, maxQueue: 1 })
+    const tasksInQueue = [pool.run(tasks.later, [1, 20]), pool.run(tasks.later, [2, 20])].map((one) =>
+      one.catch((error) => error),
+    )
+    const results = await Promise.all(tasksInQueue)
+    assert.equal(results[0], 1)
+    assert.ok(results[1] instanceof ResourceError && results[1].code === 'ERR_QUEUE_FULL')
+  })
+
+  test('close finishes, terminate does not', async () => {
+    const pool = open()
+    const all = pool.map(tasks.identity, range(100))
+    pool.close()
+    assert.equal((await errorOf(pool.run(tasks.identity, [1]), UsageError)).code, 'ERR_INVALID_STATE')
+    assert.deepEqual(await all, range(100))
+    await pool.run(tasks.leaveTimer, []).catch(() => {})
+    await pool.join()
+    const other = open()
+    const never = other.run(tasks.spin, [])
+    const waiting = other.map(tasks.spin as never, range(10) as never)
+    setTimeout(() => other.terminate(), 50)
+    assert.equal((await errorOf(never, UsageError)).code, 'ERR_INVALID_STATE')
+    assert.equal((await errorOf(waiting, UsageError)).code, 'ERR_INVALID_STATE')
+    await other.join()
+    assert.equal((await errorOf(open().join(), UsageError)).code, 'ERR_INVALID_STATE')
+  })
+
+  test('a task behind a long one is taken by a worker that is idle', async () => {
+    await using pool = open()
+    await pool.map(tasks.identity, range(10), { chunkSize: 1 })
+    const long = pool.run(tasks.spin, [], { signal: AbortSignal.timeout(1_500) }).catch(() => 'ended')
+    // Each worker is sent chunks ahead; those behind the long one must not wait for its end.
+    const quick = await pool.map(tasks.identity, range(100), { chunkSize: 1 })
+    assert.equal(quick.length, 100)
+    assert.equal(await Promise.race([long, Promise.resolve('still running')]), 'still running')
+    await long
+  })
+
+  test('idle workers go', async () => {
+    await using pool = open({ idleTimeout: 20 })
+    await pool.map(tasks.identity, range(10))
+    while (pool.stats().workers.length > 0) await new Promise((resolve) => setTimeout(resolve, 10))
+    assert.equal(await pool.run(tasks.add, [1, 1]), 2)
+  })
+
+  test('big arguments', async () => {
+    await using pool = open()
+    const sizes = [0, 65_536, 16 * 1024 * 1024]
+    assert.deepEqual(
+      await pool.map(
+        tasks.sizeOf,
+        sizes.map((size) => new Uint8Array(size)),
+      ),
+      sizes,
+    )
+  })
+
+  test('mistakes', async () => {
+    await using pool = open()
+    assert.throws(() => open({ procesess: 2 } as never), { code: 'ERR_UNKNOWN_OPTION' })
+    assert.throws(() => open({ processes: 0 }), { code: 'ERR_INVALID_OPTION' })
+    assert.throws(() => pool.imap(tasks.identity, 5 as never), { code: 'ERR_INVALID_ARGUMENT' })
+    assert.throws(() => pool.imap((() => {}) as never, []), { code: 'ERR_INVALID_ARGUMENT' })
+    assert.equal((await errorOf(pool.run(tasks.identity, 5 as never), UsageError)).code, 'ERR_INVALID_ARGUMENT')
+    const missing = remote<{ gone: () => void }>(tasks.module).gone
+    assert.equal((await errorOf(pool.run(missing, []), UsageError)).code, 'ERR_NOT_EXPORTED')
+  })
+})
