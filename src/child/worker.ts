@@ -32,6 +32,9 @@ export interface WorkerSetup {
 /** Where a worker finds what it shares with its owner. */
 export const WORKER_DESCRIPTORS = { channel: 3, ledger: 4 } as const
 
+/** What a template has loaded for the workers among its children: this module, by its URL. */
+export const WORKER_MODULE = import.meta.url
+
 /** A message is a part of an owner's data, and may be as large as a Buffer. */
 const MAX_MESSAGE = 2 ** 32 - 1
 
@@ -43,16 +46,16 @@ async function find(reference: { module: string; name: string }): Promise<AnyFun
 class TaskLoop {
   readonly #socket: Socket
   readonly #ledger: Ledger
-  readonly #teardown: WorkerSetup['teardown']
+  readonly #ends: { teardown: WorkerSetup['teardown']; leave: WorkerSite['leave'] }
   readonly #functions = new Map<number, Promise<AnyFunction>>()
   readonly #waiting: RunMessage[] = []
   #isRunning = false
   #isEnding = false
 
-  constructor(socket: Socket, ledger: Ledger, teardown: WorkerSetup['teardown']) {
+  constructor(socket: Socket, ledger: Ledger, ends: { teardown: WorkerSetup['teardown']; leave: WorkerSite['leave'] }) {
     this.#socket = socket
     this.#ledger = ledger
-    this.#teardown = teardown
+    this.#ends = ends
   }
 
   hear(payload: Buffer): void {
@@ -119,10 +122,11 @@ class TaskLoop {
   }
 
   async #leave(): Promise<void> {
+    const { teardown, leave } = this.#ends
     try {
-      if (this.#teardown) await (await find(this.#teardown))()
+      if (teardown) await (await find(teardown))()
     } finally {
-      this.#socket.end(() => process.exit())
+      this.#socket.end(() => leave())
     }
   }
 }
@@ -140,25 +144,44 @@ function encodeEach(values: unknown[], failures: [number, ThrownData][], first: 
   return encodeValue([values, failures], 'results')
 }
 
-/**
- * The job of a worker. It leaves by process.exit(): a timer that a task left behind must not keep a worker that is to end.
- */
-export async function work({ initializer, initArgs, teardown, hasLedger }: WorkerSetup): Promise<void> {
-  const ledger = hasLedger ? Ledger.map(native(), WORKER_DESCRIPTORS.ledger) : new Ledger()
-  if (hasLedger) native().close(WORKER_DESCRIPTORS.ledger)
-  const socket = new Socket({ fd: WORKER_DESCRIPTORS.channel, readable: true, writable: true })
-  socket.on('error', () => process.exit()) // the owner is gone
+/** What a worker works with, and how it leaves: in a rehearsal it stays. */
+export interface WorkerSite {
+  channel: number
+  ledger: Ledger
+  leave(exitCode?: number): void
+}
+
+/** Calls the initializer, and takes tasks from the channel until it is told to leave. */
+export async function serveTasks(
+  { channel, ledger, leave }: WorkerSite,
+  { initializer, initArgs, teardown }: Omit<WorkerSetup, 'hasLedger'>,
+): Promise<Socket> {
+  const socket = new Socket({ fd: channel, readable: true, writable: true })
+  socket.on('error', () => leave()) // the owner is gone
   try {
     if (initializer) await (await find(initializer))(...initArgs)
   } catch (error) {
-    socket.end(encodeFrame(encodeRefused(encodeValue(encodeThrown(error), 'thrown'))), () => process.exit(1))
-    return
+    socket.end(encodeFrame(encodeRefused(encodeValue(encodeThrown(error), 'thrown'))), () => leave(1))
+    return socket
   }
-  const loop = new TaskLoop(socket, ledger, teardown)
+  const loop = new TaskLoop(socket, ledger, { teardown, leave })
   const decoder = new FrameDecoder({ maxLength: MAX_MESSAGE })
   socket.on('data', (bytes: Buffer) => {
     for (const payload of decoder.push(bytes)) loop.hear(payload)
   })
-  socket.on('end', () => process.exit())
+  socket.on('end', () => leave())
   socket.write(encodeFrame(encodeBare('ready')))
+  return socket
+}
+
+/** A task that does nothing, for rehearsals. */
+export const rehearsal = <T>(value: T): T => value
+
+/**
+ * The job of a worker. It leaves by process.exit(): a timer that a task left behind must not keep a worker that is to end.
+ */
+export async function work({ hasLedger, ...setup }: WorkerSetup): Promise<void> {
+  const ledger = hasLedger ? Ledger.map(native(), WORKER_DESCRIPTORS.ledger) : new Ledger()
+  if (hasLedger) native().close(WORKER_DESCRIPTORS.ledger)
+  await serveTasks({ channel: WORKER_DESCRIPTORS.channel, ledger, leave: (exitCode) => process.exit(exitCode) }, setup)
 }

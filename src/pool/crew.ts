@@ -244,8 +244,13 @@ export class Crew implements WorkerListener {
     const { processes, spares } = this.#options
     const isWanted = this.#queue.length > 0
     let starting = 0
-    for (const worker of this.#workers) if (!worker.isOpen && !worker.isEnding) starting++
-    let room = processes + spares - this.#workers.size
+    let ending = 0
+    for (const worker of this.#workers) {
+      if (worker.isEnding) ending++
+      else if (!worker.isOpen) starting++
+    }
+    // Those that leave make room at once, as the way out of a process takes as long as its way in; but only so many of them.
+    let room = processes + spares - this.#workers.size + Math.min(ending, processes + spares)
     for (let missing = this.#queue.length - starting; room > 0 && missing > 0; room--, missing--) this.#hire()
     if (isWanted && spares > 0) while (room-- > 0) this.#hire()
     if (!this.#isEnding) while (this.#workers.size < this.#options.minProcesses) this.#hire()

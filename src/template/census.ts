@@ -33,7 +33,9 @@ function readDescriptors(): Map<string, string> {
   const descriptors = new Map<string, string>()
   for (const fd of readdirSync('/proc/self/fd')) {
     try {
-      descriptors.set(`${fd} ${readlinkSync(`/proc/self/fd/${fd}`)}`, readlinkSync(`/proc/self/fd/${fd}`))
+      const target = readlinkSync(`/proc/self/fd/${fd}`)
+      // It has no offset and no locks to share. libuv opens one with a loop's first stream, to be able to close it where descriptors run out.
+      if (target !== '/dev/null') descriptors.set(`${fd} ${target}`, target)
     } catch {} // the one that readdir itself had open
   }
   return descriptors

@@ -5,6 +5,7 @@ import { closeSync, readSync, writeSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
 import { beBorn } from '../child/birth.js'
 import type { LeavingProcess } from '../child/leave.js'
+import * as worker from '../child/worker.js'
 import { encodeValue } from '../clone.js'
 import { encodeFrame, readFrameLength } from '../frames.js'
 import { countFork, runBeforeFreeze, runOnFork } from '../hooks.js'
@@ -17,6 +18,7 @@ import { makeReport, namesOfActive } from './freeze.js'
 import { adoptKey, type TemplateKeys } from './keys.js'
 import { loadBuiltIns, warmUp } from './preload.js'
 import { rehearse } from './rehearse.js'
+import { rehearseWorker } from './rehearse-worker.js'
 import { serve } from './serve.js'
 import { useUpBatches } from './uniqueness.js'
 
@@ -88,7 +90,7 @@ class Template {
   readonly #keys: TemplateKeys
   readonly #ownStreams: () => void
   readonly #config: StartupConfig
-  readonly #modules = new Map<string, object>()
+  readonly #modules = new Map<string, object>([[worker.WORKER_MODULE, worker]])
   readonly #suspects: Suspects
   #settling: NodeJS.Timeout | undefined
   #loading = 'the preload'
@@ -122,6 +124,7 @@ class Template {
       await runBeforeFreeze()
       this.#loading = 'the rehearsal'
       await rehearse(this.#native)
+      await rehearseWorker(this.#native)
       this.#loading = ''
       // Not counted as a reason to keep the loop alive, and gone when the loop is empty.
       this.#settling = setTimeout(

@@ -68,6 +68,7 @@ const LAYERS: readonly (readonly string[])[] = [
     'template/listener',
     'template/preload',
     'template/rehearse',
+    'template/rehearse-worker',
     'template/serve',
     'template/streams',
     'template/template',
