@@ -32,8 +32,9 @@ describe('an attacker without the key', () => {
   test('reflects: our challenge goes back to us on another connection, and our answer to it is returned', () => {
     const reflect = (keys: HandshakeKeys): Handshake => {
       const victim = started('connector', keys).handshake
-      victim.receive(Buffer.concat([Buffer.from('#CHALLENGE#{sha256}'), Buffer.alloc(40)]))
-      const challenge = victim.receive(Buffer.from('#WELCOME#')).send[0]!
+      const bait = Buffer.concat([Buffer.from('#CHALLENGE#{sha256}'), Buffer.alloc(40)])
+      const challenge = victim.receive(bait).send[1]!
+      victim.receive(Buffer.from('#WELCOME#'))
       const oracle = started('connector', keys).handshake
       const stolen = oracle.receive(challenge).send[0]!
       victim.receive(stolen)
