@@ -40,6 +40,9 @@ export function encodeFrameHeader(length: number): Buffer {
   return header
 }
 
+/** The largest payload that a process takes from its own child or owner, in bytes: what one Buffer can hold on every Node. */
+export const MAX_OWN_PAYLOAD = 2 ** 32 - 1
+
 /**
  * Header and payload in one new buffer. The payload is copied: above ONE_WRITE_LIMIT bytes, write encodeFrameHeader()
  * and then the payload itself.

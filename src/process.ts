@@ -7,7 +7,7 @@ import { decodeValue, encodeValue } from './clone.js'
 import { defer } from './deferred.js'
 import { ChildError, UsageError } from './errors.js'
 import type { Exit } from './exit.js'
-import { FrameDecoder } from './frames.js'
+import { FrameDecoder, MAX_OWN_PAYLOAD } from './frames.js'
 import { decodeChildMessage, type JobHead } from './job.js'
 import type { Launched } from './launcher.js'
 import { resourceError } from './native.js'
@@ -23,9 +23,6 @@ import { checkArgv, Program } from './program-reference.js'
 import { type ArgumentsOf, isReference, type Reference, type ResultOf } from './remote.js'
 import { ForkServer, launch } from './server.js'
 import { decodeThrown, type ThrownData } from './thrown.js'
-
-/** The longest message that a child may send, in bytes: what one Buffer can hold on every Node. */
-const MAX_MESSAGE = 2 ** 32 - 1
 
 /**
  * One job in a process of its own.
@@ -126,7 +123,7 @@ export class Process<R extends Reference | Program = Reference> implements Async
   }
 
   #follow(channel: Socket, outcome: Outcome): void {
-    const decoder = new FrameDecoder({ maxLength: MAX_MESSAGE })
+    const decoder = new FrameDecoder({ maxLength: MAX_OWN_PAYLOAD })
     channel.on('data', (chunk: Buffer) => {
       try {
         for (const payload of decoder.push(chunk)) this.#hear(payload, outcome)

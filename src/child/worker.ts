@@ -4,7 +4,7 @@ import type { Buffer } from 'node:buffer' // a program may delete the global one
 import { Socket } from 'node:net'
 import { performance } from 'node:perf_hooks'
 import { decodeValue, encodeValue } from '../clone.js'
-import { encodeFrame, FrameDecoder } from '../frames.js'
+import { encodeFrame, FrameDecoder, MAX_OWN_PAYLOAD } from '../frames.js'
 import { importModule } from '../modules.js'
 import { native } from '../native.js'
 import { Ledger } from '../pool/ledger.js'
@@ -34,9 +34,6 @@ export const WORKER_DESCRIPTORS = { channel: 3, ledger: 4 } as const
 
 /** What a template has loaded for the workers among its children: this module, by its URL. */
 export const WORKER_MODULE = import.meta.url
-
-/** A message is a part of an owner's data, and may be as large as a Buffer. */
-const MAX_MESSAGE = 2 ** 32 - 1
 
 async function find(reference: { module: string; name: string }): Promise<AnyFunction> {
   return findFunction(await importModule(reference.module), reference)
@@ -165,7 +162,7 @@ export async function serveTasks(
     return socket
   }
   const loop = new TaskLoop(socket, ledger, { teardown, leave })
-  const decoder = new FrameDecoder({ maxLength: MAX_MESSAGE })
+  const decoder = new FrameDecoder({ maxLength: MAX_OWN_PAYLOAD })
   socket.on('data', (bytes: Buffer) => {
     for (const payload of decoder.push(bytes)) loop.hear(payload)
   })

@@ -159,7 +159,7 @@ export class Crew implements WorkerListener {
     this.#stopIdling(worker)
     for (const chunk of unbegun.reverse()) this.#requeue(chunk)
     for (const chunk of begun) this.#failBegun(chunk, error)
-    if (neverReady && !this.#isEnding && ++this.#stillborn >= MAX_STILLBORN) this.#break(error)
+    if (neverReady && !this.#isTerminated && ++this.#stillborn >= MAX_STILLBORN) this.#break(error)
     this.#dispatch()
     this.#tellEmpty()
   }
@@ -181,7 +181,7 @@ export class Crew implements WorkerListener {
 
   /** Workers do not come up: whatever waits, waits for ever. */
   #break(cause: Error): void {
-    const text = `${MAX_STILLBORN} workers in a row ended before they took a task. The last one: ${cause.message} Fix the initializer, then make a new pool.`
+    const text = `${MAX_STILLBORN} workers in a row ended before they took a task. The last one: ${cause.message} Mend that, then make a new pool.`
     this.terminate(new ChildError('ERR_POOL_BROKEN', text, { pid: undefined }, { cause }))
   }
 
@@ -240,9 +240,7 @@ export class Crew implements WorkerListener {
   }
 
   #hireForQueue(): void {
-    if (this.#stillborn >= MAX_STILLBORN) return
     const { processes, spares } = this.#options
-    const isWanted = this.#queue.length > 0
     let starting = 0
     let ending = 0
     for (const worker of this.#workers) {
@@ -252,7 +250,7 @@ export class Crew implements WorkerListener {
     // Those that leave make room at once, as the way out of a process takes as long as its way in; but only so many of them.
     let room = processes + spares - this.#workers.size + Math.min(ending, processes + spares)
     for (let missing = this.#queue.length - starting; room > 0 && missing > 0; room--, missing--) this.#hire()
-    if (isWanted && spares > 0) while (room-- > 0) this.#hire()
+    if (this.#queue.length > 0 && spares > 0) while (room-- > 0) this.#hire()
     if (!this.#isEnding) while (this.#workers.size < this.#options.minProcesses) this.#hire()
   }
 

@@ -4,7 +4,7 @@
 //
 // It is also where owner and worker agree who takes a chunk that was sent ahead: the owner offers it in a slot, the worker claims it
 // before its first task, and until then the owner may revoke it and give it to a worker that is idle. Each is one atomic exchange.
-import { check, type Native } from '../native.js'
+import { type Native, resourceError } from '../native.js'
 
 /** Chunks that may be offered, or revoked and not yet passed over, at a time: more than twice what a worker is sent ahead. */
 const SLOTS = 32
@@ -38,10 +38,7 @@ export class Ledger {
    */
   static map(native: Native, fd: number): Ledger {
     const memory = native.mapSharedPage(fd)
-    if (typeof memory === 'number') {
-      check('mmap', memory)
-      throw new Error('mmap returned no memory')
-    }
+    if (typeof memory === 'number') throw resourceError('mmap', -memory)
     return new Ledger(memory)
   }
 

@@ -56,19 +56,25 @@ export interface ResultsMessage {
 const RUN_HEAD = 22
 const RESULTS_HEAD = 13
 
-function kindOf(payload: Buffer): WorkerMessage | undefined {
-  for (const [name, { kind }] of Object.entries(WORKER_MESSAGES)) if (kind === payload[0]) return name as WorkerMessage
-  return undefined
+const LEAST_BYTES: Record<WorkerMessage, number> = {
+  function: 5,
+  run: RUN_HEAD,
+  end: 1,
+  ready: 1,
+  refused: 1,
+  results: RESULTS_HEAD,
 }
+const BY_KIND = new Map(
+  (Object.keys(WORKER_MESSAGES) as WorkerMessage[]).map((name) => [WORKER_MESSAGES[name].kind as number, name]),
+)
 
 /**
  * The name of a message.
  * @throws ProtocolError ERR_PROTOCOL where it is none that this direction has, or too short for its fields
  */
 export function workerMessageOf(payload: Buffer, direction: 'owner to worker' | 'worker to owner'): WorkerMessage {
-  const name = kindOf(payload)
-  const least = { function: 5, run: RUN_HEAD, end: 1, ready: 1, refused: 1, results: RESULTS_HEAD }
-  if (name && WORKER_MESSAGES[name].direction === direction && payload.length >= least[name]) return name
+  const name = BY_KIND.get(payload[0] ?? 0)
+  if (name && WORKER_MESSAGES[name].direction === direction && payload.length >= LEAST_BYTES[name]) return name
   throw new ProtocolError(
     'ERR_PROTOCOL',
     `Kind ${payload[0]} with ${payload.length} bytes is not a message of the worker channel.`,

@@ -211,15 +211,17 @@ export class Pool implements AsyncDisposable {
     if (!isInput(items))
       throw new UsageError('ERR_INVALID_ARGUMENT', `The items of ${of} must be an iterable or an async iterable.`)
     const { chunkSize = 'auto', bufferSize, onError = 'throw', signal } = options
+    const abort = (): void => results.abort(abortError(signal!))
     const results = new Results<unknown>(this.#crew, call, items, {
       chunkSize,
       bufferSize,
       onError,
       isOrdered,
       processes: this.#processes,
+      onOver: () => signal?.removeEventListener('abort', abort),
     })
-    if (signal?.aborted) results.abort(abortError(signal))
-    else signal?.addEventListener('abort', () => results.abort(abortError(signal)), { once: true })
+    if (signal?.aborted) abort()
+    else signal?.addEventListener('abort', abort, { once: true })
     return results
   }
 

@@ -14,6 +14,8 @@ export interface ResultsOptions {
   processes: number
   isOrdered: boolean
   onError: 'throw' | 'yield'
+  /** Called once, when nothing more is given out. */
+  onOver: () => void
 }
 
 /** One chunk's place among the results. */
@@ -30,11 +32,13 @@ export class Results<T> implements AsyncIterableIterator<T> {
   readonly #call: Call
   readonly #options: ResultsOptions
   readonly #input: Input
-  /** In order: one for each chunk, first to be given out first. As they come: those with results. */
+  readonly #isAsync: boolean
+  /** In order: one for each chunk, first to be given out first. As they come: one for each result. */
   readonly #cells: Cell[] = []
   #chunkSize: number
   /** Items that were read and not given out. */
   #ahead = 0
+  #isStarted = false
   #isReading = false
   #isInputOver = false
   #inputError: { error: unknown } | undefined
@@ -47,11 +51,10 @@ export class Results<T> implements AsyncIterableIterator<T> {
     this.#call = call
     this.#options = options
     this.#chunkSize = options.chunkSize === 'auto' ? 1 : options.chunkSize
-    crew.began(call)
-    this.#input =
-      Symbol.asyncIterator in Object(input)
-        ? (input as AsyncIterable<unknown>)[Symbol.asyncIterator]()
-        : (input as Iterable<unknown>)[Symbol.iterator]()
+    this.#isAsync = Symbol.asyncIterator in Object(input)
+    this.#input = this.#isAsync
+      ? (input as AsyncIterable<unknown>)[Symbol.asyncIterator]()
+      : (input as Iterable<unknown>)[Symbol.iterator]()
   }
 
   [Symbol.asyncIterator](): this {
@@ -59,6 +62,11 @@ export class Results<T> implements AsyncIterableIterator<T> {
   }
 
   async next(): Promise<IteratorResult<T, undefined>> {
+    if (!this.#isStarted && !this.#isOver && !this.#inputError) {
+      this.#crew.checkOpen() // an iteration that nobody has begun to read does not hold close() up
+      this.#crew.began(this.#call)
+    }
+    this.#isStarted = true
     for (;;) {
       if (this.#isOver) return { done: true, value: undefined }
       this.#fill()
@@ -76,7 +84,7 @@ export class Results<T> implements AsyncIterableIterator<T> {
     if (!this.#isOver) {
       this.#isOver = true
       this.#crew.abandon(this.#call)
-      this.#crew.finished(this.#call)
+      this.#end()
       if (!this.#isInputOver) await this.#input.return?.()
     }
     this.#wake()
@@ -95,10 +103,15 @@ export class Results<T> implements AsyncIterableIterator<T> {
     this.#wake()
   }
 
+  #end(): void {
+    this.#crew.finished(this.#call)
+    this.#options.onOver()
+  }
+
   async #finish(): Promise<IteratorResult<T, undefined>> {
     this.#isOver = true
     this.#call.isOver = true
-    this.#crew.finished(this.#call)
+    this.#end()
     if (this.#inputError) throw this.#inputError.error
     return { done: true, value: undefined }
   }
@@ -121,13 +134,6 @@ export class Results<T> implements AsyncIterableIterator<T> {
 
   #take(): TaskOutcome | undefined {
     const cells = this.#cells
-    if (!this.#options.isOrdered) {
-      const cell = cells[0]
-      const outcome = cell?.outcomes[cell.next]
-      if (!cell || !outcome) return undefined
-      if (++cell.next === cell.outcomes.length) cells.shift()
-      return outcome
-    }
     for (let cell: Cell | undefined; (cell = cells[0]); cells.shift()) {
       const outcome = cell.outcomes[cell.next]
       if (!outcome) {
@@ -157,13 +163,14 @@ export class Results<T> implements AsyncIterableIterator<T> {
     const readOn = (): void | Promise<void> => {
       while (items.length < size && !this.#isInputOver) {
         const step = this.#input.next()
-        if (step instanceof Promise) return step.then((result) => void take(result)).then(readOn)
+        // Not by its class: an async iterator may return any thenable.
+        if (this.#isAsync) return Promise.resolve(step).then(take).then(readOn)
         take(step as IteratorResult<unknown>)
       }
     }
     const take = (step: IteratorResult<unknown>): void => {
       if (step.done) this.#isInputOver = true
-      else if (!this.#isOver) {
+      else if (!this.#isOver && !this.#call.isOver) {
         items.push(step.value)
         this.#ahead++
       }

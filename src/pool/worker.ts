@@ -4,7 +4,7 @@ import { WORKER_DESCRIPTORS, WORKER_MODULE, type WorkerSetup, type work } from '
 import { decodeValue } from '../clone.js'
 import { ChildError } from '../errors.js'
 import type { Exit } from '../exit.js'
-import { encodeFrame, FrameDecoder } from '../frames.js'
+import { encodeFrame, FrameDecoder, MAX_OWN_PAYLOAD } from '../frames.js'
 import { check, findNative } from '../native.js'
 import { Process } from '../process.js'
 import type { ProcessOptions } from '../process-options.js'
@@ -16,7 +16,6 @@ import { Ledger } from './ledger.js'
 import { decodeResults, encodeBare, encodeFunction, encodeRun, workerMessageOf } from './messages.js'
 
 const worker = remote<{ work: typeof work }>(WORKER_MODULE)
-const MAX_MESSAGE = 2 ** 32 - 1
 const MAX_CHUNK_ID = 0xffffffff
 
 /** How a worker's life ends, and what it leaves. */
@@ -125,7 +124,7 @@ export class PoolWorker {
 
   #follow(channel: Socket): void {
     this.#channel = channel
-    const decoder = new FrameDecoder({ maxLength: MAX_MESSAGE })
+    const decoder = new FrameDecoder({ maxLength: MAX_OWN_PAYLOAD })
     channel.on('data', (bytes: Buffer) => {
       try {
         for (const payload of decoder.push(bytes)) this.#hear(payload)

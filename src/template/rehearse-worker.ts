@@ -1,5 +1,6 @@
 // Runs in: template. Runs once what every worker of a pool runs, for the same reason as rehearse.ts: without it a worker's first task waits
 // until its sockets' code is compiled, which takes longer than the fork.
+import { Buffer } from 'node:buffer' // a program may delete the global one
 import { once } from 'node:events'
 import { readSync, writeSync } from 'node:fs'
 import { rehearsal, serveTasks, WORKER_MODULE } from '../child/worker.js'

@@ -31,6 +31,14 @@ contract('pool, deaths', (site) => {
     assert.equal((await errorOf(pool.run(tasks.identity, [1]), ChildError)).code, 'ERR_POOL_BROKEN')
   })
 
+  test('so it does behind close()', async () => {
+    const pool = open({ initializer: tasks.refuse })
+    const all = errorOf(pool.map(tasks.identity, range(5)), ChildError)
+    pool.close()
+    assert.equal((await all).code, 'ERR_POOL_BROKEN')
+    await pool.join()
+  })
+
   for (const [what, reference, args, wanted] of [
     ['a signal', tasks.die, ['SIGKILL'], { exitCode: null, signal: 'SIGKILL' }],
     ['process.exit()', tasks.leave, [3], { exitCode: 3, signal: null }],

@@ -1,5 +1,6 @@
 // Runs in: the test runner. Pool: its verbs, its order and its bounds.
 import assert from 'node:assert/strict'
+import { getEventListeners } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
@@ -180,6 +181,43 @@ contract('pool', (site) => {
     const forever = pool.map(tasks.later as never, range(1_000).map(() => 1) as never, { signal: stop.signal })
     stop.abort()
     assert.equal(((await rejectionOf(forever)) as Error).name, 'AbortError')
+  })
+
+  test('a signal ends an iteration whose input gives nothing more, and is not held on to', async () => {
+    await using pool = open()
+    const stop = new AbortController()
+    let give: (step: IteratorResult<number>) => void = () => {}
+    const input = {
+      [Symbol.asyncIterator]: () => ({ next: () => new Promise<IteratorResult<number>>((r) => (give = r)) }),
+    }
+    const all = pool.map(tasks.identity, input, { signal: stop.signal })
+    setTimeout(() => {
+      stop.abort()
+      give({ done: false, value: 1 })
+    }, 10)
+    assert.equal(((await rejectionOf(all)) as Error).name, 'AbortError')
+    const signal = new AbortController().signal
+    for (let count = 0; count < 3; count++) await pool.map(tasks.identity, [1], { signal })
+    assert.equal(getEventListeners(signal, 'abort').length, 0)
+  })
+
+  test('an async iterator may return thenables', async () => {
+    await using pool = open()
+    let count = 0
+    const next = (): PromiseLike<IteratorResult<number>> => ({
+      // biome-ignore lint/suspicious/noThenProperty: that is the point
+      then: (resolve) => Promise.resolve({ done: count === 3, value: count++ } as IteratorResult<number>).then(resolve),
+    })
+    const input = { [Symbol.asyncIterator]: () => ({ next }) } as AsyncIterable<number>
+    assert.deepEqual(await pool.map(tasks.identity, input), [0, 1, 2])
+  })
+
+  test('an iteration that nobody reads does not hold close() up', async () => {
+    const pool = open()
+    const unread = pool.imap(tasks.identity, [1])
+    pool.close()
+    await pool.join()
+    assert.equal((await errorOf(unread.next(), UsageError)).code, 'ERR_INVALID_STATE')
   })
 
   test('priority', async () => {
