@@ -15,25 +15,12 @@ import {
   encodeRefused,
   encodeResults,
   type RunMessage,
+  WORKER_DESCRIPTORS,
+  type WorkerSetup,
   workerMessageOf,
 } from '../pool/messages.js'
 import { encodeThrown, type ThrownData } from '../thrown.js'
 import { type AnyFunction, findFunction } from './run.js'
-
-/** What a worker is told at its start. */
-export interface WorkerSetup {
-  initializer?: { module: string; name: string }
-  initArgs: readonly unknown[]
-  teardown?: { module: string; name: string }
-  /** Whether there is a ledger, at WORKER_DESCRIPTORS.ledger. */
-  hasLedger: boolean
-}
-
-/** Where a worker finds what it shares with its owner. */
-export const WORKER_DESCRIPTORS = { channel: 3, ledger: 4 } as const
-
-/** What a template has loaded for the workers among its children: this module, by its URL. */
-export const WORKER_MODULE = import.meta.url
 
 async function find(reference: { module: string; name: string }): Promise<AnyFunction> {
   return findFunction(await importModule(reference.module), reference)

@@ -3,6 +3,21 @@
 import { Buffer } from 'node:buffer' // a program may delete the global one
 import { ProtocolError } from '../errors.js'
 
+/** What a worker is told at its start. */
+export interface WorkerSetup {
+  initializer?: { module: string; name: string }
+  initArgs: readonly unknown[]
+  teardown?: { module: string; name: string }
+  /** Whether there is a ledger, at WORKER_DESCRIPTORS.ledger. */
+  hasLedger: boolean
+}
+
+/** Where a worker finds what it shares with its owner. */
+export const WORKER_DESCRIPTORS = { channel: 3, ledger: 4 } as const
+
+/** The module of a worker's job: every template has loaded it, and an owner only names it. */
+export const WORKER_MODULE = new URL('../child/worker.js', import.meta.url).href
+
 /** Kinds of the worker channel: the first byte of each frame. */
 export const WORKER_MESSAGES = {
   function: {

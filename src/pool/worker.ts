@@ -1,6 +1,6 @@
 // Runs in: owner. One worker of a Pool: a process, the chunks that it was sent, and what is known of them when it ends.
 import type { Socket } from 'node:net'
-import { WORKER_DESCRIPTORS, WORKER_MODULE, type WorkerSetup, type work } from '../child/worker.js'
+import type { work } from '../child/worker.js'
 import { decodeValue } from '../clone.js'
 import { ChildError } from '../errors.js'
 import type { Exit } from '../exit.js'
@@ -13,7 +13,16 @@ import { readToTheEnd } from '../sockets.js'
 import { decodeThrown, type ThrownData } from '../thrown.js'
 import { type Chunk, partOf } from './chunk.js'
 import { Ledger } from './ledger.js'
-import { decodeResults, encodeBare, encodeFunction, encodeRun, workerMessageOf } from './messages.js'
+import {
+  decodeResults,
+  encodeBare,
+  encodeFunction,
+  encodeRun,
+  WORKER_DESCRIPTORS,
+  WORKER_MODULE,
+  type WorkerSetup,
+  workerMessageOf,
+} from './messages.js'
 
 const worker = remote<{ work: typeof work }>(WORKER_MODULE)
 const MAX_CHUNK_ID = 0xffffffff

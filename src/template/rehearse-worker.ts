@@ -3,12 +3,12 @@
 import { Buffer } from 'node:buffer' // a program may delete the global one
 import { once } from 'node:events'
 import { readSync, writeSync } from 'node:fs'
-import { rehearsal, serveTasks, WORKER_MODULE } from '../child/worker.js'
+import { rehearsal, serveTasks } from '../child/worker.js'
 import { encodeValue } from '../clone.js'
 import { encodeFrame } from '../frames.js'
 import { check, type Native } from '../native.js'
 import { Ledger } from '../pool/ledger.js'
-import { encodeBare, encodeFunction, encodeRun } from '../pool/messages.js'
+import { encodeBare, encodeFunction, encodeRun, WORKER_MODULE } from '../pool/messages.js'
 
 /** Sends one task through a socket pair, runs it as a worker would, and lets that worker leave. */
 export async function rehearseWorker(native: Native): Promise<void> {

@@ -11,6 +11,7 @@ import { encodeFrame, readFrameLength } from '../frames.js'
 import { countFork, runBeforeFreeze, runOnFork } from '../hooks.js'
 import { importModule } from '../modules.js'
 import { check, native as loadNative, type Native } from '../native.js'
+import { WORKER_MODULE } from '../pool/messages.js'
 import { KEY_LENGTH, type StartupConfig, type StartupStatus, TEMPLATE_DESCRIPTORS, TEMPLATE_FLAGS } from '../startup.js'
 import { encodeThrown } from '../thrown.js'
 import { type Census, compareCensus, type Finding, takeCensus } from './census.js'
@@ -90,7 +91,7 @@ class Template {
   readonly #keys: TemplateKeys
   readonly #ownStreams: () => void
   readonly #config: StartupConfig
-  readonly #modules = new Map<string, object>([[worker.WORKER_MODULE, worker]])
+  readonly #modules = new Map<string, object>([[WORKER_MODULE, worker]])
   readonly #suspects: Suspects
   #settling: NodeJS.Timeout | undefined
   #loading = 'the preload'

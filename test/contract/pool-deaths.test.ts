@@ -1,28 +1,12 @@
 // Runs in: the test runner. Pool: nothing is lost when workers die, in whatever way.
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import os from 'node:os'
-import path from 'node:path'
-import { after, test } from 'node:test'
-import { ChildError, Pool, type PoolOptions, remote, UsageError } from 'forkserver'
-import { contract, errorOf } from './contract.js'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { ChildError, UsageError } from 'forkserver'
+import { errorOf } from './contract.js'
+import { collect, poolContract, range, tasks } from './pool-tools.js'
 
-const tasks = remote<typeof import('../fixtures/pool/tasks.js')>(new URL('../fixtures/pool/tasks.js', import.meta.url))
-const range = (count: number): number[] => Array.from({ length: count }, (_, index) => index)
-
-async function collect<T>(results: AsyncIterable<T>): Promise<T[]> {
-  const all: T[] = []
-  for await (const result of results) all.push(result)
-  return all
-}
-
-contract('pool, deaths', (site) => {
-  const folder = mkdtempSync(path.join(os.tmpdir(), 'forkserver-pool-deaths-'))
-  after(() => rmSync(folder, { recursive: true }))
-  let files = 0
-  const newFile = (): string => path.join(folder, `note${files++}`)
-  const open = (options: PoolOptions = {}): Pool => new Pool({ server: site.server, processes: 2, ...options })
-
+poolContract('pool, deaths', ({ open, newFile }) => {
   test('an initializer that always fails ends the pool with one clear error', async () => {
     await using pool = open({ initializer: tasks.refuse })
     const error = await errorOf(pool.map(tasks.identity, range(5)), ChildError)

@@ -1,29 +1,13 @@
 // Runs in: the test runner. Pool: its verbs, its order and its bounds.
 import assert from 'node:assert/strict'
 import { getEventListeners } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import os from 'node:os'
-import path from 'node:path'
-import { after, test } from 'node:test'
-import { Pool, type PoolOptions, ResourceError, remote, UsageError } from 'forkserver'
-import { contract, errorOf, rejectionOf } from './contract.js'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { ResourceError, remote, UsageError } from 'forkserver'
+import { errorOf, rejectionOf } from './contract.js'
+import { collect, poolContract, range, tasks } from './pool-tools.js'
 
-const tasks = remote<typeof import('../fixtures/pool/tasks.js')>(new URL('../fixtures/pool/tasks.js', import.meta.url))
-const range = (count: number): number[] => Array.from({ length: count }, (_, index) => index)
-
-async function collect<T>(results: AsyncIterable<T>): Promise<T[]> {
-  const all: T[] = []
-  for await (const result of results) all.push(result)
-  return all
-}
-
-contract('pool', (site) => {
-  const folder = mkdtempSync(path.join(os.tmpdir(), 'forkserver-pool-'))
-  after(() => rmSync(folder, { recursive: true }))
-  let files = 0
-  const newFile = (): string => path.join(folder, `note${files++}`)
-  const open = (options: PoolOptions = {}): Pool => new Pool({ server: site.server, processes: 2, ...options })
-
+poolContract('pool', ({ open, newFile }) => {
   test('run', async () => {
     await using pool = open()
     assert.equal(await pool.run(tasks.add, [1, 2]), 3)

@@ -142,6 +142,9 @@ const PURE = [
   'connection/codecs',
   'connection/address',
   'connection/options',
+  'pool/messages',
+  'pool/chunk',
+  'pool/queue',
 ]
 const PURE_BUILT_INS = ['node:crypto', 'node:util', 'node:v8', 'node:path', 'node:url', 'node:buffer', 'node:os']
 /** Who runs in the template and so must not know the owner's side. */

@@ -97,27 +97,21 @@ describe('docs/PROTOCOL.md', () => {
   })
 })
 
-test('lists exactly the messages of the job channel', () => {
-  const listed = rows(section('## 4. Job channel'), 'message', 'kind', 'direction', 'payload')
-  const expected = Object.entries(CHANNEL_MESSAGES).map(([name, { kind, direction, payload }]) => [
-    name,
-    String(kind),
-    direction,
-    payload,
-  ])
-  assert.deepEqual(listed, expected)
-})
-
-test('the messages of the worker channel are those of WORKER_MESSAGES', () => {
-  const listed = rows(section('## 5. Worker channel'), 'message', 'kind', 'direction', 'payload')
-  const expected = Object.entries(WORKER_MESSAGES).map(([name, { kind, direction, payload }]) => [
-    name,
-    String(kind),
-    direction,
-    payload,
-  ])
-  assert.deepEqual(listed, expected)
-})
+for (const [heading, messages] of [
+  ['## 4. Job channel', CHANNEL_MESSAGES],
+  ['## 5. Worker channel', WORKER_MESSAGES],
+] as const) {
+  test(`the messages of '${heading}' are those of the code`, () => {
+    const listed = rows(section(heading), 'message', 'kind', 'direction', 'payload')
+    const expected = Object.entries(messages).map(([name, { kind, direction, payload }]) => [
+      name,
+      String(kind),
+      direction,
+      payload,
+    ])
+    assert.deepEqual(listed, expected)
+  })
+}
 
 test('the kind that C sends is the kind of the table', () => {
   const code = readFileSync(path.join(ROOT, 'native', 'fork.c'), 'utf8')
