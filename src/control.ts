@@ -7,7 +7,7 @@ import type { AuthKey } from './auth-key.js'
 import { defer } from './deferred.js'
 import { AuthError, ProtocolError, TemplateError } from './errors.js'
 import { type Exit, exitOf } from './exit.js'
-import { encodeFrame, FrameDecoder } from './frames.js'
+import { encodeFrame, encodeFrames, FrameDecoder } from './frames.js'
 import { check, isErrno, type Native, resourceError } from './native.js'
 import { decodeControl, encodeControl, FLAG_DETACHED, MAX_CONTROL_PAYLOAD, PROTOCOL_VERSION } from './protocol.js'
 import type { ControlMessageToOwner } from './protocol-messages.js'
@@ -130,7 +130,7 @@ export class ControlConnection {
     try {
       await this.#next<void>((payload, done) => {
         const { send, failure } = handshake.receive(payload)
-        if (send.length > 0) this.#socket.write(Buffer.concat(send.map(encodeFrame))) // at once: each write wakes the template
+        if (send.length > 0) this.#socket.write(encodeFrames(send)) // at once: each write wakes the template
         if (failure) throw failure
         if (handshake.isDone) done()
       })

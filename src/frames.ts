@@ -48,14 +48,21 @@ export const MAX_OWN_PAYLOAD = 2 ** 32 - 1
  * and then the payload itself.
  *
  * @param payload any bytes, none included
+ * @param into takes the frame instead of a new buffer; it has room for 12 bytes and the payload
  * @returns the frame
  */
-export function encodeFrame(payload: Uint8Array): Buffer {
+export function encodeFrame(payload: Uint8Array, into?: Buffer): Buffer {
   const start = headerBytes(payload.length)
-  const frame = Buffer.allocUnsafe(start + payload.length)
+  const end = start + payload.length
+  const frame = into?.subarray(0, end) ?? Buffer.allocUnsafe(end)
   writeHeader(frame, payload.length)
   frame.set(payload, start)
   return frame
+}
+
+/** Several frames in one buffer, for one write. */
+export function encodeFrames(payloads: readonly Uint8Array[]): Buffer {
+  return Buffer.concat(payloads.map((payload) => encodeFrame(payload)))
 }
 
 /**
@@ -109,7 +116,7 @@ function checkLength(length: number, code: 'ERR_INVALID_ARGUMENT' | 'ERR_INVALID
  * Cuts a stream into payloads, however the stream was cut into chunks.
  *
  * A payload that lies within one chunk is returned as a view of that chunk: do not write to a chunk after handing it
- * over (the chunks of a net.Socket are never reused). A payload that came in several chunks is joined once, when it is
+ * over (the chunks of a net.Socket are never reused) without keepUnread(). A payload that came in several chunks is joined once, when it is
  * complete. Either way it may be kept, but a view keeps its whole chunk alive: copy a small payload that shall be kept
  * for long.
  *
@@ -210,6 +217,14 @@ export class FrameDecoder {
     this.#length = -1
     this.#headerRead = 0
     return payload
+  }
+
+  /** Copies what is unread, so that the memory of the chunks handed over may be written to again. Payloads returned before are views of it. */
+  keepUnread(): void {
+    if (this.#chunks.length === 0) return
+    const unread = Buffer.concat(this.#chunks.splice(0)).subarray(this.#offset)
+    this.#chunks.push(unread)
+    this.#offset = 0
   }
 
   /**

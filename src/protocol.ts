@@ -60,14 +60,15 @@ const LAYOUT_BY_KIND = new Map<number, Layout>(LAYOUTS.map((layout) => [layout.k
  * Writes a control message.
  *
  * @param message its name and every one of its fields
+ * @param into takes the payload instead of a new buffer; it has room for MAX_CONTROL_PAYLOAD bytes
  * @returns the payload of one frame; descriptors are the caller's to send along
  * @throws ProtocolError ERR_PROTOCOL where a value does not fit its field or is not allowed in it
  */
-export function encodeControl(message: ControlMessage): Buffer {
+export function encodeControl(message: ControlMessage, into?: Buffer): Buffer {
   const layout = LAYOUT_BY_NAME.get(message.name)
   if (!layout) throw violation(`'${message.name}' is no control message`)
   checkValues(message)
-  const payload = Buffer.allocUnsafe(layout.bytes)
+  const payload = into?.subarray(0, layout.bytes) ?? Buffer.allocUnsafe(layout.bytes)
   payload[0] = layout.kind
   const values = message as unknown as Record<string, number>
   let offset = 1

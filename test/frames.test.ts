@@ -7,6 +7,7 @@ import { ProtocolError } from '#src/errors.js'
 import {
   encodeFrame,
   encodeFrameHeader,
+  encodeFrames,
   FrameDecoder,
   MAX_SHORT_LENGTH,
   ONE_WRITE_LIMIT,
@@ -40,6 +41,13 @@ describe('encoding', () => {
     assert.equal(encodeFrame(Buffer.from('abc')).toString('hex'), '00000003616263')
     assert.equal(encodeFrame(Buffer.alloc(0)).toString('hex'), '00000000')
     assert.equal(encodeFrame(new Uint8Array([7])).toString('hex'), '0000000107')
+  })
+
+  test('a frame goes to the front of a buffer that is given', () => {
+    const into = Buffer.alloc(16, 0xee)
+    const frame = encodeFrame(Buffer.from('abc'), into)
+    assert.equal(frame.toString('hex'), '00000003616263')
+    assert.equal(into.toString('hex'), '00000003616263eeeeeeeeeeeeeeeeee')
   })
 
   test('a length above 0x7fffffff is -1 and eight bytes', () => {
@@ -79,6 +87,27 @@ describe('decoding', () => {
           sent.map((payload) => Buffer.from(payload)),
         )
         assert.equal(decoder.pendingBytes, 0)
+        decoder.end()
+      }),
+    )
+  })
+
+  test('whatever the cuts, one buffer can carry all chunks where keepUnread() follows each', () => {
+    fc.assert(
+      fc.property(fc.array(fc.uint8Array({ maxLength: 300 })), fc.array(fc.nat()), (payloads, positions) => {
+        const decoder = new FrameDecoder({ maxLength: 300 })
+        const carrier = Buffer.alloc(400 * (payloads.length + 1))
+        const decoded: Buffer[] = []
+        for (const chunk of cut(encodeFrames(payloads), positions)) {
+          carrier.fill(0xee)
+          decoder.append(carrier.subarray(0, chunk.copy(carrier)))
+          for (let payload = decoder.next(); payload; payload = decoder.next()) decoded.push(Buffer.from(payload))
+          decoder.keepUnread()
+        }
+        assert.deepEqual(
+          decoded.map((payload) => payload.toString('hex')),
+          payloads.map((payload) => Buffer.from(payload).toString('hex')),
+        )
         decoder.end()
       }),
     )

@@ -98,11 +98,14 @@ describe('the table', () => {
 })
 
 describe('the codec', () => {
+  const used = Buffer.alloc(MAX_CONTROL_PAYLOAD, 0xee)
+
   test('what is written is read, for every message and every value', () => {
     fc.assert(
       fc.property(anyMessage, (message) => {
         const { direction } = CONTROL_MESSAGES[message.name]
         assert.deepEqual(decodeControl(direction, encodeControl(message)), message)
+        assert.deepEqual(decodeControl(direction, encodeControl(message, used)), message)
         assert.deepEqual(decodeControl(direction, Uint8Array.from(encodeControl(message))), message)
       }),
       { numRuns: 1000 },

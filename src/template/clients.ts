@@ -3,13 +3,12 @@ import { Handshake, type HandshakeKeys, MAX_HANDSHAKE_PAYLOAD } from '../auth.js
 import { ProtocolError } from '../errors.js'
 import { FrameDecoder } from '../frames.js'
 import { ControlSession } from '../protocol.js'
+import { Unsent } from './unsent.js'
 
 /** A client has this long to prove itself, in milliseconds. An honest one needs less than one. */
 export const HANDSHAKE_DEADLINE_MS = 5_000
 /** Clients that have not proved themselves; when one more comes, the oldest is dropped: it is the least likely to be honest. */
 export const MAX_UNPROVED = 64
-/** Bytes of replies that a client may leave unread before it is dropped. */
-export const MAX_UNREAD_BYTES = 4 * 1024 * 1024
 
 /** Descriptors of one message; null where the kernel had to drop them, because this process had no room for them. */
 export type DescriptorSet = number[] | null
@@ -28,8 +27,7 @@ export class Client {
   /** Read end of the owner's lifeline, from `attach` on. We close it with the client. */
   lifeline = -1
   /** Replies that the socket would not take yet. */
-  readonly unsent: Buffer[] = []
-  unsentBytes = 0
+  readonly unsent = new Unsent()
   /** Children that have not ended: request id to pid. */
   readonly children = new Map<number, number>()
 

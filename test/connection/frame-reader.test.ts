@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { FrameReader } from '#src/connection/frame-reader.js'
 import { Outbox } from '#src/connection/outbox.js'
 import { ProtocolError } from '#src/errors.js'
-import { encodeFrame, encodeFrameHeader } from '#src/frames.js'
+import { encodeFrame, encodeFrameHeader, encodeFrames } from '#src/frames.js'
 
 const numRuns = Number(process.env.FORKSERVER_FUZZ_RUNS || 2_000)
 const LIMIT = 300_000
@@ -46,7 +46,7 @@ describe('FrameReader', () => {
           const messages = sizes.map((bytes, index) => Buffer.alloc(bytes, index + 1))
           const reader = new FrameReader()
           const taken: Buffer[] = []
-          feed(reader, Buffer.concat(messages.map(encodeFrame)), fair, taken)
+          feed(reader, encodeFrames(messages), fair, taken)
           assert.equal(taken.length, messages.length)
           for (const [index, message] of messages.entries())
             assert.ok(taken[index]!.equals(message), `message ${index}`)

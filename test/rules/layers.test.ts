@@ -64,6 +64,7 @@ const LAYERS: readonly (readonly string[])[] = [
     'template/census',
     'template/keys',
     'template/freeze',
+    'template/unsent',
     'template/clients',
     'template/listener',
     'template/preload',
@@ -103,6 +104,7 @@ const LAYERS: readonly (readonly string[])[] = [
 const FACES = ['index', 'connection']
 /** Pure modules: bytes in, bytes out. They may use these of Node's modules, and no others. */
 const PURE = [
+  'template/unsent',
   'errors',
   'options',
   'remote',
