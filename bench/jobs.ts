@@ -17,3 +17,13 @@ export function idle(): Promise<never> {
   setInterval(() => {}, 2 ** 30)
   return new Promise(() => {})
 }
+
+/** What a pool costs, without the work. */
+export function identity<T>(value: T): T {
+  return value
+}
+
+/** Takes much and gives back little. */
+export function sizeOf(bytes: Uint8Array): number {
+  return bytes.length
+}

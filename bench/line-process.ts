@@ -61,9 +61,9 @@ export class LineProcess implements AsyncDisposable {
     return this.#nextLine(limitMs)
   }
 
-  /** Asks for processes. */
-  async race(ms: number): Promise<Slice> {
-    const answer = await this.ask(`rate ${Math.ceil(ms)}`, 10 * ms + FIRST_LINE_MS)
+  /** Asks for processes, or for what else a question for so many milliseconds gets. */
+  async race(ms: number, question = (ms: number): string => `rate ${ms}`): Promise<Slice> {
+    const answer = await this.ask(question(Math.ceil(ms)), 10 * ms + FIRST_LINE_MS)
     const [processes, ns] = answer.split(' ').map(Number)
     return { processes: processes!, ms: ns! / 1e6 }
   }

@@ -17,7 +17,7 @@ import type { Scope } from './scope.js'
 const COMPILE_MS = 30_000
 
 /** The folder of what is not compiled. */
-const SOURCES = fileURLToPath(new URL('../../bench/', import.meta.url))
+export const SOURCES = fileURLToPath(new URL('../../bench/', import.meta.url))
 export const EMPTY = path.join(SOURCES, 'empty.cjs')
 /** The script of an idle child of child_process.fork(). */
 export const IDLE = path.join(SOURCES, 'idle.cjs')
@@ -87,15 +87,20 @@ export async function temporaryFolder(scope: Scope): Promise<string> {
   return folder
 }
 
-/** The pythons of FORKSERVER_BENCH_PYTHON (commands, separated by ':'), or `python3`. */
-export async function startPythons(scope: Scope, folder: string, skipped: Skipped[]): Promise<Python[]> {
+/** The pythons of FORKSERVER_BENCH_PYTHON (commands, separated by ':'), or `python3`, with a module of this folder that answers. */
+export async function startPythons(
+  scope: Scope,
+  folder: string,
+  skipped: Skipped[],
+  module = 'cpython',
+): Promise<Python[]> {
   const commands = (process.env.FORKSERVER_BENCH_PYTHON || 'python3').split(':').filter(Boolean)
   const pythons: Python[] = []
   for (const command of commands) {
     // TMPDIR: a Python that is killed leaves its socket behind. By the path, so that a child imports nothing anew as __main__.
     const env = { ...process.env, TMPDIR: folder, PYTHONPATH: SOURCES, PYTHONDONTWRITEBYTECODE: '1' }
     try {
-      const { peer, greeting } = await LineProcess.start(command, ['-c', 'import cpython; cpython.main()'], env)
+      const { peer, greeting } = await LineProcess.start(command, ['-c', `import ${module}; ${module}.main()`], env)
       scope.use(peer)
       pythons.push({ peer, ...(JSON.parse(greeting) as Omit<Python, 'peer'>) })
     } catch (error) {

@@ -7,12 +7,13 @@ import { Command, InvalidArgumentError } from 'commander'
 import { authentication } from './authentication.js'
 import { describeMachine } from './machine.js'
 import { memory } from './memory.js'
+import { pool } from './pool.js'
 import { processCreation } from './process-creation.js'
 import { type Benchmark, format, type Report } from './report.js'
 import { FULL, QUICK, type Settings } from './settings.js'
 import { workloads } from './workloads.js'
 
-const BENCHMARKS: readonly Benchmark[] = [processCreation, memory, authentication, workloads]
+const BENCHMARKS: readonly Benchmark[] = [processCreation, memory, authentication, workloads, pool]
 const RESULTS = fileURLToPath(new URL('../../bench/results/', import.meta.url))
 const USAGE_EXIT = 2
 
