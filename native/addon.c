@@ -155,21 +155,34 @@ static napi_value NewSecretPage(napi_env env, napi_callback_info info) {
   return buffer;
 }
 
-static void UnmapShared(napi_env env, void *page, void *size) {
+struct mapping {
+  void *start;
+  size_t bytes;
+  int frees;
+};
+
+static void UnmapShared(napi_env env, void *data, void *hint) {
   (void)env;
-  unmap_shared_page(page, (size_t)(uintptr_t)size);
+  (void)data;
+  struct mapping *mapping = hint;
+  unmap_shared_memory(mapping->start, mapping->bytes, mapping->frees);
+  free(mapping);
 }
 
-// mapSharedPage(fd): an ArrayBuffer over a page of newSharedPage(), or minus errno
-static napi_value MapSharedPage(napi_env env, napi_callback_info info) {
+// mapSharedMemory(fd, offset, bytes, frees): an ArrayBuffer over a part of newSharedMemory(), or minus errno. `frees`: when it is
+// collected, that part is given back for every process.
+static napi_value MapSharedMemory(napi_env env, napi_callback_info info) {
   arguments all = take(env, info);
-  size_t size;
-  void *page = map_shared_page((int)number_at(&all, 0), &size);
+  const size_t bytes = (size_t)number_at(&all, 2);
+  struct mapping *mapping = malloc(sizeof *mapping);
+  if (!mapping) return number(env, -ENOMEM);
+  *mapping = (struct mapping){map_shared_memory((int)number_at(&all, 0), (off_t)number_at(&all, 1), bytes), bytes, (int)number_at(&all, 3)};
   napi_value buffer;
-  if (!page) return number(env, -errno);
-  if (napi_create_external_arraybuffer(env, page, size, UnmapShared, (void *)(uintptr_t)size, &buffer) == napi_ok) return buffer;
-  unmap_shared_page(page, size);
-  return number(env, -ENOSYS);
+  int error = mapping->start ? 0 : errno;
+  if (!error && napi_create_external_arraybuffer(env, mapping->start, bytes, UnmapShared, mapping, &buffer) == napi_ok) return buffer;
+  if (!error) unmap_shared_memory(mapping->start, bytes, mapping->frees);
+  free(mapping);
+  return number(env, error ? -error : -ENOSYS);
 }
 
 // listHandles(): [type, isActive, hasRef, fd] of each handle of libuv's loop, flat
@@ -236,7 +249,10 @@ PLAIN(watch, watch_children())
 PLAIN(huge_text, move_text_to_huge_pages())
 PLAIN(shrink, find_platform() ? -ENOSYS : (collect_garbage(), malloc_trim(0)))
 PLAIN(clocks, find_platform() ? -ENOSYS : find_beginning(first, second))
-PLAIN(shared_page, new_shared_page())
+PLAIN(shared_memory, new_shared_memory((size_t)first))
+PLAIN(event, new_event())
+PLAIN(set, set_event((int)first))
+PLAIN(clear, clear_event((int)first))
 PLAIN(close_one, close((int)first) == 0 ? 0 : -errno)
 
 static napi_value CallPlain(napi_env env, napi_callback_info info) {
@@ -254,14 +270,15 @@ NAPI_MODULE_INIT() {
   } functions[] = {
       {"findPlatform", FindPlatform, NULL}, {"fork", Fork, NULL}, {"socketPair", SocketPair, NULL}, {"pipe", Pipe, NULL},
       {"listen", Listen, NULL}, {"connect", Connect, NULL}, {"peerUid", PeerUid, NULL}, {"send", Send, NULL},
-      {"receive", Receive, NULL}, {"poll", Poll, NULL}, {"reap", Reap, NULL}, {"newSecretPage", NewSecretPage, NULL}, {"mapSharedPage", MapSharedPage, NULL},
+      {"receive", Receive, NULL}, {"poll", Poll, NULL}, {"reap", Reap, NULL}, {"newSecretPage", NewSecretPage, NULL}, {"mapSharedMemory", MapSharedMemory, NULL},
       {"listHandles", ListHandles, NULL}, {"checkBorn", CheckBorn, NULL}, {"processId", CallPlain, process_id}, {"isInterposed", CallPlain, interposed},
       {"leave", CallPlain, leave_now}, {"leaveLater", CallPlain, leave_behind_error}, {"setHeapLimit", CallPlain, heap_limit},
       {"leaveInTeardown", CallPlain, leave_torn_down},
       {"setLimits", CallPlain, limits}, {"holdLifeline", CallPlain, hold}, {"releaseLifeline", CallPlain, release},
       {"accept", CallPlain, accept_one}, {"watchChildren", CallPlain, watch}, {"collectGarbage", CallPlain, shrink},
       {"close", CallPlain, close_one}, {"moveTextToHugePages", CallPlain, huge_text}, {"peerPid", CallPlain, peer_process}, {"signalHolder", CallPlain, signal_it},
-      {"findClocks", CallPlain, clocks}, {"newSharedPage", CallPlain, shared_page}};
+      {"findClocks", CallPlain, clocks}, {"newSharedMemory", CallPlain, shared_memory},
+      {"newEvent", CallPlain, event}, {"setEvent", CallPlain, set}, {"clearEvent", CallPlain, clear}};
   for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
     napi_value function;
     void *plain = (void *)functions[i].plain;

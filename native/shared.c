@@ -1,22 +1,40 @@
 // Runs in: owner and child. See shared.h.
 #include "shared.h"
 #include <errno.h>
+#include <stdint.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-int new_shared_page(void) {
+int new_shared_memory(size_t bytes) {
   int fd = memfd_create("forkserver", MFD_CLOEXEC);
   if (fd < 0) return -errno;
-  if (ftruncate(fd, sysconf(_SC_PAGESIZE)) == 0) return fd;
+  if (ftruncate(fd, (off_t)bytes) == 0) return fd;
   int error = errno;
   close(fd);
   return -error;
 }
 
-void *map_shared_page(int fd, size_t *size) {
-  *size = (size_t)sysconf(_SC_PAGESIZE);
-  void *page = mmap(NULL, *size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-  return page == MAP_FAILED ? NULL : page;
+void *map_shared_memory(int fd, off_t offset, size_t bytes) {
+  void *start = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset);
+  return start == MAP_FAILED ? NULL : start;
 }
 
-void unmap_shared_page(void *page, size_t size) { munmap(page, size); }
+void unmap_shared_memory(void *start, size_t bytes, int frees) {
+  // Needs no descriptor, which may be closed by now: it punches a hole into the file behind the mapping.
+  if (frees) madvise(start, bytes, MADV_REMOVE);
+  munmap(start, bytes);
+}
+
+int new_event(void) {
+  int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  return fd < 0 ? -errno : fd;
+}
+
+// EAGAIN would mean 2^64 - 1 of them: it is set.
+int set_event(int fd) { return eventfd_write(fd, 1) == 0 || errno == EAGAIN ? 0 : -errno; }
+
+int clear_event(int fd) {
+  eventfd_t times;
+  return eventfd_read(fd, &times) == 0 || errno == EAGAIN ? 0 : -errno;
+}

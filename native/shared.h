@@ -1,14 +1,19 @@
-// Runs in: owner and child. A page of memory that two processes share.
+// Runs in: owner and child. Memory that processes share, and events by which one wakes another.
 #ifndef FORKSERVER_SHARED_H
 #define FORKSERVER_SHARED_H
 #include <stddef.h>
+#include <sys/types.h>
 
-// A new page that whoever maps its descriptor shares. Returns the descriptor, or minus errno.
-int new_shared_page(void);
+// A descriptor of so much zeroed memory, or minus an errno.
+int new_shared_memory(size_t bytes);
+// Maps a part of it. NULL and errno on failure. `offset` is a multiple of the page size.
+void *map_shared_memory(int fd, off_t offset, size_t bytes);
+// `frees`: gives the memory back for every process, not this mapping only.
+void unmap_shared_memory(void *start, size_t bytes, int frees);
 
-// Maps such a page. NULL on failure (errno). The descriptor may be closed then.
-void *map_shared_page(int fd, size_t *size);
-
-void unmap_shared_page(void *page, size_t size);
+// A descriptor that can be read when somebody has set it, or minus an errno.
+int new_event(void);
+int set_event(int fd);
+int clear_event(int fd);
 
 #endif

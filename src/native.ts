@@ -50,8 +50,11 @@ export interface Native {
   watchChildren(): number
   reap(out: Float64Array): number
   newSecretPage(): ArrayBuffer | number
-  newSharedPage(): number
-  mapSharedPage(fd: number): ArrayBuffer | number
+  newSharedMemory(bytes: number): number
+  mapSharedMemory(fd: number, offset: number, bytes: number, frees: number): ArrayBuffer | number
+  newEvent(): number
+  setEvent(fd: number): number
+  clearEvent(fd: number): number
   listHandles(): (string | number)[]
   collectGarbage(): number
   moveTextToHugePages(): number

@@ -1,13 +1,13 @@
 // Runs in: child. What a Pool's worker does all its life: takes chunks of tasks from its channel, runs them one after the other, and
 // answers. It is an ordinary job (run.ts), so a worker is an ordinary child.
 import type { Buffer } from 'node:buffer' // a program may delete the global one
-import { Socket } from 'node:net'
 import { performance } from 'node:perf_hooks'
 import { decodeValue, encodeValue } from '../clone.js'
-import { encodeFrame, FrameDecoder, MAX_OWN_PAYLOAD } from '../frames.js'
 import { importModule } from '../modules.js'
 import { native } from '../native.js'
+import { type Channel, type ChannelListener, SocketChannel } from '../pool/channel.js'
 import { Ledger } from '../pool/ledger.js'
+import { mapMemory, TO_OWNER, TO_WORKER } from '../pool/memory.js'
 import {
   decodeFunction,
   decodeRun,
@@ -19,6 +19,7 @@ import {
   type WorkerSetup,
   workerMessageOf,
 } from '../pool/messages.js'
+import { RingChannel } from '../pool/ring-channel.js'
 import { encodeThrown, type ThrownData } from '../thrown.js'
 import { type AnyFunction, findFunction } from './run.js'
 
@@ -26,23 +27,40 @@ async function find(reference: { module: string; name: string }): Promise<AnyFun
   return findFunction(await importModule(reference.module), reference)
 }
 
+/** So long a worker goes from chunk to chunk without a turn of its event loop, in milliseconds. */
+const TURN_MS = 2
+
 /** The tasks of one worker. */
-class TaskLoop {
-  readonly #socket: Socket
+class TaskLoop implements ChannelListener {
   readonly #ledger: Ledger
   readonly #ends: { teardown: WorkerSetup['teardown']; leave: WorkerSite['leave'] }
   readonly #functions = new Map<number, Promise<AnyFunction>>()
   readonly #waiting: RunMessage[] = []
+  #channel: Channel | undefined
   #isRunning = false
   #isEnding = false
 
-  constructor(socket: Socket, ledger: Ledger, ends: { teardown: WorkerSetup['teardown']; leave: WorkerSite['leave'] }) {
-    this.#socket = socket
+  constructor({ ledger, leave }: WorkerSite, teardown: WorkerSetup['teardown']) {
     this.#ledger = ledger
-    this.#ends = ends
+    this.#ends = { teardown, leave }
   }
 
-  hear(payload: Buffer): void {
+  /** Says that it is ready; what came before it heard already. */
+  open(channel: Channel): void {
+    this.#channel = channel
+    channel.send(encodeBare('ready'))
+    this.#start()
+  }
+
+  onGone(): void {
+    this.#ends.leave()
+  }
+
+  onFailure(error: Error): void {
+    throw error // an owner that breaks the protocol is a fault of ours: the worker ends by it, and its owner hears so
+  }
+
+  onMessage(payload: Buffer): void {
     switch (workerMessageOf(payload, 'owner to worker')) {
       case 'function': {
         const { functionId, ...reference } = decodeFunction(payload)
@@ -57,19 +75,31 @@ class TaskLoop {
       case 'end':
         this.#isEnding = true
     }
-    if (!this.#isRunning) void this.#drain()
+    this.#start()
   }
 
-  async #drain(): Promise<void> {
+  #start(): void {
+    if (!this.#isRunning && this.#channel) void this.#drain(this.#channel)
+  }
+
+  async #drain(channel: Channel): Promise<void> {
     this.#isRunning = true
-    for (let message: RunMessage | undefined; (message = this.#waiting.shift()); ) {
-      if (!this.#ledger.claim(message.slot)) continue // another worker has it
-      const start = performance.now()
-      const body = await this.#run(message)
-      this.#socket.write(encodeFrame(encodeResults(message.chunk, performance.now() - start, body)))
-    }
+    let start = performance.now()
+    let turn = start
+    do {
+      for (let message: RunMessage | undefined; (message = this.#waiting.shift()); ) {
+        if (!this.#ledger.claim(message.slot)) continue // another worker has it
+        const body = await this.#run(message)
+        const end = performance.now()
+        channel.send(encodeResults(message.chunk, end - start), body)
+        start = end
+        if (end - turn < TURN_MS) continue
+        await new Promise(setImmediate) // timers and sockets of what the tasks left running
+        turn = start = performance.now()
+      }
+    } while (!channel.idle())
     this.#isRunning = false
-    if (this.#isEnding) await this.#leave()
+    if (this.#isEnding) await this.#leave(channel)
   }
 
   async #run({ chunk, functionId, first, end, spread, items }: RunMessage): Promise<Buffer> {
@@ -105,12 +135,12 @@ class TaskLoop {
     }
   }
 
-  async #leave(): Promise<void> {
+  async #leave(channel: Channel): Promise<void> {
     const { teardown, leave } = this.#ends
     try {
       if (teardown) await (await find(teardown))()
     } finally {
-      this.#socket.end(() => leave())
+      channel.end(() => leave())
     }
   }
 }
@@ -130,42 +160,46 @@ function encodeEach(values: unknown[], failures: [number, ThrownData][], first: 
 
 /** What a worker works with, and how it leaves: in a rehearsal it stays. */
 export interface WorkerSite {
-  channel: number
   ledger: Ledger
+  connect(listener: ChannelListener): Channel
   leave(exitCode?: number): void
 }
 
 /** Calls the initializer, and takes tasks from the channel until it is told to leave. */
 export async function serveTasks(
-  { channel, ledger, leave }: WorkerSite,
-  { initializer, initArgs, teardown }: Omit<WorkerSetup, 'hasLedger'>,
-): Promise<Socket> {
-  const socket = new Socket({ fd: channel, readable: true, writable: true })
-  socket.on('error', () => leave()) // the owner is gone
+  site: WorkerSite,
+  { initializer, initArgs, teardown }: Omit<WorkerSetup, 'sharesMemory'>,
+): Promise<void> {
+  const loop = new TaskLoop(site, teardown)
+  const channel = site.connect(loop)
   try {
     if (initializer) await (await find(initializer))(...initArgs)
   } catch (error) {
-    socket.end(encodeFrame(encodeRefused(encodeValue(encodeThrown(error), 'thrown'))), () => leave(1))
-    return socket
+    channel.send(encodeRefused(encodeValue(encodeThrown(error), 'thrown')))
+    channel.end(() => site.leave(1))
+    return
   }
-  const loop = new TaskLoop(socket, ledger, { teardown, leave })
-  const decoder = new FrameDecoder({ maxLength: MAX_OWN_PAYLOAD })
-  socket.on('data', (bytes: Buffer) => {
-    for (const payload of decoder.push(bytes)) loop.hear(payload)
-  })
-  socket.on('end', () => leave())
-  socket.write(encodeFrame(encodeBare('ready')))
-  return socket
+  loop.open(channel)
 }
 
 /** A task that does nothing, for rehearsals. */
 export const rehearsal = <T>(value: T): T => value
 
+function findSite(sharesMemory: boolean): Omit<WorkerSite, 'leave'> {
+  const { channel, memory, ownerEvent, workerEvent } = WORKER_DESCRIPTORS
+  if (!sharesMemory) return { ledger: new Ledger(), connect: (listener) => new SocketChannel(channel, listener) }
+  const bytes = mapMemory(native(), memory)
+  native().close(memory)
+  const rings = { incoming: TO_WORKER, outgoing: TO_OWNER, ownEvent: workerEvent, peerEvent: ownerEvent }
+  return {
+    ledger: new Ledger(bytes),
+    connect: (listener) => new RingChannel(native(), { bytes, ...rings, closesEvents: true }, listener),
+  }
+}
+
 /**
  * The job of a worker. It leaves by process.exit(): a timer that a task left behind must not keep a worker that is to end.
  */
-export async function work({ hasLedger, ...setup }: WorkerSetup): Promise<void> {
-  const ledger = hasLedger ? Ledger.map(native(), WORKER_DESCRIPTORS.ledger) : new Ledger()
-  if (hasLedger) native().close(WORKER_DESCRIPTORS.ledger)
-  await serveTasks({ channel: WORKER_DESCRIPTORS.channel, ledger, leave: (exitCode) => process.exit(exitCode) }, setup)
+export async function work({ sharesMemory, ...setup }: WorkerSetup): Promise<void> {
+  await serveTasks({ ...findSite(sharesMemory), leave: (exitCode) => process.exit(exitCode) }, setup)
 }

@@ -1,22 +1,19 @@
 // Runs in: owner. The workers of a Pool and who gets which chunk: starts workers when there is work, gives, takes back, and runs again
 // what a dead worker had not begun.
 import { ChildError } from '../errors.js'
+import { findNative } from '../native.js'
 import { type Call, type Chunk, partOf } from './chunk.js'
+import { IdleTimers } from './idle-timers.js'
+import { Memories } from './memory.js'
 import { ChunkQueue } from './queue.js'
+import { type Limits, mostLoaded, nextAhead, nextFree, workersToHire } from './scheduling.js'
 import { PoolWorker, type WorkerEnd, type WorkerListener, type WorkerOptions } from './worker.js'
 
-/** Chunks that a worker may have at a time, the one that it runs included: enough to hide the way of a message there and back. */
-const DEPTH = 8
 /** So many workers in a row that end before they are ready, and the pool gives up. */
 const MAX_STILLBORN = 3
 
-export interface CrewOptions {
-  processes: number
-  /** Ready workers beyond those that may work at a time. */
-  spares: number
-  minProcesses: number
+export interface CrewOptions extends Limits {
   idleTimeout: number | undefined
-  maxTasksPerChild: number
   worker: WorkerOptions
 }
 
@@ -33,8 +30,9 @@ export interface CrewCounts {
 export class Crew implements WorkerListener {
   readonly #options: CrewOptions
   readonly #queue = new ChunkQueue()
+  readonly #memories: Memories | undefined
   readonly #workers = new Set<PoolWorker>()
-  readonly #idleTimers = new Map<PoolWorker, NodeJS.Timeout>()
+  readonly #idle: IdleTimers<PoolWorker>
   /** Calls that may hand in more chunks. */
   readonly #calls = new Set<Call>()
   #stillborn = 0
@@ -48,6 +46,11 @@ export class Crew implements WorkerListener {
 
   constructor(options: CrewOptions) {
     this.#options = options
+    this.#idle = new IdleTimers(options.idleTimeout, (worker) => {
+      if (worker.load === 0 && this.#workers.size > options.minProcesses) worker.end()
+    })
+    const found = findNative()
+    if ('native' in found) this.#memories = new Memories(found.native)
   }
 
   get counts(): CrewCounts {
@@ -108,7 +111,7 @@ export class Crew implements WorkerListener {
 
   /** Starts the workers that shall always be there. */
   open(): void {
-    while (this.#workers.size < this.#options.minProcesses) this.#hire()
+    this.#dispatch()
   }
 
   /** Forgets what has not begun of a call; `error` also kills the workers that have begun some of it. */
@@ -156,7 +159,7 @@ export class Crew implements WorkerListener {
 
   onEnd(worker: PoolWorker, { error, neverReady, begun, unbegun }: WorkerEnd): void {
     this.#workers.delete(worker)
-    this.#stopIdling(worker)
+    this.#idle.stop(worker)
     for (const chunk of unbegun.reverse()) this.#requeue(chunk)
     for (const chunk of begun) this.#failBegun(chunk, error)
     if (neverReady && !this.#isTerminated && ++this.#stillborn >= MAX_STILLBORN) this.#break(error)
@@ -187,21 +190,24 @@ export class Crew implements WorkerListener {
 
   #tellEmpty(): void {
     if (this.#workers.size > 0 || (!this.#isTerminated && (this.#queue.length > 0 || this.#calls.size > 0))) return
+    if (this.#isEnding) this.#memories?.close()
     for (const resolve of this.#onEmpty.splice(0)) resolve()
   }
 
   #hire(): void {
-    const worker = new PoolWorker(this)
+    const worker = new PoolWorker(this, this.#memories)
     this.#workers.add(worker)
     void worker.start(this.#options.worker)
   }
 
   #dispatch(): void {
-    for (let worker: PoolWorker | undefined; this.#queue.length > 0 && (worker = this.#nextFree()); ) {
+    const workers = this.#workers
+    for (let worker: PoolWorker | undefined; this.#queue.length > 0 && (worker = nextFree(workers, this.#options)); ) {
       this.#give(worker, this.#queue.shift()!)
     }
-    this.#hireForQueue()
-    for (let worker: PoolWorker | undefined; this.#queue.length > 0 && (worker = this.#nextAhead()); ) {
+    const situation = { queued: this.#queue.length, isEnding: this.#isEnding }
+    for (let missing = workersToHire(workers, this.#options, situation); missing > 0; missing--) this.#hire()
+    for (let worker: PoolWorker | undefined; this.#queue.length > 0 && (worker = nextAhead(workers, this.#options)); ) {
       const chunk = this.#queue.shift()!
       if (chunk.call.timeout !== undefined) {
         this.#queue.unshift(chunk) // its time would run before it begins
@@ -214,52 +220,14 @@ export class Crew implements WorkerListener {
   }
 
   #give(worker: PoolWorker, chunk: Chunk): void {
-    this.#stopIdling(worker)
+    this.#idle.stop(worker)
     worker.send(chunk)
-  }
-
-  /** A worker with nothing to do, if one more may work. */
-  #nextFree(): PoolWorker | undefined {
-    let busy = 0
-    let free: PoolWorker | undefined
-    for (const worker of this.#workers) {
-      if (worker.load > 0) busy++
-      else if (worker.isOpen && worker.taken < this.#options.maxTasksPerChild) free ??= worker
-    }
-    return busy < this.#options.processes ? free : undefined
-  }
-
-  /** The least loaded worker that may be sent a chunk ahead. */
-  #nextAhead(): PoolWorker | undefined {
-    let best: PoolWorker | undefined
-    for (const worker of this.#workers) {
-      if (!worker.takesAhead || worker.load >= DEPTH || worker.taken >= this.#options.maxTasksPerChild) continue
-      if (!best || worker.load < best.load) best = worker
-    }
-    return best
-  }
-
-  #hireForQueue(): void {
-    const { processes, spares } = this.#options
-    let starting = 0
-    let ending = 0
-    for (const worker of this.#workers) {
-      if (worker.isEnding) ending++
-      else if (!worker.isOpen) starting++
-    }
-    // Those that leave make room at once, as the way out of a process takes as long as its way in; but only so many of them.
-    let room = processes + spares - this.#workers.size + Math.min(ending, processes + spares)
-    for (let missing = this.#queue.length - starting; room > 0 && missing > 0; room--, missing--) this.#hire()
-    if (this.#queue.length > 0 && spares > 0) while (room-- > 0) this.#hire()
-    if (!this.#isEnding) while (this.#workers.size < this.#options.minProcesses) this.#hire()
   }
 
   /** Nothing waits: an idle worker takes what another one was sent ahead and has not begun. */
   #rebalance(): void {
-    for (let free: PoolWorker | undefined; (free = this.#nextFree()); ) {
-      let victim: PoolWorker | undefined
-      for (const worker of this.#workers) if (worker.load > 1 && (!victim || worker.load > victim.load)) victim = worker
-      const chunk = victim?.revokeLast()
+    for (let free: PoolWorker | undefined; (free = nextFree(this.#workers, this.#options)); ) {
+      const chunk = mostLoaded(this.#workers)?.revokeLast()
       if (!chunk) return
       this.#give(free, chunk)
     }
@@ -267,29 +235,14 @@ export class Crew implements WorkerListener {
 
   /** Workers without work: they wait, or go. */
   #rest(): void {
-    const { idleTimeout, minProcesses } = this.#options
-    const isDone =
-      this.#isEnding &&
-      this.#calls.size === 0 &&
-      this.#queue.length === 0 &&
-      ![...this.#workers].some(({ load }) => load > 0)
+    let isDone = this.#isEnding && this.#calls.size === 0 && this.#queue.length === 0
+    for (const { load } of this.#workers) isDone &&= load === 0
     for (const worker of this.#workers) {
       if (worker.load > 0 || !worker.isOpen) continue
       if (isDone) worker.end()
-      else if (idleTimeout !== undefined && !this.#idleTimers.has(worker)) {
-        const timer = setTimeout(() => {
-          this.#idleTimers.delete(worker)
-          if (worker.load === 0 && this.#workers.size > minProcesses) worker.end()
-        }, idleTimeout)
-        this.#idleTimers.set(worker, timer)
-      }
+      else this.#idle.start(worker)
     }
     if (isDone) this.#tellEmpty()
-  }
-
-  #stopIdling(worker: PoolWorker): void {
-    clearTimeout(this.#idleTimers.get(worker))
-    this.#idleTimers.delete(worker)
   }
 }
 

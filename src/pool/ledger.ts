@@ -1,13 +1,12 @@
-// Runs in: owner and child. What a worker has begun, in a page of memory that it shares with its owner: it can be read when the worker
+// Runs in: owner and child. What a worker has begun, in memory that it shares with its owner. Pure. It can be read when the worker
 // is dead, whatever killed it, and it costs the worker a store per task. No message could tell as much: one that is sent before each task
 // costs a system call, and one that waits for the next result is lost with the process.
 //
 // It is also where owner and worker agree who takes a chunk that was sent ahead: the owner offers it in a slot, the worker claims it
 // before its first task, and until then the owner may revoke it and give it to a worker that is idle. Each is one atomic exchange.
-import { type Native, resourceError } from '../native.js'
 
 /** Chunks that may be offered, or revoked and not yet passed over, at a time: more than twice what a worker is sent ahead. */
-const SLOTS = 32
+const SLOTS = 128
 
 // Two entries of chunk and item, and which of them holds: a new chunk is written into the other one, so that whoever looks at any moment
 // sees a chunk with an item of its own.
@@ -23,28 +22,21 @@ const REVOKED = 3
 /** One worker's ledger, seen by either side. */
 export class Ledger {
   readonly #words: Int32Array
+  #cursor = 0
   /** Whether both sides see the same memory. Without the addon they do not: then nothing can be revoked or known of a dead worker. */
   readonly isShared: boolean
 
-  /** @param memory the shared page, or none */
+  /** @param memory what both share (memory.ts), zeroed at first, or none */
   constructor(memory?: ArrayBuffer) {
     this.isShared = memory !== undefined
     this.#words = memory ? new Int32Array(memory, 0, FIRST_SLOT + SLOTS) : new Int32Array(FIRST_SLOT + SLOTS)
   }
 
-  /**
-   * Maps the page behind a descriptor, which may be closed then.
-   * @throws ResourceError ERR_RESOURCE
-   */
-  static map(native: Native, fd: number): Ledger {
-    const memory = native.mapSharedPage(fd)
-    if (typeof memory === 'number') throw resourceError('mmap', -memory)
-    return new Ledger(memory)
-  }
-
   /** Owner: takes a free slot and offers it. */
   offer(): number {
-    for (let slot = 0; slot < SLOTS; slot++) {
+    for (let tried = 0; tried < SLOTS; tried++) {
+      const slot = this.#cursor
+      this.#cursor = (slot + 1) % SLOTS // chunks end about in their order, so the slot that was taken longest ago is the first to be free
       if (Atomics.compareExchange(this.#words, FIRST_SLOT + slot, FREE, OFFERED) === FREE) return slot
     }
     throw new Error('A worker was offered more chunks than its ledger has slots.')

@@ -8,12 +8,12 @@ export interface WorkerSetup {
   initializer?: { module: string; name: string }
   initArgs: readonly unknown[]
   teardown?: { module: string; name: string }
-  /** Whether there is a ledger, at WORKER_DESCRIPTORS.ledger. */
-  hasLedger: boolean
+  /** Whether owner and worker share memory; where they do not, the channel is a socket. */
+  sharesMemory: boolean
 }
 
-/** Where a worker finds what it shares with its owner. */
-export const WORKER_DESCRIPTORS = { channel: 3, ledger: 4 } as const
+/** Where a worker finds what it shares with its owner: the memory and the events, or a socket. */
+export const WORKER_DESCRIPTORS = { channel: 3, memory: 3, workerEvent: 4, ownerEvent: 5 } as const
 
 /** The module of a worker's job: every template has loaded it, and an owner only names it. */
 export const WORKER_MODULE = new URL('../child/worker.js', import.meta.url).href
@@ -115,13 +115,16 @@ export function decodeFunction(payload: Buffer): { functionId: number; module: s
   return { functionId: payload.readUInt32BE(1), module, name }
 }
 
-export function encodeRun({ chunk, functionId, slot, first, end, spread, items }: RunMessage): Buffer {
-  const payload = Buffer.allocUnsafe(RUN_HEAD + items.length)
+/** The part of a message in front of the items. */
+export function encodeRun({ chunk, functionId, slot, first, end, spread }: Omit<RunMessage, 'items'>): Buffer {
+  const payload = Buffer.allocUnsafe(RUN_HEAD)
   payload[0] = WORKER_MESSAGES.run.kind
-  for (const [index, value] of [chunk, functionId, slot, first, end].entries())
-    payload.writeUInt32BE(value, 1 + 4 * index)
+  payload.writeUInt32BE(chunk, 1)
+  payload.writeUInt32BE(functionId, 5)
+  payload.writeUInt32BE(slot, 9)
+  payload.writeUInt32BE(first, 13)
+  payload.writeUInt32BE(end, 17)
   payload[RUN_HEAD - 1] = spread ? 1 : 0
-  payload.set(items, RUN_HEAD)
   return payload
 }
 
@@ -141,12 +144,12 @@ export function encodeRefused(thrown: Uint8Array): Buffer {
   return Buffer.concat([Buffer.of(WORKER_MESSAGES.refused.kind), thrown])
 }
 
-export function encodeResults(chunk: number, milliseconds: number, body: Uint8Array): Buffer {
-  const payload = Buffer.allocUnsafe(RESULTS_HEAD + body.length)
+/** The part of a message in front of the results. */
+export function encodeResults(chunk: number, milliseconds: number): Buffer {
+  const payload = Buffer.allocUnsafe(RESULTS_HEAD)
   payload[0] = WORKER_MESSAGES.results.kind
   payload.writeUInt32BE(chunk, 1)
   payload.writeDoubleBE(milliseconds, 5)
-  payload.set(body, RESULTS_HEAD)
   return payload
 }
 

@@ -70,7 +70,7 @@ export interface MapOptions extends RunOptions {
 
 /** Options of imap() and imapUnordered(). */
 export interface ImapOptions extends MapOptions {
-  /** Items that are read from the input beyond those that workers run; default: twice those that run, at least 16. */
+  /** Items that are read from the input beyond those that workers run; default: twice those that run, at least 64. */
   bufferSize?: number
   /** `throw`, the default: the first error ends the iteration. `yield`: all results come as PromiseSettledResult. */
   onError?: 'throw' | 'yield'

@@ -149,7 +149,7 @@ export class Results<T> implements AsyncIterableIterator<T> {
   /** How many items may be read and not given out. */
   get #limit(): number {
     const running = this.#options.processes * this.#chunkSize
-    return running + (this.#options.bufferSize ?? Math.max(16, 2 * running))
+    return running + (this.#options.bufferSize ?? Math.max(64, 2 * running))
   }
 
   /** Reads ahead: at once where the input gives its items at once. */

@@ -4,15 +4,15 @@ import type { work } from '../child/worker.js'
 import { decodeValue } from '../clone.js'
 import { ChildError } from '../errors.js'
 import type { Exit } from '../exit.js'
-import { encodeFrame, FrameDecoder, MAX_OWN_PAYLOAD } from '../frames.js'
-import { check, findNative } from '../native.js'
+import { native } from '../native.js'
 import { Process } from '../process.js'
 import type { ProcessOptions } from '../process-options.js'
 import { type Reference, remote } from '../remote.js'
-import { readToTheEnd } from '../sockets.js'
 import { decodeThrown, type ThrownData } from '../thrown.js'
+import { type Channel, type ChannelListener, SocketChannel } from './channel.js'
 import { type Chunk, partOf } from './chunk.js'
 import { Ledger } from './ledger.js'
+import { type Memories, type SharedMemory, TO_OWNER, TO_WORKER } from './memory.js'
 import {
   decodeResults,
   encodeBare,
@@ -23,9 +23,14 @@ import {
   type WorkerSetup,
   workerMessageOf,
 } from './messages.js'
+import { RingChannel } from './ring-channel.js'
 
 const worker = remote<{ work: typeof work }>(WORKER_MODULE)
 const MAX_CHUNK_ID = 0xffffffff
+/** A worker has chunks for so long at a time, in milliseconds, but two at least: enough to hide the way of a message there and back. */
+const AHEAD_MS = 1
+const MIN_DEPTH = 2
+const MAX_DEPTH = 64
 
 /** How a worker's life ends, and what it leaves. */
 export interface WorkerEnd {
@@ -55,16 +60,18 @@ interface Sent {
 /** The options of a worker's process, and what it does first and last. */
 export type WorkerOptions = Omit<ProcessOptions, 'stdio' | 'timeout' | 'signal' | 'detached'> & {
   streams: 'inherit' | 'ignore'
-  setup: Omit<WorkerSetup, 'hasLedger'>
+  setup: Omit<WorkerSetup, 'sharesMemory'>
 }
 
 /** One worker. */
-export class PoolWorker {
+export class PoolWorker implements ChannelListener {
   readonly #listener: WorkerListener
+  readonly #memories: Memories | undefined
   readonly #functions = new Map<Reference, number>()
   readonly #sent: Sent[] = []
   #process: Process | undefined
-  #channel: Socket | undefined
+  #channel: Channel | undefined
+  #memory: SharedMemory | undefined
   #ledger = new Ledger()
   #nextId = 1
   #timer: NodeJS.Timeout | undefined
@@ -73,13 +80,17 @@ export class PoolWorker {
   #isReady = false
   /** It was sent chunks ahead and did not come to them: it gets no more before its next answer. */
   #isSlow = false
+  /** How long a chunk of it takes, in milliseconds; the last ones count most. */
+  #chunkMs = AHEAD_MS
   /** Tasks that it was given in all. */
   taken = 0
   /** It takes no more tasks. */
   isEnding = false
 
-  constructor(listener: WorkerListener) {
+  /** @param memories where this process has the addon: without, the channel is a socket, and nothing is known of a dead worker's tasks */
+  constructor(listener: WorkerListener, memories: Memories | undefined) {
     this.#listener = listener
+    this.#memories = memories
   }
 
   get pid(): number | undefined {
@@ -98,59 +109,51 @@ export class PoolWorker {
 
   /** Whether a chunk may be sent ahead: only what can be revoked, so that nothing waits behind a task that takes long. */
   get takesAhead(): boolean {
-    return this.isOpen && this.#ledger.isShared && !this.#isSlow && this.#timer === undefined
+    const depth = Math.min(MAX_DEPTH, Math.max(MIN_DEPTH, AHEAD_MS / this.#chunkMs))
+    return this.isOpen && this.load < depth && this.#ledger.isShared && !this.#isSlow && this.#timer === undefined
   }
 
   /** Starts the process; onReady or onEnd follows. */
   async start({ streams, setup, ...options }: WorkerOptions): Promise<void> {
-    let fd = -1
-    const found = findNative()
     try {
-      if ('native' in found) {
-        fd = check('memfd_create', found.native.newSharedPage())
-        this.#ledger = Ledger.map(found.native, fd)
-      }
-      const hasLedger = this.#ledger.isShared
-      const stdio = [
-        streams === 'inherit' ? 'inherit' : 'ignore',
-        streams,
-        streams,
-        'pipe',
-        ...(hasLedger ? [fd] : []),
-      ] as const
-      this.#process = new Process(worker.work, [{ ...setup, hasLedger }], { ...options, stdio })
+      const memory = (this.#memory = this.#memories?.take())
+      if (memory) this.#ledger = new Ledger(memory.bytes)
+      const shared = memory ? [memory.memory, memory.workerEvent, memory.ownerEvent] : (['pipe'] as const)
+      const stdio = [streams === 'inherit' ? 'inherit' : 'ignore', streams, streams, ...shared] as const
+      this.#process = new Process(worker.work, [{ ...setup, sharesMemory: memory !== undefined }], {
+        ...options,
+        stdio,
+      })
       this.#process.result.catch(() => {}) // its end tells
       await this.#process.start()
+      this.#channel = this.#connect(memory)
     } catch (error) {
-      this.#end(error as Error)
-      return
-    } finally {
-      if (fd >= 0 && 'native' in found) found.native.close(fd)
+      this.kill(error as Error)
+      if (!this.#process?.alive) return this.#end(error as Error)
     }
-    if (this.#verdict) this.#process.kill()
-    this.#follow(readToTheEnd(this.#process.stdio[WORKER_DESCRIPTORS.channel] as Socket))
-  }
-
-  #follow(channel: Socket): void {
-    this.#channel = channel
-    const decoder = new FrameDecoder({ maxLength: MAX_OWN_PAYLOAD })
-    channel.on('data', (bytes: Buffer) => {
-      try {
-        for (const payload of decoder.push(bytes)) this.#hear(payload)
-      } catch (error) {
-        this.kill(error as Error)
-      }
-    })
-    const closed = new Promise<void>((resolve) => channel.once('close', resolve))
-    channel.on('end', () => channel.destroy())
-    const ended = this.#process!.join().then(
+    if (this.#verdict) this.#process!.kill()
+    const error = await this.#process!.join().then(
       (exit) => this.#deathOf(exit),
       (error: Error) => error,
     )
-    void Promise.all([ended, closed]).then(([error]) => this.#end(this.#verdict ?? error))
+    await this.#channel?.finish()
+    this.#end(this.#verdict ?? error)
   }
 
-  #hear(payload: Buffer): void {
+  #connect(memory: SharedMemory | undefined): Channel {
+    if (!memory) return new SocketChannel(this.#process!.stdio[WORKER_DESCRIPTORS.channel] as Socket, this)
+    const { bytes, ownerEvent, workerEvent } = memory
+    const rings = { incoming: TO_OWNER, outgoing: TO_WORKER, ownEvent: ownerEvent, peerEvent: workerEvent }
+    return new RingChannel(native(), { bytes, ...rings, closesEvents: false }, this)
+  }
+
+  onFailure(error: Error): void {
+    this.kill(error)
+  }
+
+  onGone(): void {} // its end tells
+
+  onMessage(payload: Buffer): void {
     switch (workerMessageOf(payload, 'worker to owner')) {
       case 'ready':
         this.#isReady = true
@@ -178,6 +181,7 @@ export class PoolWorker {
     this.#stopTimer()
     this.#ledger.free(sent.slot)
     const { chunk } = sent
+    this.#chunkMs = (3 * this.#chunkMs + milliseconds) / 4
     this.#settle(chunk, body)
     chunk.measured?.(milliseconds)
   }
@@ -208,14 +212,14 @@ export class PoolWorker {
     if (functionId === undefined) {
       functionId = this.#functions.size
       this.#functions.set(call.reference, functionId)
-      this.#write(encodeFunction(functionId, call.reference.module, call.reference.name))
+      this.#channel!.send(encodeFunction(functionId, call.reference.module, call.reference.name))
     }
     const id = this.#nextId
     this.#nextId = id < MAX_CHUNK_ID ? id + 1 : 1
     const slot = this.#ledger.offer()
     this.#sent.push({ chunk, id, slot })
     this.taken += end - first
-    this.#write(encodeRun({ chunk: id, functionId, slot, first, end, spread: call.spread, items }))
+    this.#channel!.send(encodeRun({ chunk: id, functionId, slot, first, end, spread: call.spread }), items)
     if (call.timeout !== undefined) this.#startTimer(call.timeout, call.reference)
   }
 
@@ -238,17 +242,13 @@ export class PoolWorker {
   end(): void {
     if (this.isEnding) return
     this.isEnding = true
-    this.#write(encodeBare('end'))
+    this.#channel!.send(encodeBare('end'))
   }
 
   /** Ends it now. What it has begun fails with this error. */
   kill(error: Error): void {
     this.#verdict ??= error
     this.#process?.kill()
-  }
-
-  #write(payload: Buffer): void {
-    this.#channel!.write(encodeFrame(payload))
   }
 
   #startTimer(timeout: number, { name }: Reference): void {
@@ -283,6 +283,7 @@ export class PoolWorker {
       if (stop < chunk.end) unbegun.push(partOf(chunk, stop, chunk.end))
     }
     this.#sent.length = 0
+    if (this.#memory) this.#memories?.giveBack(this.#memory)
     this.#listener.onEnd(this, { error, neverReady: !this.#isReady, begun, unbegun })
   }
 }

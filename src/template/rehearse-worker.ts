@@ -1,33 +1,43 @@
 // Runs in: template. Runs once what every worker of a pool runs, for the same reason as rehearse.ts: without it a worker's first task waits
-// until its sockets' code is compiled, which takes longer than the fork.
-import { Buffer } from 'node:buffer' // a program may delete the global one
-import { once } from 'node:events'
-import { readSync, writeSync } from 'node:fs'
+// until its code is compiled, which takes longer than the fork.
 import { rehearsal, serveTasks } from '../child/worker.js'
 import { encodeValue } from '../clone.js'
-import { encodeFrame } from '../frames.js'
 import { check, type Native } from '../native.js'
 import { Ledger } from '../pool/ledger.js'
+import { TO_OWNER, TO_WORKER, WORKER_MEMORY_BYTES } from '../pool/memory.js'
 import { encodeBare, encodeFunction, encodeRun, WORKER_MODULE } from '../pool/messages.js'
+import { RingChannel } from '../pool/ring-channel.js'
 
-/** Sends one task through a socket pair, runs it as a worker would, and lets that worker leave. */
+const LIMIT_MS = 10_000
+
+/** Sends one task through memory of its own, runs it as a worker would, and lets that worker leave. */
 export async function rehearseWorker(native: Native): Promise<void> {
-  const pair = new Int32Array(2)
-  check('socketpair', native.socketPair(pair))
-  const [owner, channel] = pair
-  const ledger = new Ledger(new ArrayBuffer(4096))
-  const run = { chunk: 1, functionId: 0, slot: ledger.offer(), first: 0, end: 1, spread: false }
-  const messages = [
-    encodeFunction(0, WORKER_MODULE, rehearsal.name),
-    encodeRun({ ...run, items: encodeValue([{ text: '', list: [0] }], 'items') }),
-    encodeBare('end'),
-  ]
-  const socket = await serveTasks({ channel: channel!, ledger, leave: () => {} }, { initArgs: [] })
-  const closed = once(socket, 'close')
-  const left = once(socket, 'finish') // it has answered, and has nothing more to say
-  for (const message of messages) writeSync(owner!, encodeFrame(message))
-  await left
-  for (const answer = Buffer.alloc(1024); readSync(owner!, answer) > 0; ); // what is unread would be an ECONNRESET at the other end
-  native.close(owner!)
-  await closed
+  const bytes = new ArrayBuffer(WORKER_MEMORY_BYTES)
+  const [ownerEvent, workerEvent] = [check('eventfd', native.newEvent()), check('eventfd', native.newEvent())]
+  const ledger = new Ledger(bytes)
+  const heard = { onFailure: () => {}, onGone: () => {} }
+  let worker: RingChannel | undefined
+  const left = new Promise<void>((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error('The rehearsal of a worker did not end.')), LIMIT_MS)
+    const leave = (): void => {
+      clearTimeout(timer)
+      resolve()
+    }
+    const rings = { incoming: TO_WORKER, outgoing: TO_OWNER, ownEvent: workerEvent, peerEvent: ownerEvent }
+    const connect = (listener: ConstructorParameters<typeof RingChannel>[2]): RingChannel =>
+      (worker = new RingChannel(native, { bytes, ...rings, closesEvents: false }, listener))
+    void serveTasks({ ledger, connect, leave }, { initArgs: [] })
+  })
+  const rings = { incoming: TO_OWNER, outgoing: TO_WORKER, ownEvent: ownerEvent, peerEvent: workerEvent }
+  const owner = new RingChannel(native, { bytes, ...rings, closesEvents: true }, { onMessage: () => {}, ...heard })
+  try {
+    owner.send(encodeFunction(0, WORKER_MODULE, rehearsal.name))
+    const run = { chunk: 1, functionId: 0, slot: ledger.offer(), first: 0, end: 1, spread: false }
+    owner.send(encodeRun(run), encodeValue([{ text: '', list: [0] }], 'items'))
+    owner.send(encodeBare('end'))
+    await left
+  } finally {
+    worker?.close()
+    owner.close()
+  }
 }

@@ -35,6 +35,10 @@ const LAYERS: readonly (readonly string[])[] = [
     'pool/messages',
     'pool/chunk',
     'pool/queue',
+    'pool/ledger',
+    'pool/ring',
+    'pool/scheduling',
+    'pool/idle-timers',
     'connection/pickle',
     'connection/pickle-builtins',
     'connection/pickle-cursor',
@@ -48,7 +52,9 @@ const LAYERS: readonly (readonly string[])[] = [
     'connection/pickle-types',
     'connection/pickle-writer',
   ],
-  ['native', 'modules', 'launcher', 'outcome', 'abort', 'patience', 'deserted', 'sockets', 'stdio', 'pool/ledger'],
+  ['native', 'modules', 'launcher', 'outcome', 'abort', 'patience', 'deserted', 'sockets', 'stdio', 'pool/memory'],
+  ['pool/channel'],
+  ['pool/ring-channel'],
   [
     'start-method',
     'address',
@@ -104,6 +110,9 @@ const LAYERS: readonly (readonly string[])[] = [
 const FACES = ['index', 'connection']
 /** Pure modules: bytes in, bytes out. They may use these of Node's modules, and no others. */
 const PURE = [
+  'pool/ledger',
+  'pool/ring',
+  'pool/scheduling',
   'template/unsent',
   'errors',
   'options',

@@ -1,0 +1,30 @@
+// Runs in: owner. Workers of a Pool that have nothing to do, and when they go.
+
+/** A timer for each idle worker. */
+export class IdleTimers<W> {
+  readonly #timers = new Map<W, NodeJS.Timeout>()
+  readonly #timeout: number | undefined
+  readonly #onIdle: (worker: W) => void
+
+  /** @param timeout in milliseconds; undefined: idle workers stay */
+  constructor(timeout: number | undefined, onIdle: (worker: W) => void) {
+    this.#timeout = timeout
+    this.#onIdle = onIdle
+  }
+
+  /** It has nothing to do, since now or since earlier. */
+  start(worker: W): void {
+    if (this.#timeout === undefined || this.#timers.has(worker)) return
+    const timer = setTimeout(() => {
+      this.#timers.delete(worker)
+      this.#onIdle(worker)
+    }, this.#timeout)
+    this.#timers.set(worker, timer)
+  }
+
+  /** It has something to do, or is gone. */
+  stop(worker: W): void {
+    clearTimeout(this.#timers.get(worker))
+    this.#timers.delete(worker)
+  }
+}

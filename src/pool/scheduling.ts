@@ -1,0 +1,78 @@
+// Runs in: owner. Which worker of a Pool gets the next chunk, and how many more workers are wanted. Pure.
+
+/** What scheduling has to know of a worker. */
+export interface Candidate {
+  /** Chunks that it has and has not answered. */
+  readonly load: number
+  /** Whether it can be sent something. */
+  readonly isOpen: boolean
+  /** It takes no more chunks. */
+  readonly isEnding: boolean
+  /** Whether it may be sent something that it will not begin at once. */
+  readonly takesAhead: boolean
+  /** Tasks that it was given in all. */
+  readonly taken: number
+}
+
+/** The limits of a pool. */
+export interface Limits {
+  /** Workers that may work at a time. */
+  readonly processes: number
+  /** Ready workers beyond those. */
+  readonly spares: number
+  readonly minProcesses: number
+  readonly maxTasksPerChild: number
+}
+
+/** A worker with nothing to do, if one more may work. */
+export function nextFree<W extends Candidate>(workers: Iterable<W>, limits: Limits): W | undefined {
+  let busy = 0
+  let free: W | undefined
+  for (const worker of workers) {
+    if (worker.load > 0) busy++
+    else if (worker.isOpen && worker.taken < limits.maxTasksPerChild) free ??= worker
+  }
+  return busy < limits.processes ? free : undefined
+}
+
+/** The least loaded worker that may be sent a chunk ahead. */
+export function nextAhead<W extends Candidate>(workers: Iterable<W>, limits: Limits): W | undefined {
+  let best: W | undefined
+  for (const worker of workers) {
+    if (!worker.takesAhead || worker.taken >= limits.maxTasksPerChild) continue
+    if (!best || worker.load < best.load) best = worker
+  }
+  return best
+}
+
+/** Whom an idle worker takes a chunk from: the one with the most that it has not begun. */
+export function mostLoaded<W extends Candidate>(workers: Iterable<W>): W | undefined {
+  let most: W | undefined
+  for (const worker of workers) if (worker.load > 1 && (!most || worker.load > most.load)) most = worker
+  return most
+}
+
+/**
+ * How many workers to start.
+ *
+ * @param queued chunks that wait
+ * @param isEnding whether the pool takes no more calls: then none is started in advance
+ */
+export function workersToHire(
+  workers: ReadonlySet<Candidate>,
+  limits: Limits,
+  { queued, isEnding }: { queued: number; isEnding: boolean },
+): number {
+  const { processes, spares, minProcesses } = limits
+  let starting = 0
+  let leaving = 0
+  for (const worker of workers) {
+    if (worker.isEnding) leaving++
+    else if (!worker.isOpen) starting++
+  }
+  // Those that leave make room at once, as the way out of a process takes as long as its way in; but only so many of them.
+  const room = processes + spares - workers.size + Math.min(leaving, processes + spares)
+  const wanted = queued > 0 && spares > 0 ? room : queued - starting
+  const least = isEnding ? 0 : minProcesses - workers.size
+  return Math.max(0, Math.min(room, wanted), least)
+}
