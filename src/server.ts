@@ -83,7 +83,14 @@ export class ForkServer implements AsyncDisposable {
     const address = addressOf(native, checked.transport)
     let server: ForkServer
     const { preload, warmup, strict, settleMs } = checked
-    const config: StartupConfig = { preload, warmup, listen: address, strict, settleMs }
+    const config: StartupConfig = {
+      preload,
+      warmup,
+      listen: address,
+      strict,
+      settleMs,
+      coverage: env.NODE_V8_COVERAGE || null,
+    }
     let isFirst = true
     const launcher = new TemplateLauncher(native, async (lifeline) => {
       const cwd = process.cwd()

@@ -38,6 +38,8 @@ export interface StartupConfig {
   strict: boolean
   /** How long the preload may keep the event loop busy after it has finished, in milliseconds. */
   settleMs: number
+  /** NODE_V8_COVERAGE of the template's environment; its process is started without it (child/coverage.ts). */
+  coverage: string | null
 }
 
 /** What a frozen template holds. */

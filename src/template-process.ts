@@ -76,7 +76,7 @@ export async function startTemplate(native: Native, options: TemplateOptions): P
     opened.push(openSync(ADDON, 'r'), openSync('/dev/null', 'r+'))
     stdio[TEMPLATE_DESCRIPTORS.addon] = opened[0]!
     for (let fd = 3; fd < MAX_STDIO; fd++) stdio[fd] = opened[1]!
-    const env = { ...options.env, LD_PRELOAD: preloaded(options.env) }
+    const env = { ...options.env, LD_PRELOAD: preloaded(options.env), NODE_V8_COVERAGE: undefined }
     template = spawn(process.execPath, [...TEMPLATE_FLAGS, ...options.execArgv, MAIN], { stdio, env })
   } catch (error) {
     for (const pair of ends) native.close(pair.own)

@@ -3,6 +3,7 @@
 import type { LoadedModules } from '../modules.js'
 import type { Native } from '../native.js'
 import { ChildChannel } from './channel.js'
+import type { Coverage } from './coverage.js'
 import { type LeavingProcess, takeOverExit } from './leave.js'
 import { runJob, sendThrown } from './run.js'
 
@@ -12,6 +13,7 @@ export interface ForkHooks {
   /** The standard streams are this child's from now on. */
   ownStreams(): void
   runOnFork(): Promise<void>
+  coverage: Pick<Coverage, 'begin' | 'write'>
 }
 
 /** Turns this fork into the child that owns `channelFd`, and lets its job run when the loop turns. */
@@ -36,9 +38,14 @@ export function beBorn(
   const channel = new ChildChannel(channelFd)
   takeOverExit(self, native, {
     onFatal: (error) => sendThrown(channel, error),
+    atExit: () => hooks.coverage.write(),
     onLeaving: (exitCode) => channel.send('leaving', Uint8Array.of(exitCode)),
   })
+  const prepare = (): Promise<void> => {
+    hooks.coverage.begin(process.env)
+    return hooks.runOnFork()
+  }
   const job = channel.readJob()
   if (!job) native.leave(0)
-  else setImmediate(() => runJob(self, channel, job.head, job.args, modules, hooks.runOnFork)) // on the loop: stack and async context are clean there
+  else setImmediate(() => runJob(self, channel, job.head, job.args, modules, prepare)) // on the loop: stack and async context are clean there
 }

@@ -7,6 +7,7 @@
 //   - process.exit(): it emits 'exit' and then calls process.reallyExit(), which leaves;
 //   - an uncaught error: Node emits 'exit', then prints the error in C++, then runs its at-exit callbacks, and the addon's leaves;
 //   - an error in a handler of uncaught errors: Node prints it in C++ and begins its teardown; the addon leaves at the first join.
+import os from 'node:os'
 import type { Native } from '../native.js'
 
 /** Node's exit code where a handler of uncaught errors throws (its documentation: process, exit codes). */
@@ -20,18 +21,24 @@ type Emit = (this: object, ...args: unknown[]) => boolean
 /** What of `process` an exit needs. The template rehearses an exit on a stand-in. */
 export type LeavingProcess = Pick<
   NodeJS.Process,
-  'listenerCount' | 'hasUncaughtExceptionCaptureCallback' | 'setUncaughtExceptionCaptureCallback' | 'exitCode'
+  'pid' | 'listenerCount' | 'hasUncaughtExceptionCaptureCallback' | 'setUncaughtExceptionCaptureCallback' | 'exitCode'
 > & {
   emit(event: string, ...args: unknown[]): boolean
   exit(code?: number): void
   reallyExit(code?: number): void
   /** Runs what waits in process.nextTick() and in promises. */
   _tickCallback?(): void
+  /** Whether 'exit' was emitted, or is about to be. */
+  _exiting?: boolean
+  /** What process.kill() calls. */
+  _kill(pid: number, signal: number): unknown
 }
 
 interface ExitHooks {
   /** Called once with an uncaught error that will end the process. */
   onFatal(error: unknown): void
+  /** Called once, where Node would run its at-exit callbacks: behind the 'exit' listeners, and where a signal to itself ends it. */
+  atExit(): void
   /** Called once, with the exit code, after the 'exit' listeners. */
   onLeaving(exitCode: number): void
 }
@@ -49,6 +56,13 @@ function disguise(ours: object, nodes: { name: string; length: number }): void {
     Object.defineProperty(ours, key, { value: nodes[key], configurable: true })
 }
 
+/** Whether a signal ends the process that sends it, as far as Node itself looks: it runs its at-exit callbacks first. */
+function endsItself(self: LeavingProcess, pid: number, signal: number): boolean {
+  if (signal <= 0 || (pid !== 0 && pid !== -1 && pid !== self.pid && pid !== -self.pid)) return false
+  const name = Object.entries(os.constants.signals).find(([, number]) => number === signal)?.[0]
+  return name === undefined || self.listenerCount(name) === 0
+}
+
 /** Takes over every normal way out of this process. */
 export function takeOverExit(
   self: LeavingProcess,
@@ -58,10 +72,17 @@ export function takeOverExit(
   let isFatal = false
   let isHandled = false
   let isCalled = false
+  let isFinished = false
   let isTold = false
+
+  const finish = (): void => {
+    if (!isFinished) say(() => hooks.atExit())
+    isFinished = true
+  }
 
   const tell = (code: unknown): number => {
     const exitCode = Number(self.exitCode ?? code ?? 0) & 0xff
+    finish()
     if (!isTold) say(() => hooks.onLeaving(exitCode))
     isTold = true
     return exitCode
@@ -81,6 +102,7 @@ export function takeOverExit(
     if (isHandled) return
     isFatal = true
     native.leaveLater(Number(self.exitCode ?? 1) & 0xff) // an 'exit' listener threw it, and 'exit' is not emitted twice
+    if (self._exiting) finish()
     say(() => hooks.onFatal(error))
   }
 
@@ -143,6 +165,12 @@ export function takeOverExit(
     }
     apply(setCapture, self, [typeof capture === 'function' ? watched : capture])
   }
+  const nodesKill = self._kill
+  self._kill = (pid, signal) => {
+    if (endsItself(self, pid, signal)) finish()
+    return apply(nodesKill, self, [pid, signal])
+  }
+  disguise(self._kill, nodesKill)
   const nodesExit = self.exit
   self.exit = function exit(...args) {
     isCalled = true

@@ -15,7 +15,9 @@ const REHEARSAL = 'forkserver:rehearsal'
 const TURNS = 3
 
 class StandIn extends EventEmitter {
+  readonly pid = process.pid
   exitCode: number | undefined = undefined
+  _kill(): void {}
   exit(): void {}
   reallyExit(): void {}
   hasUncaughtExceptionCaptureCallback(): boolean {
@@ -39,7 +41,12 @@ export async function rehearse(native: Native): Promise<void> {
     leaveLater: () => {},
     leaveInTeardown: () => {},
   }
-  beBorn(standIn, idle, child!, modules, { countFork: () => {}, ownStreams: () => {}, runOnFork: async () => {} })
+  beBorn(standIn, idle, child!, modules, {
+    countFork: () => {},
+    ownStreams: () => {},
+    runOnFork: async () => {},
+    coverage: { begin: () => {}, write: () => {} },
+  })
   for (let turn = 0; turn < TURNS; turn++) await nextTurn()
   standIn.emit('exit', 0)
   native.close(owner!)

@@ -4,6 +4,7 @@
 import { closeSync, readSync, writeSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
 import { beBorn } from '../child/birth.js'
+import { Coverage } from '../child/coverage.js'
 import type { LeavingProcess } from '../child/leave.js'
 import * as worker from '../child/worker.js'
 import { encodeValue } from '../clone.js'
@@ -88,6 +89,7 @@ class Suspects {
 
 class Template {
   readonly #native = loadNative()
+  readonly #coverage = new Coverage()
   readonly #keys: TemplateKeys
   readonly #ownStreams: () => void
   readonly #config: StartupConfig
@@ -102,6 +104,10 @@ class Template {
   }
 
   constructor(keys: TemplateKeys, config: StartupConfig, ownStreams: () => void) {
+    if (config.coverage) {
+      process.env.NODE_V8_COVERAGE = config.coverage // which Node's own profiler was not to see
+      this.#coverage.count()
+    }
     this.#ownStreams = ownStreams
     this.#keys = keys
     this.#config = config
@@ -173,6 +179,7 @@ class Template {
       countFork,
       ownStreams: this.#ownStreams,
       runOnFork,
+      coverage: this.#coverage,
     })
   }
 }

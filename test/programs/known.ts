@@ -33,10 +33,6 @@ export const KNOWN: readonly Known[] = [
     programs: ['identity/process-properties.cjs'],
   },
   {
-    cause: 'Node writes the coverage that NODE_V8_COVERAGE asks for only where the variable was there at its start',
-    programs: ['features/coverage.cjs'],
-  },
-  {
     cause: "Node reads this variable once, at its start, which was the template's",
     programs: [
       'features/ca-certificates.cjs',

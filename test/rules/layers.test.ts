@@ -59,6 +59,7 @@ const LAYERS: readonly (readonly string[])[] = [
     'start-method',
     'address',
     'child/channel',
+    'child/coverage',
     'child/leave',
     'child/program',
     'child/variables',
