@@ -84,6 +84,9 @@ class TaskLoop implements ChannelListener {
 
   async #drain(channel: Channel): Promise<void> {
     this.#isRunning = true
+    // Behind the messages that come together with the first one: channel.idle() below, called from within their delivery, would read newer
+    // ones before the rest of them, and chunks would be answered out of their order.
+    await undefined
     let start = performance.now()
     let turn = start
     do {

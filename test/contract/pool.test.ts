@@ -21,6 +21,18 @@ poolContract('pool', ({ open, newFile }) => {
     assert.deepEqual({ completed, failed }, { completed: 3, failed: 2 }) // what could not be sent was no task
   })
 
+  test('many calls at a time: each gets its own result, also where chunks are taken back from one worker for the other', async () => {
+    await using pool = open()
+    let next = 0
+    const lane = async (): Promise<void> => {
+      while (next < 20_000) {
+        const value = next++
+        assert.equal(await pool.run(tasks.identity, [value]), value)
+      }
+    }
+    await Promise.all(Array.from({ length: 64 }, lane))
+  })
+
   test('map, starmap, imap, imapUnordered', async () => {
     await using pool = open()
     const numbers = range(500)
