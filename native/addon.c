@@ -76,6 +76,15 @@ static napi_value Connect(napi_env env, napi_callback_info info) {
   return number(env, connect_unix(name, length, (int)number_at(&all, 1)));
 }
 
+// setLocale(name: Uint8Array that ends with a NUL, ICU's major version)
+static napi_value SetLocale(napi_env env, napi_callback_info info) {
+  arguments all = take(env, info);
+  size_t length;
+  const char *name = array_at(&all, 0, &length);
+  const int is_text = length > 0 && name[length - 1] == '\0';
+  return number(env, is_text ? set_locale(name, (int)number_at(&all, 1)) : -EINVAL);
+}
+
 // peerUid(fd)
 static napi_value PeerUid(napi_env env, napi_callback_info info) {
   arguments all = take(env, info);
@@ -277,7 +286,7 @@ NAPI_MODULE_INIT() {
       {"setLimits", CallPlain, limits}, {"holdLifeline", CallPlain, hold}, {"releaseLifeline", CallPlain, release},
       {"accept", CallPlain, accept_one}, {"watchChildren", CallPlain, watch}, {"collectGarbage", CallPlain, shrink},
       {"close", CallPlain, close_one}, {"moveTextToHugePages", CallPlain, huge_text}, {"peerPid", CallPlain, peer_process}, {"signalHolder", CallPlain, signal_it},
-      {"findClocks", CallPlain, clocks}, {"newSharedMemory", CallPlain, shared_memory},
+      {"findClocks", CallPlain, clocks}, {"setLocale", SetLocale, NULL}, {"newSharedMemory", CallPlain, shared_memory},
       {"newEvent", CallPlain, event}, {"setEvent", CallPlain, set}, {"clearEvent", CallPlain, clear}};
   for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
     napi_value function;

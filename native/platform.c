@@ -4,6 +4,7 @@
 #include "random.h"
 #include <dlfcn.h>
 #include <errno.h>
+#include <stdio.h>
 
 typedef struct { void *first; } local_handle;                // v8::Local<T>: one pointer, passed and returned in a register
 typedef struct { void *object; void *room[3]; } by_memory;   // std::unique_ptr comes back through memory; a large struct does too
@@ -55,6 +56,18 @@ int renew_random(void) { return reseed_random(current_context(isolate_current())
 
 int find_beginning(long long origin_us, long long uptime_ns) {
   return find_clocks(environment(), origin_us, uptime_ns);
+}
+
+int set_locale(const char *name, int icu) {
+  char symbol[32];
+  snprintf(symbol, sizeof symbol, "uloc_setDefault_%d", icu);
+  void (*set_default)(const char *, int *) = (void (*)(const char *, int *))dlsym(RTLD_DEFAULT, symbol);
+  void (*notify)(void *) = (void (*)(void *))dlsym(RTLD_DEFAULT, "_ZN2v87Isolate37LocaleConfigurationChangeNotificationEv");
+  if (find_platform() || !set_default || !notify) return -ENOSYS;
+  int status = 0; // ICU sets it to something that is no error, too
+  set_default(name, &status);
+  notify(isolate_current());
+  return 0;
 }
 
 static void *platform(void) { return environment_platform(environment()); }

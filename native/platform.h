@@ -22,6 +22,9 @@ int renew_random(void);
 int find_beginning(long long origin_us, long long uptime_ns);
 // Sets the limit of the old generation of V8's heap; returns 0, or -ENOSYS where it cannot.
 int set_heap_limit(size_t bytes);
+// Makes `name` ICU's default locale and lets V8 forget the one that it noted. `icu` is ICU's major version, which its symbols carry.
+// 0, or -ENOSYS where this Node exports neither (a build without Intl).
+int set_locale(const char *name, int icu);
 // Lets `leave` run when Node tears the environment down: after the 'exit' event and after an uncaught error was printed.
 int call_at_exit(void (*leave)(void *), void *argument);
 

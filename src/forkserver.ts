@@ -4,7 +4,7 @@ import { closeSync, openSync } from 'node:fs'
 import { Socket } from 'node:net'
 import os from 'node:os'
 import type { ControlConnection, ForkedChild } from './control.js'
-import { changeOf } from './environment.js'
+import { changeOf, unheeded } from './environment.js'
 import { ProtocolError, TemplateError, UsageError } from './errors.js'
 import { encodeFrameHeader } from './frames.js'
 import { encodeJob, type JobHead } from './job.js'
@@ -62,6 +62,7 @@ export class TemplateLauncher implements Launcher {
   #latest: TemplateState | undefined
   readonly #attached = new Set<Attached>()
   #unanswered = 0
+  readonly #warnedOf = new Set<string>()
   readonly #waiting: (() => void)[] = []
   #isClosed = false
 
@@ -159,8 +160,20 @@ export class TemplateLauncher implements Launcher {
     const full: JobHead = { ...head }
     const change = state.env ? changeOf(state.env, env) : { whole: changeOf({}, env)?.set ?? {} }
     if (change) full.env = change
+    if (change && 'set' in change) this.#warnOf(unheeded(change))
     if (cwd !== state.cwd) full.cwd = cwd
     return full
+  }
+
+  // Once for each variable: a difference that nobody is told of is the worst.
+  #warnOf(names: readonly string[]): void {
+    for (const name of names) {
+      if (this.#warnedOf.has(name)) continue
+      this.#warnedOf.add(name)
+      const advice = `Give it to ForkServer.start({ env }), or start another server for such processes.`
+      const text = `A process has another ${name} than its template, and Node reads it only when it starts: in the process itself the template's counts.`
+      process.emitWarning(`${text} ${advice}`, { code: 'FORKSERVER_ENVIRONMENT' })
+    }
   }
 
   #follow({ exited }: ForkedChild, channel: Socket): void {

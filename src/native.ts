@@ -15,6 +15,7 @@ export interface Native {
   leave(code: number): never
   leaveLater(code: number): void
   leaveInTeardown(code: number): void
+  setLocale(name: Uint8Array, icu: number): number
   setHeapLimit(bytes: number): number
   setLimits(cpuSeconds: number, openFiles: number): number
   holdLifeline(pipe: number): number

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { changeOf } from '#src/environment.js'
+import { changeOf, localeOf, unheeded } from '#src/environment.js'
 
 /** What the child does with a change. */
 function applied(base: NodeJS.ProcessEnv, change: ReturnType<typeof changeOf>): NodeJS.ProcessEnv {
@@ -57,4 +57,29 @@ describe('changeOf()', () => {
       }),
     )
   })
+})
+
+describe('unheeded()', () => {
+  test('names what Node reads at its start only, set or gone', () => {
+    assert.deepEqual(unheeded({ set: { NODE_OPTIONS: '', TZ: 'UTC' }, unset: ['NODE_DEBUG', 'HOME'] }), [
+      'NODE_OPTIONS',
+      'NODE_DEBUG',
+    ])
+    assert.deepEqual(unheeded({ set: { LANG: 'C' }, unset: [] }), [])
+  })
+})
+
+describe('localeOf()', () => {
+  for (const [env, locale] of [
+    [{}, 'en_US_POSIX'],
+    [{ LANG: 'C.UTF-8' }, 'en_US_POSIX'],
+    [{ LANG: 'de_DE.UTF-8' }, 'de_DE'],
+    [{ LANG: 'fr', LC_MESSAGES: 'it' }, 'it'],
+    [{ LANG: 'fr', LC_ALL: '' }, ''],
+    [{ LC_ALL: 'no_NO.UTF-8@nynorsk', LANG: 'fr' }, 'no_NO_NY'],
+    [{ LC_ALL: 'hr@euro' }, 'hr__euro'],
+    [{ LC_ALL: 'POSIX@x' }, 'en_US_POSIX'],
+    [{ LC_ALL: '@'.repeat(100_000) }, ''],
+  ] as const)
+    test(JSON.stringify(env).slice(0, 60), () => assert.equal(localeOf(env), locale))
 })

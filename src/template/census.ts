@@ -19,11 +19,18 @@ export interface Finding {
   what: string
 }
 
+/**
+ * What libuv calls the threads of its pool, where it names them (Node 22 and later). They start with the first asynchronous work, and
+ * may be there: they sleep, and a child's libuv makes its pool anew. Node 20 has them before the first census, because it loads modules by them.
+ */
+const POOL_THREAD = 'libuv-worker'
+
 function readThreads(): Map<string, string> {
   const threads = new Map<string, string>()
   for (const tid of readdirSync('/proc/self/task')) {
     try {
-      threads.set(tid, readFileSync(`/proc/self/task/${tid}/comm`, 'utf8').trim())
+      const name = readFileSync(`/proc/self/task/${tid}/comm`, 'utf8').trim()
+      if (name !== POOL_THREAD) threads.set(tid, name)
     } catch {} // it ended since
   }
   return threads

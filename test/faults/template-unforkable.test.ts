@@ -110,6 +110,18 @@ describe('a preload that leaves behind what is only suspicious', () => {
   })
 })
 
+describe('a preload that used the thread pool', () => {
+  // Files, names, keys and compression: on Node 22 and later it was refused for the threads.
+  test('starts, and its children have a pool of their own', async () => {
+    await using server = await start('a used thread pool')
+    for (let i = 0; i < 5; i++) {
+      const p = await new Process(jobs.usePool, [], { server }).start()
+      assert.equal(await p.result, 16)
+      assert.equal((await p.join()).exitCode, 0)
+    }
+  })
+})
+
 describe('a preload that keeps the event loop busy for a while', () => {
   test('less than settleMs: it starts when the loop is empty', async () => {
     await using server = await start('a short timer', { settleMs: 5_000 })

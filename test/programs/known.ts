@@ -36,7 +36,6 @@ export const KNOWN: readonly Known[] = [
     cause: "Node reads this variable once, at its start, which was the template's",
     programs: [
       'features/ca-certificates.cjs',
-      'features/locale.cjs 1',
       'features/node-options.cjs 1',
       'features/node-options.cjs 2',
       'stdio/debuglog.cjs',
