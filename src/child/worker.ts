@@ -9,6 +9,7 @@ import { type Channel, type ChannelListener, SocketChannel } from '../pool/chann
 import { Ledger } from '../pool/ledger.js'
 import { mapMemory, TO_OWNER, TO_WORKER } from '../pool/memory.js'
 import {
+  decodeAbort,
   decodeFunction,
   decodeRun,
   encodeBare,
@@ -20,8 +21,10 @@ import {
   workerMessageOf,
 } from '../pool/messages.js'
 import { RingChannel } from '../pool/ring-channel.js'
-import { encodeThrown, type ThrownData } from '../thrown.js'
+import { decodeThrown, encodeThrown, type ThrownData } from '../thrown.js'
+import { takeSeat } from '../worker-info.js'
 import { type AnyFunction, findFunction } from './run.js'
+import { CurrentTask } from './task.js'
 
 async function find(reference: { module: string; name: string }): Promise<AnyFunction> {
   return findFunction(await importModule(reference.module), reference)
@@ -33,21 +36,26 @@ const TURN_MS = 2
 /** The tasks of one worker. */
 class TaskLoop implements ChannelListener {
   readonly #ledger: Ledger
+  readonly #task: CurrentTask
   readonly #ends: { teardown: WorkerSetup['teardown']; leave: WorkerSite['leave'] }
   readonly #functions = new Map<number, Promise<AnyFunction>>()
   readonly #waiting: RunMessage[] = []
+  /** Chunks of these that nobody waits for any more, and why. */
+  readonly #aborted = new Map<number, { error: unknown }>()
   #channel: Channel | undefined
   #isRunning = false
   #isEnding = false
 
-  constructor({ ledger, leave }: WorkerSite, teardown: WorkerSetup['teardown']) {
+  constructor({ ledger, task, leave }: WorkerSite, teardown: WorkerSetup['teardown']) {
     this.#ledger = ledger
+    this.#task = task
     this.#ends = { teardown, leave }
   }
 
   /** Says that it is ready; what came before it heard already. */
   open(channel: Channel): void {
     this.#channel = channel
+    this.#task.speakBy((head, body) => channel.send(head, body))
     channel.send(encodeBare('ready'))
     this.#start()
   }
@@ -72,10 +80,19 @@ class TaskLoop implements ChannelListener {
       case 'run':
         this.#waiting.push(decodeRun(payload))
         break
+      case 'abort':
+        this.#abort(decodeAbort(payload))
+        return
       case 'end':
         this.#isEnding = true
     }
     this.#start()
+  }
+
+  #abort({ chunk, body }: { chunk: number; body: Buffer }): void {
+    const error = decodeThrown(decodeValue(body) as ThrownData, { ownerStack: undefined, where: 'owner' })
+    const isWaiting = !this.#task.abort(chunk, error) && this.#waiting.some((message) => message.chunk === chunk)
+    if (isWaiting) this.#aborted.set(chunk, { error })
   }
 
   #start(): void {
@@ -92,9 +109,13 @@ class TaskLoop implements ChannelListener {
     do {
       for (let message: RunMessage | undefined; (message = this.#waiting.shift()); ) {
         if (!this.#ledger.claim(message.slot)) continue // another worker has it
+        const { chunk, listens } = message
+        this.#task.beginChunk(chunk, { listens, reason: this.#aborted.get(chunk) })
+        this.#aborted.delete(chunk)
         const body = await this.#run(message)
+        this.#task.endChunk()
         const end = performance.now()
-        channel.send(encodeResults(message.chunk, end - start), body)
+        channel.send(encodeResults(chunk, end - start), body)
         start = end
         if (end - turn < TURN_MS) continue
         await new Promise(setImmediate) // timers and sockets of what the tasks left running
@@ -122,6 +143,7 @@ class TaskLoop implements ChannelListener {
     for (let item = first; item < end; item++) {
       this.#ledger.begin(chunk, item)
       try {
+        this.#task.begin(item)
         let value = spread ? call(...(list[item] as unknown[])) : call(list[item])
         // Awaiting what is no promise would cost a turn of the microtask queue for each task.
         if (typeof (value as PromiseLike<unknown> | undefined)?.then === 'function') value = await value
@@ -164,6 +186,7 @@ function encodeEach(values: unknown[], failures: [number, ThrownData][], first: 
 /** What a worker works with, and how it leaves: in a rehearsal it stays. */
 export interface WorkerSite {
   ledger: Ledger
+  task: CurrentTask
   connect(listener: ChannelListener): Channel
   leave(exitCode?: number): void
 }
@@ -171,7 +194,7 @@ export interface WorkerSite {
 /** Calls the initializer, and takes tasks from the channel until it is told to leave. */
 export async function serveTasks(
   site: WorkerSite,
-  { initializer, initArgs, teardown }: Omit<WorkerSetup, 'sharesMemory'>,
+  { initializer, initArgs, teardown }: Pick<WorkerSetup, 'initializer' | 'initArgs' | 'teardown'>,
 ): Promise<void> {
   const loop = new TaskLoop(site, teardown)
   const channel = site.connect(loop)
@@ -188,7 +211,7 @@ export async function serveTasks(
 /** A task that does nothing, for rehearsals. */
 export const rehearsal = <T>(value: T): T => value
 
-function findSite(sharesMemory: boolean): Omit<WorkerSite, 'leave'> {
+function findSite(sharesMemory: boolean): Pick<WorkerSite, 'ledger' | 'connect'> {
   const { channel, memory, ownerEvent, workerEvent } = WORKER_DESCRIPTORS
   if (!sharesMemory) return { ledger: new Ledger(), connect: (listener) => new SocketChannel(channel, listener) }
   const bytes = mapMemory(native(), memory)
@@ -203,6 +226,9 @@ function findSite(sharesMemory: boolean): Omit<WorkerSite, 'leave'> {
 /**
  * The job of a worker. It leaves by process.exit(): a timer that a task left behind must not keep a worker that is to end.
  */
-export async function work({ sharesMemory, ...setup }: WorkerSetup): Promise<void> {
-  await serveTasks({ ...findSite(sharesMemory), leave: (exitCode) => process.exit(exitCode) }, setup)
+export async function work({ sharesMemory, id, name, ...setup }: WorkerSetup): Promise<void> {
+  const task = new CurrentTask({ id, name })
+  takeSeat(task)
+  if (name !== undefined) process.title = name
+  await serveTasks({ ...findSite(sharesMemory), task, leave: (exitCode) => process.exit(exitCode) }, setup)
 }

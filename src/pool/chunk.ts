@@ -1,6 +1,7 @@
 // Runs in: owner. What a Pool hands out: a chunk of tasks of one call. Pure.
-import { encodeValue } from '../clone.js'
+import { decodeValue, encodeValue } from '../clone.js'
 import type { Reference } from '../remote.js'
+import { decodeThrown, type ThrownData } from '../thrown.js'
 
 /** What became of a task. */
 export type TaskOutcome = { value: unknown } | { error: unknown }
@@ -15,6 +16,8 @@ export interface Call {
   readonly priority: number
   /** How often a task is run again whose worker died. */
   readonly retries: number
+  /** Takes what a task says by emitProgress(). */
+  readonly onProgress: ((value: unknown, item: number) => void) | undefined
   /** Nobody waits for its tasks any more: those that have not begun are not run. */
   isOver: boolean
 }
@@ -26,6 +29,8 @@ export interface Chunk {
   readonly items: Buffer
   readonly first: number
   readonly end: number
+  /** The number of its item 0 in the call. */
+  readonly base: number
   readonly retries: number
   /** Takes what became of an item; each is settled once. */
   readonly settle: (item: number, outcome: TaskOutcome) => void
@@ -45,10 +50,9 @@ export function partOf(chunk: Chunk, first: number, end: number, retries = chunk
 export function chunksOf(
   call: Call,
   items: readonly unknown[],
-  settle: Chunk['settle'],
-  measured?: Chunk['measured'],
+  { settle, measured, base = 0 }: { settle: Chunk['settle']; measured?: Chunk['measured']; base?: number },
 ): Chunk[] {
-  const rest = { call, settle, measured, retries: call.retries }
+  const rest = { call, settle, measured, base, retries: call.retries }
   try {
     return [{ ...rest, items: encodeValue(items, 'items'), first: 0, end: items.length }]
   } catch {
@@ -64,4 +68,32 @@ export function chunksOf(
       return []
     }
   })
+}
+
+/**
+ * Settles the tasks of a chunk by what a worker answered.
+ *
+ * @param body of a `results` message
+ * @param where for the stacks of errors
+ */
+export function settleChunk(chunk: Chunk, body: Buffer, where: string): void {
+  let values: unknown[]
+  let failed: Map<number, ThrownData>
+  try {
+    const [list, failures] = decodeValue(body) as [unknown[], [number, ThrownData][]]
+    values = list
+    failed = new Map(failures)
+  } catch (error) {
+    return failChunk(chunk, error) // it cannot be rebuilt here
+  }
+  for (let item = chunk.first; item < chunk.end; item++) {
+    const thrown = failed.get(item)
+    if (thrown) chunk.settle(item, { error: decodeThrown(thrown, { ownerStack: undefined, where }) })
+    else chunk.settle(item, { value: values[item - chunk.first] })
+  }
+}
+
+/** All tasks of a chunk fail with this. */
+export function failChunk(chunk: Chunk, error: unknown): void {
+  for (let item = chunk.first; item < chunk.end; item++) chunk.settle(item, { error })
 }

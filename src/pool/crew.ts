@@ -1,8 +1,8 @@
 // Runs in: owner. The workers of a Pool and who gets which chunk: starts workers when there is work, gives, takes back, and runs again
 // what a dead worker had not begun.
-import { ChildError } from '../errors.js'
+import { ChildError, ResourceError } from '../errors.js'
 import { findNative } from '../native.js'
-import { type Call, type Chunk, partOf } from './chunk.js'
+import { type Call, type Chunk, failChunk, partOf } from './chunk.js'
 import { IdleTimers } from './idle-timers.js'
 import { Memories } from './memory.js'
 import { ChunkQueue } from './queue.js'
@@ -11,6 +11,8 @@ import { PoolWorker, type WorkerEnd, type WorkerListener, type WorkerOptions } f
 
 /** So many workers in a row that end before they are ready, and the pool gives up. */
 const MAX_STILLBORN = 3
+/** Where the machine has no room for one more worker, and others work, the pool asks again so much later, in milliseconds. */
+const HIRE_PAUSE_MS = 100
 
 export interface CrewOptions extends Limits {
   idleTimeout: number | undefined
@@ -23,7 +25,7 @@ export interface CrewCounts {
   running: number
   completed: number
   failed: number
-  workers: { pid: number | undefined; tasks: number }[]
+  workers: { id: number; pid: number | undefined; tasks: number }[]
 }
 
 /** The workers of one pool. */
@@ -36,6 +38,8 @@ export class Crew implements WorkerListener {
   /** Calls that may hand in more chunks. */
   readonly #calls = new Set<Call>()
   #stillborn = 0
+  #lastId = 0
+  #hirePause: NodeJS.Timeout | undefined
   /** Why nothing is taken any more. */
   #closed: Error | undefined
   #isEnding = false
@@ -61,7 +65,7 @@ export class Crew implements WorkerListener {
       running,
       completed: this.#completed,
       failed: this.#failed,
-      workers: [...this.#workers].map(({ pid, taken }) => ({ pid, tasks: taken })),
+      workers: [...this.#workers].map(({ id, pid, taken }) => ({ id, pid, tasks: taken })),
     }
   }
 
@@ -82,7 +86,7 @@ export class Crew implements WorkerListener {
 
   /** Takes a chunk, and sees that it is run. */
   submit(chunk: Chunk): void {
-    if (this.#isTerminated) return fail(chunk, this.#closed!)
+    if (this.#isTerminated) return failChunk(chunk, this.#closed!)
     this.#queue.push(this.#counted(chunk))
     this.#dispatch()
   }
@@ -121,7 +125,7 @@ export class Crew implements WorkerListener {
     const isOfIt = (chunk: Chunk): boolean => chunk.call === call
     for (const worker of this.#workers) {
       for (let chunk: Chunk | undefined; (chunk = worker.revokeLast()); ) if (!isOfIt(chunk)) this.#queue.unshift(chunk)
-      if (error && worker.has(isOfIt)) worker.kill(error)
+      if (error) worker.giveUp(isOfIt, error)
     }
     this.#dispatch()
   }
@@ -138,7 +142,7 @@ export class Crew implements WorkerListener {
     this.#closed ??= reason
     this.#isEnding = true
     this.#isTerminated = true
-    for (const chunk of this.#queue.remove()) fail(chunk, reason)
+    for (const chunk of this.#queue.remove()) failChunk(chunk, reason)
     for (const worker of this.#workers) worker.kill(reason)
     this.#tellEmpty()
   }
@@ -162,14 +166,25 @@ export class Crew implements WorkerListener {
     this.#idle.stop(worker)
     for (const chunk of unbegun.reverse()) this.#requeue(chunk)
     for (const chunk of begun) this.#failBegun(chunk, error)
-    if (neverReady && !this.#isTerminated && ++this.#stillborn >= MAX_STILLBORN) this.#break(error)
+    if (neverReady && !this.#isTerminated) {
+      // That the machine has no room is no fault of the pool's as long as the other workers can do its work.
+      if (error instanceof ResourceError && this.#workers.size > 0) this.#pauseHiring()
+      else if (++this.#stillborn >= MAX_STILLBORN) this.#break(error)
+    }
     this.#dispatch()
     this.#tellEmpty()
   }
 
+  #pauseHiring(): void {
+    this.#hirePause ??= setTimeout(() => {
+      this.#hirePause = undefined
+      this.#dispatch()
+    }, HIRE_PAUSE_MS)
+  }
+
   #requeue(chunk: Chunk): void {
     if (chunk.call.isOver) return
-    if (this.#isTerminated) fail(chunk, this.#closed!)
+    if (this.#isTerminated) failChunk(chunk, this.#closed!)
     else this.#queue.unshift(chunk)
   }
 
@@ -195,9 +210,9 @@ export class Crew implements WorkerListener {
   }
 
   #hire(): void {
-    const worker = new PoolWorker(this, this.#memories)
+    const worker = new PoolWorker(++this.#lastId, this, this.#options.worker, this.#memories)
     this.#workers.add(worker)
-    void worker.start(this.#options.worker)
+    void worker.start()
   }
 
   #dispatch(): void {
@@ -206,7 +221,8 @@ export class Crew implements WorkerListener {
       this.#give(worker, this.#queue.shift()!)
     }
     const situation = { queued: this.#queue.length, isEnding: this.#isEnding }
-    for (let missing = workersToHire(workers, this.#options, situation); missing > 0; missing--) this.#hire()
+    const missing = this.#hirePause ? 0 : workersToHire(workers, this.#options, situation)
+    for (let hired = 0; hired < missing; hired++) this.#hire()
     for (let worker: PoolWorker | undefined; this.#queue.length > 0 && (worker = nextAhead(workers, this.#options)); ) {
       const chunk = this.#queue.shift()!
       if (chunk.call.timeout !== undefined) {
@@ -244,8 +260,4 @@ export class Crew implements WorkerListener {
     }
     if (isDone) this.#tellEmpty()
   }
-}
-
-function fail(chunk: Chunk, error: Error): void {
-  for (let item = chunk.first; item < chunk.end; item++) chunk.settle(item, { error })
 }

@@ -5,6 +5,10 @@ import { ProtocolError } from '../errors.js'
 
 /** What a worker is told at its start. */
 export interface WorkerSetup {
+  /** Its number in the pool. */
+  id: number
+  /** The pool's name. */
+  name?: string
   initializer?: { module: string; name: string }
   initArgs: readonly unknown[]
   teardown?: { module: string; name: string }
@@ -29,7 +33,7 @@ export const WORKER_MESSAGES = {
     kind: 2,
     direction: 'owner to worker',
     payload:
-      'u32 chunk, u32 number of the function, u32 slot, u32 first and u32 end of the items to run, u8 1 where an item is a list of arguments, the items as a structured clone',
+      'u32 chunk, u32 number of the function, u32 slot, u32 first and u32 end of the items to run, u8 flags (1: an item is a list of arguments, 2: progress is wanted), the items as a structured clone',
   },
   end: { kind: 3, direction: 'owner to worker', payload: 'nothing: finish what was sent, then leave' },
   ready: { kind: 4, direction: 'worker to owner', payload: 'nothing: the initializer has run' },
@@ -43,6 +47,16 @@ export const WORKER_MESSAGES = {
     direction: 'worker to owner',
     payload:
       'u32 chunk, f64 milliseconds that it ran, then as a structured clone a list of the values and a list of [item, what it threw]',
+  },
+  progress: {
+    kind: 7,
+    direction: 'worker to owner',
+    payload: 'u32 chunk, u32 item, what its task said by emitProgress() as a structured clone',
+  },
+  abort: {
+    kind: 8,
+    direction: 'owner to worker',
+    payload: 'u32 chunk that is to stop, why (thrown.ts) as a structured clone',
   },
 } as const
 
@@ -58,6 +72,8 @@ export interface RunMessage {
   end: number
   /** Whether each item is a list of arguments, and not the one argument. */
   spread: boolean
+  /** Whether anybody listens to progress. */
+  listens: boolean
   items: Buffer
 }
 
@@ -68,8 +84,19 @@ export interface ResultsMessage {
   body: Buffer
 }
 
+/** What a task says of its progress. */
+export interface ProgressMessage {
+  chunk: number
+  item: number
+  body: Buffer
+}
+
 const RUN_HEAD = 22
 const RESULTS_HEAD = 13
+const PROGRESS_HEAD = 9
+const ABORT_HEAD = 5
+const SPREAD = 1
+const LISTENS = 2
 
 const LEAST_BYTES: Record<WorkerMessage, number> = {
   function: 5,
@@ -78,6 +105,8 @@ const LEAST_BYTES: Record<WorkerMessage, number> = {
   ready: 1,
   refused: 1,
   results: RESULTS_HEAD,
+  progress: PROGRESS_HEAD,
+  abort: ABORT_HEAD,
 }
 const BY_KIND = new Map(
   (Object.keys(WORKER_MESSAGES) as WorkerMessage[]).map((name) => [WORKER_MESSAGES[name].kind as number, name]),
@@ -116,7 +145,7 @@ export function decodeFunction(payload: Buffer): { functionId: number; module: s
 }
 
 /** The part of a message in front of the items. */
-export function encodeRun({ chunk, functionId, slot, first, end, spread }: Omit<RunMessage, 'items'>): Buffer {
+export function encodeRun({ chunk, functionId, slot, first, end, spread, listens }: Omit<RunMessage, 'items'>): Buffer {
   const payload = Buffer.allocUnsafe(RUN_HEAD)
   payload[0] = WORKER_MESSAGES.run.kind
   payload.writeUInt32BE(chunk, 1)
@@ -124,18 +153,20 @@ export function encodeRun({ chunk, functionId, slot, first, end, spread }: Omit<
   payload.writeUInt32BE(slot, 9)
   payload.writeUInt32BE(first, 13)
   payload.writeUInt32BE(end, 17)
-  payload[RUN_HEAD - 1] = spread ? 1 : 0
+  payload[RUN_HEAD - 1] = (spread ? SPREAD : 0) | (listens ? LISTENS : 0)
   return payload
 }
 
 export function decodeRun(payload: Buffer): RunMessage {
+  const flags = payload[RUN_HEAD - 1]!
   return {
     chunk: payload.readUInt32BE(1),
     functionId: payload.readUInt32BE(5),
     slot: payload.readUInt32BE(9),
     first: payload.readUInt32BE(13),
     end: payload.readUInt32BE(17),
-    spread: payload[RUN_HEAD - 1] === 1,
+    spread: (flags & SPREAD) !== 0,
+    listens: (flags & LISTENS) !== 0,
     items: payload.subarray(RUN_HEAD),
   }
 }
@@ -159,4 +190,29 @@ export function decodeResults(payload: Buffer): ResultsMessage {
     milliseconds: payload.readDoubleBE(5),
     body: payload.subarray(RESULTS_HEAD),
   }
+}
+
+/** The part of a message in front of the value. */
+export function encodeProgress(chunk: number, item: number): Buffer {
+  const payload = Buffer.allocUnsafe(PROGRESS_HEAD)
+  payload[0] = WORKER_MESSAGES.progress.kind
+  payload.writeUInt32BE(chunk, 1)
+  payload.writeUInt32BE(item, 5)
+  return payload
+}
+
+export function decodeProgress(payload: Buffer): ProgressMessage {
+  return { chunk: payload.readUInt32BE(1), item: payload.readUInt32BE(5), body: payload.subarray(PROGRESS_HEAD) }
+}
+
+/** The part of a message in front of the reason. */
+export function encodeAbort(chunk: number): Buffer {
+  const payload = Buffer.allocUnsafe(ABORT_HEAD)
+  payload[0] = WORKER_MESSAGES.abort.kind
+  payload.writeUInt32BE(chunk, 1)
+  return payload
+}
+
+export function decodeAbort(payload: Buffer): { chunk: number; body: Buffer } {
+  return { chunk: payload.readUInt32BE(1), body: payload.subarray(ABORT_HEAD) }
 }

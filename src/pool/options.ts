@@ -4,6 +4,7 @@ import { UsageError } from '../errors.js'
 import {
   abortSignal,
   type Check,
+  callback,
   checkOptions,
   environment,
   integer,
@@ -40,6 +41,13 @@ export interface PoolOptions {
   isolate?: 'worker' | 'task'
   /** run() fails with ERR_QUEUE_FULL when so many tasks wait; default: no limit. */
   maxQueue?: number
+  /**
+   * Where nobody waits for a task any more (its signal was aborted, or its time is over), workerInfo().signal is aborted in its worker,
+   * which is killed when the task has not ended so many milliseconds later; default 0: it is killed at once.
+   */
+  gracePeriod?: number
+  /** What tasks find in workerInfo().name, and the title of the workers' processes. */
+  name?: string
   /** What each worker may use. */
   limits?: Limits
   /** Their working directory; default: the owner's when a worker starts. */
@@ -60,6 +68,8 @@ export interface RunOptions {
   priority?: number
   /** How often the task is run again where its worker died: for tasks that may begin twice; default 0. */
   retries?: number
+  /** Takes what the task says by emitProgress(), and the number of its item, in the AsyncLocalStorage context of the call. */
+  onProgress?: (value: unknown, item: number) => void
 }
 
 /** Options of map() and starmap(). */
@@ -100,6 +110,8 @@ export function checkPool(options: PoolOptions): CheckedPool {
     maxTasksPerChild: integer(1),
     isolate: oneOf(['worker', 'task']),
     maxQueue: integer(0),
+    gracePeriod: milliseconds,
+    name: string,
     limits: nested<Limits>({ memory: integer(1), cpuSeconds: integer(1), openFiles: integer(1) }),
     cwd: string,
     env: environment,
@@ -109,7 +121,9 @@ export function checkPool(options: PoolOptions): CheckedPool {
   return { ...checked, processes, isolate, stdio }
 }
 
-const RUN = { signal: abortSignal, timeout: milliseconds, priority, retries: integer(0) }
+const progress: Check<(value: unknown, item: number) => void> = (value, site) =>
+  callback(value, site) as (value: unknown, item: number) => void
+const RUN = { signal: abortSignal, timeout: milliseconds, priority, retries: integer(0), onProgress: progress }
 const chunkSize: Check<number | 'auto'> = (value, site) => {
   if (value === 'auto' || (Number.isSafeInteger(value) && (value as number) >= 1)) return value as number | 'auto'
   throw invalidOption(site, "an integer of at least 1, or 'auto'", value)

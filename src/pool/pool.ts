@@ -1,9 +1,11 @@
 // Runs in: owner. Pool: the public face of a crew of workers. run(), map(), starmap(), imap(), imapUnordered().
+import { AsyncResource } from 'node:async_hooks'
 import { abortError } from '../abort.js'
+import { encodeValue } from '../clone.js'
 import { defer } from '../deferred.js'
 import { ResourceError, UsageError } from '../errors.js'
 import { type ArgumentsOf, isReference, type Reference, type ResultOf } from '../remote.js'
-import { type Call, chunksOf } from './chunk.js'
+import { type Call, type Chunk, chunksOf } from './chunk.js'
 import { Crew } from './crew.js'
 import {
   checkImap,
@@ -31,7 +33,7 @@ export interface PoolStats {
   /** Tasks that delivered a result, and that failed, since the pool was made. */
   completed: number
   failed: number
-  workers: { pid: number | undefined; tasks: number }[]
+  workers: { id: number; pid: number | undefined; tasks: number }[]
 }
 
 const isInput = (value: unknown): value is Input<unknown> =>
@@ -51,10 +53,11 @@ export class Pool implements AsyncDisposable {
   readonly #processes: number
   readonly #maxQueue: number
 
-  /** @throws UsageError ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_INVALID_ARGUMENT */
+  /** @throws UsageError ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_INVALID_ARGUMENT, ERR_CANNOT_CLONE (of initArgs) */
   constructor(options: PoolOptions = {}) {
-    const { processes, isolate, stdio, server, limits, cwd, env, maxQueue, ...rest } = checkPool(options)
+    const { processes, isolate, stdio, server, limits, cwd, env, maxQueue, name, ...rest } = checkPool(options)
     const { initializer, initArgs = [], teardown, minProcesses = 0, idleTimeout } = rest
+    encodeValue(initArgs, 'initArgs') // here, and not from the third worker that does not come up
     const nameOf = ({ module, name }: Reference): { module: string; name: string } => ({ module, name })
     this.#processes = processes
     this.#maxQueue = maxQueue ?? Number.POSITIVE_INFINITY
@@ -70,7 +73,9 @@ export class Pool implements AsyncDisposable {
         ...(cwd !== undefined && { cwd }),
         ...(env && { env }),
         streams: stdio,
+        gracePeriod: rest.gracePeriod ?? 0,
         setup: {
+          ...(name !== undefined && { name }),
           ...(initializer && { initializer: nameOf(initializer) }),
           ...(teardown && { teardown: nameOf(teardown) }),
           initArgs,
@@ -100,10 +105,11 @@ export class Pool implements AsyncDisposable {
       throw new ResourceError('ERR_QUEUE_FULL', text)
     }
     const result = defer<ResultOf<R>>()
-    const chunks = chunksOf(call, [args], (_, outcome) => {
+    const settle: Chunk['settle'] = (_, outcome) => {
       if ('error' in outcome) result.reject(outcome.error)
       else result.resolve(outcome.value as ResultOf<R>)
-    })
+    }
+    const chunks = chunksOf(call, [args], { settle })
     const { signal } = checked
     const abort = (): void => {
       result.reject(abortError(signal!))
@@ -228,7 +234,7 @@ export class Pool implements AsyncDisposable {
   #callOf(
     of: string,
     reference: Reference,
-    { timeout, priority = 0, retries = 0, signal }: RunOptions,
+    { timeout, priority = 0, retries = 0, signal, onProgress }: RunOptions,
     spread: boolean,
   ): Call {
     this.#crew.checkOpen()
@@ -238,7 +244,7 @@ export class Pool implements AsyncDisposable {
         `${of} takes a reference to an exported function: remote(moduleUrl).name.`,
       )
     if (of === 'Pool.run()' && signal?.aborted) throw abortError(signal)
-    return { reference, spread, timeout, priority, retries, isOver: false }
+    return { reference, spread, timeout, priority, retries, onProgress: bound(onProgress), isOver: false }
   }
 
   /** What it is doing. */
@@ -270,5 +276,20 @@ export class Pool implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.terminate()
     await this.#crew.empty()
+  }
+}
+
+/** In the context of the caller (AsyncLocalStorage); what it throws is an uncaught exception, as a listener's is, and disturbs no task. */
+function bound(onProgress: RunOptions['onProgress']): Call['onProgress'] {
+  if (!onProgress) return undefined
+  const inContext = AsyncResource.bind(onProgress)
+  return (value, item) => {
+    try {
+      inContext(value, item)
+    } catch (error) {
+      process.nextTick(() => {
+        throw error
+      })
+    }
   }
 }

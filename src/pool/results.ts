@@ -38,6 +38,8 @@ export class Results<T> implements AsyncIterableIterator<T> {
   #chunkSize: number
   /** Items that were read and not given out. */
   #ahead = 0
+  /** Items that were read. */
+  #read = 0
   #isStarted = false
   #isReading = false
   #isInputOver = false
@@ -208,7 +210,9 @@ export class Results<T> implements AsyncIterableIterator<T> {
     }
     const measured =
       this.#options.chunkSize === 'auto' ? (ms: number): void => this.#resize(ms / items.length) : undefined
-    for (const chunk of chunksOf(this.#call, items, settle, measured)) this.#crew.submit(chunk)
+    const base = this.#read
+    this.#read += items.length
+    for (const chunk of chunksOf(this.#call, items, { settle, measured, base })) this.#crew.submit(chunk)
   }
 
   /** An 'auto' chunk grows by its double at most: one quick task says little about the next ones. */

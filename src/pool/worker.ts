@@ -1,20 +1,23 @@
 // Runs in: owner. One worker of a Pool: a process, the chunks that it was sent, and what is known of them when it ends.
 import type { Socket } from 'node:net'
 import type { work } from '../child/worker.js'
-import { decodeValue } from '../clone.js'
+import { decodeValue, encodeValue } from '../clone.js'
 import { ChildError } from '../errors.js'
 import type { Exit } from '../exit.js'
 import { native } from '../native.js'
 import { Process } from '../process.js'
 import type { ProcessOptions } from '../process-options.js'
 import { type Reference, remote } from '../remote.js'
-import { decodeThrown, type ThrownData } from '../thrown.js'
+import { decodeThrown, encodeThrown, type ThrownData } from '../thrown.js'
+import { type Assignment, Assignments, type Remains } from './assignments.js'
 import { type Channel, type ChannelListener, SocketChannel } from './channel.js'
-import { type Chunk, partOf } from './chunk.js'
+import { type Chunk, failChunk, settleChunk } from './chunk.js'
 import { Ledger } from './ledger.js'
 import { type Memories, type SharedMemory, TO_OWNER, TO_WORKER } from './memory.js'
 import {
+  decodeProgress,
   decodeResults,
+  encodeAbort,
   encodeBare,
   encodeFunction,
   encodeRun,
@@ -26,22 +29,17 @@ import {
 import { RingChannel } from './ring-channel.js'
 
 const worker = remote<{ work: typeof work }>(WORKER_MODULE)
-const MAX_CHUNK_ID = 0xffffffff
 /** A worker has chunks for so long at a time, in milliseconds, but two at least: enough to hide the way of a message there and back. */
 const AHEAD_MS = 1
 const MIN_DEPTH = 2
 const MAX_DEPTH = 64
 
 /** How a worker's life ends, and what it leaves. */
-export interface WorkerEnd {
+export interface WorkerEnd extends Remains {
   /** Why: what a task of it fails with. */
   error: Error
   /** Whether it ended before it took its first task. */
   neverReady: boolean
-  /** Chunks, or parts, of which nothing has begun. */
-  unbegun: Chunk[]
-  /** Parts that have begun, and have no result. */
-  begun: Chunk[]
 }
 
 /** What a worker tells its crew. */
@@ -51,30 +49,29 @@ export interface WorkerListener {
   onEnd(worker: PoolWorker, end: WorkerEnd): void
 }
 
-interface Sent {
-  chunk: Chunk
-  id: number
-  slot: number
-}
-
 /** The options of a worker's process, and what it does first and last. */
 export type WorkerOptions = Omit<ProcessOptions, 'stdio' | 'timeout' | 'signal' | 'detached'> & {
   streams: 'inherit' | 'ignore'
-  setup: Omit<WorkerSetup, 'sharesMemory'>
+  /** So long a task that nobody waits for any more may take to stop, in milliseconds; 0: it is killed at once. */
+  gracePeriod: number
+  setup: Omit<WorkerSetup, 'sharesMemory' | 'id'>
 }
 
 /** One worker. */
 export class PoolWorker implements ChannelListener {
   readonly #listener: WorkerListener
+  readonly #options: WorkerOptions
   readonly #memories: Memories | undefined
   readonly #functions = new Map<Reference, number>()
-  readonly #sent: Sent[] = []
   #process: Process | undefined
   #channel: Channel | undefined
   #memory: SharedMemory | undefined
   #ledger = new Ledger()
-  #nextId = 1
+  #sent = new Assignments(this.#ledger)
+  /** Of the task that has a time limit. */
   #timer: NodeJS.Timeout | undefined
+  /** Until those that it was asked to stop have to be answered. */
+  #grace: NodeJS.Timeout | undefined
   /** Why it is being killed, where it is. */
   #verdict: Error | undefined
   #isReady = false
@@ -87,9 +84,18 @@ export class PoolWorker implements ChannelListener {
   /** It takes no more tasks. */
   isEnding = false
 
-  /** @param memories where this process has the addon: without, the channel is a socket, and nothing is known of a dead worker's tasks */
-  constructor(listener: WorkerListener, memories: Memories | undefined) {
+  /**
+   * @param id its number in the pool
+   * @param memories where this process has the addon: without, the channel is a socket, and nothing is known of a dead worker's tasks
+   */
+  constructor(
+    readonly id: number,
+    listener: WorkerListener,
+    options: WorkerOptions,
+    memories: Memories | undefined,
+  ) {
     this.#listener = listener
+    this.#options = options
     this.#memories = memories
   }
 
@@ -110,17 +116,19 @@ export class PoolWorker implements ChannelListener {
   /** Whether a chunk may be sent ahead: only what can be revoked, so that nothing waits behind a task that takes long. */
   get takesAhead(): boolean {
     const depth = Math.min(MAX_DEPTH, Math.max(MIN_DEPTH, AHEAD_MS / this.#chunkMs))
-    return this.isOpen && this.load < depth && this.#ledger.isShared && !this.#isSlow && this.#timer === undefined
+    const isHeld = this.#isSlow || this.#timer !== undefined || this.#grace !== undefined
+    return this.isOpen && this.load < depth && this.#ledger.isShared && !isHeld
   }
 
   /** Starts the process; onReady or onEnd follows. */
-  async start({ streams, setup, ...options }: WorkerOptions): Promise<void> {
+  async start(): Promise<void> {
+    const { streams, setup, gracePeriod: _, ...options } = this.#options
     try {
       const memory = (this.#memory = this.#memories?.take())
-      if (memory) this.#ledger = new Ledger(memory.bytes)
+      if (memory) this.#sent = new Assignments((this.#ledger = new Ledger(memory.bytes)))
       const shared = memory ? [memory.memory, memory.workerEvent, memory.ownerEvent] : (['pipe'] as const)
       const stdio = [streams === 'inherit' ? 'inherit' : 'ignore', streams, streams, ...shared] as const
-      this.#process = new Process(worker.work, [{ ...setup, sharesMemory: memory !== undefined }], {
+      this.#process = new Process(worker.work, [{ ...setup, id: this.id, sharesMemory: memory !== undefined }], {
         ...options,
         stdio,
       })
@@ -165,6 +173,8 @@ export class PoolWorker implements ChannelListener {
         this.#verdict ??= new ChildError('ERR_CHILD_DIED', text, { pid: this.pid }, { cause })
         return
       }
+      case 'progress':
+        return this.#takeProgress(payload)
       case 'results':
         this.#takeResults(payload)
     }
@@ -173,36 +183,21 @@ export class PoolWorker implements ChannelListener {
 
   #takeResults(payload: Buffer): void {
     const { chunk: id, milliseconds, body } = decodeResults(payload)
-    // The worker keeps the order in which the chunks were sent; what was revoked is not here any more.
-    const [sent] = this.#sent
-    if (sent?.id !== id) throw new Error(`Worker ${this.pid} answered chunk ${id}, which is not the next one.`)
-    this.#sent.shift()
+    const sent = this.#sent.answer(id)
+    if (!sent) throw new Error(`Worker ${this.pid} answered chunk ${id}, which is not the next one.`)
     this.#isSlow = false
-    this.#stopTimer()
-    this.#ledger.free(sent.slot)
+    this.#stopTimers()
     const { chunk } = sent
     this.#chunkMs = (3 * this.#chunkMs + milliseconds) / 4
-    this.#settle(chunk, body)
+    if (!sent.isSettled) settleChunk(chunk, body, `worker ${this.pid}`)
     chunk.measured?.(milliseconds)
   }
 
-  #settle(chunk: Chunk, body: Buffer): void {
-    let values: unknown[]
-    let failed: Map<number, ThrownData>
-    try {
-      const [list, failures] = decodeValue(body) as [unknown[], [number, ThrownData][]]
-      values = list
-      failed = new Map(failures)
-    } catch (error) {
-      for (let item = chunk.first; item < chunk.end; item++) chunk.settle(item, { error }) // it cannot be rebuilt here
-      return
-    }
-    const where = `worker ${this.pid}`
-    for (let item = chunk.first; item < chunk.end; item++) {
-      const thrown = failed.get(item)
-      if (thrown) chunk.settle(item, { error: decodeThrown(thrown, { ownerStack: undefined, where }) })
-      else chunk.settle(item, { value: values[item - chunk.first] })
-    }
+  #takeProgress(payload: Buffer): void {
+    const { chunk: id, item, body } = decodeProgress(payload)
+    const sent = this.#sent.find((one) => one.id === id)
+    if (!sent || sent.isSettled || sent.chunk.call.isOver) return
+    sent.chunk.call.onProgress?.(decodeValue(body), sent.chunk.base + item)
   }
 
   /** Sends a chunk. */
@@ -214,28 +209,34 @@ export class PoolWorker implements ChannelListener {
       this.#functions.set(call.reference, functionId)
       this.#channel!.send(encodeFunction(functionId, call.reference.module, call.reference.name))
     }
-    const id = this.#nextId
-    this.#nextId = id < MAX_CHUNK_ID ? id + 1 : 1
-    const slot = this.#ledger.offer()
-    this.#sent.push({ chunk, id, slot })
+    const sent = this.#sent.add(chunk)
     this.taken += end - first
-    this.#channel!.send(encodeRun({ chunk: id, functionId, slot, first, end, spread: call.spread }), items)
-    if (call.timeout !== undefined) this.#startTimer(call.timeout, call.reference)
+    const message = { chunk: sent.id, slot: sent.slot, functionId, first, end, spread: call.spread }
+    this.#channel!.send(encodeRun({ ...message, listens: call.onProgress !== undefined }), items)
+    if (call.timeout !== undefined) this.#startTimer(sent, call.timeout)
   }
 
   /** Takes the last chunk back that it has not begun. */
   revokeLast(): Chunk | undefined {
-    const last = this.#sent.at(-1)
-    if (!last || this.#sent.length < 2 || !this.#ledger.revoke(last.slot)) return undefined
-    this.#sent.pop()
+    const chunk = this.#sent.revokeLast()
+    if (!chunk) return undefined
     this.#isSlow = true // its slot is free when it comes to the message, so slots would run out
-    this.taken -= last.chunk.end - last.chunk.first
-    return last.chunk
+    this.taken -= chunk.end - chunk.first
+    return chunk
   }
 
-  /** Whether it has something of this call. */
-  has(isOfIt: (chunk: Chunk) => boolean): boolean {
-    return this.#sent.some(({ chunk }) => isOfIt(chunk))
+  /** Nobody waits for these any more: it is to stop them, and is killed where it does not within the grace period. */
+  giveUp(isIt: (chunk: Chunk) => boolean, error: Error): void {
+    for (let sent: Assignment | undefined; (sent = this.#sent.find((one) => !one.isGivenUp && isIt(one.chunk))); ) {
+      if (this.#options.gracePeriod === 0) return this.kill(error)
+      this.#askToStop(sent, error)
+    }
+  }
+
+  #askToStop(sent: Assignment, error: Error): void {
+    sent.isGivenUp = true
+    this.#channel!.send(encodeAbort(sent.id), encodeValue(encodeThrown(error), 'thrown'))
+    this.#grace ??= setTimeout(() => this.kill(error), this.#options.gracePeriod)
   }
 
   /** Lets it finish what it has, and leave. */
@@ -251,39 +252,43 @@ export class PoolWorker implements ChannelListener {
     this.#process?.kill()
   }
 
-  #startTimer(timeout: number, { name }: Reference): void {
+  #startTimer(sent: Assignment, timeout: number): void {
     this.#timer = setTimeout(() => {
-      const text = `A task ${name}() took longer than its timeout of ${timeout} ms; worker ${this.pid} was killed. Give it more time, or less to do.`
-      this.kill(new ChildError('ERR_TIMEOUT', text, { pid: this.pid, signal: 'SIGKILL' }))
+      const { chunk } = sent
+      const { pid } = this
+      const { gracePeriod } = this.#options
+      const what = gracePeriod > 0 ? `is asked to stop, and killed in ${gracePeriod} ms` : 'was killed'
+      const text = `A task ${chunk.call.reference.name}() took longer than its timeout of ${timeout} ms; worker ${pid} ${what}. Give it more time, or less to do.`
+      const signal = gracePeriod > 0 ? {} : { signal: 'SIGKILL' as const }
+      const error = new ChildError('ERR_TIMEOUT', text, { pid, ...signal })
+      if (gracePeriod === 0) return this.kill(error)
+      this.#askToStop(sent, error)
+      sent.isSettled = true
+      failChunk(chunk, error)
     }, timeout)
   }
 
-  #stopTimer(): void {
+  /** What it had to do is done. */
+  #stopTimers(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
+    if (this.#sent.find(({ isGivenUp }) => isGivenUp)) return
+    clearTimeout(this.#grace)
+    this.#grace = undefined
   }
 
   #deathOf({ exitCode, signal }: Exit): Error {
     const how = signal ? `was ended by ${signal}` : `exited with ${exitCode}`
-    const tasks = this.#sent[0] ? ` while it ran ${this.#sent[0].chunk.call.reference.name}()` : ''
+    const { first } = this.#sent
+    const tasks = first ? ` while it ran ${first.chunk.call.reference.name}()` : ''
     return new ChildError('ERR_CHILD_DIED', `Worker ${this.pid} ${how}${tasks}.`, { pid: this.pid, exitCode, signal })
   }
 
   #end(error: Error): void {
-    this.#stopTimer()
     this.isEnding = true
-    const begun: Chunk[] = []
-    const unbegun: Chunk[] = []
-    // It runs them in the order in which they were sent, so what is in front of the chunk that it began last has begun too.
-    const seen = this.#ledger.begun
-    const at = this.#ledger.isShared ? this.#sent.findIndex(({ id }) => id === seen.chunk) : this.#isReady ? 0 : -1
-    for (const [index, { chunk }] of this.#sent.entries()) {
-      const stop = index < at ? chunk.end : index > at ? chunk.first : this.#ledger.isShared ? seen.item + 1 : chunk.end
-      if (stop > chunk.first) begun.push(partOf(chunk, chunk.first, stop))
-      if (stop < chunk.end) unbegun.push(partOf(chunk, stop, chunk.end))
-    }
-    this.#sent.length = 0
+    const remains = this.#sent.split(this.#isReady)
+    this.#stopTimers()
     if (this.#memory) this.#memories?.giveBack(this.#memory)
-    this.#listener.onEnd(this, { error, neverReady: !this.#isReady, begun, unbegun })
+    this.#listener.onEnd(this, { error, neverReady: !this.#isReady, ...remains })
   }
 }

@@ -1,5 +1,6 @@
 // Runs in: template. Runs once what every worker of a pool runs, for the same reason as rehearse.ts: without it a worker's first task waits
 // until its code is compiled, which takes longer than the fork.
+import { CurrentTask } from '../child/task.js'
 import { rehearsal, serveTasks } from '../child/worker.js'
 import { encodeValue } from '../clone.js'
 import { check, type Native } from '../native.js'
@@ -26,13 +27,14 @@ export async function rehearseWorker(native: Native): Promise<void> {
     const rings = { incoming: TO_WORKER, outgoing: TO_OWNER, ownEvent: workerEvent, peerEvent: ownerEvent }
     const connect = (listener: ConstructorParameters<typeof RingChannel>[2]): RingChannel =>
       (worker = new RingChannel(native, { bytes, ...rings, closesEvents: false }, listener))
-    void serveTasks({ ledger, connect, leave }, { initArgs: [] })
+    const task = new CurrentTask({ id: 0 })
+    void serveTasks({ ledger, connect, leave, task }, { initArgs: [] })
   })
   const rings = { incoming: TO_OWNER, outgoing: TO_WORKER, ownEvent: ownerEvent, peerEvent: workerEvent }
   const owner = new RingChannel(native, { bytes, ...rings, closesEvents: true }, { onMessage: () => {}, ...heard })
   try {
     owner.send(encodeFunction(0, WORKER_MODULE, rehearsal.name))
-    const run = { chunk: 1, functionId: 0, slot: ledger.offer(), first: 0, end: 1, spread: false }
+    const run = { chunk: 1, functionId: 0, slot: ledger.offer(), first: 0, end: 1, spread: false, listens: false }
     owner.send(encodeRun(run), encodeValue([{ text: '', list: [0] }], 'items'))
     owner.send(encodeBare('end'))
     await left

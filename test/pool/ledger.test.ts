@@ -82,6 +82,7 @@ test('messages come back as they were', () => {
     first: u32,
     end: u32,
     spread: fc.boolean(),
+    listens: fc.boolean(),
     items: fc.uint8Array().map((bytes) => Buffer.from(bytes)),
   })
   fc.assert(

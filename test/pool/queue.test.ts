@@ -11,9 +11,10 @@ const callOf = (priority = 0): Call => ({
   timeout: undefined,
   priority,
   retries: 0,
+  onProgress: undefined,
   isOver: false,
 })
-const chunkOf = (call: Call, count = 1): Chunk => chunksOf(call, new Array(count).fill(0), () => {})[0]!
+const chunkOf = (call: Call, count = 1): Chunk => chunksOf(call, new Array(count).fill(0), { settle: () => {} })[0]!
 
 test('higher priorities first, then first come, first served; what is put back is next', () => {
   const queue = new ChunkQueue()
@@ -72,7 +73,9 @@ const MODEL_CHUNK = chunkOf(callOf())
 
 test('an item that cannot be cloned fails alone, and the others keep their numbers', () => {
   const settled: [number, boolean][] = []
-  const chunks = chunksOf(callOf(), [1, () => {}, 3], (item, outcome) => settled.push([item, 'error' in outcome]))
+  const chunks = chunksOf(callOf(), [1, () => {}, 3], {
+    settle: (item, outcome) => settled.push([item, 'error' in outcome]),
+  })
   assert.deepEqual(settled, [[1, true]])
   assert.deepEqual(
     chunks.map(({ first, end }) => [first, end]),

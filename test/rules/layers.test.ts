@@ -32,10 +32,12 @@ const LAYERS: readonly (readonly string[])[] = [
     'exit',
     'deferred',
     'hooks',
+    'worker-info',
     'pool/messages',
     'pool/chunk',
     'pool/queue',
     'pool/ledger',
+    'pool/assignments',
     'pool/ring',
     'pool/scheduling',
     'pool/idle-timers',
@@ -65,6 +67,7 @@ const LAYERS: readonly (readonly string[])[] = [
     'child/variables',
     'child/run',
     'child/birth',
+    'child/task',
     'child/worker',
   ],
   [
@@ -111,6 +114,8 @@ const LAYERS: readonly (readonly string[])[] = [
 const FACES = ['index', 'connection']
 /** Pure modules: bytes in, bytes out. They may use these of Node's modules, and no others. */
 const PURE = [
+  'worker-info',
+  'pool/assignments',
   'pool/ledger',
   'pool/ring',
   'pool/scheduling',
