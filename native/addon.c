@@ -6,8 +6,6 @@
 #include "loop.h"
 #include "platform.h"
 #include "reap.h"
-#include "secret.h"
-#include "shared.h"
 #include "signal.h"
 #include "sockets.h"
 #include "text.h"
@@ -153,47 +151,6 @@ static napi_value Reap(napi_env env, napi_callback_info info) {
   return number(env, pid);
 }
 
-// newSecretPage(): an ArrayBuffer over a page that forked children find zeroed, or minus errno
-static napi_value NewSecretPage(napi_env env, napi_callback_info info) {
-  (void)info;
-  size_t size;
-  void *page = new_secret_page(&size);
-  napi_value buffer;
-  if (!page) return number(env, -errno);
-  if (napi_create_external_arraybuffer(env, page, size, NULL, NULL, &buffer) != napi_ok) return number(env, -ENOSYS);
-  return buffer;
-}
-
-struct mapping {
-  void *start;
-  size_t bytes;
-  int frees;
-};
-
-static void UnmapShared(napi_env env, void *data, void *hint) {
-  (void)env;
-  (void)data;
-  struct mapping *mapping = hint;
-  unmap_shared_memory(mapping->start, mapping->bytes, mapping->frees);
-  free(mapping);
-}
-
-// mapSharedMemory(fd, offset, bytes, frees): an ArrayBuffer over a part of newSharedMemory(), or minus errno. `frees`: when it is
-// collected, that part is given back for every process.
-static napi_value MapSharedMemory(napi_env env, napi_callback_info info) {
-  arguments all = take(env, info);
-  const size_t bytes = (size_t)number_at(&all, 2);
-  struct mapping *mapping = malloc(sizeof *mapping);
-  if (!mapping) return number(env, -ENOMEM);
-  *mapping = (struct mapping){map_shared_memory((int)number_at(&all, 0), (off_t)number_at(&all, 1), bytes), bytes, (int)number_at(&all, 3)};
-  napi_value buffer;
-  int error = mapping->start ? 0 : errno;
-  if (!error && napi_create_external_arraybuffer(env, mapping->start, bytes, UnmapShared, mapping, &buffer) == napi_ok) return buffer;
-  if (!error) unmap_shared_memory(mapping->start, bytes, mapping->frees);
-  free(mapping);
-  return number(env, error ? -error : -ENOSYS);
-}
-
 // listHandles(): [type, isActive, hasRef, fd] of each handle of libuv's loop, flat
 static napi_value ListHandles(napi_env env, napi_callback_info info) {
   (void)info;
@@ -231,17 +188,6 @@ static napi_value CheckBorn(napi_env env, napi_callback_info info) {
   return number(env, 0);
 }
 
-// The functions that take at most three numbers and return one.
-typedef double (*plain_call)(int64_t first, int64_t second, int64_t third);
-
-#define PLAIN(name, expression) \
-  static double name(int64_t first, int64_t second, int64_t third) { \
-    (void)first; \
-    (void)second; \
-    (void)third; \
-    return (double)(expression); \
-  }
-
 PLAIN(process_id, getpid()) // not process.pid, which Node reads once and a child inherits
 PLAIN(interposed, is_interposed())
 PLAIN(leave_now, (leave((int)first), 0))
@@ -258,18 +204,7 @@ PLAIN(watch, watch_children())
 PLAIN(huge_text, move_text_to_huge_pages())
 PLAIN(shrink, find_platform() ? -ENOSYS : (collect_garbage(), malloc_trim(0)))
 PLAIN(clocks, find_platform() ? -ENOSYS : find_beginning(first, second))
-PLAIN(shared_memory, new_shared_memory((size_t)first))
-PLAIN(event, new_event())
-PLAIN(set, set_event((int)first))
-PLAIN(clear, clear_event((int)first))
 PLAIN(close_one, close((int)first) == 0 ? 0 : -errno)
-
-static napi_value CallPlain(napi_env env, napi_callback_info info) {
-  arguments all = take(env, info);
-  void *call = NULL;
-  napi_get_cb_info(env, info, NULL, NULL, NULL, &call);
-  return number(env, ((plain_call)call)(number_at(&all, 0), number_at(&all, 1), number_at(&all, 2)));
-}
 
 NAPI_MODULE_INIT() {
   static const struct {
@@ -279,15 +214,14 @@ NAPI_MODULE_INIT() {
   } functions[] = {
       {"findPlatform", FindPlatform, NULL}, {"fork", Fork, NULL}, {"socketPair", SocketPair, NULL}, {"pipe", Pipe, NULL},
       {"listen", Listen, NULL}, {"connect", Connect, NULL}, {"peerUid", PeerUid, NULL}, {"send", Send, NULL},
-      {"receive", Receive, NULL}, {"poll", Poll, NULL}, {"reap", Reap, NULL}, {"newSecretPage", NewSecretPage, NULL}, {"mapSharedMemory", MapSharedMemory, NULL},
+      {"receive", Receive, NULL}, {"poll", Poll, NULL}, {"reap", Reap, NULL},
       {"listHandles", ListHandles, NULL}, {"checkBorn", CheckBorn, NULL}, {"processId", CallPlain, process_id}, {"isInterposed", CallPlain, interposed},
       {"leave", CallPlain, leave_now}, {"leaveLater", CallPlain, leave_behind_error}, {"setHeapLimit", CallPlain, heap_limit},
       {"leaveInTeardown", CallPlain, leave_torn_down},
       {"setLimits", CallPlain, limits}, {"holdLifeline", CallPlain, hold}, {"releaseLifeline", CallPlain, release},
       {"accept", CallPlain, accept_one}, {"watchChildren", CallPlain, watch}, {"collectGarbage", CallPlain, shrink},
       {"close", CallPlain, close_one}, {"moveTextToHugePages", CallPlain, huge_text}, {"peerPid", CallPlain, peer_process}, {"signalHolder", CallPlain, signal_it},
-      {"findClocks", CallPlain, clocks}, {"setLocale", SetLocale, NULL}, {"newSharedMemory", CallPlain, shared_memory},
-      {"newEvent", CallPlain, event}, {"setEvent", CallPlain, set}, {"clearEvent", CallPlain, clear}};
+      {"findClocks", CallPlain, clocks}, {"setLocale", SetLocale, NULL}};
   for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
     napi_value function;
     void *plain = (void *)functions[i].plain;
@@ -295,5 +229,6 @@ NAPI_MODULE_INIT() {
     napi_set_named_property(env, exports, functions[i].name, function);
   }
   export_connections(env, exports);
+  export_memory(env, exports);
   return exports;
 }

@@ -39,7 +39,27 @@ static inline napi_value number(napi_env env, double value) {
   return result;
 }
 
+// The functions that take at most three numbers and return one.
+typedef double (*plain_call)(int64_t first, int64_t second, int64_t third);
+
+#define PLAIN(name, expression) \
+  static double name(int64_t first, int64_t second, int64_t third) { \
+    (void)first; \
+    (void)second; \
+    (void)third; \
+    return (double)(expression); \
+  }
+
+static inline napi_value CallPlain(napi_env env, napi_callback_info info) {
+  arguments all = take(env, info);
+  void *call = NULL;
+  napi_get_cb_info(env, info, NULL, NULL, NULL, &call);
+  return number(env, ((plain_call)call)(number_at(&all, 0), number_at(&all, 1), number_at(&all, 2)));
+}
+
 // addon-connections.c: what forkserver/connection needs besides.
 void export_connections(napi_env env, napi_value exports);
+// addon-memory.c: memory of a kind that JavaScript has not.
+void export_memory(napi_env env, napi_value exports);
 
 #endif

@@ -1,15 +1,17 @@
 // Runs in: owner and child. See shared.h.
 #include "shared.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 int new_shared_memory(size_t bytes) {
-  int fd = memfd_create("forkserver", MFD_CLOEXEC);
+  int fd = memfd_create("forkserver", MFD_CLOEXEC | MFD_ALLOW_SEALING);
   if (fd < 0) return -errno;
-  if (ftruncate(fd, (off_t)bytes) == 0) return fd;
+  // Sealed: whoever maps a part that another process cuts off is ended by SIGBUS when it looks there.
+  if (ftruncate(fd, (off_t)bytes) == 0 && fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) == 0) return fd;
   int error = errno;
   close(fd);
   return -error;
@@ -24,6 +26,10 @@ void unmap_shared_memory(void *start, size_t bytes, int frees) {
   // Needs no descriptor, which may be closed by now: it punches a hole into the file behind the mapping.
   if (frees) madvise(start, bytes, MADV_REMOVE);
   munmap(start, bytes);
+}
+
+int free_shared_memory(int fd, off_t offset, off_t bytes) {
+  return fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, bytes) == 0 ? 0 : -errno;
 }
 
 int new_event(void) {

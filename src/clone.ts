@@ -3,15 +3,20 @@
 //
 // V8's own serializer does the work. Two things are ours. Array views: node:v8 hands out views into the bytes it reads,
 // so a decoded 10-byte Buffer would keep, and could reach into, a whole message; here every view has memory of its own.
-// Errors: V8 says "b(){} could not be cloned" and not where, so only after it failed we walk the value to find out.
+// Errors: V8 says "b(){} could not be cloned" and not where, so only after it failed clone-refusal.ts walks the value to find out.
 
 import { Buffer } from 'node:buffer' // a program may delete the global one
-import { inspect, types } from 'node:util'
 import { Deserializer, Serializer } from 'node:v8'
+import { firstLine, isStackOverflow, kindOf, MAX_VALUE_BYTES, refusal, TooLargeError } from './clone-refusal.js'
 import { ProtocolError, UsageError } from './errors.js'
 
-/** The largest encoded value, in bytes: about what one system call writes, and less than a Buffer of Node 20 holds. */
-export const MAX_VALUE_BYTES = 2 ** 31 - 1
+/** Memory of so many bytes and more can travel beside a value. */
+export const MIN_BLOCK_BYTES = 64 * 1024
+
+// In a view's kind: its bytes are not here, but in the block of this number.
+const BESIDE = 0x80
+// So many parts of a value are looked at for ArrayBuffers of that size: V8 asks us about views, but not about these.
+const MAX_LOOKED_AT = 256
 
 // The order is the wire format: a view is written as its place in this list. Append only.
 const VIEW_CLASSES: readonly string[] = (
@@ -29,13 +34,12 @@ type ViewConstructor = { readonly BYTES_PER_ELEMENT?: number } & (new (
 const viewNameOf = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag)
   ?.get as (this: unknown) => string | undefined
 
-class TooLargeError extends Error {}
-
 class ValueSerializer extends Serializer {
   #viewBytes = 0
   declare private _setTreatArrayBufferViewsAsHostObjects: (on: boolean) => void
 
-  constructor() {
+  /** @param blocks where memory that shall travel beside the value is put */
+  constructor(private readonly blocks?: Uint8Array[]) {
     super()
     // Without it V8 writes the whole ArrayBuffer under a view: for a small Buffer that is Node's 8 KiB pool, with
     // whatever else lies in there.
@@ -48,6 +52,11 @@ class ValueSerializer extends Serializer {
     const name = Buffer.isBuffer(view) ? 'Buffer' : (viewNameOf.call(view) ?? 'DataView')
     const kind = VIEW_CLASSES.indexOf(name)
     if (kind < 0) throw new Error(`${name} could not be cloned.`)
+    if (this.blocks && view.byteLength >= MIN_BLOCK_BYTES) {
+      this.writeUint32(kind | BESIDE)
+      this.writeUint32(this.blocks.push(new Uint8Array(view.buffer, view.byteOffset, view.byteLength)) - 1)
+      return
+    }
     // Before the copy: a length above 32 bits would be written cut short, and its bytes read as something else.
     this.#viewBytes += view.byteLength
     if (this.#viewBytes > MAX_VALUE_BYTES) throw new TooLargeError(`${this.#viewBytes} bytes`)
@@ -58,15 +67,26 @@ class ValueSerializer extends Serializer {
 }
 
 class ValueDeserializer extends Deserializer {
+  constructor(
+    bytes: Uint8Array,
+    private readonly blocks: readonly ArrayBuffer[],
+  ) {
+    super(bytes)
+  }
+
   /** Called by V8 for what _writeHostObject wrote. */
   _readHostObject(): object {
-    const name = VIEW_CLASSES[this.readUint32()]
-    const bytes = this.readRawBytes(this.readUint32())
-    if (name === 'Buffer') return Buffer.from(bytes)
+    const kind = this.readUint32()
+    const name = VIEW_CLASSES[kind & ~BESIDE]
+    const bytes = kind & BESIDE ? undefined : this.readRawBytes(this.readUint32())
+    const memory = bytes ? undefined : this.blocks[this.readUint32()]
+    if (!bytes && !memory) throw new Error('A block of memory is missing.')
+    if (name === 'Buffer') return memory ? Buffer.from(memory) : Buffer.from(bytes!)
     const View = (globalThis as unknown as Record<string, ViewConstructor | undefined>)[name ?? '']
     if (View === undefined)
       throw new Error(`${name ?? 'This kind of array'} does not exist in Node ${process.version}.`)
-    return new View(new Uint8Array(bytes).buffer, 0, bytes.length / (View.BYTES_PER_ELEMENT ?? 1))
+    const whole = memory ?? new Uint8Array(bytes!).buffer
+    return new View(whole, 0, whole.byteLength / (View.BYTES_PER_ELEMENT ?? 1))
   }
 }
 
@@ -79,21 +99,24 @@ class ValueDeserializer extends Deserializer {
  *
  * @param value anything; its getters are run
  * @param name what the value is called in errors, such as 'arguments'
+ * @param blocks takes the memory of views and ArrayBuffers of MIN_BLOCK_BYTES and more, as it is and not as a copy, where this is to travel
+ *   beside the value
  * @returns the bytes, at most MAX_VALUE_BYTES of them
  * @throws UsageError ERR_CANNOT_CLONE, with the path of the part that cannot be cloned, and the original error as cause
  * @example
  * encodeValue([{ a: { b() {} } }], 'arguments') // "arguments[0].a.b is a function, which cannot be cloned. ..."
  */
-export function encodeValue(value: unknown, name: string): Buffer {
+export function encodeValue(value: unknown, name: string, blocks?: Uint8Array[]): Buffer {
   try {
-    return serialize(value)
+    return serialize(value, blocks)
   } catch (cause) {
-    throw refusal(value, name, cause)
+    throw refusal(value, name, { cause, isCloneable })
   }
 }
 
-function serialize(value: unknown): Buffer {
-  const serializer = new ValueSerializer()
+function serialize(value: unknown, blocks?: Uint8Array[]): Buffer {
+  const serializer = new ValueSerializer(blocks)
+  if (blocks && value !== null && typeof value === 'object') markBuffers(value, serializer, blocks)
   serializer.writeHeader()
   serializer.writeValue(value)
   const bytes = serializer.releaseBuffer()
@@ -105,12 +128,14 @@ function serialize(value: unknown): Buffer {
  * Reads what encodeValue() wrote. Nothing in the result shares memory with `bytes`, which may be reused at once.
  *
  * @param bytes exactly one encoded value
+ * @param blocks the memory that travelled beside it, which the value then has
  * @returns the clone
  * @throws ProtocolError ERR_PROTOCOL for bytes that are no encoded value, or more than one
  * @throws UsageError ERR_CANNOT_CLONE for a value that could be written but cannot be rebuilt here
  */
-export function decodeValue(bytes: Uint8Array): unknown {
-  const deserializer = new ValueDeserializer(bytes)
+export function decodeValue(bytes: Uint8Array, blocks: readonly ArrayBuffer[] = []): unknown {
+  const deserializer = new ValueDeserializer(bytes, blocks)
+  for (const [index, block] of blocks.entries()) deserializer.transferArrayBuffer(index, block)
   try {
     deserializer.readHeader()
   } catch (cause) {
@@ -132,80 +157,6 @@ export function decodeValue(bytes: Uint8Array): unknown {
   return value
 }
 
-// Everything below runs only after V8 refused a value.
-const MAX_VISITED = 1_000_000
-const MAX_SUSPECTS = 100
-const MAX_PATH_STEPS = 20
-
-type Part = { readonly step: string } & ({ readonly value: unknown } | { readonly thrown: unknown })
-
-function refusal(value: unknown, name: string, cause: unknown): UsageError {
-  if (cause instanceof TooLargeError) {
-    const text = `${name} has more than the ${MAX_VALUE_BYTES} bytes that can be sent. Send it in parts, or as a file.`
-    return new UsageError('ERR_CANNOT_CLONE', text, { cause })
-  }
-  const found = findCulprit(value, cause)
-  if (found !== undefined) {
-    return new UsageError('ERR_CANNOT_CLONE', `${name}${found.path} ${found.text}`, { cause: found.cause })
-  }
-  const reason = isStackOverflow(cause) ? 'it is nested too deeply.' : firstLine(cause)
-  return new UsageError('ERR_CANNOT_CLONE', `${name} cannot be cloned: ${reason} Pass plain data.`, { cause })
-}
-
-type Level = { readonly step: string; readonly parts: Iterator<Part> }
-type Culprit = { readonly path: string; readonly text: string; readonly cause: unknown }
-
-/** Walks in V8's order, depth first, so that it finds the part V8 stumbled over, not a later one. */
-function findCulprit(root: unknown, cause: unknown): Culprit | undefined {
-  const suspects: Array<{ path: string; value: object }> = []
-  const seen = new Set<unknown>()
-  const isTooDeep = isStackOverflow(cause) // then no single object is to blame
-  const open: Array<{ step: string; parts: Iterator<Part> }> = [
-    { step: '', parts: [{ step: '', value: root }].values() },
-  ]
-  try {
-    for (let visited = 0; open.length > 0 && visited < MAX_VISITED; visited++) {
-      const next = open.at(-1)!.parts.next()
-      if (next.done === true) {
-        open.pop()
-        continue
-      }
-      const part = next.value
-      if ('thrown' in part) return { path: pathOf(open, part), text: unreadable(part.thrown), cause: part.thrown }
-      const value = part.value
-      if (!mayFail(value) || seen.has(value)) continue
-      seen.add(value)
-      const verdict = judge(value)
-      if (verdict === 'no') return { path: pathOf(open, part), text: refused(value), cause }
-      if (verdict === 'yes') continue
-      if (verdict === 'perhaps' && !isTooDeep) suspects.push({ path: pathOf(open, part), value: value as object })
-      if (suspects.length > MAX_SUSPECTS) suspects.shift()
-      open.push({ step: part.step, parts: partsOf(value as object) })
-    }
-    // No part is to blame, so an object itself is: one of those that may be more than they look. Innermost first.
-    const guilty = suspects.reverse().find((suspect) => !isCloneable(suspect.value))
-    return guilty && { path: guilty.path, text: refused(guilty.value), cause }
-  } catch {
-    return undefined // the value fights back; the original error must do
-  }
-}
-
-function mayFail(value: unknown): boolean {
-  return value !== null && /^(object|function|symbol)$/.test(typeof value)
-}
-
-/** Can it be cloned: yes, no, only if its parts can ('walk'), or not even then ('perhaps')? */
-function judge(value: unknown): 'yes' | 'no' | 'walk' | 'perhaps' {
-  if (typeof value !== 'object' || value === null) return 'no'
-  if (types.isProxy(value) || types.isArgumentsObject(value) || types.isModuleNamespaceObject(value)) return 'no'
-  if (types.isPromise(value) || types.isGeneratorObject(value)) return 'no'
-  if (Array.isArray(value) || types.isMap(value) || types.isSet(value) || types.isNativeError(value)) return 'walk'
-  const prototype: unknown = Object.getPrototypeOf(value)
-  if (prototype === null || prototype === Object.prototype) return 'walk'
-  const isWhole = ArrayBuffer.isView(value) || types.isBoxedPrimitive(value) || Object.keys(value).length === 0
-  return isWhole ? (isCloneable(value) ? 'yes' : 'no') : 'perhaps'
-}
-
 function isCloneable(value: unknown): boolean {
   try {
     serialize(value)
@@ -215,85 +166,23 @@ function isCloneable(value: unknown): boolean {
   }
 }
 
-function* partsOf(value: object): Generator<Part> {
-  if (types.isMap(value)) {
-    let index = 0
-    for (const [key, item] of Map.prototype.entries.call(value)) {
-      yield { step: `.<key ${index}>`, value: key }
-      yield { step: mayFail(key) ? `.<value ${index}>` : `.get(${quote(key)})`, value: item }
-      index++
+/** Tells V8 of large ArrayBuffers, in the order of their finding and near the top of the value: it writes their numbers in their stead. */
+function markBuffers(root: object, serializer: Serializer, blocks: Uint8Array[]): void {
+  const open: object[] = [root]
+  for (let looked = 0, next = 0; next < open.length; next++) {
+    const value = open[next]!
+    // Own data properties only: whatever is not looked at is written as ever, and a getter must not run twice.
+    const parts = Array.isArray(value)
+      ? value
+      : Object.values(Object.getOwnPropertyDescriptors(value)).map((one) => one.value)
+    for (const part of parts) {
+      if (++looked > MAX_LOOKED_AT) return
+      if (part === null || typeof part !== 'object' || ArrayBuffer.isView(part)) continue
+      if (part instanceof ArrayBuffer) {
+        if (part.byteLength < MIN_BLOCK_BYTES || open.includes(part)) continue
+        open.push(part) // seen: it has no properties
+        serializer.transferArrayBuffer(blocks.push(new Uint8Array(part)) - 1, part)
+      } else if (Array.isArray(part) || Object.getPrototypeOf(part) === Object.prototype) open.push(part)
     }
-  } else if (types.isSet(value)) {
-    let index = 0
-    for (const item of Set.prototype.values.call(value)) yield { step: `.<item ${index++}>`, value: item }
-  } else if (types.isNativeError(value)) {
-    // V8 makes strings of these three, so only a symbol in them or a getter that throws can be to blame.
-    for (const key of ['name', 'message', 'stack']) {
-      const part = read(value, key)
-      if ('thrown' in part || typeof part.value === 'symbol') yield part
-    }
-    if (Object.getOwnPropertyDescriptor(value, 'cause')?.get === undefined) yield read(value, 'cause')
-  } else {
-    for (const key of Object.keys(value)) yield read(value, key)
   }
-}
-
-function read(object: object, key: string): Part {
-  const isIndex = Array.isArray(object) && /^\d+$/.test(key)
-  const step = isIndex ? `[${key}]` : /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(key) ? `.${key}` : `[${quote(key)}]`
-  try {
-    return { step, value: (object as Record<string, unknown>)[key] }
-  } catch (thrown) {
-    return { step, thrown }
-  }
-}
-
-function pathOf(open: readonly Level[], part: Part): string {
-  const steps = [...open.map((level) => level.step), part.step].filter((step) => step !== '')
-  if (steps.length <= MAX_PATH_STEPS) return steps.join('')
-  const half = MAX_PATH_STEPS / 2
-  return [...steps.slice(0, half), ' ... ', ...steps.slice(-half)].join('')
-}
-
-const ADVICE: Readonly<Record<string, string>> = {
-  'a detached ArrayBuffer': 'Its memory was transferred away; pass a copy made before that.',
-  'a function': 'Pass plain data, and let the child import the function from its module.',
-  'a Promise': 'Await it, and pass what it resolves to.',
-  'a Proxy': 'Pass a plain copy of what it wraps.',
-  'a SharedArrayBuffer': 'Processes share no memory: pass a copy of its bytes.',
-}
-
-function refused(value: unknown): string {
-  const kind = kindOf(value)
-  return `is ${kind}, which cannot be cloned. ${ADVICE[kind] ?? 'Pass plain data, as structuredClone() takes it.'}`
-}
-
-function unreadable(thrown: unknown): string {
-  return `cannot be read: its getter threw "${firstLine(thrown)}". Pass plain data.`
-}
-
-export function kindOf(value: unknown): string {
-  if (typeof value === 'function' && !types.isProxy(value)) return 'a function'
-  if (typeof value === 'symbol') return 'a symbol'
-  if (types.isProxy(value)) return 'a Proxy'
-  if (value instanceof MessagePort) return 'a MessagePort' // its own tag says EventTarget
-  // A view fails for two reasons, and one of them, its size, was dealt with before anyone asked.
-  if (ArrayBuffer.isView(value) || types.isArrayBuffer(value)) return 'a detached ArrayBuffer'
-  const tag = Object.prototype.toString.call(value).slice('[object '.length, -1)
-  const maker: unknown = tag === 'Object' ? (value as { constructor?: unknown }).constructor : undefined
-  const name = typeof maker === 'function' && maker.name !== '' ? maker.name : tag
-  return `${/^[AEIO]/.test(name) ? 'an' : 'a'} ${name}`
-}
-
-function isStackOverflow(cause: unknown): boolean {
-  return cause instanceof RangeError && cause.message.includes('call stack')
-}
-
-export function firstLine(cause: unknown): string {
-  const message = types.isNativeError(cause) ? Object.getOwnPropertyDescriptor(cause, 'message')?.value : cause
-  return (typeof message === 'string' ? message : quote(cause)).split('\n', 1)[0]!.slice(0, 200)
-}
-
-export function quote(value: unknown): string {
-  return inspect(value, { depth: 0, maxStringLength: 40, breakLength: Number.POSITIVE_INFINITY, customInspect: false })
 }

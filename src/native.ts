@@ -53,6 +53,7 @@ export interface Native {
   newSecretPage(): ArrayBuffer | number
   newSharedMemory(bytes: number): number
   mapSharedMemory(fd: number, offset: number, bytes: number, frees: number): ArrayBuffer | number
+  freeSharedMemory(fd: number, offset: number, bytes: number): number
   newEvent(): number
   setEvent(fd: number): number
   clearEvent(fd: number): number

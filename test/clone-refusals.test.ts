@@ -5,7 +5,8 @@ import { createSecretKey } from 'node:crypto'
 import { describe, test } from 'node:test'
 import vm from 'node:vm'
 import fc from 'fast-check'
-import { encodeValue, MAX_VALUE_BYTES } from '#src/clone.js'
+import { encodeValue } from '#src/clone.js'
+import { MAX_VALUE_BYTES } from '#src/clone-refusal.js'
 import { UsageError } from '#src/errors.js'
 
 function refusalOf(value: unknown, name = 'arguments'): UsageError {

@@ -3,7 +3,7 @@
 // The bytes may be hostile. A length is compared with what is left before anything is taken, so no argument costs more memory than it
 // has bytes; and nothing that is returned shares memory with the bytes, which belong to a message.
 
-import { firstLine } from '../clone.js'
+import { firstLine } from '../clone-refusal.js'
 import { ProtocolError } from '../errors.js'
 import type { PickleArguments } from './pickle-opcodes.js'
 import { decodeAscii, decodeQuoted, decodeRawUnicodeEscape, decodeUtf8 } from './pickle-text.js'

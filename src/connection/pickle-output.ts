@@ -2,7 +2,7 @@
 //
 // Without frames, which only help a reader of files: CPython writes pickles of less than four bytes without them, and reads all so.
 
-import { MAX_VALUE_BYTES } from '../clone.js'
+import { MAX_VALUE_BYTES } from '../clone-refusal.js'
 import { type OpcodeRow, PICKLE_OPCODES } from './pickle-opcodes.js'
 import { encodeSurrogates, isWellFormed } from './pickle-text.js'
 

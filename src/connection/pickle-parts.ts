@@ -1,7 +1,7 @@
 // Runs in: owner and child. What a value is for a pickle: which kind of container, with which parts; and how it is refused. Pure.
 
 import { types } from 'node:util'
-import { firstLine, kindOf, quote } from '../clone.js'
+import { firstLine, kindOf, quote } from '../clone-refusal.js'
 import { UsageError } from '../errors.js'
 import { ByteArray, Float, FrozenSet, Tuple } from './pickle-types.js'
 

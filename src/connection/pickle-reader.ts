@@ -4,7 +4,7 @@
 // does, and no entry of it calls what a pickle names. What the reader does not check is whether Python could have written the bytes: a dict
 // as a key, or an item added to a tuple, is as harmless here as it is odd.
 
-import { firstLine } from '../clone.js'
+import { firstLine } from '../clone-refusal.js'
 import { ProtocolError } from '../errors.js'
 import { findBuiltin } from './pickle-builtins.js'
 import { Cursor, READ_ARGUMENT } from './pickle-cursor.js'

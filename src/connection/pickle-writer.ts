@@ -4,7 +4,7 @@
 // pickle's memo, so that one that is met again is mentioned: shared references and cycles arrive as what they are.
 
 import { types } from 'node:util'
-import { MAX_VALUE_BYTES } from '../clone.js'
+import { MAX_VALUE_BYTES } from '../clone-refusal.js'
 import { UsageError } from '../errors.js'
 import { type OpcodeRow, PICKLE_OPCODES, WRITTEN_PROTOCOL } from './pickle-opcodes.js'
 import { Output, OutputTooLargeError } from './pickle-output.js'

@@ -18,6 +18,7 @@ const LAYERS: readonly (readonly string[])[] = [
     'program',
     'program-reference',
     'clone',
+    'clone-refusal',
     'thrown',
     'frames',
     'auth',
@@ -114,6 +115,7 @@ const LAYERS: readonly (readonly string[])[] = [
 const FACES = ['index', 'connection']
 /** Pure modules: bytes in, bytes out. They may use these of Node's modules, and no others. */
 const PURE = [
+  'clone-refusal',
   'worker-info',
   'pool/assignments',
   'pool/ledger',
