@@ -18,33 +18,80 @@ static napi_value NewSecretPage(napi_env env, napi_callback_info info) {
 }
 
 struct mapping {
-  void *start;
+  char *start;
   size_t bytes;
-  int frees;
+  int users;
 };
 
-static void UnmapShared(napi_env env, void *data, void *hint) {
-  (void)env;
-  (void)data;
-  struct mapping *mapping = hint;
-  unmap_shared_memory(mapping->start, mapping->bytes, mapping->frees);
+static void Leave(struct mapping *mapping) {
+  if (--mapping->users > 0) return;
+  unmap_shared_memory(mapping->start, mapping->bytes);
   free(mapping);
 }
 
-// mapSharedMemory(fd, offset, bytes, frees): an ArrayBuffer over a part of newSharedMemory(), or minus errno. `frees`: when it is
-// collected, that part is given back for every process.
+static void LeaveFinalizer(napi_env env, void *data, void *hint) {
+  (void)env;
+  (void)data;
+  Leave(hint);
+}
+
+// NULL and errno on failure
+static struct mapping *Map(const arguments *all) {
+  struct mapping *mapping = malloc(sizeof *mapping);
+  if (!mapping) return NULL;
+  *mapping = (struct mapping){NULL, (size_t)number_at(all, 2), 1};
+  mapping->start = map_shared_memory((int)number_at(all, 0), (off_t)number_at(all, 1), mapping->bytes);
+  if (mapping->start) return mapping;
+  int error = errno;
+  free(mapping);
+  errno = error;
+  return NULL;
+}
+
+// mapSharedMemory(fd, offset, bytes): an ArrayBuffer over a part of newSharedMemory(), or minus errno
 static napi_value MapSharedMemory(napi_env env, napi_callback_info info) {
   arguments all = take(env, info);
-  const size_t bytes = (size_t)number_at(&all, 2);
-  struct mapping *mapping = malloc(sizeof *mapping);
-  if (!mapping) return number(env, -ENOMEM);
-  *mapping = (struct mapping){map_shared_memory((int)number_at(&all, 0), (off_t)number_at(&all, 1), bytes), bytes, (int)number_at(&all, 3)};
+  struct mapping *mapping = Map(&all);
   napi_value buffer;
-  int error = mapping->start ? 0 : errno;
-  if (!error && napi_create_external_arraybuffer(env, mapping->start, bytes, UnmapShared, mapping, &buffer) == napi_ok) return buffer;
-  if (!error) unmap_shared_memory(mapping->start, bytes, mapping->frees);
-  free(mapping);
-  return number(env, error ? -error : -ENOSYS);
+  if (!mapping) return number(env, -errno);
+  if (napi_create_external_arraybuffer(env, mapping->start, mapping->bytes, LeaveFinalizer, mapping, &buffer) == napi_ok) return buffer;
+  Leave(mapping);
+  return number(env, -ENOSYS);
+}
+
+// openBlock(fd, offset, bytes): a block of shared memory for useBlock(), or minus errno. Its first word is 0 when nobody uses it.
+static napi_value OpenBlock(napi_env env, napi_callback_info info) {
+  arguments all = take(env, info);
+  struct mapping *mapping = Map(&all);
+  napi_value block;
+  if (!mapping) return number(env, -errno);
+  if (napi_create_external(env, mapping, LeaveFinalizer, mapping, &block) == napi_ok) return block;
+  Leave(mapping);
+  return number(env, -ENOSYS);
+}
+
+static void FreeBlock(napi_env env, void *data, void *hint) {
+  (void)env;
+  (void)data;
+  struct mapping *mapping = hint;
+  // The process at the other side may write to it from here on.
+  __atomic_store_n((int32_t *)mapping->start, 0, __ATOMIC_SEQ_CST);
+  Leave(mapping);
+}
+
+// useBlock(block, start, length): an ArrayBuffer over a part of it, or minus errno. When that is collected, the first word is set to 0.
+static napi_value UseBlock(napi_env env, napi_callback_info info) {
+  arguments all = take(env, info);
+  const int64_t start = number_at(&all, 1), length = number_at(&all, 2);
+  void *found = NULL;
+  napi_value buffer;
+  if (napi_get_value_external(env, all.at[0], &found) != napi_ok) return number(env, -EINVAL);
+  struct mapping *mapping = found;
+  if (start < 0 || length < 0 || (size_t)start > mapping->bytes || (size_t)length > mapping->bytes - (size_t)start) return number(env, -EINVAL);
+  if (napi_create_external_arraybuffer(env, mapping->start + start, (size_t)length, FreeBlock, mapping, &buffer) != napi_ok)
+    return number(env, -ENOSYS);
+  mapping->users++;
+  return buffer;
 }
 
 PLAIN(shared_memory, new_shared_memory((size_t)first))
@@ -59,6 +106,7 @@ void export_memory(napi_env env, napi_value exports) {
     napi_callback call;
     plain_call plain;
   } functions[] = {{"newSecretPage", NewSecretPage, NULL}, {"mapSharedMemory", MapSharedMemory, NULL},
+      {"openBlock", OpenBlock, NULL}, {"useBlock", UseBlock, NULL},
       {"newSharedMemory", CallPlain, shared_memory}, {"freeSharedMemory", CallPlain, free_memory},
       {"newEvent", CallPlain, event}, {"setEvent", CallPlain, set}, {"clearEvent", CallPlain, clear}};
   for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {

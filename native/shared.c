@@ -22,11 +22,7 @@ void *map_shared_memory(int fd, off_t offset, size_t bytes) {
   return start == MAP_FAILED ? NULL : start;
 }
 
-void unmap_shared_memory(void *start, size_t bytes, int frees) {
-  // Needs no descriptor, which may be closed by now: it punches a hole into the file behind the mapping.
-  if (frees) madvise(start, bytes, MADV_REMOVE);
-  munmap(start, bytes);
-}
+void unmap_shared_memory(void *start, size_t bytes) { munmap(start, bytes); }
 
 int free_shared_memory(int fd, off_t offset, off_t bytes) {
   return fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, bytes) == 0 ? 0 : -errno;

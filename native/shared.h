@@ -8,8 +8,7 @@
 int new_shared_memory(size_t bytes);
 // Maps a part of it. NULL and errno on failure. `offset` is a multiple of the page size.
 void *map_shared_memory(int fd, off_t offset, size_t bytes);
-// `frees`: gives the memory back for every process, not this mapping only.
-void unmap_shared_memory(void *start, size_t bytes, int frees);
+void unmap_shared_memory(void *start, size_t bytes);
 
 // Gives a part back for every process; who still maps it reads zeros.
 int free_shared_memory(int fd, off_t offset, off_t bytes);

@@ -52,7 +52,9 @@ export interface Native {
   reap(out: Float64Array): number
   newSecretPage(): ArrayBuffer | number
   newSharedMemory(bytes: number): number
-  mapSharedMemory(fd: number, offset: number, bytes: number, frees: number): ArrayBuffer | number
+  mapSharedMemory(fd: number, offset: number, bytes: number): ArrayBuffer | number
+  openBlock(fd: number, offset: number, bytes: number): SharedBlock | number
+  useBlock(block: SharedBlock, start: number, length: number): ArrayBuffer | number
   freeSharedMemory(fd: number, offset: number, bytes: number): number
   newEvent(): number
   setEvent(fd: number): number
@@ -62,6 +64,11 @@ export interface Native {
   moveTextToHugePages(): number
   findClocks(originMicros: number, uptimeNs: number): number
   close(fd: number): number
+}
+
+/** What `openBlock` makes. */
+export interface SharedBlock {
+  readonly block: unique symbol
 }
 
 /** What `watch` makes: it reports when a descriptor can be read or written. */

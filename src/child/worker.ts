@@ -5,6 +5,8 @@ import { performance } from 'node:perf_hooks'
 import { decodeValue, encodeValue } from '../clone.js'
 import { importModule } from '../modules.js'
 import { native } from '../native.js'
+import type { SentBlock } from '../pool/block-table.js'
+import { BlockReceiver, BlockSender } from '../pool/blocks.js'
 import { type Channel, type ChannelListener, SocketChannel } from '../pool/channel.js'
 import { Ledger } from '../pool/ledger.js'
 import { mapMemory, TO_OWNER, TO_WORKER } from '../pool/memory.js'
@@ -30,12 +32,19 @@ async function find(reference: { module: string; name: string }): Promise<AnyFun
   return findFunction(await importModule(reference.module), reference)
 }
 
+/** What a chunk's tasks gave. */
+interface Encoded {
+  body: Buffer
+  blocks: readonly SentBlock[]
+}
+
 /** So long a worker goes from chunk to chunk without a turn of its event loop, in milliseconds. */
 const TURN_MS = 2
 
 /** The tasks of one worker. */
 class TaskLoop implements ChannelListener {
   readonly #ledger: Ledger
+  readonly #blocks: WorkerSite['blocks']
   readonly #task: CurrentTask
   readonly #ends: { teardown: WorkerSetup['teardown']; leave: WorkerSite['leave'] }
   readonly #functions = new Map<number, Promise<AnyFunction>>()
@@ -46,8 +55,9 @@ class TaskLoop implements ChannelListener {
   #isRunning = false
   #isEnding = false
 
-  constructor({ ledger, task, leave }: WorkerSite, teardown: WorkerSetup['teardown']) {
+  constructor({ ledger, blocks, task, leave }: WorkerSite, teardown: WorkerSetup['teardown']) {
     this.#ledger = ledger
+    this.#blocks = blocks
     this.#task = task
     this.#ends = { teardown, leave }
   }
@@ -112,10 +122,10 @@ class TaskLoop implements ChannelListener {
         const { chunk, listens } = message
         this.#task.beginChunk(chunk, { listens, reason: this.#aborted.get(chunk) })
         this.#aborted.delete(chunk)
-        const body = await this.#run(message)
+        const { body, blocks } = await this.#run(message)
         this.#task.endChunk()
         const end = performance.now()
-        channel.send(encodeResults(chunk, end - start), body)
+        channel.send(encodeResults(chunk, end - start, blocks), body)
         start = end
         if (end - turn < TURN_MS) continue
         await new Promise(setImmediate) // timers and sockets of what the tasks left running
@@ -126,19 +136,22 @@ class TaskLoop implements ChannelListener {
     if (this.#isEnding) await this.#leave(channel)
   }
 
-  async #run({ chunk, functionId, first, end, spread, items }: RunMessage): Promise<Buffer> {
+  async #run({ chunk, functionId, first, end, spread, items, blocks }: RunMessage): Promise<Encoded> {
     const values: unknown[] = []
     const failures: [number, ThrownData][] = []
     let call: AnyFunction
     let list: unknown[]
     try {
       call = await this.#functions.get(functionId)!
-      list = decodeValue(items) as unknown[]
+      list = decodeValue(
+        items,
+        blocks.map((block) => this.#blocks!.in.take(block)),
+      ) as unknown[]
     } catch (error) {
       this.#ledger.begin(chunk, first)
       const thrown = encodeThrown(error)
       for (let item = first; item < end; item++) failures.push([item, thrown])
-      return encodeValue([values, failures], 'results')
+      return this.#encode(values, failures)
     }
     for (let item = first; item < end; item++) {
       this.#ledger.begin(chunk, item)
@@ -154,10 +167,17 @@ class TaskLoop implements ChannelListener {
       }
     }
     try {
-      return encodeValue([values, failures], 'results')
+      return this.#encode(values, failures)
     } catch {
-      return encodeEach(values, failures, first)
+      refuseEach(values, failures, first)
+      return this.#encode(values, failures)
     }
+  }
+
+  #encode(values: unknown[], failures: [number, ThrownData][]): Encoded {
+    const large: Uint8Array[] = []
+    const body = encodeValue([values, failures], 'results', this.#blocks && large)
+    return { body, blocks: large.map((bytes) => this.#blocks!.out.write(bytes)) }
   }
 
   async #leave(channel: Channel): Promise<void> {
@@ -171,7 +191,7 @@ class TaskLoop implements ChannelListener {
 }
 
 /** At least one value cannot be cloned: the others are delivered all the same. */
-function encodeEach(values: unknown[], failures: [number, ThrownData][], first: number): Buffer {
+function refuseEach(values: unknown[], failures: [number, ThrownData][], first: number): void {
   for (const [index, value] of values.entries()) {
     try {
       encodeValue(value, 'result')
@@ -180,12 +200,12 @@ function encodeEach(values: unknown[], failures: [number, ThrownData][], first: 
       failures.push([first + index, encodeThrown(error)])
     }
   }
-  return encodeValue([values, failures], 'results')
 }
 
 /** What a worker works with, and how it leaves: in a rehearsal it stays. */
 export interface WorkerSite {
   ledger: Ledger
+  blocks?: { out: BlockSender; in: BlockReceiver }
   task: CurrentTask
   connect(listener: ChannelListener): Channel
   leave(exitCode?: number): void
@@ -211,14 +231,14 @@ export async function serveTasks(
 /** A task that does nothing, for rehearsals. */
 export const rehearsal = <T>(value: T): T => value
 
-function findSite(sharesMemory: boolean): Pick<WorkerSite, 'ledger' | 'connect'> {
+function findSite(sharesMemory: boolean): Pick<WorkerSite, 'ledger' | 'blocks' | 'connect'> {
   const { channel, memory, ownerEvent, workerEvent } = WORKER_DESCRIPTORS
   if (!sharesMemory) return { ledger: new Ledger(), connect: (listener) => new SocketChannel(channel, listener) }
   const bytes = mapMemory(native(), memory)
-  native().close(memory)
   const rings = { incoming: TO_WORKER, outgoing: TO_OWNER, ownEvent: workerEvent, peerEvent: ownerEvent }
   return {
     ledger: new Ledger(bytes),
+    blocks: { out: new BlockSender(native(), memory, 'worker'), in: new BlockReceiver(native(), memory, 'owner') },
     connect: (listener) => new RingChannel(native(), { bytes, ...rings, closesEvents: true }, listener),
   }
 }

@@ -1,6 +1,6 @@
 // Runs in: owner. The chunks that one worker was sent and has not answered, in their order, and what becomes of them when it dies. Pure.
-import type { Chunk } from './chunk.js'
-import { partOf } from './chunk.js'
+import type { SentBlock } from './block-table.js'
+import { type Chunk, partOf } from './chunk.js'
 import type { Ledger } from './ledger.js'
 
 const MAX_CHUNK_ID = 0xffffffff
@@ -11,6 +11,8 @@ export interface Assignment {
   /** Its number among the chunks of this worker. */
   readonly id: number
   readonly slot: number
+  /** Where its large buffers are. */
+  blocks: readonly SentBlock[]
   /** Its tasks have failed already, and what the worker answers is of no interest. */
   isSettled: boolean
   /** The worker was asked to stop it. */
@@ -24,6 +26,8 @@ export interface Remains {
   /** Parts that have begun, and have no result. */
   begun: Chunk[]
 }
+
+type TakeBack = (block: SentBlock) => Uint8Array
 
 /** The books of one worker. */
 export class Assignments {
@@ -47,7 +51,7 @@ export class Assignments {
   add(chunk: Chunk): Assignment {
     const id = this.#nextId
     this.#nextId = id < MAX_CHUNK_ID ? id + 1 : 1
-    const sent = { chunk, id, slot: this.#ledger.offer(), isSettled: false, isGivenUp: false }
+    const sent = { chunk, id, slot: this.#ledger.offer(), blocks: [], isSettled: false, isGivenUp: false }
     this.#sent.push(sent)
     return sent
   }
@@ -61,11 +65,11 @@ export class Assignments {
   }
 
   /** Takes the last chunk back that the worker has not begun, but never the only one. */
-  revokeLast(): Chunk | undefined {
+  revokeLast(takeBack: TakeBack): Chunk | undefined {
     const last = this.#sent.at(-1)
     if (!last || this.#sent.length < 2 || !this.#ledger.revoke(last.slot)) return undefined
     this.#sent.pop()
-    return last.chunk
+    return { ...last.chunk, blocks: last.blocks.map(takeBack) }
   }
 
   find(isIt: (sent: Assignment) => boolean): Assignment | undefined {
@@ -76,18 +80,19 @@ export class Assignments {
    * The worker is dead: takes everything out.
    *
    * @param isReady whether it took tasks at all
+   * @param takeBack of what it has not begun; of what it has, the copies are left that were kept for retries
    */
-  split(isReady: boolean): Remains {
+  split(isReady: boolean, takeBack: TakeBack): Remains {
     const begun: Chunk[] = []
     const unbegun: Chunk[] = []
     const { isShared, begun: seen } = this.#ledger
     // It runs them in the order in which they were sent, so what is in front of the chunk that it began last has begun too.
     const at = isShared ? this.#sent.findIndex(({ id }) => id === seen.chunk) : isReady ? 0 : -1
-    for (const [index, { chunk, isSettled }] of this.#sent.entries()) {
+    for (const [index, { chunk, blocks, isSettled }] of this.#sent.entries()) {
       if (isSettled) continue
       const stop = index < at ? chunk.end : index > at ? chunk.first : isShared ? seen.item + 1 : chunk.end
       if (stop > chunk.first) begun.push(partOf(chunk, chunk.first, stop))
-      if (stop < chunk.end) unbegun.push(partOf(chunk, stop, chunk.end))
+      if (stop < chunk.end) unbegun.push({ ...partOf(chunk, stop, chunk.end), blocks: blocks.map(takeBack) })
     }
     this.#sent.length = 0
     return { begun, unbegun }

@@ -1,4 +1,5 @@
 // Runs in: owner. What a Pool hands out: a chunk of tasks of one call. Pure.
+import { Buffer } from 'node:buffer' // a program may delete the global one
 import { decodeValue, encodeValue } from '../clone.js'
 import type { Reference } from '../remote.js'
 import { decodeThrown, type ThrownData } from '../thrown.js'
@@ -27,6 +28,8 @@ export interface Chunk {
   readonly call: Call
   /** The structured clone of all items of the chunk as it was made; `first` to `end` of them are to be run. */
   readonly items: Buffer
+  /** Large buffers of the items: the caller's memory, until submit() returns. */
+  readonly blocks: readonly Uint8Array[]
   readonly first: number
   readonly end: number
   /** The number of its item 0 in the call. */
@@ -43,6 +46,14 @@ export function partOf(chunk: Chunk, first: number, end: number, retries = chunk
   return { ...chunk, first, end, retries, measured: undefined }
 }
 
+/** How chunksOf() makes chunks. */
+export interface ChunkOptions extends Pick<Chunk, 'settle'> {
+  measured?: Chunk['measured']
+  base?: number
+  /** Whether large buffers travel beside the items. */
+  sharesMemory?: boolean
+}
+
 /**
  * Makes chunks of items: one, or where some items cannot be cloned, more. Those that cannot are settled at once, with their
  * UsageError ERR_CANNOT_CLONE.
@@ -50,11 +61,11 @@ export function partOf(chunk: Chunk, first: number, end: number, retries = chunk
 export function chunksOf(
   call: Call,
   items: readonly unknown[],
-  { settle, measured, base = 0 }: { settle: Chunk['settle']; measured?: Chunk['measured']; base?: number },
+  { settle, measured, base = 0, sharesMemory = false }: ChunkOptions,
 ): Chunk[] {
   const rest = { call, settle, measured, base, retries: call.retries }
   try {
-    return [{ ...rest, items: encodeValue(items, 'items'), first: 0, end: items.length }]
+    return [{ ...rest, ...encodeItems(items, sharesMemory), first: 0, end: items.length }]
   } catch {
     // Which one is it? Those beside it are not to blame.
   }
@@ -62,7 +73,7 @@ export function chunksOf(
     try {
       const alone: unknown[] = []
       alone[index] = item // a hole for each of the others, so that the item keeps its number
-      return [{ ...rest, measured: undefined, items: encodeValue(alone, 'items'), first: index, end: index + 1 }]
+      return [{ ...rest, measured: undefined, ...encodeItems(alone, sharesMemory), first: index, end: index + 1 }]
     } catch (error) {
       settle(index, { error })
       return []
@@ -70,17 +81,31 @@ export function chunksOf(
   })
 }
 
+function encodeItems(items: readonly unknown[], sharesMemory: boolean): Pick<Chunk, 'items' | 'blocks'> {
+  const blocks: Uint8Array[] = []
+  return { items: encodeValue(items, 'items', sharesMemory ? blocks : undefined), blocks }
+}
+
+/** The same chunk with copies of its large buffers: the caller may change its own as soon as the call has returned. */
+export function withCopies(chunk: Chunk): Chunk {
+  return chunk.blocks.length > 0 ? { ...chunk, blocks: chunk.blocks.map((bytes) => Buffer.from(bytes)) } : chunk
+}
+
 /**
  * Settles the tasks of a chunk by what a worker answered.
  *
- * @param body of a `results` message
+ * @param results what came, and the large buffers in it
  * @param where for the stacks of errors
  */
-export function settleChunk(chunk: Chunk, body: Buffer, where: string): void {
+export function settleChunk(
+  chunk: Chunk,
+  { body, blocks }: { body: Buffer; blocks: () => readonly ArrayBuffer[] },
+  where: string,
+): void {
   let values: unknown[]
   let failed: Map<number, ThrownData>
   try {
-    const [list, failures] = decodeValue(body) as [unknown[], [number, ThrownData][]]
+    const [list, failures] = decodeValue(body, blocks()) as [unknown[], [number, ThrownData][]]
     values = list
     failed = new Map(failures)
   } catch (error) {

@@ -2,7 +2,7 @@
 // what a dead worker had not begun.
 import { ChildError, ResourceError } from '../errors.js'
 import { findNative } from '../native.js'
-import { type Call, type Chunk, failChunk, partOf } from './chunk.js'
+import { type Call, type Chunk, failChunk, partOf, withCopies } from './chunk.js'
 import { IdleTimers } from './idle-timers.js'
 import { Memories } from './memory.js'
 import { ChunkQueue } from './queue.js'
@@ -87,8 +87,20 @@ export class Crew implements WorkerListener {
   /** Takes a chunk, and sees that it is run. */
   submit(chunk: Chunk): void {
     if (this.#isTerminated) return failChunk(chunk, this.#closed!)
-    this.#queue.push(this.#counted(chunk))
+    const isKept = this.#queue.length > 0 || chunk.retries > 0 || !this.#takerOf(chunk)
+    this.#queue.push(this.#counted(isKept ? withCopies(chunk) : chunk))
     this.#dispatch()
+  }
+
+  /** Who gets it at once. */
+  #takerOf(chunk: Chunk): PoolWorker | undefined {
+    const free = nextFree(this.#workers, this.#options)
+    return free ?? (chunk.call.timeout === undefined ? nextAhead(this.#workers, this.#options) : undefined)
+  }
+
+  /** Whether large buffers travel beside the items of its chunks. */
+  get sharesMemory(): boolean {
+    return this.#memories !== undefined
   }
 
   #counted(chunk: Chunk): Chunk {

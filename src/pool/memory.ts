@@ -39,7 +39,7 @@ export interface SharedMemory extends SharedDescriptors {
  * @throws ResourceError ERR_RESOURCE
  */
 export function mapMemory(native: Native, fd: number): ArrayBuffer {
-  const bytes = native.mapSharedMemory(fd, 0, WORKER_MEMORY_BYTES, 0)
+  const bytes = native.mapSharedMemory(fd, 0, WORKER_MEMORY_BYTES)
   if (typeof bytes === 'number') throw resourceError('mmap', -bytes)
   return bytes
 }
@@ -75,13 +75,18 @@ export class Memories {
     }
   }
 
-  /** Gives a memory back whose worker has ended. */
-  giveBack(memory: SharedMemory): void {
-    new Uint8Array(memory.bytes, 0, PAGE_BYTES).fill(0)
+  /**
+   * Gives a memory back whose worker has ended.
+   *
+   * @param isUsedUp whether there are buffers in it that somebody may have: the next worker has no business there
+   */
+  giveBack(memory: SharedMemory, { isUsedUp }: { isUsedUp: boolean }): void {
+    // What was said in it is none of the next worker's business. Given back and not written over: that costs less, and is no memory meanwhile.
+    const isClean = !isUsedUp && this.#native.freeSharedMemory(memory.memory, 0, WORKER_MEMORY_BYTES) === 0
+    if (!isClean || this.#isClosed) return this.#close(memory)
     this.#native.clearEvent(memory.ownerEvent)
     this.#native.clearEvent(memory.workerEvent)
-    if (this.#isClosed) this.#close(memory)
-    else this.#free.push(memory)
+    this.#free.push(memory)
   }
 
   /** Closes the descriptors of those that are free, and of each that is given back from now on. */

@@ -2,6 +2,7 @@
 // (frames.ts): a kind byte and its payload. docs/PROTOCOL.md, section 5, shows them as tables.
 import { Buffer } from 'node:buffer' // a program may delete the global one
 import { ProtocolError } from '../errors.js'
+import { decodeBlocks, encodeBlocks, type SentBlock } from './block-table.js'
 
 /** What a worker is told at its start. */
 export interface WorkerSetup {
@@ -33,7 +34,7 @@ export const WORKER_MESSAGES = {
     kind: 2,
     direction: 'owner to worker',
     payload:
-      'u32 chunk, u32 number of the function, u32 slot, u32 first and u32 end of the items to run, u8 flags (1: an item is a list of arguments, 2: progress is wanted), the items as a structured clone',
+      'u32 chunk, u32 number of the function, u32 slot, u32 first and u32 end of the items to run, u8 flags (1: an item is a list of arguments, 2: progress is wanted, 4: there are blocks), the blocks, the items as a structured clone',
   },
   end: { kind: 3, direction: 'owner to worker', payload: 'nothing: finish what was sent, then leave' },
   ready: { kind: 4, direction: 'worker to owner', payload: 'nothing: the initializer has run' },
@@ -46,7 +47,7 @@ export const WORKER_MESSAGES = {
     kind: 6,
     direction: 'worker to owner',
     payload:
-      'u32 chunk, f64 milliseconds that it ran, then as a structured clone a list of the values and a list of [item, what it threw]',
+      'u32 chunk, f64 milliseconds that it ran, u8 flags (4: there are blocks), the blocks, then as a structured clone a list of the values and a list of [item, what it threw]',
   },
   progress: {
     kind: 7,
@@ -74,6 +75,8 @@ export interface RunMessage {
   spread: boolean
   /** Whether anybody listens to progress. */
   listens: boolean
+  /** Large buffers of the items. */
+  blocks: readonly SentBlock[]
   items: Buffer
 }
 
@@ -81,6 +84,8 @@ export interface RunMessage {
 export interface ResultsMessage {
   chunk: number
   milliseconds: number
+  /** Large buffers of the results. */
+  blocks: readonly SentBlock[]
   body: Buffer
 }
 
@@ -92,11 +97,13 @@ export interface ProgressMessage {
 }
 
 const RUN_HEAD = 22
-const RESULTS_HEAD = 13
+const RESULTS_HEAD = 14
 const PROGRESS_HEAD = 9
 const ABORT_HEAD = 5
 const SPREAD = 1
 const LISTENS = 2
+const BLOCKS = 4
+const NO_BLOCKS: readonly SentBlock[] = []
 
 const LEAST_BYTES: Record<WorkerMessage, number> = {
   function: 5,
@@ -145,7 +152,15 @@ export function decodeFunction(payload: Buffer): { functionId: number; module: s
 }
 
 /** The part of a message in front of the items. */
-export function encodeRun({ chunk, functionId, slot, first, end, spread, listens }: Omit<RunMessage, 'items'>): Buffer {
+export function encodeRun({ blocks, ...head }: Omit<RunMessage, 'items'>): Buffer {
+  const payload = encodeRunHead(head, blocks.length > 0)
+  return blocks.length > 0 ? Buffer.concat([payload, encodeBlocks(blocks)]) : payload
+}
+
+function encodeRunHead(
+  { chunk, functionId, slot, first, end, spread, listens }: Omit<RunMessage, 'items' | 'blocks'>,
+  hasBlocks: boolean,
+): Buffer {
   const payload = Buffer.allocUnsafe(RUN_HEAD)
   payload[0] = WORKER_MESSAGES.run.kind
   payload.writeUInt32BE(chunk, 1)
@@ -153,12 +168,13 @@ export function encodeRun({ chunk, functionId, slot, first, end, spread, listens
   payload.writeUInt32BE(slot, 9)
   payload.writeUInt32BE(first, 13)
   payload.writeUInt32BE(end, 17)
-  payload[RUN_HEAD - 1] = (spread ? SPREAD : 0) | (listens ? LISTENS : 0)
+  payload[RUN_HEAD - 1] = (spread ? SPREAD : 0) | (listens ? LISTENS : 0) | (hasBlocks ? BLOCKS : 0)
   return payload
 }
 
 export function decodeRun(payload: Buffer): RunMessage {
   const flags = payload[RUN_HEAD - 1]!
+  const { blocks, rest } = blocksOf(flags, payload.subarray(RUN_HEAD))
   return {
     chunk: payload.readUInt32BE(1),
     functionId: payload.readUInt32BE(5),
@@ -167,7 +183,8 @@ export function decodeRun(payload: Buffer): RunMessage {
     end: payload.readUInt32BE(17),
     spread: (flags & SPREAD) !== 0,
     listens: (flags & LISTENS) !== 0,
-    items: payload.subarray(RUN_HEAD),
+    blocks,
+    items: rest,
   }
 }
 
@@ -176,20 +193,22 @@ export function encodeRefused(thrown: Uint8Array): Buffer {
 }
 
 /** The part of a message in front of the results. */
-export function encodeResults(chunk: number, milliseconds: number): Buffer {
+export function encodeResults(chunk: number, milliseconds: number, blocks: readonly SentBlock[]): Buffer {
   const payload = Buffer.allocUnsafe(RESULTS_HEAD)
   payload[0] = WORKER_MESSAGES.results.kind
   payload.writeUInt32BE(chunk, 1)
   payload.writeDoubleBE(milliseconds, 5)
-  return payload
+  payload[RESULTS_HEAD - 1] = blocks.length > 0 ? BLOCKS : 0
+  return blocks.length > 0 ? Buffer.concat([payload, encodeBlocks(blocks)]) : payload
 }
 
 export function decodeResults(payload: Buffer): ResultsMessage {
-  return {
-    chunk: payload.readUInt32BE(1),
-    milliseconds: payload.readDoubleBE(5),
-    body: payload.subarray(RESULTS_HEAD),
-  }
+  const { blocks, rest } = blocksOf(payload[RESULTS_HEAD - 1]!, payload.subarray(RESULTS_HEAD))
+  return { chunk: payload.readUInt32BE(1), milliseconds: payload.readDoubleBE(5), blocks, body: rest }
+}
+
+function blocksOf(flags: number, bytes: Buffer): { blocks: readonly SentBlock[]; rest: Buffer } {
+  return flags & BLOCKS ? decodeBlocks(bytes) : { blocks: NO_BLOCKS, rest: bytes }
 }
 
 /** The part of a message in front of the value. */

@@ -109,7 +109,7 @@ export class Pool implements AsyncDisposable {
       if ('error' in outcome) result.reject(outcome.error)
       else result.resolve(outcome.value as ResultOf<R>)
     }
-    const chunks = chunksOf(call, [args], { settle })
+    const chunks = chunksOf(call, [args], { settle, sharesMemory: this.#crew.sharesMemory })
     const { signal } = checked
     const abort = (): void => {
       result.reject(abortError(signal!))

@@ -212,7 +212,8 @@ export class Results<T> implements AsyncIterableIterator<T> {
       this.#options.chunkSize === 'auto' ? (ms: number): void => this.#resize(ms / items.length) : undefined
     const base = this.#read
     this.#read += items.length
-    for (const chunk of chunksOf(this.#call, items, { settle, measured, base })) this.#crew.submit(chunk)
+    const { sharesMemory } = this.#crew
+    for (const chunk of chunksOf(this.#call, items, { settle, measured, base, sharesMemory })) this.#crew.submit(chunk)
   }
 
   /** An 'auto' chunk grows by its double at most: one quick task says little about the next ones. */

@@ -1,19 +1,19 @@
 // Runs in: owner. One worker of a Pool: a process, the chunks that it was sent, and what is known of them when it ends.
-import type { Socket } from 'node:net'
 import type { work } from '../child/worker.js'
 import { decodeValue, encodeValue } from '../clone.js'
 import { ChildError } from '../errors.js'
 import type { Exit } from '../exit.js'
-import { native } from '../native.js'
 import { Process } from '../process.js'
 import type { ProcessOptions } from '../process-options.js'
 import { type Reference, remote } from '../remote.js'
 import { decodeThrown, encodeThrown, type ThrownData } from '../thrown.js'
 import { type Assignment, Assignments, type Remains } from './assignments.js'
-import { type Channel, type ChannelListener, SocketChannel } from './channel.js'
+import type { SentBlock } from './block-table.js'
+import type { Channel, ChannelListener } from './channel.js'
 import { type Chunk, failChunk, settleChunk } from './chunk.js'
 import { Ledger } from './ledger.js'
-import { type Memories, type SharedMemory, TO_OWNER, TO_WORKER } from './memory.js'
+import { Link } from './link.js'
+import type { Memories } from './memory.js'
 import {
   decodeProgress,
   decodeResults,
@@ -21,12 +21,10 @@ import {
   encodeBare,
   encodeFunction,
   encodeRun,
-  WORKER_DESCRIPTORS,
   WORKER_MODULE,
   type WorkerSetup,
   workerMessageOf,
 } from './messages.js'
-import { RingChannel } from './ring-channel.js'
 
 const worker = remote<{ work: typeof work }>(WORKER_MODULE)
 /** A worker has chunks for so long at a time, in milliseconds, but two at least: enough to hide the way of a message there and back. */
@@ -65,9 +63,8 @@ export class PoolWorker implements ChannelListener {
   readonly #functions = new Map<Reference, number>()
   #process: Process | undefined
   #channel: Channel | undefined
-  #memory: SharedMemory | undefined
-  #ledger = new Ledger()
-  #sent = new Assignments(this.#ledger)
+  #link: Link | undefined
+  #sent = new Assignments(new Ledger())
   /** Of the task that has a time limit. */
   #timer: NodeJS.Timeout | undefined
   /** Until those that it was asked to stop have to be answered. */
@@ -117,24 +114,23 @@ export class PoolWorker implements ChannelListener {
   get takesAhead(): boolean {
     const depth = Math.min(MAX_DEPTH, Math.max(MIN_DEPTH, AHEAD_MS / this.#chunkMs))
     const isHeld = this.#isSlow || this.#timer !== undefined || this.#grace !== undefined
-    return this.isOpen && this.load < depth && this.#ledger.isShared && !isHeld
+    return this.isOpen && this.load < depth && this.#link!.sharesMemory && !isHeld
   }
 
   /** Starts the process; onReady or onEnd follows. */
   async start(): Promise<void> {
     const { streams, setup, gracePeriod: _, ...options } = this.#options
     try {
-      const memory = (this.#memory = this.#memories?.take())
-      if (memory) this.#sent = new Assignments((this.#ledger = new Ledger(memory.bytes)))
-      const shared = memory ? [memory.memory, memory.workerEvent, memory.ownerEvent] : (['pipe'] as const)
-      const stdio = [streams === 'inherit' ? 'inherit' : 'ignore', streams, streams, ...shared] as const
-      this.#process = new Process(worker.work, [{ ...setup, id: this.id, sharesMemory: memory !== undefined }], {
+      const link = (this.#link = new Link(this.#memories))
+      this.#sent = new Assignments(link.ledger)
+      const stdio = [streams === 'inherit' ? 'inherit' : 'ignore', streams, streams, ...link.descriptors] as const
+      this.#process = new Process(worker.work, [{ ...setup, id: this.id, sharesMemory: link.sharesMemory }], {
         ...options,
         stdio,
       })
       this.#process.result.catch(() => {}) // its end tells
       await this.#process.start()
-      this.#channel = this.#connect(memory)
+      this.#channel = link.connect(this.#process, this)
     } catch (error) {
       this.kill(error as Error)
       if (!this.#process?.alive) return this.#end(error as Error)
@@ -146,13 +142,6 @@ export class PoolWorker implements ChannelListener {
     )
     await this.#channel?.finish()
     this.#end(this.#verdict ?? error)
-  }
-
-  #connect(memory: SharedMemory | undefined): Channel {
-    if (!memory) return new SocketChannel(this.#process!.stdio[WORKER_DESCRIPTORS.channel] as Socket, this)
-    const { bytes, ownerEvent, workerEvent } = memory
-    const rings = { incoming: TO_OWNER, outgoing: TO_WORKER, ownEvent: ownerEvent, peerEvent: workerEvent }
-    return new RingChannel(native(), { bytes, ...rings, closesEvents: false }, this)
   }
 
   onFailure(error: Error): void {
@@ -182,14 +171,16 @@ export class PoolWorker implements ChannelListener {
   }
 
   #takeResults(payload: Buffer): void {
-    const { chunk: id, milliseconds, body } = decodeResults(payload)
+    const { chunk: id, milliseconds, body, blocks } = decodeResults(payload)
     const sent = this.#sent.answer(id)
     if (!sent) throw new Error(`Worker ${this.pid} answered chunk ${id}, which is not the next one.`)
     this.#isSlow = false
     this.#stopTimers()
     const { chunk } = sent
     this.#chunkMs = (3 * this.#chunkMs + milliseconds) / 4
-    if (!sent.isSettled) settleChunk(chunk, body, `worker ${this.pid}`)
+    const map = (): ArrayBuffer[] => blocks.map((block) => this.#link!.blocks!.in.take(block))
+    if (!sent.isSettled) settleChunk(chunk, { body, blocks: map }, `worker ${this.pid}`)
+    else map() // and nobody has them
     chunk.measured?.(milliseconds)
   }
 
@@ -212,13 +203,14 @@ export class PoolWorker implements ChannelListener {
     const sent = this.#sent.add(chunk)
     this.taken += end - first
     const message = { chunk: sent.id, slot: sent.slot, functionId, first, end, spread: call.spread }
-    this.#channel!.send(encodeRun({ ...message, listens: call.onProgress !== undefined }), items)
+    sent.blocks = chunk.blocks.map((bytes) => this.#link!.blocks!.out.write(bytes))
+    this.#channel!.send(encodeRun({ ...message, blocks: sent.blocks, listens: call.onProgress !== undefined }), items)
     if (call.timeout !== undefined) this.#startTimer(sent, call.timeout)
   }
 
   /** Takes the last chunk back that it has not begun. */
   revokeLast(): Chunk | undefined {
-    const chunk = this.#sent.revokeLast()
+    const chunk = this.#sent.revokeLast(this.#takeBack)
     if (!chunk) return undefined
     this.#isSlow = true // its slot is free when it comes to the message, so slots would run out
     this.taken -= chunk.end - chunk.first
@@ -238,6 +230,8 @@ export class PoolWorker implements ChannelListener {
     this.#channel!.send(encodeAbort(sent.id), encodeValue(encodeThrown(error), 'thrown'))
     this.#grace ??= setTimeout(() => this.kill(error), this.#options.gracePeriod)
   }
+
+  readonly #takeBack = (block: SentBlock): Uint8Array => this.#link!.blocks!.out.takeBack(block)
 
   /** Lets it finish what it has, and leave. */
   end(): void {
@@ -286,9 +280,9 @@ export class PoolWorker implements ChannelListener {
 
   #end(error: Error): void {
     this.isEnding = true
-    const remains = this.#sent.split(this.#isReady)
+    const remains = this.#sent.split(this.#isReady, this.#takeBack)
     this.#stopTimers()
-    if (this.#memory) this.#memories?.giveBack(this.#memory)
+    this.#link?.close()
     this.#listener.onEnd(this, { error, neverReady: !this.#isReady, ...remains })
   }
 }

@@ -34,7 +34,16 @@ export async function rehearseWorker(native: Native): Promise<void> {
   const owner = new RingChannel(native, { bytes, ...rings, closesEvents: true }, { onMessage: () => {}, ...heard })
   try {
     owner.send(encodeFunction(0, WORKER_MODULE, rehearsal.name))
-    const run = { chunk: 1, functionId: 0, slot: ledger.offer(), first: 0, end: 1, spread: false, listens: false }
+    const run = {
+      chunk: 1,
+      functionId: 0,
+      slot: ledger.offer(),
+      first: 0,
+      end: 1,
+      spread: false,
+      listens: false,
+      blocks: [],
+    }
     owner.send(encodeRun(run), encodeValue([{ text: '', list: [0] }], 'items'))
     owner.send(encodeBare('end'))
     await left

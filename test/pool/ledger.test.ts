@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { findNative } from '#src/native.js'
+import type { SentBlock } from '#src/pool/block-table.js'
 import { Ledger } from '#src/pool/ledger.js'
 import { mapMemory, WORKER_MEMORY_BYTES } from '#src/pool/memory.js'
 import {
@@ -75,6 +76,12 @@ test('without shared memory nothing can be revoked, and everything is claimed', 
 
 test('messages come back as they were', () => {
   const u32 = fc.integer({ min: 0, max: 0xffffffff })
+  const place = fc.record({ offset: fc.maxSafeNat(), length: fc.maxSafeNat() }, { noNullPrototype: true })
+  const block: fc.Arbitrary<SentBlock> = fc.oneof(
+    place,
+    fc.uint8Array().map((bytes) => Buffer.from(bytes)),
+  )
+  const blocks = fc.array(block, { maxLength: 3 })
   const run = fc.record({
     chunk: u32,
     functionId: u32,
@@ -83,6 +90,7 @@ test('messages come back as they were', () => {
     end: u32,
     spread: fc.boolean(),
     listens: fc.boolean(),
+    blocks,
     items: fc.uint8Array().map((bytes) => Buffer.from(bytes)),
   })
   fc.assert(
@@ -91,11 +99,12 @@ test('messages come back as they were', () => {
     ),
   )
   fc.assert(
-    fc.property(u32, fc.double({ noNaN: true }), fc.uint8Array(), (chunk, milliseconds, bytes) => {
+    fc.property(u32, fc.double({ noNaN: true }), blocks, fc.uint8Array(), (chunk, milliseconds, blocks, bytes) => {
       const body = Buffer.from(bytes)
-      assert.deepEqual(decodeResults(Buffer.concat([encodeResults(chunk, milliseconds), body])), {
+      assert.deepEqual(decodeResults(Buffer.concat([encodeResults(chunk, milliseconds, blocks), body])), {
         chunk,
         milliseconds,
+        blocks,
         body,
       })
     }),

@@ -110,7 +110,7 @@ function connect(onMessage?: (payload: Buffer) => void): {
     close() {
       owner.close()
       worker.close()
-      memories.giveBack(memory)
+      memories.giveBack(memory, { isUsedUp: false })
       memories.close()
     },
   }
@@ -202,11 +202,11 @@ describe('RingChannel', () => {
     const first = memories.take()
     new Uint8Array(first.bytes, 0, 4096).fill(1)
     native().setEvent(first.ownerEvent)
-    memories.giveBack(first)
+    memories.giveBack(first, { isUsedUp: false })
     const second = memories.take()
     assert.equal(second, first)
     assert.ok(new Uint8Array(second.bytes, 0, 4096).every((byte) => byte === 0))
     memories.close()
-    memories.giveBack(second)
+    memories.giveBack(second, { isUsedUp: false })
   })
 })

@@ -34,6 +34,7 @@ const LAYERS: readonly (readonly string[])[] = [
     'deferred',
     'hooks',
     'worker-info',
+    'pool/block-table',
     'pool/messages',
     'pool/chunk',
     'pool/queue',
@@ -55,7 +56,19 @@ const LAYERS: readonly (readonly string[])[] = [
     'connection/pickle-types',
     'connection/pickle-writer',
   ],
-  ['native', 'modules', 'launcher', 'outcome', 'abort', 'patience', 'deserted', 'sockets', 'stdio', 'pool/memory'],
+  [
+    'native',
+    'modules',
+    'launcher',
+    'outcome',
+    'abort',
+    'patience',
+    'deserted',
+    'sockets',
+    'stdio',
+    'pool/memory',
+    'pool/blocks',
+  ],
   ['pool/channel'],
   ['pool/ring-channel'],
   [
@@ -88,7 +101,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ],
   ['control', 'template-process', 'spawn', 'forkserver'],
   ['server-options', 'server', 'process-options', 'process'],
-  ['pool/options', 'pool/worker'],
+  ['pool/options', 'pool/link', 'pool/worker'],
   ['pool/crew'],
   ['pool/results'],
   ['pool/pool'],
@@ -115,6 +128,7 @@ const LAYERS: readonly (readonly string[])[] = [
 const FACES = ['index', 'connection']
 /** Pure modules: bytes in, bytes out. They may use these of Node's modules, and no others. */
 const PURE = [
+  'pool/block-table',
   'clone-refusal',
   'worker-info',
   'pool/assignments',

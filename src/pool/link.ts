@@ -1,0 +1,61 @@
+// Runs in: owner. What connects a Pool with one of its workers: memory that both share, and an event for each side; without the addon, a socket.
+import type { Socket } from 'node:net'
+import { native } from '../native.js'
+import type { Process } from '../process.js'
+import type { StdioOption } from '../process-options.js'
+import { BlockReceiver, BlockSender } from './blocks.js'
+import { type Channel, type ChannelListener, SocketChannel } from './channel.js'
+import { Ledger } from './ledger.js'
+import { type Memories, type SharedMemory, TO_OWNER, TO_WORKER } from './memory.js'
+import { WORKER_DESCRIPTORS } from './messages.js'
+import { RingChannel } from './ring-channel.js'
+
+/** The owner's end of one. */
+export class Link {
+  readonly #memories: Memories | undefined
+  readonly #memory: SharedMemory | undefined
+  readonly ledger: Ledger
+  /** Where large buffers go and come from; none without shared memory, and then none are made. */
+  readonly blocks: { out: BlockSender; in: BlockReceiver } | undefined
+
+  /**
+   * @param memories where this process has the addon
+   * @throws ResourceError ERR_RESOURCE
+   */
+  constructor(memories: Memories | undefined) {
+    const memory = memories?.take()
+    this.#memories = memories
+    this.#memory = memory
+    this.ledger = new Ledger(memory?.bytes)
+    this.blocks = memory && {
+      out: new BlockSender(native(), memory.memory, 'owner'),
+      in: new BlockReceiver(native(), memory.memory, 'worker'),
+    }
+  }
+
+  get sharesMemory(): boolean {
+    return this.#memory !== undefined
+  }
+
+  /** What the worker's process is given besides stdin, stdout and stderr. */
+  get descriptors(): StdioOption[] {
+    const memory = this.#memory
+    return memory ? [memory.memory, memory.workerEvent, memory.ownerEvent] : ['pipe']
+  }
+
+  /** The channel to a process that has been started with these. */
+  connect(process: Process, listener: ChannelListener): Channel {
+    if (!this.#memory) return new SocketChannel(process.stdio[WORKER_DESCRIPTORS.channel] as Socket, listener)
+    const { bytes, ownerEvent, workerEvent } = this.#memory
+    const rings = { incoming: TO_OWNER, outgoing: TO_WORKER, ownEvent: ownerEvent, peerEvent: workerEvent }
+    return new RingChannel(native(), { bytes, ...rings, closesEvents: false }, listener)
+  }
+
+  /** The process has ended, and nothing of it will be read any more. */
+  close(): void {
+    if (!this.#memory || !this.blocks) return
+    const both = [this.blocks.out, this.blocks.in]
+    for (const blocks of both) blocks.release()
+    this.#memories!.giveBack(this.#memory, { isUsedUp: both.some(({ isUsed }) => isUsed) })
+  }
+}
