@@ -20,11 +20,13 @@ import {
   type RunMessage,
   WORKER_DESCRIPTORS,
   type WorkerSetup,
+  type Written,
   workerMessageOf,
 } from '../pool/messages.js'
 import { RingChannel } from '../pool/ring-channel.js'
 import { decodeThrown, encodeThrown, type ThrownData } from '../thrown.js'
 import { takeSeat } from '../worker-info.js'
+import { CapturedOutput } from './captured-output.js'
 import { type AnyFunction, findFunction } from './run.js'
 import { CurrentTask } from './task.js'
 
@@ -45,6 +47,7 @@ const TURN_MS = 2
 class TaskLoop implements ChannelListener {
   readonly #ledger: Ledger
   readonly #blocks: WorkerSite['blocks']
+  readonly #captured: WorkerSite['captured']
   readonly #task: CurrentTask
   readonly #ends: { teardown: WorkerSetup['teardown']; leave: WorkerSite['leave'] }
   readonly #functions = new Map<number, Promise<AnyFunction>>()
@@ -55,9 +58,10 @@ class TaskLoop implements ChannelListener {
   #isRunning = false
   #isEnding = false
 
-  constructor({ ledger, blocks, task, leave }: WorkerSite, teardown: WorkerSetup['teardown']) {
+  constructor({ ledger, blocks, captured, task, leave }: WorkerSite, teardown: WorkerSetup['teardown']) {
     this.#ledger = ledger
     this.#blocks = blocks
+    this.#captured = captured
     this.#task = task
     this.#ends = { teardown, leave }
   }
@@ -165,18 +169,24 @@ class TaskLoop implements ChannelListener {
         values.push(undefined)
         failures.push([item, encodeThrown(error)])
       }
+      if (this.#captured) this.#captured.noteEnd(item)
     }
+    const written = this.#captured?.take()
     try {
-      return this.#encode(values, failures)
+      return this.#encode(values, failures, written)
     } catch {
       refuseEach(values, failures, first)
-      return this.#encode(values, failures)
+      return this.#encode(values, failures, written)
     }
   }
 
-  #encode(values: unknown[], failures: [number, ThrownData][]): Encoded {
+  #encode(values: unknown[], failures: [number, ThrownData][], written: Written[] = []): Encoded {
     const large: Uint8Array[] = []
-    const body = encodeValue([values, failures], 'results', this.#blocks && large)
+    const body = encodeValue(
+      written.length > 0 ? [values, failures, written] : [values, failures],
+      'results',
+      this.#blocks && large,
+    )
     return { body, blocks: large.map((bytes) => this.#blocks!.out.write(bytes)) }
   }
 
@@ -205,6 +215,7 @@ function refuseEach(values: unknown[], failures: [number, ThrownData][], first: 
 /** What a worker works with, and how it leaves: in a rehearsal it stays. */
 export interface WorkerSite {
   ledger: Ledger
+  captured?: CapturedOutput | undefined
   blocks?: { out: BlockSender; in: BlockReceiver }
   task: CurrentTask
   connect(listener: ChannelListener): Channel
@@ -246,9 +257,17 @@ function findSite(sharesMemory: boolean): Pick<WorkerSite, 'ledger' | 'blocks' |
 /**
  * The job of a worker. It leaves by process.exit(): a timer that a task left behind must not keep a worker that is to end.
  */
-export async function work({ sharesMemory, id, name, ...setup }: WorkerSetup): Promise<void> {
+export async function work({ sharesMemory, isCaptured, id, name, ...setup }: WorkerSetup): Promise<void> {
   const task = new CurrentTask({ id, name })
   takeSeat(task)
   if (name !== undefined) process.title = name
-  await serveTasks({ ...findSite(sharesMemory), task, leave: (exitCode) => process.exit(exitCode) }, setup)
+  await serveTasks(
+    {
+      ...findSite(sharesMemory),
+      captured: isCaptured ? new CapturedOutput() : undefined,
+      task,
+      leave: (exitCode) => process.exit(exitCode),
+    },
+    setup,
+  )
 }

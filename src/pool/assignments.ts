@@ -43,6 +43,11 @@ export class Assignments {
     return this.#sent.length
   }
 
+  /** Tasks of them. */
+  get tasks(): number {
+    return this.#sent.reduce((sum, { chunk }) => sum + chunk.end - chunk.first, 0)
+  }
+
   /** The one that is answered next. */
   get first(): Assignment | undefined {
     return this.#sent[0]

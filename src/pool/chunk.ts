@@ -3,6 +3,7 @@ import { Buffer } from 'node:buffer' // a program may delete the global one
 import { decodeValue, encodeValue } from '../clone.js'
 import type { Reference } from '../remote.js'
 import { decodeThrown, type ThrownData } from '../thrown.js'
+import type { Written } from './messages.js'
 
 /** What became of a task. */
 export type TaskOutcome = { value: unknown } | { error: unknown }
@@ -19,6 +20,8 @@ export interface Call {
   readonly retries: number
   /** Takes what a task says by emitProgress(). */
   readonly onProgress: ((value: unknown, item: number) => void) | undefined
+  /** Takes what a task writes, where that is captured. */
+  readonly onOutput: ((bytes: Buffer, stream: 'stdout' | 'stderr', item: number) => void) | undefined
   /** Nobody waits for its tasks any more: those that have not begun are not run. */
   isOver: boolean
 }
@@ -35,6 +38,8 @@ export interface Chunk {
   /** The number of its item 0 in the call. */
   readonly base: number
   readonly retries: number
+  /** When it was handed in: performance.now(). */
+  readonly since: number
   /** Takes what became of an item; each is settled once. */
   readonly settle: (item: number, outcome: TaskOutcome) => void
   /** How long the tasks ran, for whoever sizes chunks. */
@@ -63,7 +68,7 @@ export function chunksOf(
   items: readonly unknown[],
   { settle, measured, base = 0, sharesMemory = false }: ChunkOptions,
 ): Chunk[] {
-  const rest = { call, settle, measured, base, retries: call.retries }
+  const rest = { call, settle, measured, base, retries: call.retries, since: 0 }
   try {
     return [{ ...rest, ...encodeItems(items, sharesMemory), first: 0, end: items.length }]
   } catch {
@@ -91,21 +96,27 @@ export function withCopies(chunk: Chunk): Chunk {
   return chunk.blocks.length > 0 ? { ...chunk, blocks: chunk.blocks.map((bytes) => Buffer.from(bytes)) } : chunk
 }
 
+/** What a worker answered. */
+export interface Answer {
+  /** Of a `results` message. */
+  body: Buffer
+  /** Takes the large buffers that belong to it. */
+  blocks: () => readonly ArrayBuffer[]
+  /** Called before anything is settled. */
+  written: (item: number, ends: [stdout: number, stderr: number]) => void
+}
+
 /**
  * Settles the tasks of a chunk by what a worker answered.
  *
- * @param results what came, and the large buffers in it
  * @param where for the stacks of errors
  */
-export function settleChunk(
-  chunk: Chunk,
-  { body, blocks }: { body: Buffer; blocks: () => readonly ArrayBuffer[] },
-  where: string,
-): void {
+export function settleChunk(chunk: Chunk, { body, blocks, written }: Answer, where: string): void {
   let values: unknown[]
   let failed: Map<number, ThrownData>
   try {
-    const [list, failures] = decodeValue(body, blocks()) as [unknown[], [number, ThrownData][]]
+    const [list, failures, ends = []] = decodeValue(body, blocks()) as [unknown[], [number, ThrownData][], Written[]?]
+    for (const [item, ...lengths] of ends) written(item, lengths)
     values = list
     failed = new Map(failures)
   } catch (error) {

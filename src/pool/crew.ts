@@ -5,8 +5,10 @@ import { findNative } from '../native.js'
 import { type Call, type Chunk, failChunk, partOf, withCopies } from './chunk.js'
 import { IdleTimers } from './idle-timers.js'
 import { Memories } from './memory.js'
+import type { OutputStream } from './output.js'
 import { ChunkQueue } from './queue.js'
 import { type Limits, mostLoaded, nextAhead, nextFree, workersToHire } from './scheduling.js'
+import { Meter, type PoolStats, residentBytes } from './stats.js'
 import { PoolWorker, type WorkerEnd, type WorkerListener, type WorkerOptions } from './worker.js'
 
 /** So many workers in a row that end before they are ready, and the pool gives up. */
@@ -16,24 +18,28 @@ const HIRE_PAUSE_MS = 100
 
 export interface CrewOptions extends Limits {
   idleTimeout: number | undefined
+  maxQueue: number
   worker: WorkerOptions
 }
 
-/** What stands in a crew's books. */
-export interface CrewCounts {
-  queued: number
-  running: number
-  completed: number
-  failed: number
-  workers: { id: number; pid: number | undefined; tasks: number }[]
+/** What a crew tells its pool. */
+export interface CrewListener {
+  onWorkerStart(worker: PoolWorker): void
+  onWorkerEnd(worker: PoolWorker, end: WorkerEnd): void
+  onOutput(worker: PoolWorker, bytes: Buffer, stream: OutputStream): void
+  /** The queue was full, and has room again. */
+  onDrain(): void
 }
 
 /** The workers of one pool. */
 export class Crew implements WorkerListener {
   readonly #options: CrewOptions
+  readonly #listener: CrewListener
   readonly #queue = new ChunkQueue()
   readonly #memories: Memories | undefined
   readonly #workers = new Set<PoolWorker>()
+  /** Those that took tasks. */
+  readonly #met = new Set<PoolWorker>()
   readonly #idle: IdleTimers<PoolWorker>
   /** Calls that may hand in more chunks. */
   readonly #calls = new Set<Call>()
@@ -45,11 +51,12 @@ export class Crew implements WorkerListener {
   #isEnding = false
   #isTerminated = false
   #onEmpty: (() => void)[] = []
-  #completed = 0
-  #failed = 0
+  readonly #meter = new Meter()
+  #wasFull = false
 
-  constructor(options: CrewOptions) {
+  constructor(options: CrewOptions, listener: CrewListener) {
     this.#options = options
+    this.#listener = listener
     this.#idle = new IdleTimers(options.idleTimeout, (worker) => {
       if (worker.load === 0 && this.#workers.size > options.minProcesses) worker.end()
     })
@@ -57,15 +64,15 @@ export class Crew implements WorkerListener {
     if ('native' in found) this.#memories = new Memories(found.native)
   }
 
-  get counts(): CrewCounts {
-    let running = 0
-    for (const worker of this.#workers) running += worker.load
+  get stats(): PoolStats {
+    const workers = [...this.#workers]
     return {
       queued: this.#queue.tasks,
-      running,
-      completed: this.#completed,
-      failed: this.#failed,
-      workers: [...this.#workers].map(({ id, pid, taken }) => ({ id, pid, tasks: taken })),
+      running: workers.reduce((sum, worker) => sum + worker.running, 0),
+      completed: this.#meter.completed,
+      failed: this.#meter.failed,
+      ...this.#meter.times,
+      workers: workers.map(({ id, pid, taken }) => ({ id, pid, tasks: taken, memory: residentBytes(pid) })),
     }
   }
 
@@ -74,9 +81,13 @@ export class Crew implements WorkerListener {
     return this.#isEnding
   }
 
-  /** Tasks that wait. */
-  get queuedTasks(): number {
-    return this.#queue.tasks
+  /** @throws ResourceError ERR_QUEUE_FULL */
+  checkRoom(): void {
+    const { maxQueue } = this.#options
+    if (this.#queue.tasks < maxQueue) return
+    this.#wasFull = true
+    const text = `${maxQueue} tasks wait already, as many as maxQueue allows. Wait for some of them, or for the event 'drain'.`
+    throw new ResourceError('ERR_QUEUE_FULL', text)
   }
 
   /** @throws the reason, where the pool takes nothing any more */
@@ -88,7 +99,7 @@ export class Crew implements WorkerListener {
   submit(chunk: Chunk): void {
     if (this.#isTerminated) return failChunk(chunk, this.#closed!)
     const isKept = this.#queue.length > 0 || chunk.retries > 0 || !this.#takerOf(chunk)
-    this.#queue.push(this.#counted(isKept ? withCopies(chunk) : chunk))
+    this.#queue.push(this.#meter.counted(isKept ? withCopies(chunk) : chunk))
     this.#dispatch()
   }
 
@@ -101,18 +112,6 @@ export class Crew implements WorkerListener {
   /** Whether large buffers travel beside the items of its chunks. */
   get sharesMemory(): boolean {
     return this.#memories !== undefined
-  }
-
-  #counted(chunk: Chunk): Chunk {
-    const { settle } = chunk
-    return {
-      ...chunk,
-      settle: (item, outcome) => {
-        if ('error' in outcome) this.#failed++
-        else this.#completed++
-        settle(item, outcome)
-      },
-    }
   }
 
   /** More chunks of this call may come: close() waits for them. */
@@ -169,12 +168,27 @@ export class Crew implements WorkerListener {
 
   onReady(worker: PoolWorker): void {
     this.#stillborn = 0
-    if (worker.taken >= this.#options.maxTasksPerChild && worker.load === 0) worker.end()
+    if (!this.#met.has(worker)) {
+      this.#met.add(worker)
+      this.#listener.onWorkerStart(worker)
+    }
+    if (worker.load === 0 && (worker.taken >= this.#options.maxTasksPerChild || worker.isSpent)) worker.end()
     this.#dispatch()
   }
 
-  onEnd(worker: PoolWorker, { error, neverReady, begun, unbegun }: WorkerEnd): void {
+  onRun(milliseconds: number): void {
+    this.#meter.ran(milliseconds)
+  }
+
+  onOutput(worker: PoolWorker, bytes: Buffer, stream: OutputStream): void {
+    this.#listener.onOutput(worker, bytes, stream)
+  }
+
+  onEnd(worker: PoolWorker, end: WorkerEnd): void {
+    const { error, neverReady, begun, unbegun } = end
     this.#workers.delete(worker)
+    this.#meter.workerEnded(worker.id)
+    if (this.#met.delete(worker)) this.#listener.onWorkerEnd(worker, end)
     this.#idle.stop(worker)
     for (const chunk of unbegun.reverse()) this.#requeue(chunk)
     for (const chunk of begun) this.#failBegun(chunk, error)
@@ -224,6 +238,7 @@ export class Crew implements WorkerListener {
   #hire(): void {
     const worker = new PoolWorker(++this.#lastId, this, this.#options.worker, this.#memories)
     this.#workers.add(worker)
+    this.#meter.workerStarted(worker.id)
     void worker.start()
   }
 
@@ -244,10 +259,15 @@ export class Crew implements WorkerListener {
       this.#give(worker, chunk)
     }
     if (this.#queue.length === 0) this.#rebalance()
+    if (this.#wasFull && this.#queue.tasks < this.#options.maxQueue) {
+      this.#wasFull = false
+      this.#listener.onDrain()
+    }
     this.#rest()
   }
 
   #give(worker: PoolWorker, chunk: Chunk): void {
+    this.#meter.began(performance.now() - chunk.since)
     this.#idle.stop(worker)
     worker.send(chunk)
   }

@@ -8,24 +8,37 @@ import { type Channel, type ChannelListener, SocketChannel } from './channel.js'
 import { Ledger } from './ledger.js'
 import { type Memories, type SharedMemory, TO_OWNER, TO_WORKER } from './memory.js'
 import { WORKER_DESCRIPTORS } from './messages.js'
+import { Output } from './output.js'
 import { RingChannel } from './ring-channel.js'
 
 /** The owner's end of one. */
 export class Link {
   readonly #memories: Memories | undefined
   readonly #memory: SharedMemory | undefined
+  readonly #streams: 'inherit' | 'ignore' | 'capture'
   readonly ledger: Ledger
+  /** What the worker writes, where that is captured. */
+  readonly output: Output | undefined
   /** Where large buffers go and come from; none without shared memory, and then none are made. */
   readonly blocks: { out: BlockSender; in: BlockReceiver } | undefined
 
   /**
    * @param memories where this process has the addon
+   * @param streams where stdout and stderr go
    * @throws ResourceError ERR_RESOURCE
    */
-  constructor(memories: Memories | undefined) {
-    const memory = memories?.take()
+  constructor(memories: Memories | undefined, streams: 'inherit' | 'ignore' | 'capture') {
+    this.output = streams === 'capture' ? new Output() : undefined
+    let memory: SharedMemory | undefined
+    try {
+      memory = memories?.take()
+    } catch (error) {
+      this.output?.close()
+      throw error
+    }
     this.#memories = memories
     this.#memory = memory
+    this.#streams = streams
     this.ledger = new Ledger(memory?.bytes)
     this.blocks = memory && {
       out: new BlockSender(native(), memory.memory, 'owner'),
@@ -37,10 +50,13 @@ export class Link {
     return this.#memory !== undefined
   }
 
-  /** What the worker's process is given besides stdin, stdout and stderr. */
-  get descriptors(): StdioOption[] {
+  /** What the worker's process is given. */
+  get stdio(): StdioOption[] {
     const memory = this.#memory
-    return memory ? [memory.memory, memory.workerEvent, memory.ownerEvent] : ['pipe']
+    const streams = this.#streams === 'capture' ? 'ignore' : this.#streams
+    const written = this.output?.descriptors ?? [streams, streams]
+    const shared = memory ? [memory.memory, memory.workerEvent, memory.ownerEvent] : (['pipe'] as const)
+    return [this.#streams === 'inherit' ? 'inherit' : 'ignore', ...written, ...shared]
   }
 
   /** The channel to a process that has been started with these. */
@@ -53,6 +69,7 @@ export class Link {
 
   /** The process has ended, and nothing of it will be read any more. */
   close(): void {
+    this.output?.close()
     if (!this.#memory || !this.blocks) return
     const both = [this.blocks.out, this.blocks.in]
     for (const blocks of both) blocks.release()

@@ -13,6 +13,8 @@ export interface WorkerSetup {
   initializer?: { module: string; name: string }
   initArgs: readonly unknown[]
   teardown?: { module: string; name: string }
+  /** Whether stdout and stderr are files, of which the worker notes how long they are behind each task. */
+  isCaptured: boolean
   /** Whether owner and worker share memory; where they do not, the channel is a socket. */
   sharesMemory: boolean
 }
@@ -47,7 +49,7 @@ export const WORKER_MESSAGES = {
     kind: 6,
     direction: 'worker to owner',
     payload:
-      'u32 chunk, f64 milliseconds that it ran, u8 flags (4: there are blocks), the blocks, then as a structured clone a list of the values and a list of [item, what it threw]',
+      'u32 chunk, f64 milliseconds that it ran, u8 flags (4: there are blocks), the blocks, then as a structured clone a list of the values, a list of [item, what it threw], and a list of [item, length of stdout, length of stderr] where these are captured and grew',
   },
   progress: {
     kind: 7,
@@ -88,6 +90,9 @@ export interface ResultsMessage {
   blocks: readonly SentBlock[]
   body: Buffer
 }
+
+/** An item, and how long stdout and stderr were when it ended. */
+export type Written = [item: number, stdout: number, stderr: number]
 
 /** What a task says of its progress. */
 export interface ProgressMessage {

@@ -37,6 +37,8 @@ export interface PoolOptions {
   teardown?: Reference
   /** A worker takes no new chunk after so many tasks, and another one replaces it; default: no limit. */
   maxTasksPerChild?: number
+  /** A worker that has more bytes of memory in use than this (resident set size) takes no new chunk, and another one replaces it; default: no limit. */
+  maxMemoryPerChild?: number
   /** `task`: each task in a newly forked process, forked ahead of need; default `worker`. */
   isolate?: 'worker' | 'task'
   /** run() fails with ERR_QUEUE_FULL when so many tasks wait; default: no limit. */
@@ -54,8 +56,8 @@ export interface PoolOptions {
   cwd?: string
   /** Their whole environment; default: the owner's when a worker starts. */
   env?: NodeJS.ProcessEnv
-  /** Where their output goes: `inherit` (default) or `ignore`. */
-  stdio?: 'inherit' | 'ignore'
+  /** Where their output goes: `inherit` (default), `ignore`, or `capture`: to onOutput of the call, or else to the event 'output'. */
+  stdio?: 'inherit' | 'ignore' | 'capture'
 }
 
 /** Options of one task. */
@@ -70,6 +72,11 @@ export interface RunOptions {
   retries?: number
   /** Takes what the task says by emitProgress(), and the number of its item, in the AsyncLocalStorage context of the call. */
   onProgress?: (value: unknown, item: number) => void
+  /**
+   * With `stdio: 'capture'`: takes what the task wrote, before its result, and the number of its item; in the context of the call. Of a
+   * chunk whose worker died, all is told of the last item that it began.
+   */
+  onOutput?: (bytes: Buffer, stream: 'stdout' | 'stderr', item: number) => void
 }
 
 /** Options of map() and starmap(). */
@@ -109,21 +116,29 @@ export function checkPool(options: PoolOptions): CheckedPool {
     teardown: reference,
     maxTasksPerChild: integer(1),
     isolate: oneOf(['worker', 'task']),
+    maxMemoryPerChild: integer(1),
     maxQueue: integer(0),
     gracePeriod: milliseconds,
     name: string,
     limits: nested<Limits>({ memory: integer(1), cpuSeconds: integer(1), openFiles: integer(1) }),
     cwd: string,
     env: environment,
-    stdio: oneOf(['inherit', 'ignore']),
+    stdio: oneOf(['inherit', 'ignore', 'capture']),
   })
   const { processes = os.availableParallelism(), isolate = 'worker', stdio = 'inherit' } = checked
   return { ...checked, processes, isolate, stdio }
 }
 
-const progress: Check<(value: unknown, item: number) => void> = (value, site) =>
-  callback(value, site) as (value: unknown, item: number) => void
-const RUN = { signal: abortSignal, timeout: milliseconds, priority, retries: integer(0), onProgress: progress }
+const progress: Check<NonNullable<RunOptions['onProgress']>> = (value, site) => callback(value, site) as never
+const output: Check<NonNullable<RunOptions['onOutput']>> = (value, site) => callback(value, site) as never
+const RUN = {
+  signal: abortSignal,
+  timeout: milliseconds,
+  priority,
+  retries: integer(0),
+  onProgress: progress,
+  onOutput: output,
+}
 const chunkSize: Check<number | 'auto'> = (value, site) => {
   if (value === 'auto' || (Number.isSafeInteger(value) && (value as number) >= 1)) return value as number | 'auto'
   throw invalidOption(site, "an integer of at least 1, or 'auto'", value)

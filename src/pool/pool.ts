@@ -1,12 +1,13 @@
 // Runs in: owner. Pool: the public face of a crew of workers. run(), map(), starmap(), imap(), imapUnordered().
-import { AsyncResource } from 'node:async_hooks'
+import { EventEmitter } from 'node:events'
 import { abortError } from '../abort.js'
 import { encodeValue } from '../clone.js'
 import { defer } from '../deferred.js'
-import { ResourceError, UsageError } from '../errors.js'
+import { UsageError } from '../errors.js'
 import { type ArgumentsOf, isReference, type Reference, type ResultOf } from '../remote.js'
 import { type Call, type Chunk, chunksOf } from './chunk.js'
-import { Crew } from './crew.js'
+import { Crew, type CrewOptions } from './crew.js'
+import { inContext, listenerOf, type PoolEvents } from './listeners.js'
 import {
   checkImap,
   checkMap,
@@ -18,23 +19,12 @@ import {
   type RunOptions,
 } from './options.js'
 import { Results } from './results.js'
+import type { PoolStats } from './stats.js'
 
 /** What an input may be. */
 export type Input<T> = Iterable<T> | AsyncIterable<T>
 /** The one argument of a function that map() and imap() call. */
 export type ItemOf<R extends Reference> = ArgumentsOf<R>[0]
-
-/** What a pool is doing. */
-export interface PoolStats {
-  /** Tasks that no worker has. */
-  queued: number
-  /** Chunks that workers have. */
-  running: number
-  /** Tasks that delivered a result, and that failed, since the pool was made. */
-  completed: number
-  failed: number
-  workers: { id: number; pid: number | undefined; tasks: number }[]
-}
 
 const isInput = (value: unknown): value is Input<unknown> =>
   value !== null &&
@@ -48,24 +38,24 @@ const isInput = (value: unknown): value is Input<unknown> =>
  * await using pool = new Pool({ server, processes: 4, maxTasksPerChild: 100 })
  * for await (const html of pool.imap(jobs.render, pages)) write(html)
  */
-export class Pool implements AsyncDisposable {
+export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   readonly #crew: Crew
   readonly #processes: number
-  readonly #maxQueue: number
 
   /** @throws UsageError ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_INVALID_ARGUMENT, ERR_CANNOT_CLONE (of initArgs) */
   constructor(options: PoolOptions = {}) {
+    super()
     const { processes, isolate, stdio, server, limits, cwd, env, maxQueue, name, ...rest } = checkPool(options)
     const { initializer, initArgs = [], teardown, minProcesses = 0, idleTimeout } = rest
     encodeValue(initArgs, 'initArgs') // here, and not from the third worker that does not come up
     const nameOf = ({ module, name }: Reference): { module: string; name: string } => ({ module, name })
     this.#processes = processes
-    this.#maxQueue = maxQueue ?? Number.POSITIVE_INFINITY
-    this.#crew = new Crew({
+    const crewOptions: CrewOptions = {
       processes,
       spares: isolate === 'task' ? processes : 0,
       minProcesses: Math.min(minProcesses, processes),
       idleTimeout,
+      maxQueue: maxQueue ?? Number.POSITIVE_INFINITY,
       maxTasksPerChild: isolate === 'task' ? 1 : (rest.maxTasksPerChild ?? Number.POSITIVE_INFINITY),
       worker: {
         ...(server && { server }),
@@ -74,6 +64,7 @@ export class Pool implements AsyncDisposable {
         ...(env && { env }),
         streams: stdio,
         gracePeriod: rest.gracePeriod ?? 0,
+        maxMemory: rest.maxMemoryPerChild ?? Number.POSITIVE_INFINITY,
         setup: {
           ...(name !== undefined && { name }),
           ...(initializer && { initializer: nameOf(initializer) }),
@@ -81,7 +72,8 @@ export class Pool implements AsyncDisposable {
           initArgs,
         },
       },
-    })
+    }
+    this.#crew = new Crew(crewOptions, listenerOf(this))
     this.#crew.open()
   }
 
@@ -100,10 +92,7 @@ export class Pool implements AsyncDisposable {
         'ERR_INVALID_ARGUMENT',
         'The arguments of Pool.run() must be an array: pool.run(jobs.render, [page]).',
       )
-    if (this.#crew.queuedTasks >= this.#maxQueue) {
-      const text = `${this.#maxQueue} tasks wait already, as many as maxQueue allows. Wait for some of them.`
-      throw new ResourceError('ERR_QUEUE_FULL', text)
-    }
+    this.#crew.checkRoom()
     const result = defer<ResultOf<R>>()
     const settle: Chunk['settle'] = (_, outcome) => {
       if ('error' in outcome) result.reject(outcome.error)
@@ -234,7 +223,7 @@ export class Pool implements AsyncDisposable {
   #callOf(
     of: string,
     reference: Reference,
-    { timeout, priority = 0, retries = 0, signal, onProgress }: RunOptions,
+    { timeout, priority = 0, retries = 0, signal, ...listeners }: RunOptions,
     spread: boolean,
   ): Call {
     this.#crew.checkOpen()
@@ -244,12 +233,13 @@ export class Pool implements AsyncDisposable {
         `${of} takes a reference to an exported function: remote(moduleUrl).name.`,
       )
     if (of === 'Pool.run()' && signal?.aborted) throw abortError(signal)
-    return { reference, spread, timeout, priority, retries, onProgress: bound(onProgress), isOver: false }
+    const [onProgress, onOutput] = [inContext(listeners.onProgress), inContext(listeners.onOutput)]
+    return { reference, spread, timeout, priority, retries, onProgress, onOutput, isOver: false }
   }
 
-  /** What it is doing. */
+  /** What it is doing, and has done. The memory of its workers is read from /proc, which takes some microseconds for each. */
   stats(): PoolStats {
-    return this.#crew.counts
+    return this.#crew.stats
   }
 
   /** Takes no more calls. What was asked for is finished, and the workers leave; join() waits for that. */
@@ -276,20 +266,5 @@ export class Pool implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.terminate()
     await this.#crew.empty()
-  }
-}
-
-/** In the context of the caller (AsyncLocalStorage); what it throws is an uncaught exception, as a listener's is, and disturbs no task. */
-function bound(onProgress: RunOptions['onProgress']): Call['onProgress'] {
-  if (!onProgress) return undefined
-  const inContext = AsyncResource.bind(onProgress)
-  return (value, item) => {
-    try {
-      inContext(value, item)
-    } catch (error) {
-      process.nextTick(() => {
-        throw error
-      })
-    }
   }
 }

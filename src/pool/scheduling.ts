@@ -76,3 +76,24 @@ export function workersToHire(
   const least = isEnding ? 0 : minProcesses - workers.size
   return Math.max(0, Math.min(room, wanted), least)
 }
+
+/** A worker has chunks for so long at a time, in milliseconds, but two at least: enough to hide the way of a message there and back. */
+const AHEAD_MS = 1
+const MIN_DEPTH = 2
+const MAX_DEPTH = 64
+
+/** How fast one worker is. */
+export class Pace {
+  /** How long a chunk of it takes; the last ones count most. */
+  #chunkMs = AHEAD_MS
+
+  /** A chunk took so long, in milliseconds. */
+  note(milliseconds: number): void {
+    this.#chunkMs = (3 * this.#chunkMs + milliseconds) / 4
+  }
+
+  /** How many chunks it may have. */
+  get depth(): number {
+    return Math.min(MAX_DEPTH, Math.max(MIN_DEPTH, AHEAD_MS / this.#chunkMs))
+  }
+}

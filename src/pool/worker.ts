@@ -10,7 +10,8 @@ import { decodeThrown, encodeThrown, type ThrownData } from '../thrown.js'
 import { type Assignment, Assignments, type Remains } from './assignments.js'
 import type { SentBlock } from './block-table.js'
 import type { Channel, ChannelListener } from './channel.js'
-import { type Chunk, failChunk, settleChunk } from './chunk.js'
+import { type Answer, type Chunk, failChunk, settleChunk } from './chunk.js'
+import { type DeadlineListener, Deadlines } from './deadlines.js'
 import { Ledger } from './ledger.js'
 import { Link } from './link.js'
 import type { Memories } from './memory.js'
@@ -25,17 +26,17 @@ import {
   type WorkerSetup,
   workerMessageOf,
 } from './messages.js'
+import type { OutputStream, OutputTaker } from './output.js'
+import { Pace } from './scheduling.js'
+import { MemoryLimit } from './stats.js'
 
 const worker = remote<{ work: typeof work }>(WORKER_MODULE)
-/** A worker has chunks for so long at a time, in milliseconds, but two at least: enough to hide the way of a message there and back. */
-const AHEAD_MS = 1
-const MIN_DEPTH = 2
-const MAX_DEPTH = 64
-
 /** How a worker's life ends, and what it leaves. */
 export interface WorkerEnd extends Remains {
   /** Why: what a task of it fails with. */
   error: Error
+  /** How its process ended, where there was one. */
+  exit: Exit | undefined
   /** Whether it ended before it took its first task. */
   neverReady: boolean
 }
@@ -45,18 +46,24 @@ export interface WorkerListener {
   /** It takes tasks now, or it has finished a chunk. */
   onReady(worker: PoolWorker): void
   onEnd(worker: PoolWorker, end: WorkerEnd): void
+  /** A chunk of it ran so long. */
+  onRun(milliseconds: number): void
+  /** It has written what no call takes. */
+  onOutput(worker: PoolWorker, bytes: Buffer, stream: OutputStream): void
 }
 
 /** The options of a worker's process, and what it does first and last. */
 export type WorkerOptions = Omit<ProcessOptions, 'stdio' | 'timeout' | 'signal' | 'detached'> & {
-  streams: 'inherit' | 'ignore'
+  streams: 'inherit' | 'ignore' | 'capture'
+  /** It takes no more chunks when it has more bytes of memory than this. */
+  maxMemory: number
   /** So long a task that nobody waits for any more may take to stop, in milliseconds; 0: it is killed at once. */
   gracePeriod: number
-  setup: Omit<WorkerSetup, 'sharesMemory' | 'id'>
+  setup: Omit<WorkerSetup, 'sharesMemory' | 'isCaptured' | 'id'>
 }
 
 /** One worker. */
-export class PoolWorker implements ChannelListener {
+export class PoolWorker implements ChannelListener, DeadlineListener {
   readonly #listener: WorkerListener
   readonly #options: WorkerOptions
   readonly #memories: Memories | undefined
@@ -65,17 +72,14 @@ export class PoolWorker implements ChannelListener {
   #channel: Channel | undefined
   #link: Link | undefined
   #sent = new Assignments(new Ledger())
-  /** Of the task that has a time limit. */
-  #timer: NodeJS.Timeout | undefined
-  /** Until those that it was asked to stop have to be answered. */
-  #grace: NodeJS.Timeout | undefined
+  readonly #deadlines: Deadlines
   /** Why it is being killed, where it is. */
   #verdict: Error | undefined
   #isReady = false
   /** It was sent chunks ahead and did not come to them: it gets no more before its next answer. */
   #isSlow = false
-  /** How long a chunk of it takes, in milliseconds; the last ones count most. */
-  #chunkMs = AHEAD_MS
+  readonly #pace = new Pace()
+  readonly #memoryLimit: MemoryLimit
   /** Tasks that it was given in all. */
   taken = 0
   /** It takes no more tasks. */
@@ -93,11 +97,23 @@ export class PoolWorker implements ChannelListener {
   ) {
     this.#listener = listener
     this.#options = options
+    this.#deadlines = new Deadlines(this, options.gracePeriod)
+    this.#memoryLimit = new MemoryLimit(options.maxMemory)
     this.#memories = memories
   }
 
   get pid(): number | undefined {
     return this.#process?.pid
+  }
+
+  /** Tasks that it has and has not answered. */
+  get running(): number {
+    return this.#sent.tasks
+  }
+
+  /** Whether it has more memory than it may have, and is to be replaced. */
+  get isSpent(): boolean {
+    return this.#memoryLimit.isOver(this.pid)
   }
 
   /** Chunks that it has and has not answered. */
@@ -112,22 +128,24 @@ export class PoolWorker implements ChannelListener {
 
   /** Whether a chunk may be sent ahead: only what can be revoked, so that nothing waits behind a task that takes long. */
   get takesAhead(): boolean {
-    const depth = Math.min(MAX_DEPTH, Math.max(MIN_DEPTH, AHEAD_MS / this.#chunkMs))
-    const isHeld = this.#isSlow || this.#timer !== undefined || this.#grace !== undefined
-    return this.isOpen && this.load < depth && this.#link!.sharesMemory && !isHeld
+    const isHeld = this.#isSlow || this.isSpent || this.#deadlines.isRunning
+    return this.isOpen && this.load < this.#pace.depth && this.#link!.sharesMemory && !isHeld
   }
 
   /** Starts the process; onReady or onEnd follows. */
   async start(): Promise<void> {
-    const { streams, setup, gracePeriod: _, ...options } = this.#options
+    const { streams, setup, gracePeriod, maxMemory, ...options } = this.#options
     try {
-      const link = (this.#link = new Link(this.#memories))
+      const link = (this.#link = new Link(this.#memories, streams))
       this.#sent = new Assignments(link.ledger)
-      const stdio = [streams === 'inherit' ? 'inherit' : 'ignore', streams, streams, ...link.descriptors] as const
-      this.#process = new Process(worker.work, [{ ...setup, id: this.id, sharesMemory: link.sharesMemory }], {
-        ...options,
-        stdio,
-      })
+      this.#process = new Process(
+        worker.work,
+        [{ ...setup, id: this.id, sharesMemory: link.sharesMemory, isCaptured: link.output !== undefined }],
+        {
+          ...options,
+          stdio: link.stdio,
+        },
+      )
       this.#process.result.catch(() => {}) // its end tells
       await this.#process.start()
       this.#channel = link.connect(this.#process, this)
@@ -136,12 +154,10 @@ export class PoolWorker implements ChannelListener {
       if (!this.#process?.alive) return this.#end(error as Error)
     }
     if (this.#verdict) this.#process!.kill()
-    const error = await this.#process!.join().then(
-      (exit) => this.#deathOf(exit),
-      (error: Error) => error,
-    )
+    const exit = await this.#process!.join().catch((error: Error) => error)
     await this.#channel?.finish()
-    this.#end(this.#verdict ?? error)
+    if (exit instanceof Error) this.#end(this.#verdict ?? exit)
+    else this.#end(this.#verdict ?? this.#deathOf(exit), exit)
   }
 
   onFailure(error: Error): void {
@@ -175,13 +191,26 @@ export class PoolWorker implements ChannelListener {
     const sent = this.#sent.answer(id)
     if (!sent) throw new Error(`Worker ${this.pid} answered chunk ${id}, which is not the next one.`)
     this.#isSlow = false
-    this.#stopTimers()
+    this.#stopClocks()
     const { chunk } = sent
-    this.#chunkMs = (3 * this.#chunkMs + milliseconds) / 4
+    this.#pace.note(milliseconds)
     const map = (): ArrayBuffer[] => blocks.map((block) => this.#link!.blocks!.in.take(block))
-    if (!sent.isSettled) settleChunk(chunk, { body, blocks: map }, `worker ${this.pid}`)
-    else map() // and nobody has them
+    const settled = sent.isSettled ? { ...chunk, settle: () => {} } : chunk
+    const written: Answer['written'] = (item, ends) => this.#link!.output?.take(ends, this.#takerOf(chunk, item))
+    settleChunk(settled, { body, blocks: map, written }, `worker ${this.pid}`)
     chunk.measured?.(milliseconds)
+    this.#listener.onRun(milliseconds)
+  }
+
+  /** Who takes what an item has written; by default, the last one of the chunk. */
+  #takerOf(chunk?: Chunk, item = chunk ? chunk.end - 1 : 0): OutputTaker {
+    const { onOutput } = chunk?.call ?? {}
+    if (!chunk || !onOutput || chunk.call.isOver) return (bytes, stream) => this.#listener.onOutput(this, bytes, stream)
+    return (bytes, stream) => onOutput(bytes, stream, chunk.base + item)
+  }
+
+  #stopClocks(): void {
+    this.#deadlines.done({ isOwing: this.#sent.find(({ isGivenUp }) => isGivenUp) !== undefined })
   }
 
   #takeProgress(payload: Buffer): void {
@@ -205,7 +234,7 @@ export class PoolWorker implements ChannelListener {
     const message = { chunk: sent.id, slot: sent.slot, functionId, first, end, spread: call.spread }
     sent.blocks = chunk.blocks.map((bytes) => this.#link!.blocks!.out.write(bytes))
     this.#channel!.send(encodeRun({ ...message, blocks: sent.blocks, listens: call.onProgress !== undefined }), items)
-    if (call.timeout !== undefined) this.#startTimer(sent, call.timeout)
+    if (call.timeout !== undefined) this.#deadlines.begin(sent, call.timeout)
   }
 
   /** Takes the last chunk back that it has not begun. */
@@ -228,7 +257,7 @@ export class PoolWorker implements ChannelListener {
   #askToStop(sent: Assignment, error: Error): void {
     sent.isGivenUp = true
     this.#channel!.send(encodeAbort(sent.id), encodeValue(encodeThrown(error), 'thrown'))
-    this.#grace ??= setTimeout(() => this.kill(error), this.#options.gracePeriod)
+    this.#deadlines.giveGrace(error)
   }
 
   readonly #takeBack = (block: SentBlock): Uint8Array => this.#link!.blocks!.out.takeBack(block)
@@ -246,29 +275,11 @@ export class PoolWorker implements ChannelListener {
     this.#process?.kill()
   }
 
-  #startTimer(sent: Assignment, timeout: number): void {
-    this.#timer = setTimeout(() => {
-      const { chunk } = sent
-      const { pid } = this
-      const { gracePeriod } = this.#options
-      const what = gracePeriod > 0 ? `is asked to stop, and killed in ${gracePeriod} ms` : 'was killed'
-      const text = `A task ${chunk.call.reference.name}() took longer than its timeout of ${timeout} ms; worker ${pid} ${what}. Give it more time, or less to do.`
-      const signal = gracePeriod > 0 ? {} : { signal: 'SIGKILL' as const }
-      const error = new ChildError('ERR_TIMEOUT', text, { pid, ...signal })
-      if (gracePeriod === 0) return this.kill(error)
-      this.#askToStop(sent, error)
-      sent.isSettled = true
-      failChunk(chunk, error)
-    }, timeout)
-  }
-
-  /** What it had to do is done. */
-  #stopTimers(): void {
-    clearTimeout(this.#timer)
-    this.#timer = undefined
-    if (this.#sent.find(({ isGivenUp }) => isGivenUp)) return
-    clearTimeout(this.#grace)
-    this.#grace = undefined
+  onLate(sent: Assignment, error: Error): void {
+    if (this.#options.gracePeriod === 0) return this.kill(error)
+    this.#askToStop(sent, error)
+    sent.isSettled = true
+    failChunk(sent.chunk, error)
   }
 
   #deathOf({ exitCode, signal }: Exit): Error {
@@ -278,11 +289,12 @@ export class PoolWorker implements ChannelListener {
     return new ChildError('ERR_CHILD_DIED', `Worker ${this.pid} ${how}${tasks}.`, { pid: this.pid, exitCode, signal })
   }
 
-  #end(error: Error): void {
+  #end(error: Error, exit?: Exit): void {
     this.isEnding = true
     const remains = this.#sent.split(this.#isReady, this.#takeBack)
-    this.#stopTimers()
+    this.#stopClocks()
+    this.#link?.output?.takeRest(this.#takerOf(remains.begun.at(-1)))
     this.#link?.close()
-    this.#listener.onEnd(this, { error, neverReady: !this.#isReady, ...remains })
+    this.#listener.onEnd(this, { error, exit, neverReady: !this.#isReady, ...remains })
   }
 }

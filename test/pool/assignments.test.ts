@@ -12,6 +12,7 @@ const call: Call = {
   priority: 0,
   retries: 0,
   onProgress: undefined,
+  onOutput: undefined,
   isOver: false,
 }
 const chunkOf = (base: number, count: number): Chunk =>

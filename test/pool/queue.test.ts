@@ -12,6 +12,7 @@ const callOf = (priority = 0): Call => ({
   priority,
   retries: 0,
   onProgress: undefined,
+  onOutput: undefined,
   isOver: false,
 })
 const chunkOf = (call: Call, count = 1): Chunk => chunksOf(call, new Array(count).fill(0), { settle: () => {} })[0]!

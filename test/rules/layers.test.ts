@@ -82,6 +82,7 @@ const LAYERS: readonly (readonly string[])[] = [
     'child/run',
     'child/birth',
     'child/task',
+    'child/captured-output',
     'child/worker',
   ],
   [
@@ -101,10 +102,10 @@ const LAYERS: readonly (readonly string[])[] = [
   ],
   ['control', 'template-process', 'spawn', 'forkserver'],
   ['server-options', 'server', 'process-options', 'process'],
-  ['pool/options', 'pool/link', 'pool/worker'],
+  ['pool/options', 'pool/link', 'pool/deadlines', 'pool/output', 'pool/stats', 'pool/worker'],
   ['pool/crew'],
   ['pool/results'],
-  ['pool/pool'],
+  ['pool/listeners', 'pool/pool'],
   [
     'connection/transport',
     'connection/frame-reader',
