@@ -176,8 +176,8 @@ export class Crew implements WorkerListener {
     this.#dispatch()
   }
 
-  onRun(milliseconds: number): void {
-    this.#meter.ran(milliseconds)
+  onRun(chunk: Chunk, milliseconds: number): void {
+    this.#meter.ran(chunk, milliseconds)
   }
 
   onOutput(worker: PoolWorker, bytes: Buffer, stream: OutputStream): void {
@@ -267,7 +267,6 @@ export class Crew implements WorkerListener {
   }
 
   #give(worker: PoolWorker, chunk: Chunk): void {
-    this.#meter.began(performance.now() - chunk.since)
     this.#idle.stop(worker)
     worker.send(chunk)
   }

@@ -38,7 +38,7 @@ export interface PoolStats {
   failed: number
   /** How long chunks ran. */
   runTime: TimeSummary
-  /** How long chunks waited until a worker was given them. */
+  /** How long chunks waited: for a worker, in it for the chunks in front of them, and on the way. */
   waitTime: TimeSummary
   /** Which part of the time of its workers was spent in tasks: 0 to 1. */
   utilisation: number
@@ -102,14 +102,10 @@ export class Meter {
     }
   }
 
-  /** A chunk was given to a worker. */
-  began(waitedMs: number): void {
-    record(this.#waits, waitedMs)
-  }
-
-  /** A chunk was answered. */
-  ran(ms: number): void {
+  /** A chunk was answered that was handed in then and ran so long. Whatever else it spent its time with, it waited. */
+  ran({ since }: Chunk, ms: number): void {
     record(this.#runs, ms)
+    record(this.#waits, performance.now() - since - ms)
     this.#busyMs += ms
   }
 

@@ -47,7 +47,7 @@ export interface WorkerListener {
   onReady(worker: PoolWorker): void
   onEnd(worker: PoolWorker, end: WorkerEnd): void
   /** A chunk of it ran so long. */
-  onRun(milliseconds: number): void
+  onRun(chunk: Chunk, milliseconds: number): void
   /** It has written what no call takes. */
   onOutput(worker: PoolWorker, bytes: Buffer, stream: OutputStream): void
 }
@@ -199,7 +199,7 @@ export class PoolWorker implements ChannelListener, DeadlineListener {
     const written: Answer['written'] = (item, ends) => this.#link!.output?.take(ends, this.#takerOf(chunk, item))
     settleChunk(settled, { body, blocks: map, written }, `worker ${this.pid}`)
     chunk.measured?.(milliseconds)
-    this.#listener.onRun(milliseconds)
+    this.#listener.onRun(chunk, milliseconds)
   }
 
   /** Who takes what an item has written; by default, the last one of the chunk. */
