@@ -11,10 +11,11 @@ import { watchLeaks } from '../support/leaks.js'
 watchLeaks()
 
 const tasks = remote<typeof import('../fixtures/pool/tasks.js')>(new URL('../fixtures/pool/tasks.js', import.meta.url))
-const TASKS = 20_000
-const KILLS = 40
 
-for (const chunkSize of [1, 20]) {
+for (const [TASKS, KILLS, chunkSize] of [
+  [20_000, 40, 1],
+  [100_000, 100, 20],
+] as const) {
   test(`${KILLS} random kills in ${TASKS} tasks, chunks of ${chunkSize}`, { timeout: 120_000 }, async () => {
     await using server = await ForkServer.start({ preload: [tasks.module] })
     await using pool = new Pool({ server, processes: 3 })
