@@ -23,6 +23,7 @@ import {
   type Written,
   workerMessageOf,
 } from '../pool/messages.js'
+import { decodeList, encodePlain } from '../pool/plain.js'
 import { RingChannel } from '../pool/ring-channel.js'
 import { decodeThrown, encodeThrown, type ThrownData } from '../thrown.js'
 import { takeSeat } from '../worker-info.js'
@@ -147,7 +148,7 @@ class TaskLoop implements ChannelListener {
     let list: unknown[]
     try {
       call = await this.#functions.get(functionId)!
-      list = decodeValue(
+      list = decodeList(
         items,
         blocks.map((block) => this.#blocks!.in.take(block)),
       ) as unknown[]
@@ -181,6 +182,8 @@ class TaskLoop implements ChannelListener {
   }
 
   #encode(values: unknown[], failures: [number, ThrownData][], written: Written[] = []): Encoded {
+    const plain = failures.length === 0 && written.length === 0 ? encodePlain(values) : undefined
+    if (plain) return { body: plain, blocks: [] }
     const large: Uint8Array[] = []
     const body = encodeValue(
       written.length > 0 ? [values, failures, written] : [values, failures],

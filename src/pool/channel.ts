@@ -16,8 +16,11 @@ export interface ChannelListener {
 
 /** One end of a worker channel. */
 export interface Channel {
-  /** Sends one message, in two parts where that saves a copy. */
-  send(head: Uint8Array, body?: Uint8Array): void
+  /**
+   * Sends one message, in two parts where that saves a copy. One that may wait does, until the promises that are settled now have been heard;
+   * then all of them are told with one wake-up.
+   */
+  send(head: Uint8Array, body?: Uint8Array, options?: { mayWait?: boolean }): void
   /**
    * Hands over what has come, without a turn of the event loop.
    * @returns whether nothing had: what comes later is then handed over by itself

@@ -1,9 +1,12 @@
 // Runs in: owner. What a Pool hands out: a chunk of tasks of one call. Pure.
 import { Buffer } from 'node:buffer' // a program may delete the global one
-import { decodeValue, encodeValue } from '../clone.js'
+import { encodeValue } from '../clone.js'
 import type { Reference } from '../remote.js'
 import { decodeThrown, type ThrownData } from '../thrown.js'
 import type { Written } from './messages.js'
+import { decodeList, encodePlain, isPlain } from './plain.js'
+
+const NO_BLOCKS: readonly Uint8Array[] = []
 
 /** What became of a task. */
 export type TaskOutcome = { value: unknown } | { error: unknown }
@@ -70,7 +73,7 @@ export function chunksOf(
 ): Chunk[] {
   const rest = { call, settle, measured, base, retries: call.retries, since: 0 }
   try {
-    return [{ ...rest, ...encodeItems(items, sharesMemory), first: 0, end: items.length }]
+    return [{ ...rest, ...encodeItems(items, call.spread, sharesMemory), first: 0, end: items.length }]
   } catch {
     // Which one is it? Those beside it are not to blame.
   }
@@ -78,7 +81,15 @@ export function chunksOf(
     try {
       const alone: unknown[] = []
       alone[index] = item // a hole for each of the others, so that the item keeps its number
-      return [{ ...rest, measured: undefined, ...encodeItems(alone, sharesMemory), first: index, end: index + 1 }]
+      return [
+        {
+          ...rest,
+          measured: undefined,
+          ...encodeItems(alone, call.spread, sharesMemory),
+          first: index,
+          end: index + 1,
+        },
+      ]
     } catch (error) {
       settle(index, { error })
       return []
@@ -86,7 +97,13 @@ export function chunksOf(
   })
 }
 
-function encodeItems(items: readonly unknown[], sharesMemory: boolean): Pick<Chunk, 'items' | 'blocks'> {
+function encodeItems(
+  items: readonly unknown[],
+  spread: boolean,
+  sharesMemory: boolean,
+): Pick<Chunk, 'items' | 'blocks'> {
+  const plain = encodePlain(items, spread)
+  if (plain) return { items: plain, blocks: NO_BLOCKS }
   const blocks: Uint8Array[] = []
   return { items: encodeValue(items, 'items', sharesMemory ? blocks : undefined), blocks }
 }
@@ -115,7 +132,9 @@ export function settleChunk(chunk: Chunk, { body, blocks, written }: Answer, whe
   let values: unknown[]
   let failed: Map<number, ThrownData>
   try {
-    const [list, failures, ends = []] = decodeValue(body, blocks()) as [unknown[], [number, ThrownData][], Written[]?]
+    const answer = decodeList(body, blocks())
+    if (isPlain(body)) return settleAll(chunk, answer as unknown[])
+    const [list, failures, ends = []] = answer as [unknown[], [number, ThrownData][], Written[]?]
     for (const [item, ...lengths] of ends) written(item, lengths)
     values = list
     failed = new Map(failures)
@@ -127,6 +146,10 @@ export function settleChunk(chunk: Chunk, { body, blocks, written }: Answer, whe
     if (thrown) chunk.settle(item, { error: decodeThrown(thrown, { ownerStack: undefined, where }) })
     else chunk.settle(item, { value: values[item - chunk.first] })
   }
+}
+
+function settleAll({ first, end, settle }: Chunk, values: readonly unknown[]): void {
+  for (let item = first; item < end; item++) settle(item, { value: values[item - first] })
 }
 
 /** All tasks of a chunk fail with this. */

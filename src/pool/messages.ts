@@ -36,7 +36,7 @@ export const WORKER_MESSAGES = {
     kind: 2,
     direction: 'owner to worker',
     payload:
-      'u32 chunk, u32 number of the function, u32 slot, u32 first and u32 end of the items to run, u8 flags (1: an item is a list of arguments, 2: progress is wanted, 4: there are blocks), the blocks, the items as a structured clone',
+      'u32 chunk, u32 number of the function, u32 slot, u32 first and u32 end of the items to run, u8 flags (1: an item is a list of arguments, 2: progress is wanted, 4: there are blocks), the blocks, the items as a structured clone, or as JSON',
   },
   end: { kind: 3, direction: 'owner to worker', payload: 'nothing: finish what was sent, then leave' },
   ready: { kind: 4, direction: 'worker to owner', payload: 'nothing: the initializer has run' },
@@ -49,7 +49,7 @@ export const WORKER_MESSAGES = {
     kind: 6,
     direction: 'worker to owner',
     payload:
-      'u32 chunk, f64 milliseconds that it ran, u8 flags (4: there are blocks), the blocks, then as a structured clone a list of the values, a list of [item, what it threw], and a list of [item, length of stdout, length of stderr] where these are captured and grew',
+      'u32 chunk, f64 milliseconds that it ran, u8 flags (4: there are blocks), the blocks, then as a structured clone a list of the values, a list of [item, what it threw], and a list of [item, length of stdout, length of stderr] where these are captured and grew; or only the values, as JSON',
   },
   progress: {
     kind: 7,

@@ -36,6 +36,7 @@ export class RingChannel implements Channel {
   #watcher: Watcher | undefined
   #sent: (() => void) | undefined
   #isClosed = false
+  #wakesSoon = false
 
   /** @throws ResourceError ERR_RESOURCE */
   constructor(native: Native, site: RingSite, listener: ChannelListener) {
@@ -51,14 +52,16 @@ export class RingChannel implements Channel {
     native.setEvent(site.ownEvent) // the other side may have been first
   }
 
-  send(head: Uint8Array, body: Uint8Array = NOTHING): void {
+  send(head: Uint8Array, body: Uint8Array = NOTHING, { mayWait = false } = {}): void {
     const header = encodeFrameHeader(head.length + body.length)
     const ring = this.#outgoing
     if (this.#unsent.length === 0 && ring.room >= header.length + head.length + body.length) {
       ring.write(header)
       ring.write(head)
       ring.write(body)
-      if (ring.publish()) this.#wakePeer()
+      ring.publish()
+      if (mayWait) this.#wakeReaderSoon()
+      else this.#wakeReader()
       return
     }
     this.#unsent.push(header, head, body)
@@ -70,7 +73,8 @@ export class RingChannel implements Channel {
     for (let part: Uint8Array | undefined; (part = this.#unsent[0]); ) {
       const { room } = ring
       if (room === 0) {
-        if (ring.publish()) this.#wakePeer()
+        ring.publish()
+        this.#wakeReader()
         if (ring.waitForRoom()) return
         continue
       }
@@ -78,7 +82,8 @@ export class RingChannel implements Channel {
       if (part.length > room) this.#unsent[0] = part.subarray(room)
       else this.#unsent.shift()
     }
-    if (ring.publish()) this.#wakePeer()
+    ring.publish()
+    this.#wakeReader()
     this.#tellSent()
   }
 
@@ -86,6 +91,21 @@ export class RingChannel implements Channel {
     const sent = this.#sent
     this.#sent = undefined
     sent?.()
+  }
+
+  #wakeReader(): void {
+    if (this.#outgoing.takeSleeper()) this.#wakePeer()
+  }
+
+  // Waking a process takes five microseconds. This runs when the promises that are settled now have been heard, so that what they send is one
+  // wake-up.
+  #wakeReaderSoon(): void {
+    if (this.#wakesSoon) return
+    this.#wakesSoon = true
+    process.nextTick(() => {
+      this.#wakesSoon = false
+      this.#wakeReader()
+    })
   }
 
   #wakePeer(): void {

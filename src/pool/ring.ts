@@ -58,10 +58,14 @@ export class Ring {
     this.#unpublished += bytes.length
   }
 
-  /** Writer: lets the reader see what was written. Returns whether it sleeps, and has to be woken. */
-  publish(): boolean {
+  /** Writer: lets the reader see what was written. */
+  publish(): void {
     Atomics.store(this.#words, WRITTEN, (this.#words[WRITTEN]! + this.#unpublished) | 0)
     this.#unpublished = 0
+  }
+
+  /** Writer: whether the reader sleeps, and has to be woken; who hears so has to do it. */
+  takeSleeper(): boolean {
     return Atomics.load(this.#words, READER_SLEEPS) === 1 && Atomics.exchange(this.#words, READER_SLEEPS, 0) === 1
   }
 

@@ -81,6 +81,8 @@ export function workersToHire(
 const AHEAD_MS = 1
 const MIN_DEPTH = 2
 const MAX_DEPTH = 64
+/** A worker whose chunks take less than this is told of them together, in milliseconds: it takes longer to wake it than to run one. */
+const QUICK_MS = 0.05
 
 /** How fast one worker is. */
 export class Pace {
@@ -90,6 +92,11 @@ export class Pace {
   /** A chunk took so long, in milliseconds. */
   note(milliseconds: number): void {
     this.#chunkMs = (3 * this.#chunkMs + milliseconds) / 4
+  }
+
+  /** Whether its chunks are so small that they may wait for each other. */
+  get isQuick(): boolean {
+    return this.#chunkMs < QUICK_MS
   }
 
   /** How many chunks it may have. */

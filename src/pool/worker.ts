@@ -1,12 +1,11 @@
 // Runs in: owner. One worker of a Pool: a process, the chunks that it was sent, and what is known of them when it ends.
 import type { work } from '../child/worker.js'
 import { decodeValue, encodeValue } from '../clone.js'
-import { ChildError } from '../errors.js'
 import type { Exit } from '../exit.js'
 import { Process } from '../process.js'
 import type { ProcessOptions } from '../process-options.js'
 import { type Reference, remote } from '../remote.js'
-import { decodeThrown, encodeThrown, type ThrownData } from '../thrown.js'
+import { encodeThrown } from '../thrown.js'
 import { type Assignment, Assignments, type Remains } from './assignments.js'
 import type { SentBlock } from './block-table.js'
 import type { Channel, ChannelListener } from './channel.js'
@@ -29,6 +28,7 @@ import {
 import type { OutputStream, OutputTaker } from './output.js'
 import { Pace } from './scheduling.js'
 import { MemoryLimit } from './stats.js'
+import { deathOf, refusalOf } from './worker-errors.js'
 
 const worker = remote<{ work: typeof work }>(WORKER_MODULE)
 /** How a worker's life ends, and what it leaves. */
@@ -157,7 +157,7 @@ export class PoolWorker implements ChannelListener, DeadlineListener {
     const exit = await this.#process!.join().catch((error: Error) => error)
     await this.#channel?.finish()
     if (exit instanceof Error) this.#end(this.#verdict ?? exit)
-    else this.#end(this.#verdict ?? this.#deathOf(exit), exit)
+    else this.#end(this.#verdict ?? deathOf(exit, this.pid, this.#sent.first?.chunk), exit)
   }
 
   onFailure(error: Error): void {
@@ -171,13 +171,9 @@ export class PoolWorker implements ChannelListener, DeadlineListener {
       case 'ready':
         this.#isReady = true
         break
-      case 'refused': {
-        const data = decodeValue(payload.subarray(1)) as ThrownData
-        const cause = decodeThrown(data, { ownerStack: undefined, where: `worker ${this.pid}` })
-        const text = `The initializer of worker ${this.pid} threw: ${(cause as Error)?.message ?? String(cause)}`
-        this.#verdict ??= new ChildError('ERR_CHILD_DIED', text, { pid: this.pid }, { cause })
+      case 'refused':
+        this.#verdict ??= refusalOf(payload.subarray(1), this.pid)
         return
-      }
       case 'progress':
         return this.#takeProgress(payload)
       case 'results':
@@ -233,7 +229,8 @@ export class PoolWorker implements ChannelListener, DeadlineListener {
     this.taken += end - first
     const message = { chunk: sent.id, slot: sent.slot, functionId, first, end, spread: call.spread }
     sent.blocks = chunk.blocks.map((bytes) => this.#link!.blocks!.out.write(bytes))
-    this.#channel!.send(encodeRun({ ...message, blocks: sent.blocks, listens: call.onProgress !== undefined }), items)
+    const run = encodeRun({ ...message, blocks: sent.blocks, listens: call.onProgress !== undefined })
+    this.#channel!.send(run, items, { mayWait: this.#pace.isQuick })
     if (call.timeout !== undefined) this.#deadlines.begin(sent, call.timeout)
   }
 
@@ -280,13 +277,6 @@ export class PoolWorker implements ChannelListener, DeadlineListener {
     this.#askToStop(sent, error)
     sent.isSettled = true
     failChunk(sent.chunk, error)
-  }
-
-  #deathOf({ exitCode, signal }: Exit): Error {
-    const how = signal ? `was ended by ${signal}` : `exited with ${exitCode}`
-    const { first } = this.#sent
-    const tasks = first ? ` while it ran ${first.chunk.call.reference.name}()` : ''
-    return new ChildError('ERR_CHILD_DIED', `Worker ${this.pid} ${how}${tasks}.`, { pid: this.pid, exitCode, signal })
   }
 
   #end(error: Error, exit?: Exit): void {

@@ -35,6 +35,8 @@ const LAYERS: readonly (readonly string[])[] = [
     'hooks',
     'worker-info',
     'pool/block-table',
+    'pool/plain',
+    'pool/worker-errors',
     'pool/messages',
     'pool/chunk',
     'pool/queue',
@@ -129,6 +131,8 @@ const LAYERS: readonly (readonly string[])[] = [
 const FACES = ['index', 'connection']
 /** Pure modules: bytes in, bytes out. They may use these of Node's modules, and no others. */
 const PURE = [
+  'pool/worker-errors',
+  'pool/plain',
   'pool/block-table',
   'clone-refusal',
   'worker-info',
