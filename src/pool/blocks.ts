@@ -19,7 +19,7 @@ const REGION_BYTES = 2 ** 40
 /** So many bytes of blocks that nobody uses are kept. */
 const MAX_SPARE_BYTES = 128 * 2 ** 20
 /** And so long after the last one was sent, in milliseconds. */
-const SPARE_MS = 1_000
+const SPARE_MS = 10_000
 /** A receiver keeps so many blocks mapped. */
 const MAX_MAPPED = 64
 const USED_HEADER = new Uint8Array(HEADER_BYTES)
