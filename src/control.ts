@@ -4,13 +4,12 @@ import os from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Handshake, MAX_HANDSHAKE_PAYLOAD, roleKeys } from './auth.js'
 import type { AuthKey } from './auth-key.js'
-import { defer } from './deferred.js'
-import { AuthError, ProtocolError, TemplateError } from './errors.js'
-import { type Exit, exitOf } from './exit.js'
+import { AuthError, ProtocolError } from './errors.js'
 import { encodeFrame, encodeFrames, FrameDecoder } from './frames.js'
 import { check, isErrno, type Native, resourceError } from './native.js'
 import { decodeControl, encodeControl, FLAG_DETACHED, MAX_CONTROL_PAYLOAD, PROTOCOL_VERSION } from './protocol.js'
 import type { ControlMessageToOwner } from './protocol-messages.js'
+import { type ForkedChild, Requests } from './requests.js'
 import { readToTheEnd } from './sockets.js'
 
 /** The template has this long to answer the handshake, in milliseconds. */
@@ -18,21 +17,6 @@ const HANDSHAKE_DEADLINE_MS = 10_000
 
 /** How long to wait for the word how a lost template ended, in milliseconds. */
 const FATE_PATIENCE_MS = 200
-
-/** A child that was asked for: its pid, and later its exit. */
-export interface ForkedChild {
-  readonly pid: number
-  readonly exited: Promise<Exit>
-  /** Sends a signal through the template, which knows that the pid is still the child's. */
-  signal(signal: NodeJS.Signals): void
-}
-
-interface Request {
-  forked(pid: number): void
-  failed(error: Error): void
-  exited(exit: Exit): void
-  isForked: boolean
-}
 
 const closed = (): ProtocolError => new ProtocolError('ERR_CONNECTION_ENDED', 'The template closed the control socket.')
 
@@ -44,7 +28,7 @@ export class ControlConnection {
   readonly #decoder = new FrameDecoder({ maxLength: MAX_HANDSHAKE_PAYLOAD })
   readonly #ended: Promise<string> | undefined
   readonly #peerPid: number
-  readonly #requests = new Map<number, Request>()
+  readonly #requests: Requests
   #receive: (payload: Buffer) => void = () => {}
   #fail: (error: Error) => void = () => {}
   #nextId = 1
@@ -62,6 +46,13 @@ export class ControlConnection {
     this.#fd = fd
     this.#peerPid = native.peerPid(fd)
     this.#socket = readToTheEnd(new Socket({ fd, readable: true, writable: true }))
+    this.#requests = new Requests({
+      signal: (id, signal) => this.#signal(id, signal),
+      onHold: (holds) => {
+        if (holds) this.#socket.ref()
+        else this.#socket.unref()
+      },
+    })
     this.#socket.on('data', (chunk: Buffer) => this.#read(chunk))
     this.#socket.on('error', () => {}) // 'close' follows, and tells
     this.#socket.on('close', () => void this.#failAll(this.#lose(closed())))
@@ -191,18 +182,7 @@ export class ControlConnection {
     const flags = isDetached ? FLAG_DETACHED : 0
     this.#sendNow(encodeControl({ name: 'fork', id, flags, stdio: descriptors.length - 1 }), descriptors)
     this.#nextId = id < 0xffffffff ? id + 1 : 1
-    return new Promise<ForkedChild>((resolve, reject) => {
-      const exit = defer<Exit>()
-      const exited = exit.promise
-      const request: Request = {
-        isForked: false,
-        forked: (pid) => resolve({ pid, exited, signal: (signal) => this.#signal(id, signal) }),
-        failed: (error) => (request.isForked ? exit.reject(error) : reject(error)),
-        exited: exit.resolve,
-      }
-      this.#requests.set(id, request)
-      this.#socket.ref()
-    })
+    return this.#requests.add(id)
   }
 
   /**
@@ -230,22 +210,7 @@ export class ControlConnection {
   #answer(message: ControlMessageToOwner): void {
     if (message.name === 'attached') throw new ProtocolError('ERR_PROTOCOL', 'The template attached twice.')
     if (message.name === 'detached') return this.#onDetached(message.owners)
-    const request = this.#requests.get(message.id)
-    if (!request || request.isForked !== (message.name === 'exited')) {
-      throw new ProtocolError(
-        'ERR_PROTOCOL',
-        `The template sent ${message.name} for request ${message.id}, which does not wait for it.`,
-      )
-    }
-    if (message.name === 'forked') {
-      request.isForked = true
-      request.forked(message.pid)
-      return
-    }
-    this.#requests.delete(message.id)
-    if (this.#requests.size === 0) this.#socket.unref()
-    if (message.name === 'forkFailed') request.failed(resourceError('fork', message.errno))
-    else request.exited(exitOf(message))
+    this.#requests.answer(message)
   }
 
   /** From here on nothing can be asked for. Requests fail when the socket is closed: until then their answers may still come. */
@@ -264,14 +229,7 @@ export class ControlConnection {
     const fate = this.#ended ? await Promise.race([this.#ended, late]) : 'is gone'
     patience.abort()
     late.catch(() => {})
-    for (const request of this.#requests.values()) {
-      const child = request.isForked
-        ? 'The child lives on, but its exit cannot be observed.'
-        : 'Whether the child was forked is not known.'
-      const text = `The template (pid ${this.templatePid}) ${fate}. ${child} The next start uses a new template.`
-      request.failed(new TemplateError('ERR_TEMPLATE_LOST', text, { cause }))
-    }
-    this.#requests.clear()
+    this.#requests.failAll(`The template (pid ${this.templatePid}) ${fate}`, cause)
   }
 
   /**

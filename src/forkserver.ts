@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { Socket } from 'node:net'
 import os from 'node:os'
-import type { ControlConnection, ForkedChild } from './control.js'
+import type { ControlConnection } from './control.js'
 import { changeOf, unheeded } from './environment.js'
 import { ProtocolError, TemplateError, UsageError } from './errors.js'
 import { encodeFrameHeader } from './frames.js'
@@ -11,6 +11,7 @@ import { encodeJob, type JobHead } from './job.js'
 import type { Launched, Launcher, LaunchRequest } from './launcher.js'
 import { check, type Native } from './native.js'
 import { within } from './patience.js'
+import type { ForkedChild } from './requests.js'
 import { readToTheEnd } from './sockets.js'
 import { ChildDescriptors, closeStreams, pipeOf } from './stdio.js'
 
@@ -43,6 +44,8 @@ interface Attached {
   /** Settles when its job channel is closed: it has ended, as far as one can see without the template. */
   silent: Promise<unknown>
   exited: Promise<unknown>
+  /** Lets the event loop wait for it. */
+  hold(): void
 }
 
 /** Makes a connection to a template that serves: starts one, or connects to one that another process started. */
@@ -148,6 +151,7 @@ export class TemplateLauncher implements Launcher {
         stdio: streams,
         exited: child.exited,
         kill: (signal) => this.#kill(connection, child, channel!, channelFd, signal),
+        holdLoop: (on) => holdLoop(child, channel!, on),
       }
     } catch (error) {
       descriptors.close()
@@ -176,11 +180,12 @@ export class TemplateLauncher implements Launcher {
     }
   }
 
-  #follow({ exited }: ForkedChild, channel: Socket): void {
+  #follow(child: ForkedChild, channel: Socket): void {
+    const { exited } = child
     const silent = channel.closed ? Promise.resolve() : new Promise((resolve) => channel.once('close', resolve))
-    const child = { silent, exited }
-    this.#attached.add(child)
-    Promise.allSettled([silent, exited]).then(() => this.#attached.delete(child))
+    const followed = { silent, exited, hold: () => holdLoop(child, channel, true) }
+    this.#attached.add(followed)
+    Promise.allSettled([silent, exited]).then(() => this.#attached.delete(followed))
   }
 
   #kill(
@@ -210,6 +215,7 @@ export class TemplateLauncher implements Launcher {
     if (this.#isClosed) return
     this.#isClosed = true
     const children = [...this.#attached]
+    for (const { hold } of children) hold() // we wait for them, whether anybody else did or not
     await Promise.all(children.map(({ silent }) => silent))
     await this.#state?.catch(() => {}) // a template that is being started
     const exits = Promise.allSettled(children.map(({ exited }) => exited))
@@ -235,6 +241,12 @@ export class TemplateLauncher implements Launcher {
     }
     template.unref()
   }
+}
+
+function holdLoop(child: ForkedChild, channel: Socket, on: boolean): void {
+  child.holdLoop(on)
+  if (on) channel.ref()
+  else channel.unref()
 }
 
 function sendJob(channel: Socket, head: JobHead, args: Buffer): void {

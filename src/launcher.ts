@@ -33,6 +33,8 @@ export interface Launched {
   readonly exited: Promise<Exit>
   /** Sends a signal; false if the process has ended. */
   kill(signal: NodeJS.Signals): boolean
+  /** Whether it keeps the owner's event loop running until it ends; so it does at first. */
+  holdLoop(on: boolean): void
 }
 
 export interface Launcher {

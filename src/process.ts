@@ -3,14 +3,13 @@ import type { Socket } from 'node:net'
 import os from 'node:os'
 import type { Duplex, Readable, Writable } from 'node:stream'
 import { abortError, orAbort } from './abort.js'
-import { decodeValue, encodeValue } from './clone.js'
+import { encodeValue } from './clone.js'
 import { defer } from './deferred.js'
 import { ChildError, UsageError } from './errors.js'
 import type { Exit } from './exit.js'
-import { FrameDecoder, MAX_OWN_PAYLOAD } from './frames.js'
-import { decodeChildMessage, type JobHead } from './job.js'
+import { hear } from './hearing.js'
+import type { JobHead } from './job.js'
 import type { Launched } from './launcher.js'
-import { resourceError } from './native.js'
 import { Outcome } from './outcome.js'
 import {
   type CheckedProcess,
@@ -22,7 +21,6 @@ import {
 import { checkArgv, Program } from './program-reference.js'
 import { type ArgumentsOf, isReference, type Reference, type ResultOf } from './remote.js'
 import { ForkServer, launch } from './server.js'
-import { decodeThrown, type ThrownData } from './thrown.js'
 
 /**
  * One job in a process of its own.
@@ -108,7 +106,15 @@ export class Process<R extends Reference | Program = Reference> implements Async
     const server = this.#options.server ?? (await ForkServer.default())
     const outcome = new Outcome({ isProgram })
     this.#outcome = outcome
-    const follow = (channel: Socket): void => this.#follow(channel, outcome)
+    const follow = (channel: Socket): void =>
+      hear(channel, outcome, {
+        site: () => ({
+          ownerStack: this.#startedAt?.stack,
+          where: this.pid === undefined ? 'the child' : `process ${this.pid}`,
+        }),
+        onFailure: () => this.#launched?.kill('SIGKILL'),
+        onNews: () => this.#settle(outcome),
+      })
     const launched = await orAbort(server[launch]({ stdio, detached, cwd, env, head, args, follow }), signal)
     this.#launched = launched
     outcome.started(launched.pid)
@@ -120,47 +126,6 @@ export class Process<R extends Reference | Program = Reference> implements Async
       )
       .finally(() => this.#settle(outcome))
     this.#watchLimits(launched, outcome)
-  }
-
-  #follow(channel: Socket, outcome: Outcome): void {
-    const decoder = new FrameDecoder({ maxLength: MAX_OWN_PAYLOAD })
-    channel.on('data', (chunk: Buffer) => {
-      try {
-        for (const payload of decoder.push(chunk)) this.#hear(payload, outcome)
-      } catch (error) {
-        outcome.answered({ error })
-        channel.destroy()
-        this.#launched?.kill('SIGKILL')
-      }
-      this.#settle(outcome)
-    })
-    channel.on('error', () => {}) // ECONNRESET: the child ended before it read its job; its exit tells
-    channel.on('end', () => channel.destroy())
-    channel.on('close', () => {
-      outcome.channelEnded()
-      this.#settle(outcome)
-    })
-  }
-
-  #hear(payload: Buffer, outcome: Outcome): void {
-    const message = decodeChildMessage(payload)
-    switch (message.kind) {
-      case 'result':
-        return outcome.answered({ value: decodeValue(message.value) })
-      case 'thrown': {
-        const data = decodeValue(message.value) as ThrownData
-        return outcome.answered({
-          error: decodeThrown(data, {
-            ownerStack: this.#startedAt?.stack,
-            where: this.pid === undefined ? 'the child' : `process ${this.pid}`,
-          }),
-        })
-      }
-      case 'leaving':
-        return outcome.leaving(message.exitCode)
-      case 'unborn':
-        return outcome.answered({ error: resourceError('fork', message.errno) })
-    }
   }
 
   #watchLimits(launched: Launched, outcome: Outcome): void {
@@ -271,6 +236,19 @@ export class Process<R extends Reference | Program = Reference> implements Async
     return Promise.race([this.#ended.promise, late]).finally(() => clearTimeout(timer))
   }
 
+  /** It keeps this process's event loop running until it ends, as it does at first. */
+  ref(): void {
+    if (this.alive) this.#launched!.holdLoop(true)
+  }
+
+  /**
+   * It no longer keeps this process's event loop running. A process that is not detached is killed when this one ends. Streams of pipes have
+   * their own ref() and unref().
+   */
+  unref(): void {
+    if (this.alive) this.#launched!.holdLoop(false)
+  }
+
   /** Sends SIGTERM. Returns false if there is no process that could be told. */
   terminate(): boolean {
     return this.kill('SIGTERM')
@@ -291,6 +269,7 @@ export class Process<R extends Reference | Program = Reference> implements Async
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#isStarted || this.#options.detached) return
     this.#isDisposed = true
+    this.ref()
     this.kill()
     await this.#ended.promise.catch(() => {}) // whoever wants to know joins
   }

@@ -64,6 +64,12 @@ export class SpawnLauncher implements Launcher {
       stdio,
       exited,
       kill: (signal) => child.kill(signal),
+      holdLoop: (on) => {
+        for (const handle of [child, channel]) {
+          if (on) handle.ref()
+          else handle.unref()
+        }
+      },
     }
   }
 
@@ -97,6 +103,7 @@ export class SpawnLauncher implements Launcher {
   }
 
   async close(): Promise<void> {
+    for (const child of this.#attached.keys()) child.ref() // we wait for them, whether anybody else did or not
     await Promise.all(this.#attached.values())
     if (!this.#lifeline) return
     closeSync(this.#lifeline.write)

@@ -26,6 +26,8 @@ export interface Channel {
    * @returns whether nothing had: what comes later is then handed over by itself
    */
   idle(): boolean
+  /** Whether it keeps the event loop running; so it does at first. */
+  holdLoop(on: boolean): void
   /** Calls back when all is sent. */
   end(sent: () => void): void
   /** The other process has ended: hands over what it has sent, and closes. */
@@ -70,6 +72,11 @@ export class SocketChannel implements Channel {
 
   idle(): boolean {
     return true
+  }
+
+  holdLoop(on: boolean): void {
+    if (on) this.#socket.ref()
+    else this.#socket.unref()
   }
 
   end(sent: () => void): void {

@@ -3,18 +3,15 @@
 import { ChildError, ResourceError } from '../errors.js'
 import { findNative } from '../native.js'
 import { type Call, type Chunk, failChunk, partOf, withCopies } from './chunk.js'
+import { Hiring, MAX_STILLBORN } from './hiring.js'
 import { IdleTimers } from './idle-timers.js'
+import { LoopHold } from './loop-hold.js'
 import { Memories } from './memory.js'
 import type { OutputStream } from './output.js'
 import { ChunkQueue } from './queue.js'
 import { type Limits, mostLoaded, nextAhead, nextFree, workersToHire } from './scheduling.js'
 import { Meter, type PoolStats, residentBytes } from './stats.js'
 import { PoolWorker, type WorkerEnd, type WorkerListener, type WorkerOptions } from './worker.js'
-
-/** So many workers in a row that end before they are ready, and the pool gives up. */
-const MAX_STILLBORN = 3
-/** Where the machine has no room for one more worker, and others work, the pool asks again so much later, in milliseconds. */
-const HIRE_PAUSE_MS = 100
 
 export interface CrewOptions extends Limits {
   idleTimeout: number | undefined
@@ -43,9 +40,8 @@ export class Crew implements WorkerListener {
   readonly #idle: IdleTimers<PoolWorker>
   /** Calls that may hand in more chunks. */
   readonly #calls = new Set<Call>()
-  #stillborn = 0
   #lastId = 0
-  #hirePause: NodeJS.Timeout | undefined
+  readonly #hiring = new Hiring(() => this.#dispatch())
   /** Why nothing is taken any more. */
   #closed: Error | undefined
   #isEnding = false
@@ -53,6 +49,9 @@ export class Crew implements WorkerListener {
   #onEmpty: (() => void)[] = []
   readonly #meter = new Meter()
   #wasFull = false
+  readonly #hold = new LoopHold((on) => {
+    for (const worker of this.#workers) if (on || worker.isOpen) worker.holdLoop(on)
+  })
 
   constructor(options: CrewOptions, listener: CrewListener) {
     this.#options = options
@@ -98,6 +97,7 @@ export class Crew implements WorkerListener {
   /** Takes a chunk, and sees that it is run. */
   submit(chunk: Chunk): void {
     if (this.#isTerminated) return failChunk(chunk, this.#closed!)
+    this.#hold.busy()
     const isKept = this.#queue.length > 0 || chunk.retries > 0 || !this.#takerOf(chunk)
     this.#queue.push(this.#meter.counted(isKept ? withCopies(chunk) : chunk))
     this.#dispatch()
@@ -143,6 +143,7 @@ export class Crew implements WorkerListener {
 
   /** Takes nothing any more, and ends the workers when all is done. */
   close(reason: Error): void {
+    this.#hold.busy()
     this.#closed ??= reason
     this.#isEnding = true
     this.#dispatch()
@@ -150,6 +151,7 @@ export class Crew implements WorkerListener {
 
   /** Ends the workers now; what is left fails with the reason. */
   terminate(reason: Error): void {
+    this.#hold.busy()
     this.#closed ??= reason
     this.#isEnding = true
     this.#isTerminated = true
@@ -167,7 +169,7 @@ export class Crew implements WorkerListener {
   }
 
   onReady(worker: PoolWorker): void {
-    this.#stillborn = 0
+    this.#hiring.succeeded()
     if (!this.#met.has(worker)) {
       this.#met.add(worker)
       this.#listener.onWorkerStart(worker)
@@ -192,20 +194,10 @@ export class Crew implements WorkerListener {
     this.#idle.stop(worker)
     for (const chunk of unbegun.reverse()) this.#requeue(chunk)
     for (const chunk of begun) this.#failBegun(chunk, error)
-    if (neverReady && !this.#isTerminated) {
-      // That the machine has no room is no fault of the pool's as long as the other workers can do its work.
-      if (error instanceof ResourceError && this.#workers.size > 0) this.#pauseHiring()
-      else if (++this.#stillborn >= MAX_STILLBORN) this.#break(error)
-    }
+    const hasOthers = this.#workers.size > 0
+    if (neverReady && !this.#isTerminated && this.#hiring.failed(error, { hasOthers })) this.#break(error)
     this.#dispatch()
     this.#tellEmpty()
-  }
-
-  #pauseHiring(): void {
-    this.#hirePause ??= setTimeout(() => {
-      this.#hirePause = undefined
-      this.#dispatch()
-    }, HIRE_PAUSE_MS)
   }
 
   #requeue(chunk: Chunk): void {
@@ -248,7 +240,7 @@ export class Crew implements WorkerListener {
       this.#give(worker, this.#queue.shift()!)
     }
     const situation = { queued: this.#queue.length, isEnding: this.#isEnding }
-    const missing = this.#hirePause ? 0 : workersToHire(workers, this.#options, situation)
+    const missing = this.#hiring.isPaused ? 0 : workersToHire(workers, this.#options, situation)
     for (let hired = 0; hired < missing; hired++) this.#hire()
     for (let worker: PoolWorker | undefined; this.#queue.length > 0 && (worker = nextAhead(workers, this.#options)); ) {
       const chunk = this.#queue.shift()!
@@ -282,8 +274,10 @@ export class Crew implements WorkerListener {
 
   /** Workers without work: they wait, or go. */
   #rest(): void {
-    let isDone = this.#isEnding && this.#calls.size === 0 && this.#queue.length === 0
-    for (const { load } of this.#workers) isDone &&= load === 0
+    let isIdle = this.#queue.length === 0
+    for (const { load } of this.#workers) isIdle &&= load === 0
+    const isDone = isIdle && this.#isEnding && this.#calls.size === 0
+    if (isIdle && !this.#isEnding) this.#hold.idle()
     for (const worker of this.#workers) {
       if (worker.load > 0 || !worker.isOpen) continue
       if (isDone) worker.end()

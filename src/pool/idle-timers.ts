@@ -18,7 +18,7 @@ export class IdleTimers<W> {
     const timer = setTimeout(() => {
       this.#timers.delete(worker)
       this.#onIdle(worker)
-    }, this.#timeout)
+    }, this.#timeout).unref()
     this.#timers.set(worker, timer)
   }
 

@@ -140,6 +140,10 @@ export class RingChannel implements Channel {
     return bytes.length
   }
 
+  holdLoop(on: boolean): void {
+    if (this.#watcher) this.#native.holdLoop(this.#watcher, on ? 1 : 0)
+  }
+
   end(sent: () => void): void {
     if (this.#unsent.length === 0) sent()
     else this.#sent = sent

@@ -259,10 +259,18 @@ export class PoolWorker implements ChannelListener, DeadlineListener {
 
   readonly #takeBack = (block: SentBlock): Uint8Array => this.#link!.blocks!.out.takeBack(block)
 
+  /** Whether it keeps the event loop running; so it does at first. */
+  holdLoop(on: boolean): void {
+    this.#channel?.holdLoop(on)
+    if (on) this.#process?.ref()
+    else this.#process?.unref()
+  }
+
   /** Lets it finish what it has, and leave. */
   end(): void {
     if (this.isEnding) return
     this.isEnding = true
+    this.holdLoop(true) // its teardown has time
     this.#channel!.send(encodeBare('end'))
   }
 

@@ -1,13 +1,8 @@
-// Runs in: the test runner. Imports point down only, entries are imported by nobody, every file says which process runs it, and no
-// file has outgrown its one idea.
+// Runs in: the test runner. Imports point down only, entries are imported by nobody, and pure modules do no I/O.
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import path from 'node:path'
 import { test } from 'node:test'
-
-const ROOT = path.dirname(createRequire(import.meta.url).resolve('forkserver/package.json'))
-const MAX_LINES = 300
+import { listFiles, read } from './sources.js'
 
 /** The layers, lowest first: a file imports from its own layer or from lower ones. Every file of src/ is in the list. */
 const LAYERS: readonly (readonly string[])[] = [
@@ -45,6 +40,8 @@ const LAYERS: readonly (readonly string[])[] = [
     'pool/ring',
     'pool/scheduling',
     'pool/idle-timers',
+    'pool/loop-hold',
+    'pool/hiring',
     'connection/pickle',
     'connection/pickle-builtins',
     'connection/pickle-cursor',
@@ -63,6 +60,8 @@ const LAYERS: readonly (readonly string[])[] = [
     'modules',
     'launcher',
     'outcome',
+    'hearing',
+    'requests',
     'abort',
     'patience',
     'deserted',
@@ -187,6 +186,8 @@ const PURE = [
 const PURE_BUILT_INS = ['node:crypto', 'node:util', 'node:v8', 'node:path', 'node:url', 'node:buffer', 'node:os']
 /** Who runs in the template and so must not know the owner's side. */
 const OWNER_ONLY = [
+  'hearing',
+  'requests',
   'sockets',
   'stdio',
   'control',
@@ -198,13 +199,6 @@ const OWNER_ONLY = [
   'index',
 ]
 
-function listFiles(folder: string, ending: RegExp): string[] {
-  return readdirSync(path.join(ROOT, folder), { recursive: true, encoding: 'utf8' })
-    .filter((name) => ending.test(name) && !name.startsWith(`build${path.sep}`))
-    .map((name) => path.join(folder, name))
-}
-
-const read = (file: string): string => readFileSync(path.join(ROOT, file), 'utf8')
 const nameOf = (file: string): string => path.relative('src', file).replace(/\.ts$/, '')
 
 function importsOf(file: string): string[] {
@@ -278,21 +272,4 @@ test('the addon is known to one file, Node-API to one header', () => {
   for (const file of sources) assert.equal(/\.node[`'"]/.test(read(file)), file === 'src/native.ts', file)
   for (const file of listFiles('native', /\.[ch]$/))
     assert.equal(read(file).includes('node_api.h'), file === 'native/addon.h', file)
-})
-
-test('every file says which process runs it', () => {
-  const files = ['src', 'test', 'bench', 'demo', 'stress', 'conformance', 'scripts'].flatMap((folder) =>
-    listFiles(folder, /\.(ts|mjs)$/),
-  )
-  for (const file of [...files, ...listFiles('native', /\.[ch]$/)]) assert.match(read(file), /^\/\/ Runs in: /, file)
-})
-
-test('no file outgrows its idea', () => {
-  const files = ['src', 'test', 'bench', 'demo', 'stress', 'conformance', 'scripts'].flatMap((folder) =>
-    listFiles(folder, /\.(ts|mjs)$/),
-  )
-  for (const file of [...files, ...listFiles('native', /\.[ch]$/)]) {
-    const lines = read(file).split('\n').length
-    assert.ok(lines <= MAX_LINES + 1, `${file} has ${lines} lines: what two things is it?`)
-  }
 })
