@@ -1,6 +1,7 @@
 // Runs in: owner, template and child. Glue between JavaScript and the system calls beside it: arguments in, a number out. Every
 // function returns what its C function returns, minus errno on failure; src/native.ts makes errors of that.
 #include "addon.h"
+#include "flush.h"
 #include "fork.h"
 #include "interpose.h"
 #include "loop.h"
@@ -170,6 +171,22 @@ static napi_value ListHandles(napi_env env, napi_callback_info info) {
   return list;
 }
 
+// flushStream(fd, patienceMs): bytes that waited in libuv
+static napi_value FlushStream(napi_env env, napi_callback_info info) {
+  arguments all = take(env, info);
+  struct uv_loop_s *loop;
+  napi_get_uv_event_loop(env, &loop);
+  return number(env, (double)flush_stream(loop, (int)number_at(&all, 0), (int)number_at(&all, 1)));
+}
+
+// writeOut(fd, bytes: Uint8Array, patienceMs)
+static napi_value WriteOut(napi_env env, napi_callback_info info) {
+  arguments all = take(env, info);
+  size_t length;
+  const char *bytes = array_at(&all, 1, &length);
+  return number(env, write_out((int)number_at(&all, 0), bytes, length, (int)number_at(&all, 2)));
+}
+
 // pipe(out: Int32Array [read end, write end])
 static napi_value Pipe(napi_env env, napi_callback_info info) {
   arguments all = take(env, info);
@@ -221,7 +238,7 @@ NAPI_MODULE_INIT() {
       {"setLimits", CallPlain, limits}, {"holdLifeline", CallPlain, hold}, {"releaseLifeline", CallPlain, release},
       {"accept", CallPlain, accept_one}, {"watchChildren", CallPlain, watch}, {"collectGarbage", CallPlain, shrink},
       {"close", CallPlain, close_one}, {"moveTextToHugePages", CallPlain, huge_text}, {"peerPid", CallPlain, peer_process}, {"signalHolder", CallPlain, signal_it},
-      {"findClocks", CallPlain, clocks}, {"setLocale", SetLocale, NULL}};
+      {"findClocks", CallPlain, clocks}, {"setLocale", SetLocale, NULL}, {"flushStream", FlushStream, NULL}, {"writeOut", WriteOut, NULL}};
   for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
     napi_value function;
     void *plain = (void *)functions[i].plain;

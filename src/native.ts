@@ -59,6 +59,8 @@ export interface Native {
   newEvent(): number
   setEvent(fd: number): number
   clearEvent(fd: number): number
+  flushStream(fd: number, patienceMs: number): number
+  writeOut(fd: number, bytes: Uint8Array, patienceMs: number): number
   listHandles(): (string | number)[]
   collectGarbage(): number
   moveTextToHugePages(): number

@@ -4,6 +4,7 @@ import type { LoadedModules } from '../modules.js'
 import type { Native } from '../native.js'
 import { ChildChannel } from './channel.js'
 import type { Coverage } from './coverage.js'
+import { flushOutput, type WritingProcess } from './flush.js'
 import { type LeavingProcess, takeOverExit } from './leave.js'
 import { runJob, sendThrown } from './run.js'
 
@@ -19,7 +20,10 @@ export interface ForkHooks {
 /** Turns this fork into the child that owns `channelFd`, and lets its job run when the loop turns. */
 export function beBorn(
   self: LeavingProcess,
-  native: Pick<Native, 'processId' | 'checkBorn' | 'leave' | 'leaveLater' | 'leaveInTeardown'>,
+  native: Pick<
+    Native,
+    'processId' | 'checkBorn' | 'leave' | 'leaveLater' | 'leaveInTeardown' | 'flushStream' | 'writeOut'
+  >,
   channelFd: number,
   modules: LoadedModules,
   hooks: ForkHooks,
@@ -39,6 +43,7 @@ export function beBorn(
   takeOverExit(self, native, {
     onFatal: (error) => sendThrown(channel, error),
     atExit: () => hooks.coverage.write(),
+    flush: () => flushOutput(native, process as unknown as WritingProcess),
     onLeaving: (exitCode) => channel.send('leaving', Uint8Array.of(exitCode)),
   })
   const prepare = (): Promise<void> => {

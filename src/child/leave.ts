@@ -39,7 +39,9 @@ interface ExitHooks {
   onFatal(error: unknown): void
   /** Called once, where Node would run its at-exit callbacks: behind the 'exit' listeners, and where a signal to itself ends it. */
   atExit(): void
-  /** Called once, with the exit code, after the 'exit' listeners. */
+  /** Called where nothing more will be written, behind the 'exit' listeners. */
+  flush(): void
+  /** Called once, with the exit code, after that. */
   onLeaving(exitCode: number): void
 }
 
@@ -83,7 +85,10 @@ export function takeOverExit(
   const tell = (code: unknown): number => {
     const exitCode = Number(self.exitCode ?? code ?? 0) & 0xff
     finish()
-    if (!isTold) say(() => hooks.onLeaving(exitCode))
+    if (!isTold) {
+      say(() => hooks.flush())
+      say(() => hooks.onLeaving(exitCode))
+    }
     isTold = true
     return exitCode
   }

@@ -40,6 +40,8 @@ export async function rehearse(native: Native): Promise<void> {
     leave: (() => {}) as () => never,
     leaveLater: () => {},
     leaveInTeardown: () => {},
+    flushStream: () => 0,
+    writeOut: () => 0,
   }
   beBorn(standIn, idle, child!, modules, {
     countFork: () => {},

@@ -78,6 +78,7 @@ const LAYERS: readonly (readonly string[])[] = [
     'child/channel',
     'child/coverage',
     'child/leave',
+    'child/flush',
     'child/program',
     'child/variables',
     'child/run',
