@@ -21,14 +21,14 @@ import { Scope } from './scope.js'
 import type { Settings } from './settings.js'
 import type { Latency, Spread } from './statistics.js'
 
-/** There are twice as many races as sizes, of eight contenders. */
+/** There are twice as many races as sizes, of nine contenders. */
 const SLICES_PER_RUN = 4
 const MB = 1e6
 
 type Way = 'roundTrips' | 'oneWay'
 type Role = 'ours' | 'cpython' | 'ipc' | 'thread' | 'net'
-/** Bytes as they are, or values by a codec: each is compared with its like. */
-type Kind = 'bytes' | 'values'
+/** Bytes as they are, bytes as a value, or a string as JSON: each is compared with its like. */
+type Kind = 'bytes' | 'values' | 'json'
 
 /** Somebody who sends messages. */
 interface Entry {
@@ -74,12 +74,13 @@ function pythonEntry({ peer, version }: Python, kind: Kind): Entry {
 }
 
 async function lineUp(scope: Scope, pythons: readonly Python[]): Promise<Entry[]> {
-  const [bytes, values] = await openOurs(scope)
+  const { bytes, values, json } = await openOurs(scope)
   return [
     nearEntry('ours', 'bytes', bytes),
     nearEntry('ours', 'values', values),
+    nearEntry('ours', 'json', json),
     ...pythons.flatMap((python) => [pythonEntry(python, 'bytes'), pythonEntry(python, 'values')]),
-    nearEntry('ipc', 'values', openIpc(scope, 'json')),
+    nearEntry('ipc', 'json', openIpc(scope, 'json')),
     nearEntry('ipc', 'values', openIpc(scope, 'advanced')),
     nearEntry('thread', 'values', openPort(scope)),
     nearEntry('net', 'bytes', await openNet(scope)),
@@ -175,7 +176,7 @@ async function run(settings: Settings, progress: (text: string) => void): Promis
     bars: judge(questions, handshakes),
     skipped,
     notes: [
-      'Bytes are compared with bytes (sendBytes, send_bytes, net.Socket), values with values (send, child_process, MessagePort). A bar is for the lesser factor.',
+      "Bytes are compared with bytes (sendBytes, send_bytes, net.Socket), values with values (send, 'advanced', MessagePort), JSON with JSON. A bar is for the least of its factors.",
       `One way, batches of ${SIZES.map((bytes) => `${batchOf(bytes)} x ${sizeName(bytes)}`).join(', ')} are acknowledged by one message.`,
       'A thread shares the process, and plain bytes have no ends of messages: they are here to compare with, and only the last has a bar.',
     ],

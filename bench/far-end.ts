@@ -1,5 +1,5 @@
 // Runs in: a process or thread of its own, the far end of a connection that is measured. Its first argument says of which:
-// 'connections' (ours: bytes on descriptor 3, values on 4), 'net' (the path of a socket follows), 'ipc'; a thread has a MessagePort.
+// 'connections' (ours: bytes on descriptor 3, values on 4, JSON on 5), 'net' (the path of a socket follows), 'ipc'; a thread has a MessagePort.
 // It ends when the near end does.
 import net from 'node:net'
 import { parentPort } from 'node:worker_threads'
@@ -8,6 +8,7 @@ import { ACKNOWLEDGED, COUNT_BYTES, countToBytes, PlainFrames, Responder } from 
 
 const BYTES_FD = 3
 const VALUES_FD = 4
+const JSON_FD = 5
 
 function untilClosed(work: Promise<never>): Promise<void> {
   return work.catch((error: { code?: unknown }) => {
@@ -69,6 +70,6 @@ if (parentPort) serveEvents(parentPort, (message) => parentPort!.postMessage(mes
 else if (role === 'ipc') serveEvents(process, (message) => process.send!(message))
 else if (role === 'net') serveNet(path!)
 else {
-  const bytes = untilClosed(serveBytes(Connection.open(BYTES_FD)))
-  await Promise.all([bytes, untilClosed(serveValues(Connection.open(VALUES_FD)))])
+  const values = [Connection.open(VALUES_FD), Connection.open(JSON_FD, { codec: 'json' })]
+  await Promise.all([serveBytes(Connection.open(BYTES_FD)), ...values.map(serveValues)].map(untilClosed))
 }

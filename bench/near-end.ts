@@ -22,6 +22,11 @@ export interface NearEnd {
   oneWay(ms: number, bytes: number): Promise<Slice>
 }
 
+/** A message. JSON has no bytes: there it is a string of as many characters, which is its best case. */
+type Message = Uint8Array | string
+const bytesOf = (bytes: number): Uint8Array => new Uint8Array(bytes)
+const stringOf = (bytes: number): string => 'm'.repeat(bytes)
+
 /** Repeats something that handles some messages at a time. */
 async function repeat(ms: number, messages: number, turn: () => Promise<void>): Promise<Slice> {
   const start = performance.now()
@@ -51,31 +56,35 @@ function ourBytes(connection: Connection): NearEnd {
       const message = Buffer.alloc(bytes, 'm')
       const batch = batchOf(bytes)
       return repeat(ms, batch, async () => {
-        await connection.sendBytes(countToBytes(batch))
-        for (let i = 0; i < batch; i++) await connection.sendBytes(message)
-        await connection.recvBytes()
+        const sending = [connection.sendBytes(countToBytes(batch))]
+        for (let i = 0; i < batch; i++) sending.push(connection.sendBytes(message))
+        await Promise.all([connection.recvBytes(), ...sending])
       })
     },
   }
 }
 
-function ourValues(connection: Connection): NearEnd {
+function ourValues<M extends Message>(
+  name: string,
+  connection: Connection<M | number>,
+  messageOf: (bytes: number) => M,
+): NearEnd {
   return {
-    name: 'forkserver send',
+    name,
     roundTrips(ms, bytes) {
-      const message = new Uint8Array(bytes)
+      const message = messageOf(bytes)
       return repeat(ms, 1, async () => {
         await connection.send(message)
-        checkSize(await connection.recv<Uint8Array>(), bytes)
+        checkSize(await connection.recv<M>(), bytes)
       })
     },
     oneWay(ms, bytes) {
-      const message = new Uint8Array(bytes)
+      const message = messageOf(bytes)
       const batch = batchOf(bytes)
       return repeat(ms, batch, async () => {
-        await connection.send(batch)
-        for (let i = 0; i < batch; i++) await connection.send(message)
-        await connection.recv()
+        const sending = [connection.send(batch)]
+        for (let i = 0; i < batch; i++) sending.push(connection.send(message))
+        await Promise.all([connection.recv(), ...sending])
       })
     },
   }
@@ -88,7 +97,7 @@ interface EventLink {
   hear(heard: (message: unknown) => void): void
 }
 
-function byEvents(name: string, link: EventLink, messageOf: (bytes: number) => { readonly length: number }): NearEnd {
+function byEvents(name: string, link: EventLink, messageOf: (bytes: number) => Message): NearEnd {
   return {
     name,
     roundTrips(ms, bytes) {
@@ -177,26 +186,32 @@ function startFar(
   return child
 }
 
-/** Ours, with a process that has the other end of both: of bytes, and of values by the default codec. */
-export async function openOurs(scope: Scope): Promise<[bytes: NearEnd, values: NearEnd]> {
-  const [bytes, farBytes] = await pipe()
-  const [values, farValues] = await pipe()
-  scope.use(bytes)
-  scope.use(values)
-  startFar(scope, ['connections'], { fds: [farBytes.fd!, farValues.fd!] })
-  await Promise.all([farBytes.close(), farValues.close()])
-  return [ourBytes(bytes), ourValues(values)]
+/** Ours, with a process that has the other ends: of bytes, of values by the default codec, and of JSON. */
+export async function openOurs(scope: Scope): Promise<Record<'bytes' | 'values' | 'json', NearEnd>> {
+  const ends = [
+    await pipe(),
+    await pipe<Uint8Array | number>(),
+    await pipe<string | number>({ codec: 'json' }),
+  ] as const
+  for (const [near] of ends) scope.use(near)
+  startFar(scope, ['connections'], { fds: ends.map(([, far]) => far.fd!) })
+  await Promise.all(ends.map(([, far]) => far.close()))
+  const [[bytes], [values], [json]] = ends
+  return {
+    bytes: ourBytes(bytes),
+    values: ourValues('forkserver send', values, bytesOf),
+    json: ourValues("forkserver send, codec 'json'", json, stringOf),
+  }
 }
 
-/** The channel of child_process.fork(). JSON has no bytes: there the message is a string of as many characters, which is its best case. */
+/** The channel of child_process.fork(). */
 export function openIpc(scope: Scope, serialization: SerializationType): NearEnd {
   const child = startFar(scope, ['ipc'], { serialization })
   const link: EventLink = {
     send: (message) => void child.send(message as string),
     hear: (heard) => void child.removeAllListeners('message').on('message', heard),
   }
-  const messageOf = (bytes: number) => (serialization === 'json' ? 'm'.repeat(bytes) : new Uint8Array(bytes))
-  return byEvents(`child_process, '${serialization}'`, link, messageOf)
+  return byEvents(`child_process, '${serialization}'`, link, serialization === 'json' ? stringOf : bytesOf)
 }
 
 /** A thread. Its messages are copied, as between processes. */
@@ -207,7 +222,7 @@ export function openPort(scope: Scope): NearEnd {
     send: (message) => worker.postMessage(message),
     hear: (heard) => void worker.removeAllListeners('message').on('message', heard),
   }
-  return byEvents('MessagePort of a thread', link, (bytes) => new Uint8Array(bytes))
+  return byEvents('MessagePort of a thread', link, bytesOf)
 }
 
 /** A socket of node:net. */

@@ -6,7 +6,7 @@ export type { Address } from './connection/address.js'
 export { answerChallenge, type ChallengeOptions, deliverChallenge } from './connection/authentication.js'
 export type { Codec, CodecName } from './connection/codecs.js'
 export { connect } from './connection/connect.js'
-export { Connection, type ReceiveOptions, type SendOptions } from './connection/connection.js'
+export { Connection } from './connection/connection.js'
 export { Listener, type ListenerEvents } from './connection/listener.js'
 export type {
   AuthOptions,
@@ -14,6 +14,8 @@ export type {
   ConnectOptions,
   ListenOptions,
   PipeOptions,
+  ReceiveOptions,
+  SendOptions,
 } from './connection/options.js'
 export {
   ByteArray,

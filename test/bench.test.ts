@@ -177,7 +177,15 @@ describe('npm run bench', () => {
     for (const { racers } of results.questions) {
       checkRates(racers)
       const kinds = new Set(racers.map(({ role, kind }) => `${role} ${kind}`))
-      for (const kind of ['ours bytes', 'ours values', 'ipc values', 'thread values', 'net bytes'])
+      for (const kind of [
+        'ours bytes',
+        'ours values',
+        'ours json',
+        'ipc values',
+        'ipc json',
+        'thread values',
+        'net bytes',
+      ])
         assert.ok(kinds.has(kind), kind)
       assert.equal(kinds.has('cpython bytes') && kinds.has('cpython values'), hasPython)
       for (const { name, forkserverIsFasterBy } of racers) assert.ok(forkserverIsFasterBy.median > 0, name)

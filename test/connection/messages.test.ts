@@ -208,6 +208,29 @@ describe('codecs', () => {
     ),
   )
 
+  test(
+    'pickle',
+    withPair(
+      way!,
+      async ({ one, other }) => {
+        const rich = new Map<unknown, unknown>([
+          [1n, value],
+          ['set', new Set([1.5, 'x'])],
+        ])
+        await one.send(rich)
+        assert.deepEqual(await other.recv(), new Map<unknown, unknown>([[1, value], ...[...rich].slice(1)]))
+        await assert.rejects(one.send(new Date(0)), { name: 'UsageError', code: 'ERR_CANNOT_CLONE' })
+        await one.sendBytes(Buffer.from('cbuiltins\neval\n.'))
+        await assert.rejects(other.recv(), { name: 'ProtocolError', code: 'ERR_PICKLE_REFUSED' })
+        await one.sendBytes(Buffer.from('no pickle'))
+        await assert.rejects(other.recv(), { name: 'ProtocolError', code: 'ERR_PROTOCOL' })
+        await one.send(null) // one message that is no value costs one message
+        assert.equal(await other.recv(), null)
+      },
+      { codec: 'pickle' },
+    ),
+  )
+
   test('one’s own, whose errors come through', async () => {
     const reversed: Codec = {
       encode: (text) => {
