@@ -8,6 +8,7 @@ import { NativeTransport } from './native-transport.js'
 import {
   type ConnectionOptions,
   checkConnection,
+  checkMaxLength,
   checkPart,
   DEFAULT_MAX_MESSAGE_BYTES,
   type ReceiveOptions,
@@ -56,9 +57,8 @@ export class Connection<T = unknown> implements AsyncDisposable, AsyncIterable<T
     this.readable = readable
     this.writable = writable
     this.address = address
-    this.#inbox = new Inbox(transport, options.maxMessageLength ?? DEFAULT_MAX_MESSAGE_BYTES, (fd) =>
-      native().close(fd),
-    )
+    const maxLength = options.maxMessageLength ?? DEFAULT_MAX_MESSAGE_BYTES
+    this.#inbox = new Inbox(transport, maxLength, (fd) => native().close(fd))
   }
 
   /**
@@ -153,14 +153,14 @@ export class Connection<T = unknown> implements AsyncDisposable, AsyncIterable<T
   /**
    * Receives one message as bytes.
    *
-   * @param options.maxLength the largest message to take this time, in bytes, where that is less than the connection's
+   * @param options.maxLength the largest message to take this time, in bytes, in place of the connection's maxMessageLength
    * @returns the bytes, in memory of their own
-   * @throws as recv()
+   * @throws UsageError ERR_INVALID_ARGUMENT; and as recv()
    */
   recvBytes(options?: ReceiveOptions & { maxLength?: number }): Promise<Buffer> {
     try {
       this.#checkReadable()
-      return this.#inbox.message(options?.maxLength, options?.signal)
+      return this.#inbox.message(checkMaxLength(options?.maxLength), options?.signal)
     } catch (error) {
       return Promise.reject(error)
     }

@@ -74,6 +74,18 @@ export interface PipeOptions<T = unknown> extends ConnectionOptions<T> {
   duplex?: boolean
 }
 
+/** How one half of the handshake goes. */
+export interface ChallengeOptions {
+  /** The digest that deliverChallenge() asks for; SHA-256 by default. */
+  digest?: Digest | 'md5'
+  /** Whether MD5 is given and taken, as Python up to 3.11 needs it; false by default. */
+  allowLegacyMd5?: boolean
+  /** Milliseconds; 5,000 by default. */
+  timeout?: number
+  /** Gives it up. */
+  signal?: AbortSignal
+}
+
 /** Which part of a buffer to send, and a signal. */
 export interface SendOptions {
   /** Where the message begins in the bytes; 0 where it is absent. */
@@ -130,6 +142,13 @@ export function checkConnect(options: unknown): ConnectOptions {
 /** The options of Listener.listen(), with what was left out. */
 export type CheckedListenOptions = Required<Omit<ListenOptions, 'codec' | 'digest'>> & ListenOptions
 
+/** Checks the options of deliverChallenge() and answerChallenge(). */
+export function checkChallenge(where: string, options: unknown): ChallengeOptions {
+  const { digest, allowLegacyMd5 } = AUTH
+  const checks = { digest, allowLegacyMd5, timeout: milliseconds, signal: abortSignal }
+  return checkOptions<ChallengeOptions>(where, options, checks)
+}
+
 /** Checks the options of Listener.listen(). */
 export function checkListen(options: unknown): CheckedListenOptions {
   const checked = checkOptions<ListenOptions>('Listener.listen()', options, {
@@ -176,6 +195,13 @@ export function credentialsOf(options: AuthOptions): Credentials | null {
   const policy = digestPolicy(options)
   if (!(options.authKey instanceof AuthKey)) return { key: AuthKey.from(options.authKey), policy }
   return { key: AuthKey.from(options.authKey.borrowBytes(), { allowShort: true }), policy }
+}
+
+/** Checks what recvBytes() is asked to take at most. */
+export function checkMaxLength(asked: number | undefined): number | undefined {
+  if (asked === undefined || (Number.isInteger(asked) && asked >= 0)) return asked
+  const text = `maxLength is a number of bytes, 0 or more, not ${String(asked)}.`
+  throw new UsageError('ERR_INVALID_ARGUMENT', text)
 }
 
 /** The part of some bytes that `offset` and `size` name. */

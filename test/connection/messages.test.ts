@@ -144,6 +144,8 @@ for (const way of WAYS) {
         await one.sendBytes(Buffer.alloc(5))
         assert.equal((await other.recvBytes({ maxLength: 5 })).length, 5)
         await one.sendBytes(Buffer.alloc(6))
+        for (const maxLength of [-1, 0.5, Number.NaN, '5'] as number[])
+          await assert.rejects(other.recvBytes({ maxLength }), { name: 'UsageError', code: 'ERR_INVALID_ARGUMENT' })
         await assert.rejects(other.recvBytes({ maxLength: 5 }), { code: 'ERR_MESSAGE_TOO_LARGE' })
       }),
     )
