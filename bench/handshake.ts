@@ -2,11 +2,12 @@
 import { randomBytes } from 'node:crypto'
 import net from 'node:net'
 import { ForkServer } from 'forkserver'
+import { answerChallenge, deliverChallenge, pipe } from 'forkserver/connection'
 import { Bench } from 'tinybench'
 import { Handshake, type HandshakeSide, MAX_HANDSHAKE_PAYLOAD, roleKeys } from '#src/auth.js'
 import { encodeFrame, FrameDecoder } from '#src/frames.js'
 import type { Python } from './peers.js'
-import { within } from './scope.js'
+import { Scope, within } from './scope.js'
 import { type Latency, latencyOf } from './statistics.js'
 
 const DIAL_LIMIT_MS = 10_000
@@ -100,6 +101,28 @@ export function timeOverSocket(target: Target, samples: number): Promise<Latency
 /** ForkServer.connect(): the handshake, and what makes a connection of it. */
 export function timeConnect(target: Target, samples: number): Promise<Latency> {
   return sample(samples, () => connectAndClose(target))
+}
+
+/** The handshake of forkserver/connection, on two ends that this process has: as CPython's below, with one thread instead of two. */
+export async function timeConnections(samples: number): Promise<Latency> {
+  const key = randomBytes(32)
+  const [listener, connector] = await pipe()
+  await using scope = new Scope()
+  scope.use(listener)
+  scope.use(connector)
+  const listen = async (): Promise<void> => {
+    await deliverChallenge(listener, key)
+    await answerChallenge(listener, key)
+  }
+  return await sample(samples, async () => {
+    const start = performance.now()
+    const listening = listen()
+    await answerChallenge(connector, key)
+    await deliverChallenge(connector, key)
+    const taken = performance.now() - start
+    await listening
+    return taken
+  })
 }
 
 /** CPython's own handshake, between two of its threads. */

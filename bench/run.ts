@@ -5,6 +5,7 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command, InvalidArgumentError } from 'commander'
 import { authentication } from './authentication.js'
+import { connection } from './connection.js'
 import { describeMachine } from './machine.js'
 import { memory } from './memory.js'
 import { pool } from './pool.js'
@@ -13,7 +14,7 @@ import { type Benchmark, format, type Report } from './report.js'
 import { FULL, QUICK, type Settings } from './settings.js'
 import { workloads } from './workloads.js'
 
-const BENCHMARKS: readonly Benchmark[] = [processCreation, memory, authentication, workloads, pool]
+const BENCHMARKS: readonly Benchmark[] = [processCreation, memory, authentication, workloads, pool, connection]
 const RESULTS = fileURLToPath(new URL('../../bench/results/', import.meta.url))
 const USAGE_EXIT = 2
 

@@ -3,17 +3,20 @@
 export type { Digest } from './auth-digests.js'
 export { AuthKey } from './auth-key.js'
 export type { Address } from './connection/address.js'
-export { answerChallenge, type ChallengeOptions, deliverChallenge } from './connection/authentication.js'
+export { answerChallenge, deliverChallenge } from './connection/authentication.js'
 export type { Codec, CodecName } from './connection/codecs.js'
 export { connect } from './connection/connect.js'
-export { Connection, type ReceiveOptions, type SendOptions } from './connection/connection.js'
+export { Connection } from './connection/connection.js'
 export { Listener, type ListenerEvents } from './connection/listener.js'
 export type {
   AuthOptions,
+  ChallengeOptions,
   ConnectionOptions,
   ConnectOptions,
   ListenOptions,
   PipeOptions,
+  ReceiveOptions,
+  SendOptions,
 } from './connection/options.js'
 export {
   ByteArray,

@@ -164,6 +164,40 @@ describe('npm run bench', () => {
     assert.equal(bars.length, 5)
   })
 
+  test('connection has every peer that exists, at every size and in both ways', async () => {
+    type Racer = Rates & { kind: string; forkserverIsFasterBy: { median: number } }
+    type Question = { way: string; bytes: number; racers: Racer[] }
+    type Results = { questions: Question[]; handshakes: ({ what: string } & Latency)[] }
+    const { results, skipped, bars } = await report<Results>('connection')
+    assert.deepEqual(
+      results.questions.map(({ way, bytes }) => `${bytes} ${way}`),
+      [64, 4096, 1_048_576].flatMap((bytes) => [`${bytes} roundTrips`, `${bytes} oneWay`]),
+    )
+    const hasPython = !skipped.some(({ what, why }) => what.includes('CPython') && why !== '')
+    for (const { racers } of results.questions) {
+      checkRates(racers)
+      const kinds = new Set(racers.map(({ role, kind }) => `${role} ${kind}`))
+      for (const kind of [
+        'ours bytes',
+        'ours values',
+        'ours json',
+        'ipc values',
+        'ipc json',
+        'thread values',
+        'net bytes',
+      ])
+        assert.ok(kinds.has(kind), kind)
+      assert.equal(kinds.has('cpython bytes') && kinds.has('cpython values'), hasPython)
+      for (const { name, forkserverIsFasterBy } of racers) assert.ok(forkserverIsFasterBy.median > 0, name)
+    }
+    results.handshakes.forEach(checkLatency)
+    for (const word of ['64 B round trips', '1 MiB one way', 'child_process', 'net.Socket'])
+      assert.ok(
+        bars.some(({ name }) => name.includes(word)),
+        word,
+      )
+  })
+
   test('an unknown name lists the names', async () => {
     for (const args of [['nonsense'], []]) {
       const { code, stdout, stderr } = await bench(...args)

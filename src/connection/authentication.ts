@@ -1,23 +1,11 @@
 // Runs in: owner and child. The handshake on a connection: both directions, or each half by itself.
 import { abortError } from '../abort.js'
 import { Handshake, type HandshakePart, MAX_HANDSHAKE_PAYLOAD, sameKey } from '../auth.js'
-import { type Digest, type DigestPolicy, digestPolicy } from '../auth-digests.js'
+import { type DigestPolicy, digestPolicy } from '../auth-digests.js'
 import { AuthKey } from '../auth-key.js'
 import { AuthError } from '../errors.js'
 import type { Connection } from './connection.js'
-import { DEFAULT_HANDSHAKE_MS } from './options.js'
-
-/** How one half of the handshake goes. */
-export interface ChallengeOptions {
-  /** The digest that deliverChallenge() asks for; SHA-256 by default. */
-  digest?: Digest | 'md5'
-  /** Whether MD5 is given and taken, as Python up to 3.11 needs it; false by default. */
-  allowLegacyMd5?: boolean
-  /** Milliseconds; 5,000 by default. */
-  timeout?: number
-  /** Gives it up. */
-  signal?: AbortSignal
-}
+import { type ChallengeOptions, checkChallenge, DEFAULT_HANDSHAKE_MS } from './options.js'
 
 /** What a connection must do to carry a handshake. */
 type Carrier = Pick<Connection, 'sendBytes' | 'recvBytes'>
@@ -58,15 +46,11 @@ export async function shakeHands(
   }
 }
 
-function halfOf(
-  carrier: Carrier,
-  part: HandshakePart,
-  key: AuthKey | Uint8Array,
-  options: ChallengeOptions,
-): Promise<void> {
+function halfOf(carrier: Carrier, part: HandshakePart, key: AuthKey | Uint8Array, options: unknown): Promise<void> {
+  const checked = checkChallenge(part === 'challenger' ? 'deliverChallenge()' : 'answerChallenge()', options)
   const own = key instanceof AuthKey ? AuthKey.from(key.borrowBytes(), { allowShort: true }) : AuthKey.from(key)
-  const { timeout = DEFAULT_HANDSHAKE_MS, signal } = options
-  return shakeHands(carrier, part, own.borrowBytes(), { policy: digestPolicy(options), timeout, signal }).finally(() =>
+  const { timeout = DEFAULT_HANDSHAKE_MS, signal } = checked
+  return shakeHands(carrier, part, own.borrowBytes(), { policy: digestPolicy(checked), timeout, signal }).finally(() =>
     own.destroy(),
   )
 }
@@ -76,16 +60,19 @@ function halfOf(
  * second of a connector's. The other side calls answerChallenge(), here or in Python.
  *
  * @param connection any that is open
- * @param key that both sides share
+ * @param key that both sides share; it is copied, and the copy overwritten at the end
+ * @returns when the other side has proved itself and was told so
  * @throws AuthError ERR_AUTH_REFUSED, ERR_AUTH_TIMEOUT; ProtocolError: close the connection then. AbortError
+ * @throws UsageError ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_INVALID_ARGUMENT, ERR_UNSUPPORTED
  * @example
+ * // The listener's side. The connector answers first, and then challenges.
  * await deliverChallenge(connection, key)
  * await answerChallenge(connection, key)
  */
 export async function deliverChallenge(
   connection: Connection,
   key: AuthKey | Uint8Array,
-  options: ChallengeOptions = {},
+  options?: ChallengeOptions,
 ): Promise<void> {
   await halfOf(connection, 'challenger', key, options)
 }
@@ -94,13 +81,19 @@ export async function deliverChallenge(
  * Proves to the other side that we hold the key: the counterpart of deliverChallenge().
  *
  * @param connection any that is open
- * @param key that both sides share
+ * @param key that both sides share; it is copied, and the copy overwritten at the end
+ * @returns when the other side has told that it is content
  * @throws AuthError ERR_AUTH_REFUSED, ERR_AUTH_TIMEOUT; ProtocolError: close the connection then. AbortError
+ * @throws UsageError ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_INVALID_ARGUMENT, ERR_UNSUPPORTED
+ * @example
+ * // The connector's side of the example of deliverChallenge().
+ * await answerChallenge(connection, key)
+ * await deliverChallenge(connection, key)
  */
 export async function answerChallenge(
   connection: Connection,
   key: AuthKey | Uint8Array,
-  options: ChallengeOptions = {},
+  options?: ChallengeOptions,
 ): Promise<void> {
   await halfOf(connection, 'answerer', key, options)
 }

@@ -1,17 +1,26 @@
 // Runs in: owner and child. What send() makes of a value and recv() of a message. Pure.
-import { decodeValue, encodeValue } from '../clone.js'
 import { ProtocolError, UsageError } from '../errors.js'
+import { decodeClone, encodeClone } from './clone-codec.js'
+import { pickle } from './pickle.js'
 
-/** Turns values into messages and back. What either method throws is what send() or recv() rejects with. */
-export interface Codec {
+/**
+ * Turns values into messages and back. What either method throws is what send() or recv() rejects with.
+ *
+ * @typeParam T the values
+ * @example
+ * const text: Codec<string> = { encode: (value) => Buffer.from(value), decode: (bytes) => Buffer.from(bytes).toString() }
+ */
+export interface Codec<T = unknown> {
   /** @returns the bytes of the message. They must not change until send() has resolved. */
-  encode(value: unknown): Uint8Array
+  encode(value: T): Uint8Array
   /** @param bytes of one message, in memory that is the codec's from now on */
-  decode(bytes: Uint8Array): unknown
+  decode(bytes: Uint8Array): T
 }
 
-/** The codecs that have a name. */
-export type CodecName = 'clone' | 'json' | 'bytes'
+/**
+ * The codecs that have a name: structured clones; JSON; a Uint8Array as it is; plain data as Python's pickle writes it.
+ */
+export type CodecName = 'clone' | 'json' | 'bytes' | 'pickle'
 
 function encodeJson(value: unknown): Uint8Array {
   let text: string | undefined
@@ -45,9 +54,10 @@ function encodeBytes(value: unknown): Uint8Array {
 }
 
 const CODECS: Readonly<Record<CodecName, Codec>> = {
-  clone: { encode: (value) => encodeValue(value, 'message'), decode: decodeValue },
+  clone: { encode: encodeClone, decode: decodeClone },
   json: { encode: encodeJson, decode: decodeJson },
   bytes: { encode: encodeBytes, decode: (bytes) => bytes },
+  pickle,
 }
 
 /** The names, for checks. */

@@ -87,24 +87,24 @@ function connectNet(to: Address, clock: AbortSignal): Promise<Transport> {
  * await using connection = await connect({ path: '/run/app.sock' }, { authKey })
  * await connection.send({ a: [1, 2] })
  */
-export function connect(address: Address, options: ConnectOptions): Promise<Connection> {
+export function connect<T = unknown>(address: Address, options: ConnectOptions<T>): Promise<Connection<T>> {
   const found = findNative()
   return connectWith('native' in found ? found.native : undefined, address, options)
 }
 
 /** As connect(), with the addon or without. @internal */
-export async function connectWith(
+export async function connectWith<T = unknown>(
   native: Native | undefined,
   address: Address,
-  options: ConnectOptions,
-): Promise<Connection> {
+  options: ConnectOptions<T>,
+): Promise<Connection<T>> {
   const checked = checkConnect(options)
   const { address: to } = checkOptions<{ address: Address }>('connect()', { address }, { address: addressCheck })
   const { timeout = DEFAULT_HANDSHAKE_MS, signal } = checked
   if (signal?.aborted) throw abortError(signal)
   const credentials = credentialsOf(checked)
   const end = performance.now() + timeout
-  let connection: Connection | undefined
+  let connection: Connection<T> | undefined
   try {
     const transport = await dial(native, to, timeout, signal)
     connection = new Connection({ transport, options: checked, address: to })

@@ -5,26 +5,18 @@ import type { Address } from './address.js'
 import { type Codec, codecOf } from './codecs.js'
 import { Inbox } from './inbox.js'
 import { NativeTransport } from './native-transport.js'
-import { type ConnectionOptions, checkConnection, checkPart, DEFAULT_MAX_MESSAGE_BYTES } from './options.js'
+import {
+  type ConnectionOptions,
+  checkConnection,
+  checkMaxLength,
+  checkPart,
+  DEFAULT_MAX_MESSAGE_BYTES,
+  type ReceiveOptions,
+  type SendOptions,
+} from './options.js'
 import { Sender } from './sender.js'
 import type { Transport } from './transport.js'
 import { WAITABLE, wait } from './wait.js'
-
-/** Which part of a buffer to send, and a signal. */
-export interface SendOptions {
-  /** Where the message begins in the bytes; 0 where it is absent. */
-  offset?: number
-  /** Bytes of the message; all that follow `offset` where it is absent. */
-  size?: number
-  /** Gives the waiting up; the message leaves all the same, for its part alone would be worth nothing. */
-  signal?: AbortSignal
-}
-
-/** How to receive. */
-export interface ReceiveOptions {
-  /** Gives the waiting up; nothing is lost. `AbortSignal.timeout(ms)` makes a time limit. */
-  signal?: AbortSignal
-}
 
 /** What a connection is made of. @internal */
 export interface Parts {
@@ -39,12 +31,14 @@ export interface Parts {
  * Messages in both directions, whole and in order. Made by connect(), Listener.accept(), pipe() and Connection.open().
  *
  * It keeps the process alive only while something waits on it: a recv(), a poll(), or a message that has not left yet.
+ *
+ * @typeParam T what it sends and receives. Nothing checks that the other side keeps to it, unless the codec does.
  */
-export class Connection implements AsyncDisposable, AsyncIterable<unknown> {
+export class Connection<T = unknown> implements AsyncDisposable, AsyncIterable<T> {
   readonly #transport: Transport
   readonly #inbox: Inbox
   readonly #outgoing: Sender
-  readonly #codec: Codec
+  readonly #codec: Codec<T>
   #closing: Promise<void> | undefined
   #isDetached = false
   /** Whether it receives. False for the writing end of pipe({ duplex: false }). */
@@ -58,13 +52,13 @@ export class Connection implements AsyncDisposable, AsyncIterable<unknown> {
   constructor({ transport, options = {}, address, readable = true, writable = true }: Parts) {
     this.#transport = transport
     this.#outgoing = new Sender(transport)
-    this.#codec = codecOf(options.codec ?? 'clone')
+    // What a named codec reads is what its user says that it is.
+    this.#codec = codecOf(options.codec ?? 'clone') as Codec<T>
     this.readable = readable
     this.writable = writable
     this.address = address
-    this.#inbox = new Inbox(transport, options.maxMessageLength ?? DEFAULT_MAX_MESSAGE_BYTES, (fd) =>
-      native().close(fd),
-    )
+    const maxLength = options.maxMessageLength ?? DEFAULT_MAX_MESSAGE_BYTES
+    this.#inbox = new Inbox(transport, maxLength, (fd) => native().close(fd))
   }
 
   /**
@@ -76,7 +70,7 @@ export class Connection implements AsyncDisposable, AsyncIterable<unknown> {
    * @example
    * const parent = Connection.open(3)
    */
-  static open(fd: number, options?: ConnectionOptions): Connection {
+  static open<T = unknown>(fd: number, options?: ConnectionOptions<T>): Connection<T> {
     const checked = checkConnection('Connection.open()', options)
     if (!Number.isInteger(fd) || fd < 0) {
       throw new UsageError('ERR_INVALID_ARGUMENT', `Connection.open() takes a descriptor, not ${String(fd)}.`)
@@ -101,7 +95,7 @@ export class Connection implements AsyncDisposable, AsyncIterable<unknown> {
    * @returns when the kernel has taken it: wait for it, and the other side's pace is yours
    * @throws UsageError ERR_CANNOT_CLONE, or what the codec throws; and as sendBytes()
    */
-  send(value: unknown, options?: Pick<SendOptions, 'signal'>): Promise<void> {
+  send(value: T, options?: Pick<SendOptions, 'signal'>): Promise<void> {
     try {
       const bytes = this.#codec.encode(value)
       return this.#sender().message(bytes, 0, bytes.length, options?.signal)
@@ -152,21 +146,21 @@ export class Connection implements AsyncDisposable, AsyncIterable<unknown> {
    * ERR_MESSAGE_TOO_LARGE or ERR_PROTOCOL for a frame that is not taken: nothing can be received after that
    * @throws UsageError ERR_INVALID_STATE where it is closed or write-only; AbortError; what the codec throws
    */
-  async recv<T = unknown>(options?: ReceiveOptions): Promise<T> {
-    return this.#codec.decode(await this.recvBytes(options)) as T
+  async recv<V extends T = T>(options?: ReceiveOptions): Promise<V> {
+    return this.#codec.decode(await this.recvBytes(options)) as V
   }
 
   /**
    * Receives one message as bytes.
    *
-   * @param options.maxLength the largest message to take this time, in bytes, where that is less than the connection's
+   * @param options.maxLength the largest message to take this time, in bytes, in place of the connection's maxMessageLength
    * @returns the bytes, in memory of their own
-   * @throws as recv()
+   * @throws UsageError ERR_INVALID_ARGUMENT; and as recv()
    */
   recvBytes(options?: ReceiveOptions & { maxLength?: number }): Promise<Buffer> {
     try {
       this.#checkReadable()
-      return this.#inbox.message(options?.maxLength, options?.signal)
+      return this.#inbox.message(checkMaxLength(options?.maxLength), options?.signal)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -193,9 +187,9 @@ export class Connection implements AsyncDisposable, AsyncIterable<unknown> {
    *
    * @throws as recv(), but the end between two messages is the end of the loop
    */
-  async *[Symbol.asyncIterator](): AsyncGenerator<unknown, void, undefined> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
     for (;;) {
-      let value: unknown
+      let value: T
       try {
         value = await this.recv()
       } catch (error) {

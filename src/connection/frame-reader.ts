@@ -13,8 +13,11 @@ const SHORT_HEADER_BYTES = 4
 const LONG_HEADER_BYTES = 12
 /** A payload above this is received in memory of its own. */
 const LARGE_BYTES = 32 * 1024
-/** The first memory of a large payload, and how many times as much it gets when that is full. */
-const FIRST_ROOM_BYTES = 1024 * 1024
+/**
+ * The first memory of a large payload, and how many times as much it gets when that is full. A little above a power of two: data
+ * often has one for its length, and a codec adds some bytes.
+ */
+const FIRST_ROOM_BYTES = 1024 * 1024 + 4096
 const GROWTH = 4
 const LEAST_HELD_BYTES = 4096
 const NOTHING: Buffer = Buffer.alloc(0)

@@ -7,8 +7,15 @@ import { findNative, type Native } from '../native.js'
 import { type Acceptor, openAcceptor } from './acceptor.js'
 import type { Address } from './address.js'
 import { shakeHands } from './authentication.js'
-import { Connection, type ReceiveOptions } from './connection.js'
-import { type Credentials, checkListen, credentialsOf, type ListenOptions } from './options.js'
+import { Connection } from './connection.js'
+import {
+  type CheckedListenOptions,
+  type Credentials,
+  checkListen,
+  credentialsOf,
+  type ListenOptions,
+  type ReceiveOptions,
+} from './options.js'
 import type { Transport } from './transport.js'
 import { type Readiness, WAITABLE } from './wait.js'
 
@@ -21,8 +28,8 @@ export interface ListenerEvents {
   clientError: [error: Error, from: Address | undefined]
 }
 
-interface Waiter {
-  resolve(connection: Connection): void
+interface Waiter<T> {
+  resolve(connection: Connection<T>): void
   reject(error: unknown): void
 }
 
@@ -31,24 +38,28 @@ interface Waiter {
  *
  * It keeps the process alive only while somebody waits in accept() or in `for await`.
  *
+ * @typeParam T what its connections send and receive
  * @example
  * await using listener = await Listener.listen({ address: { path: '/run/app.sock' }, authKey })
  * for await (const connection of listener) serve(connection)
  */
-export class Listener extends EventEmitter<ListenerEvents> implements AsyncDisposable, AsyncIterable<Connection> {
-  readonly #options: ReturnType<typeof checkListen>
+export class Listener<T = unknown>
+  extends EventEmitter<ListenerEvents>
+  implements AsyncDisposable, AsyncIterable<Connection<T>>
+{
+  readonly #options: CheckedListenOptions
   readonly #credentials: Credentials | null
   #acceptor!: Acceptor
   /** Connections whose handshake runs, oldest first, with what drops each. */
-  readonly #pending = new Map<Connection, (error: Error) => void>()
+  readonly #pending = new Map<Connection<T>, (error: Error) => void>()
   /** Connections that are proved and wait for accept(). */
-  readonly #ready: Connection[] = []
-  #waiters: Waiter[] = []
+  readonly #ready: Connection<T>[] = []
+  #waiters: Waiter<T>[] = []
   #onlookers: (() => void)[] = []
   #closing: Promise<void> | undefined
   #lastAccepted: Address | undefined
 
-  private constructor(options: ReturnType<typeof checkListen>) {
+  private constructor(options: CheckedListenOptions) {
     super()
     this.#options = options
     this.#credentials = credentialsOf(options)
@@ -62,14 +73,14 @@ export class Listener extends EventEmitter<ListenerEvents> implements AsyncDispo
    * @throws UsageError ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_INVALID_ARGUMENT, ERR_UNSUPPORTED
    * @throws ResourceError ERR_ADDRESS_IN_USE, ERR_ADDRESS_TOO_LONG, ERR_RESOURCE
    */
-  static listen(options: ListenOptions): Promise<Listener> {
+  static listen<T = unknown>(options: ListenOptions<T>): Promise<Listener<T>> {
     const found = findNative()
     return Listener.listenWith('native' in found ? found.native : undefined, options)
   }
 
   /** As listen(), with the addon or without. @internal */
-  static async listenWith(native: Native | undefined, options: ListenOptions): Promise<Listener> {
-    const listener = new Listener(checkListen(options))
+  static async listenWith<T = unknown>(native: Native | undefined, options: ListenOptions<T>): Promise<Listener<T>> {
+    const listener = new Listener<T>(checkListen(options))
     try {
       listener.#acceptor = await openAcceptor(native, listener.#options, {
         arrived: (transport, from) => listener.#arrived(transport, from),
@@ -100,11 +111,11 @@ export class Listener extends EventEmitter<ListenerEvents> implements AsyncDispo
 
   #arrived(transport: Transport, from: Address | undefined): void {
     if (this.#closing) return void transport.close(closedError())
-    const connection = new Connection({ transport, options: this.#options, address: from })
+    const connection = new Connection<T>({ transport, options: this.#options, address: from })
     void this.#admit(connection, from)
   }
 
-  async #admit(connection: Connection, from: Address | undefined): Promise<void> {
+  async #admit(connection: Connection<T>, from: Address | undefined): Promise<void> {
     try {
       if (this.#credentials) await this.#prove(connection, this.#credentials)
       if (this.#closing) throw closedError()
@@ -117,7 +128,7 @@ export class Listener extends EventEmitter<ListenerEvents> implements AsyncDispo
     this.#restrain()
   }
 
-  async #prove(connection: Connection, { key, policy }: Credentials): Promise<void> {
+  async #prove(connection: Connection<T>, { key, policy }: Credentials): Promise<void> {
     const { handshakeTimeout: timeout, maxPendingHandshakes } = this.#options
     const dropped = new Promise<never>((_, reject) => this.#pending.set(connection, reject))
     dropped.catch(() => {}) // it is raced below
@@ -146,7 +157,7 @@ export class Listener extends EventEmitter<ListenerEvents> implements AsyncDispo
     this.#hold()
   }
 
-  #takeReady(): Connection {
+  #takeReady(): Connection<T> {
     const connection = this.#ready.shift()!
     this.#lastAccepted = connection.address
     this.#restrain()
@@ -162,13 +173,13 @@ export class Listener extends EventEmitter<ListenerEvents> implements AsyncDispo
    *
    * @throws UsageError ERR_INVALID_STATE where the listener is closed, before or meanwhile; AbortError
    */
-  accept({ signal }: ReceiveOptions = {}): Promise<Connection> {
+  accept({ signal }: ReceiveOptions = {}): Promise<Connection<T>> {
     if (this.#closing) return Promise.reject(closedError())
     if (signal?.aborted) return Promise.reject(abortError(signal))
     if (this.#ready.length > 0 && this.#waiters.length === 0) return Promise.resolve(this.#takeReady())
-    return new Promise<Connection>((resolve, reject) => {
+    return new Promise<Connection<T>>((resolve, reject) => {
       const forget = (): void => signal?.removeEventListener('abort', abort)
-      const waiter: Waiter = {
+      const waiter: Waiter<T> = {
         resolve: (connection) => {
           forget()
           resolve(connection)
@@ -190,9 +201,9 @@ export class Listener extends EventEmitter<ListenerEvents> implements AsyncDispo
   }
 
   /** Connections, until the listener is closed. Leaving the loop leaves it open. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<Connection, void, undefined> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<Connection<T>, void, undefined> {
     while (!this.#closing) {
-      let connection: Connection
+      let connection: Connection<T>
       try {
         connection = await this.accept()
       } catch (error) {

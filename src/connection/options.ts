@@ -25,10 +25,10 @@ const DEFAULT_BACKLOG = 128
 const DEFAULT_MAX_PENDING = 64
 const DEFAULT_PERMISSIONS = 0o600
 
-/** What every connection can be told. */
-export interface ConnectionOptions {
+/** What every connection can be told. `T` is what it sends and receives: the codec's, or what you say that it is. */
+export interface ConnectionOptions<T = unknown> {
   /** What send() makes of a value: a structured clone by default. Both sides need the same. */
-  codec?: CodecName | Codec
+  codec?: CodecName | Codec<T>
   /** The largest message to take, in bytes; 1 GiB by default. Memory is taken only for bytes that have arrived. */
   maxMessageLength?: number
 }
@@ -47,7 +47,7 @@ export interface AuthOptions {
 }
 
 /** The options of connect(). */
-export interface ConnectOptions extends ConnectionOptions, AuthOptions {
+export interface ConnectOptions<T = unknown> extends ConnectionOptions<T>, AuthOptions {
   /** Milliseconds for connecting and for the handshake together; 5,000 by default. */
   timeout?: number
   /** Gives it up. */
@@ -55,7 +55,7 @@ export interface ConnectOptions extends ConnectionOptions, AuthOptions {
 }
 
 /** The options of Listener.listen(). */
-export interface ListenOptions extends ConnectionOptions, AuthOptions {
+export interface ListenOptions<T = unknown> extends ConnectionOptions<T>, AuthOptions {
   /** Where to listen. Port 0 picks a free one: `listener.address` tells. */
   address: Address
   /** How many connections wait to be accepted, in the kernel and, proved, in the listener; 128 by default. */
@@ -69,9 +69,37 @@ export interface ListenOptions extends ConnectionOptions, AuthOptions {
 }
 
 /** The options of pipe(). */
-export interface PipeOptions extends ConnectionOptions {
+export interface PipeOptions<T = unknown> extends ConnectionOptions<T> {
   /** Whether both ends send and receive (the default); otherwise the first only receives and the second only sends. */
   duplex?: boolean
+}
+
+/** How one half of the handshake goes. */
+export interface ChallengeOptions {
+  /** The digest that deliverChallenge() asks for; SHA-256 by default. */
+  digest?: Digest | 'md5'
+  /** Whether MD5 is given and taken, as Python up to 3.11 needs it; false by default. */
+  allowLegacyMd5?: boolean
+  /** Milliseconds; 5,000 by default. */
+  timeout?: number
+  /** Gives it up. */
+  signal?: AbortSignal
+}
+
+/** Which part of a buffer to send, and a signal. */
+export interface SendOptions {
+  /** Where the message begins in the bytes; 0 where it is absent. */
+  offset?: number
+  /** Bytes of the message; all that follow `offset` where it is absent. */
+  size?: number
+  /** Gives the waiting up; the message leaves all the same, for its part alone would be worth nothing. */
+  signal?: AbortSignal
+}
+
+/** How to receive. */
+export interface ReceiveOptions {
+  /** Gives the waiting up; nothing is lost. `AbortSignal.timeout(ms)` makes a time limit. */
+  signal?: AbortSignal
 }
 
 const codec: Check<CodecName | Codec> = (value, site) => {
@@ -111,8 +139,18 @@ export function checkConnect(options: unknown): ConnectOptions {
   return withKey('connect()', checkOptions<ConnectOptions>('connect()', options, checks))
 }
 
+/** The options of Listener.listen(), with what was left out. */
+export type CheckedListenOptions = Required<Omit<ListenOptions, 'codec' | 'digest'>> & ListenOptions
+
+/** Checks the options of deliverChallenge() and answerChallenge(). */
+export function checkChallenge(where: string, options: unknown): ChallengeOptions {
+  const { digest, allowLegacyMd5 } = AUTH
+  const checks = { digest, allowLegacyMd5, timeout: milliseconds, signal: abortSignal }
+  return checkOptions<ChallengeOptions>(where, options, checks)
+}
+
 /** Checks the options of Listener.listen(). */
-export function checkListen(options: unknown): Required<Omit<ListenOptions, 'codec' | 'digest'>> & ListenOptions {
+export function checkListen(options: unknown): CheckedListenOptions {
   const checked = checkOptions<ListenOptions>('Listener.listen()', options, {
     ...CONNECTION,
     ...AUTH,
@@ -157,6 +195,13 @@ export function credentialsOf(options: AuthOptions): Credentials | null {
   const policy = digestPolicy(options)
   if (!(options.authKey instanceof AuthKey)) return { key: AuthKey.from(options.authKey), policy }
   return { key: AuthKey.from(options.authKey.borrowBytes(), { allowShort: true }), policy }
+}
+
+/** Checks what recvBytes() is asked to take at most. */
+export function checkMaxLength(asked: number | undefined): number | undefined {
+  if (asked === undefined || (Number.isInteger(asked) && asked >= 0)) return asked
+  const text = `maxLength is a number of bytes, 0 or more, not ${String(asked)}.`
+  throw new UsageError('ERR_INVALID_ARGUMENT', text)
 }
 
 /** The part of some bytes that `offset` and `size` name. */

@@ -59,13 +59,16 @@ async function pairOverLoopback(): Promise<[Transport, Transport]> {
  * await theirs.close()      // the child has its own
  * await ours.send('hello')
  */
-export function pipe(options?: PipeOptions): Promise<[Connection, Connection]> {
+export function pipe<T = unknown>(options?: PipeOptions<T>): Promise<[Connection<T>, Connection<T>]> {
   const found = findNative()
   return pipeWith('native' in found ? found.native : undefined, options)
 }
 
 /** As pipe(), with the addon or without. @internal */
-export async function pipeWith(native: Native | undefined, options?: PipeOptions): Promise<[Connection, Connection]> {
+export async function pipeWith<T = unknown>(
+  native: Native | undefined,
+  options?: PipeOptions<T>,
+): Promise<[Connection<T>, Connection<T>]> {
   const { duplex = true, ...rest } = checkPipe(options)
   const [one, other] = native ? pairOf(native) : await pairOverLoopback()
   if (!duplex) one.endWriting()

@@ -239,4 +239,17 @@ describe('the halves of the handshake', () => {
       await assert.rejects(answerChallenge(one, KEY, { signal }), { name: 'AbortError', code: 'ABORT_ERR' })
       await assert.rejects(answerChallenge(one, Buffer.alloc(3)), { name: 'UsageError', code: 'ERR_INVALID_ARGUMENT' })
     }))
+
+  test('options', () =>
+    both(async (one) => {
+      for (const [options, code] of [
+        [{ timeuot: 1 }, 'ERR_UNKNOWN_OPTION'],
+        [{ timeout: 0 }, 'ERR_INVALID_OPTION'],
+        [{ digest: 'sha1' }, 'ERR_INVALID_OPTION'],
+        [{ digest: 'md5' }, 'ERR_INVALID_OPTION'],
+      ] as const) {
+        await assert.rejects(deliverChallenge(one, KEY, options as never), { name: 'UsageError', code })
+        await assert.rejects(answerChallenge(one, KEY, options as never), { name: 'UsageError', code })
+      }
+    }))
 })

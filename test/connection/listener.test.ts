@@ -116,6 +116,16 @@ for (const route of ROUTES) {
       await close()
     })
 
+    test('a limit for messages is none for the handshake', async () => {
+      const { listener, close } = await listenOn(route, { maxMessageLength: 1 })
+      const client = await connectWith(route.native, listener.address, { authKey: KEY, maxMessageLength: 1 })
+      const server = await listener.accept()
+      await client.sendBytes(Buffer.from('x'))
+      assert.equal(String(await server.recvBytes()), 'x')
+      await Promise.all([client.close(), server.close()])
+      await close()
+    })
+
     // TCP itself, with so short a queue, drops what opens a connection and repeats it seconds later.
     const isTcp = route.name.startsWith('IP')
     test('a full queue keeps clients waiting, and loses none', { skip: isTcp }, async () => {

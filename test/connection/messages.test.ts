@@ -144,6 +144,8 @@ for (const way of WAYS) {
         await one.sendBytes(Buffer.alloc(5))
         assert.equal((await other.recvBytes({ maxLength: 5 })).length, 5)
         await one.sendBytes(Buffer.alloc(6))
+        for (const maxLength of [-1, 0.5, Number.NaN, '5'] as number[])
+          await assert.rejects(other.recvBytes({ maxLength }), { name: 'UsageError', code: 'ERR_INVALID_ARGUMENT' })
         await assert.rejects(other.recvBytes({ maxLength: 5 }), { code: 'ERR_MESSAGE_TOO_LARGE' })
       }),
     )
@@ -205,6 +207,29 @@ describe('codecs', () => {
         await assert.rejects(one.send('text'), { name: 'UsageError', code: 'ERR_INVALID_ARGUMENT' })
       },
       { codec: 'bytes' },
+    ),
+  )
+
+  test(
+    'pickle',
+    withPair(
+      way!,
+      async ({ one, other }) => {
+        const rich = new Map<unknown, unknown>([
+          [1n, value],
+          ['set', new Set([1.5, 'x'])],
+        ])
+        await one.send(rich)
+        assert.deepEqual(await other.recv(), new Map<unknown, unknown>([[1, value], ...[...rich].slice(1)]))
+        await assert.rejects(one.send(new Date(0)), { name: 'UsageError', code: 'ERR_CANNOT_CLONE' })
+        await one.sendBytes(Buffer.from('cbuiltins\neval\n.'))
+        await assert.rejects(other.recv(), { name: 'ProtocolError', code: 'ERR_PICKLE_REFUSED' })
+        await one.sendBytes(Buffer.from('no pickle'))
+        await assert.rejects(other.recv(), { name: 'ProtocolError', code: 'ERR_PROTOCOL' })
+        await one.send(null) // one message that is no value costs one message
+        assert.equal(await other.recv(), null)
+      },
+      { codec: 'pickle' },
     ),
   )
 

@@ -108,6 +108,33 @@ for (const [index, python] of pythons.entries()) {
       )
 
       test(
+        'values of either side as pickles',
+        withAddress(async (address) => {
+          const { connection, peer, close } = await meet(python, side, address, {
+            scenario: 'values',
+            ours: { codec: 'pickle' },
+          })
+          await using open = await connection
+          for (const [value, type] of [
+            [null, 'NoneType'],
+            [7, 'int'],
+            [1.5, 'float'],
+            [2n ** 70n, 'int'],
+            ['täxt ☃', 'str'],
+            [new Uint8Array([1, 2]), 'bytes'],
+            [[1, [2, { a: true }]], 'list'],
+            [{ id: 1, parts: new Set([1, 2]) }, 'dict'],
+          ]) {
+            await open.send(value)
+            assert.deepEqual(await open.recv(), [type, value])
+          }
+          open.end()
+          assert.equal(await peer.lastWord, 'ended')
+          await close()
+        }),
+      )
+
+      test(
         'a wrong key is refused on both sides',
         withAddress(async (address) => {
           const { connection, peer, refused, close } = await meet(python, side, address, {
