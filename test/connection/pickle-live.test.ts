@@ -9,7 +9,7 @@ import { watchLeaks } from '../support/leaks.js'
 import { findPythons3 } from '../support/pythons.js'
 import { exactValue, graph, plainValue } from './pickle-arbitraries.js'
 import { CASES } from './pickle-cases.js'
-import { ask, describe as describeValue } from './pickle-peer.js'
+import { ask, describe as describeValue, hasKeysThatPythonMerges } from './pickle-peer.js'
 import { changedPickle, program } from './pickle-programs.js'
 
 watchLeaks()
@@ -79,13 +79,14 @@ for (const python of pythons) {
       }
     })
 
-    // What only one of the two accepts is not compared: we take no second value and no trailing bytes, and let a key be a dict.
+    // What only one of the two accepts is not compared: we take no second value and no trailing bytes, and let a key be a dict. Nor is
+    // what no Python writes: two keys that are one there.
     test('reads nothing else than we do in pickles that nobody wrote', () => {
       const pickles = [...fc.sample(program, 5 * SAMPLES), ...fc.sample(changedPickle, 5 * SAMPLES)]
       let same = 0
       for (const [index, theirs] of ask(python, 'judge', pickles.map(toHex)).entries()) {
         const ours = tryDecode(pickles[index]!)
-        if (theirs === null || ours === undefined) continue
+        if (theirs === null || ours === undefined || hasKeysThatPythonMerges(ours)) continue
         assert.equal(describeValue(ours), theirs, toHex(pickles[index]!))
         same++
       }

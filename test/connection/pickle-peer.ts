@@ -64,6 +64,28 @@ export function describe(value: unknown, isKey = false, seen = new Map<object, n
   return `dict(${entries.map(([key, item]) => `${describe(key, true, seen)}=${describe(item, false, seen)}`).join(',')})`
 }
 
+/**
+ * Whether a set or dict in it has items or keys of which Python keeps only one: equal tuples, frozensets and bytes, `1`, `1.0` and
+ * `True`. Here they are different objects or values, so a Set or Map keeps both; and of two NaNs, which Python keeps, it keeps one.
+ */
+export function hasKeysThatPythonMerges(value: unknown, seen = new Set<unknown>()): boolean {
+  if (typeof value !== 'object' || value === null || types.isUint8Array(value) || seen.has(value)) return false
+  seen.add(value)
+  const keys = types.isMap(value) || types.isSet(value) ? [...value.keys()] : []
+  const inPython = keys.map(describeEquality)
+  if (inPython.some((key) => key.includes('nan')) || new Set(inPython).size < inPython.length) return true
+  const parts = types.isSet(value) ? keys : types.isMap(value) ? [...keys, ...value.values()] : Object.values(value)
+  return parts.some((part) => hasKeysThatPythonMerges(part, seen))
+}
+
+/** The same text for keys that are equal in Python. */
+function describeEquality(key: unknown): string {
+  if (Array.isArray(key)) return `tuple(${key.map(describeEquality).join(',')})`
+  if (types.isSet(key)) return `frozenset(${[...new Set(Array.from(key, describeEquality))].sort().join(',')})`
+  const isNumber = typeof key === 'boolean' || typeof key === 'number' || key instanceof Float
+  return isNumber && Number.isInteger(Number(key)) ? describeInt(BigInt(Number(key))) : describe(key, true)
+}
+
 function describeInt(value: bigint): string {
   return `int:${value.toString(16)}`
 }
