@@ -3,7 +3,7 @@ import { abortError } from '../abort.js'
 import { Handshake, type HandshakePart, MAX_HANDSHAKE_PAYLOAD, sameKey } from '../auth.js'
 import { type DigestPolicy, digestPolicy } from '../auth-digests.js'
 import { AuthKey } from '../auth-key.js'
-import { AuthError } from '../errors.js'
+import { AuthError, type ProtocolError } from '../errors.js'
 import type { Connection } from './connection.js'
 import { type ChallengeOptions, checkChallenge, DEFAULT_HANDSHAKE_MS } from './options.js'
 
@@ -29,12 +29,13 @@ export async function shakeHands(
   const options = { signal: clock.signal, maxLength: MAX_HANDSHAKE_PAYLOAD }
   try {
     if (signal?.aborted) giveUp()
-    for (const payload of handshake.start()) await carrier.sendBytes(payload, options)
+    let unsent = await sendAll(carrier, handshake.start(), options)
     while (!handshake.isDone) {
       const { send, failure } = handshake.receive(await carrier.recvBytes(options))
-      for (const payload of send) await carrier.sendBytes(payload, options)
+      unsent ??= await sendAll(carrier, send, options)
       if (failure) throw failure
     }
+    if (unsent) throw unsent
   } catch (error) {
     if (signal?.aborted) throw abortError(signal)
     if (!clock.signal.aborted) throw error
@@ -43,6 +44,24 @@ export async function shakeHands(
   } finally {
     clearTimeout(timer)
     signal?.removeEventListener('abort', giveUp)
+  }
+}
+
+/**
+ * Returns the error of a connection that the other side has closed, and does not throw it: a connector sends its challenge behind its
+ * response, and who refuses that response says so and leaves; what it said is there to be read.
+ */
+async function sendAll(
+  carrier: Carrier,
+  payloads: readonly Uint8Array[],
+  options: { signal: AbortSignal },
+): Promise<Error | undefined> {
+  try {
+    for (const payload of payloads) await carrier.sendBytes(payload, options)
+    return undefined
+  } catch (error) {
+    if ((error as ProtocolError).code !== 'ERR_CONNECTION_CLOSED') throw error
+    return error as Error
   }
 }
 
