@@ -1,12 +1,12 @@
 // Runs in: a tool process. Gets Node's own test files from the source package of Debian, through this machine's own apt and the
 // archive that it is set up for: its signatures are checked, and nothing of the machine's setup is changed.
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 
-/** The release of Debian whose package `nodejs` is of this major version of Node. */
-const RELEASES: Readonly<Record<string, string>> = { 18: 'bookworm', 20: 'trixie', 22: 'sid' }
+/** The release of Debian that has a package `nodejs` of this major version of Node, perhaps beside others. */
+const RELEASES: Readonly<Record<string, string>> = { 18: 'bookworm', 20: 'trixie', 22: 'sid', 24: 'sid' }
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg'
 
 /** Unpacks Node's folder `test` into `folder`. Throws with what to do instead where that cannot be. */
@@ -31,18 +31,31 @@ export function getNodeTests(folder: string, major: string): void {
     ].flatMap((setting) => ['-o', setting])
     const cwd = path.join(work, 'source')
     execFileSync('apt-get', [...settings, '-qq', 'update'], { stdio: ['ignore', 'inherit', 'inherit'] })
-    execFileSync('apt-get', [...settings, '-qq', 'source', '--download-only', '--tar-only', 'nodejs'], {
-      cwd,
-      stdio: ['ignore', 'inherit', 'inherit'],
-    })
-    const tarball = readdirSync(cwd).find((name) => /^nodejs_.*\.orig\.tar\.\w+$/.test(name))
-    if (!tarball) throw new Error(`The source package of nodejs in ${release} has no file of Node itself.`)
+    const tarball = download(settings, cwd, major)
+    if (!tarball)
+      throw new Error(
+        `The archive does not give out Node ${major} of ${release}. Name a folder with its source by --node-tests.`,
+      )
     mkdirSync(folder, { recursive: true })
     const unpack = ['-xf', path.join(cwd, tarball), '-C', folder, '--strip-components=1', '--wildcards']
     execFileSync('tar', [...unpack, '*/test', '*/src/node_version.h'], { stdio: 'inherit' })
   } finally {
     rmSync(work, { recursive: true })
   }
+}
+
+/** Downloads the file of Node itself, and returns its name. */
+function download(settings: readonly string[], cwd: string, major: string): string | undefined {
+  const listed = execFileSync('apt-cache', [...settings, 'showsrc', 'nodejs'], { encoding: 'utf8' })
+  const version = [...listed.matchAll(/^Version: (\S+)$/gm)]
+    .map(([, text]) => text!)
+    .find((text) => text.startsWith(`${major}.`))
+  if (!version) return undefined
+  // The package has other files beside it, and an archive in the middle of an update may lack one of those: apt fails then, and has
+  // fetched, and checked, the one that is wanted.
+  const source = ['-qq', 'source', '--download-only', '--tar-only', `nodejs=${version}`]
+  spawnSync('apt-get', [...settings, ...source], { cwd, stdio: ['ignore', 'inherit', 'inherit'] })
+  return readdirSync(cwd).find((name) => /^nodejs_.*\.orig\.tar\.\w+$/.test(name))
 }
 
 function archiveOf(): string {
