@@ -1,6 +1,5 @@
 // Runs in: forked child; and once in the template, as a rehearsal. A child's first JavaScript: makes of a copy of the template a
 // process of its own.
-import type { LoadedModules } from '../modules.js'
 import type { Native } from '../native.js'
 import { ChildChannel } from './channel.js'
 import type { Coverage } from './coverage.js'
@@ -25,7 +24,6 @@ export function beBorn(
     'processId' | 'checkBorn' | 'leave' | 'leaveLater' | 'leaveInTeardown' | 'flushStream' | 'writeOut'
   >,
   channelFd: number,
-  modules: LoadedModules,
   hooks: ForkHooks,
 ): void {
   // Two siblings must not draw the same numbers: the child sees for itself that V8 took the fresh bits (native/random.c).
@@ -52,5 +50,5 @@ export function beBorn(
   }
   const job = channel.readJob()
   if (!job) native.leave(0)
-  else setImmediate(() => runJob(self, channel, job.head, job.args, modules, prepare)) // on the loop: stack and async context are clean there
+  else setImmediate(() => runJob(self, channel, job.head, job.args, prepare)) // on the loop: stack and async context are clean there
 }

@@ -6,7 +6,7 @@ import { decodeValue, encodeValue } from '../clone.js'
 import { changeOf } from '../environment.js'
 import { UsageError } from '../errors.js'
 import type { EnvironmentChange, JobHead, JobSurroundings, WholeEnvironment } from '../job.js'
-import { importModule, type LoadedModules } from '../modules.js'
+import { importModule } from '../modules.js'
 import { check, findNative } from '../native.js'
 import { encodeThrown } from '../thrown.js'
 import type { ChildChannel } from './channel.js'
@@ -55,9 +55,8 @@ export function findFunction(namespace: object, { module, name }: { module: stri
   throw new UsageError('ERR_NOT_EXPORTED', `${module} does not export '${name}'. ${hint}`)
 }
 
-async function perform(head: FunctionHead, args: Buffer, modules: LoadedModules): Promise<Buffer> {
-  const namespace = modules.get(head.module) ?? (await importModule(head.module))
-  const job = findFunction(namespace, head)
+async function perform(head: FunctionHead, args: Buffer): Promise<Buffer> {
+  const job = findFunction(await importModule(head.module), head)
   const value = await job(...(decodeValue(args) as unknown[]))
   return encodeValue(value, 'result')
 }
@@ -71,7 +70,6 @@ export async function runJob(
   channel: ChildChannel,
   head: JobHead,
   args: Buffer,
-  modules: LoadedModules,
   first?: () => Promise<void>,
 ): Promise<void> {
   try {
@@ -82,7 +80,7 @@ export async function runJob(
     await first?.()
     for (const module of head.preload ?? []) await importModule(module)
     if ('program' in head) startProgram(head.program, decodeValue(args) as string[])
-    else channel.send('result', await perform(head, args, modules))
+    else channel.send('result', await perform(head, args))
   } catch (thrown) {
     sendThrown(channel, thrown)
     self.exitCode ??= 1

@@ -14,4 +14,4 @@ process.on('uncaughtExceptionMonitor', (error) => {
   if (process.listenerCount('uncaughtException') > 0 || process.hasUncaughtExceptionCaptureCallback()) return
   sendThrown(channel, error)
 })
-void runJob(process, channel, job.head, job.args, new Map())
+void runJob(process, channel, job.head, job.args)

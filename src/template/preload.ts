@@ -2,7 +2,7 @@
 import { createRequire } from 'node:module'
 import { createSecureContext } from 'node:tls'
 import { UsageError } from '../errors.js'
-import { importModule, type LoadedModules } from '../modules.js'
+import { importModule } from '../modules.js'
 
 /** Modules of Node that programs commonly use: a child that is the first to load one pays for its compilation, 5 to 10 ms. */
 const BUILT_INS = [
@@ -22,11 +22,8 @@ export function loadBuiltIns(): void {
 }
 
 /** Runs the warm-up: a function of a module, whose result is thrown away. */
-export async function warmUp(
-  { module, name }: { module: string; name: string },
-  modules: LoadedModules,
-): Promise<void> {
-  const namespace = modules.get(module) ?? (await importModule(module))
+export async function warmUp({ module, name }: { module: string; name: string }): Promise<void> {
+  const namespace = await importModule(module)
   const warmup = (namespace as Record<string, unknown>)[name]
   if (typeof warmup !== 'function')
     throw new UsageError('ERR_NOT_EXPORTED', `The warm-up '${name}' is not a function that ${module} exports.`)

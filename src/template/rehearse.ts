@@ -5,12 +5,13 @@ import { writeSync } from 'node:fs'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { beBorn } from '../child/birth.js'
 import type { LeavingProcess } from '../child/leave.js'
+import { rehearsal } from '../child/worker.js'
 import { encodeValue } from '../clone.js'
 import { encodeFrame } from '../frames.js'
 import { encodeJob } from '../job.js'
 import { check, type Native } from '../native.js'
+import { WORKER_MODULE } from '../pool/messages.js'
 
-const REHEARSAL = 'forkserver:rehearsal'
 // The answer of the job is awaited in a few turns of promises, all within one turn of the loop.
 const TURNS = 3
 
@@ -30,8 +31,7 @@ export async function rehearse(native: Native): Promise<void> {
   const pair = new Int32Array(2)
   check('socketpair', native.socketPair(pair))
   const [owner, child] = pair
-  const head = { module: REHEARSAL, name: 'job', cwd: process.cwd(), env: { set: {}, unset: [] } }
-  const modules = new Map([[REHEARSAL, { job: async (value: unknown) => value }]])
+  const head = { module: WORKER_MODULE, name: rehearsal.name, cwd: process.cwd(), env: { set: {}, unset: [] } }
   writeSync(owner!, encodeFrame(encodeJob(head, encodeValue([{ text: '', list: [0] }], 'arguments'))))
   const standIn = new StandIn() as unknown as LeavingProcess
   const idle = {
@@ -43,7 +43,7 @@ export async function rehearse(native: Native): Promise<void> {
     flushStream: () => 0,
     writeOut: () => 0,
   }
-  beBorn(standIn, idle, child!, modules, {
+  beBorn(standIn, idle, child!, {
     countFork: () => {},
     ownStreams: () => {},
     runOnFork: async () => {},

@@ -10,7 +10,7 @@ import * as worker from '../child/worker.js'
 import { encodeValue } from '../clone.js'
 import { encodeFrame, readFrameLength } from '../frames.js'
 import { countFork, runBeforeFreeze, runOnFork } from '../hooks.js'
-import { importModule } from '../modules.js'
+import { importModule, rememberModule } from '../modules.js'
 import { check, native as loadNative, type Native } from '../native.js'
 import { WORKER_MODULE } from '../pool/messages.js'
 import { KEY_LENGTH, type StartupConfig, type StartupStatus, TEMPLATE_DESCRIPTORS, TEMPLATE_FLAGS } from '../startup.js'
@@ -93,7 +93,6 @@ class Template {
   readonly #keys: TemplateKeys
   readonly #ownStreams: () => void
   readonly #config: StartupConfig
-  readonly #modules = new Map<string, object>([[WORKER_MODULE, worker]])
   readonly #suspects: Suspects
   #settling: NodeJS.Timeout | undefined
   #loading = 'the preload'
@@ -117,14 +116,15 @@ class Template {
 
   async load(): Promise<void> {
     try {
+      rememberModule(WORKER_MODULE, worker)
       for (const specifier of this.#config.preload) {
         this.#loading = specifier
-        this.#modules.set(specifier, await importModule(specifier))
+        rememberModule(specifier, await importModule(specifier))
         this.#suspects.blame(specifier)
       }
       if (this.#config.warmup) {
         this.#loading = `the warm-up ${this.#config.warmup.name}()`
-        await warmUp(this.#config.warmup, this.#modules)
+        await warmUp(this.#config.warmup)
         this.#suspects.blame(this.#loading)
       }
       this.#loading = 'a callback of beforeFreeze()'
@@ -164,6 +164,7 @@ class Template {
     if (stops.length > 0) this.refuse([])
     const repeated = useUpBatches()
     if (repeated.length > 0) this.refuse(repeated.map((name) => `${name} would give the same values in every child`))
+    runMicrotasks()
     // Whatever is mapped here is paid for by every fork; the space of young objects alone holds 2 to 8 MB of what the preload left.
     this.#native.collectGarbage()
     this.#native.moveTextToHugePages() // where it cannot, each fork takes a little longer
@@ -175,13 +176,18 @@ class Template {
       refused: (syscall, errno) => tell({ status: 'refused', syscall, errno }),
     })
     setFlagsFromString('--flush-bytecode') // near its heap limit, V8 may need that memory (Node 26 collected garbage for ever)
-    beBorn(process as unknown as LeavingProcess, this.#native, born, this.#modules, {
+    beBorn(process as unknown as LeavingProcess, this.#native, born, {
       countFork,
       ownStreams: this.#ownStreams,
       runOnFork,
       coverage: this.#coverage,
     })
   }
+}
+
+/** What waits in promises and in process.nextTick() now is this process's business: left where it is, each child would run it. */
+function runMicrotasks(): void {
+  ;(process as { _tickCallback?(): void })._tickCallback?.()
 }
 
 /** Makes this process a template, and in each child what the template made it. `ownStreams` makes the standard streams a child's own. */
