@@ -41,7 +41,8 @@ function encodeJson(value: unknown): Uint8Array {
 
 function decodeJson(bytes: Uint8Array): unknown {
   try {
-    return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'))
+    const buffer = bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    return JSON.parse(buffer.toString('utf8'))
   } catch (cause) {
     const text = `A message of ${bytes.length} bytes is not JSON. Do both sides use the same codec?`
     throw new ProtocolError('ERR_PROTOCOL', text, { cause })

@@ -39,6 +39,7 @@ export class Connection<T = unknown> implements AsyncDisposable, AsyncIterable<T
   readonly #inbox: Inbox
   readonly #outgoing: Sender
   readonly #codec: Codec<T>
+  readonly #decode: (bytes: Buffer) => T
   #closing: Promise<void> | undefined
   #isDetached = false
   /** Whether it receives. False for the writing end of pipe({ duplex: false }). */
@@ -53,7 +54,8 @@ export class Connection<T = unknown> implements AsyncDisposable, AsyncIterable<T
     this.#transport = transport
     this.#outgoing = new Sender(transport)
     // What a named codec reads is what its user says that it is.
-    this.#codec = codecOf(options.codec ?? 'clone') as Codec<T>
+    const codec = (this.#codec = codecOf(options.codec ?? 'clone') as Codec<T>)
+    this.#decode = (bytes) => codec.decode(bytes)
     this.readable = readable
     this.writable = writable
     this.address = address
@@ -146,8 +148,21 @@ export class Connection<T = unknown> implements AsyncDisposable, AsyncIterable<T
    * ERR_MESSAGE_TOO_LARGE or ERR_PROTOCOL for a frame that is not taken: nothing can be received after that
    * @throws UsageError ERR_INVALID_STATE where it is closed or write-only; AbortError; what the codec throws
    */
-  async recv<V extends T = T>(options?: ReceiveOptions): Promise<V> {
-    return this.#codec.decode(await this.recvBytes(options)) as V
+  recv<V extends T = T>(options?: ReceiveOptions): Promise<V> {
+    return this.#receive(undefined, options, this.#decode) as Promise<V>
+  }
+
+  #receive<V>(
+    maxLength: number | undefined,
+    options: ReceiveOptions | undefined,
+    decode?: (bytes: Buffer) => V,
+  ): Promise<V> {
+    try {
+      this.#checkReadable()
+      return this.#inbox.message(checkMaxLength(maxLength), options?.signal, decode)
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   /**
@@ -158,12 +173,7 @@ export class Connection<T = unknown> implements AsyncDisposable, AsyncIterable<T
    * @throws UsageError ERR_INVALID_ARGUMENT; and as recv()
    */
   recvBytes(options?: ReceiveOptions & { maxLength?: number }): Promise<Buffer> {
-    try {
-      this.#checkReadable()
-      return this.#inbox.message(checkMaxLength(options?.maxLength), options?.signal)
-    } catch (error) {
-      return Promise.reject(error)
-    }
+    return this.#receive(options?.maxLength, options)
   }
 
   /**

@@ -10,7 +10,11 @@ const READ_AHEAD_BYTES = 64 * 1024
 /** Sets of descriptors that are kept before anybody asks for them. */
 const MAX_KEPT_SETS = 16
 
-/** What somebody waits for. `attempt` returns undefined as long as it has not come, and may throw. */
+/** What an attempt returns as long as that which it wants has not come: undefined may be a value. */
+const NOT_YET = Symbol('not yet')
+type Maybe<T> = T | typeof NOT_YET
+
+/** What somebody waits for. `attempt` may throw. */
 interface Waiter {
   readonly attempt: () => unknown
   readonly resolve: (value: never) => void
@@ -104,13 +108,17 @@ export class Inbox implements Sink {
   }
 
   /** Takes the next message, at once if it is there. */
-  message(maxLength = this.#maxLength, signal?: AbortSignal): Promise<Buffer> {
-    return this.#take(() => this.#nextMessage(maxLength), signal)
+  message<V = Buffer>(maxLength = this.#maxLength, signal?: AbortSignal, decode?: (bytes: Buffer) => V): Promise<V> {
+    return this.#take(() => {
+      const message = this.#nextMessage(maxLength)
+      if (message === undefined) return NOT_YET
+      return decode ? decode(message) : (message as V)
+    }, signal)
   }
 
   /** Takes the next descriptor, at once if it is there. */
   handle(signal?: AbortSignal): Promise<number> {
-    return this.#take(() => this.#nextHandle(), signal)
+    return this.#take(() => this.#nextHandle() ?? NOT_YET, signal)
   }
 
   /** Whether a message, a descriptor, an error or the end is there, so that whoever asks for it need not wait. */
@@ -139,12 +147,13 @@ export class Inbox implements Sink {
     if (this.#isIdle) this.#transport.setWaiting(false)
   }
 
-  #take<T>(attempt: () => T | undefined, signal: AbortSignal | undefined): Promise<T> {
+  #take<T>(attempt: () => Maybe<T>, signal: AbortSignal | undefined): Promise<T> {
     if (signal?.aborted) return Promise.reject(abortError(signal))
     if (this.#waiters.length === 0) {
       try {
-        const taken = attempt() ?? this.#atEnd()
-        if (taken !== undefined) return Promise.resolve(taken)
+        const taken = attempt()
+        if (taken !== NOT_YET) return Promise.resolve(taken as T)
+        this.#checkEnd()
       } catch (error) {
         return Promise.reject(error)
       }
@@ -182,8 +191,11 @@ export class Inbox implements Sink {
     while (this.#waiters.length > 0) {
       const waiter = this.#waiters[0]!
       try {
-        const taken = waiter.attempt() ?? this.#atEnd()
-        if (taken === undefined) break
+        const taken = waiter.attempt()
+        if (taken === NOT_YET) {
+          this.#checkEnd()
+          break
+        }
         this.#waiters.shift()
         waiter.resolve(taken as never)
       } catch (error) {
@@ -200,8 +212,8 @@ export class Inbox implements Sink {
   }
 
   /** @throws the reason why what is waited for will not come */
-  #atEnd(): undefined {
-    if (!this.#end) return undefined
+  #checkEnd(): void {
+    if (!this.#end) return
     if (this.#reader.pendingBytes === 0) throw this.#end
     const text = `The connection ended in the middle of a message, after ${this.#reader.pendingBytes} bytes of it.`
     throw new ProtocolError('ERR_CONNECTION_ENDED', text, { cause: this.#end })

@@ -1,77 +1,105 @@
-// Runs in: owner and child. What the kernel would not take at once, in order, packed so that many small messages leave in one
-// system call. Pure: it moves nothing itself.
+// Runs in: owner and child. What waits to be sent, in order, joined so that many messages leave in one system call, and wake the
+// receiver once: small ones as they come, larger ones when they leave, as copies of many of those would be memory that nobody had in use
+// before. Pure: it moves nothing itself.
 import type { Outgoing, Sent } from './transport.js'
 
-/** At most so many bytes of small messages are copied together. */
-const PACK_BYTES = 64 * 1024
+/** At most so many bytes are joined. */
+export const PACK_BYTES = 64 * 1024
+/** A message up to this is copied as it comes. */
+export const SMALL_BYTES = 1024
 /** A message above this is not worth copying. */
-const SMALL_BYTES = 16 * 1024
+const MEDIUM_BYTES = 16 * 1024
 
 /** Bytes to be sent. */
 export interface Item {
   readonly bytes: Uint8Array
   start: number
-  readonly end: number
+  end: number
   descriptor: number
 }
 
 interface Waiting extends Item {
-  /** Called when the last byte of a message has left; the header's item has none. */
-  readonly sent: Sent | undefined
+  /** The messages that end with it. */
+  readonly sent: Sent[]
+  /** Whether small messages may still be added behind its end. */
+  readonly isPack: boolean
 }
 
+// One of each for all connections of a thread: most packs leave before the next one is begun, and what is joined to leave is made anew
+// where it did not.
+let sparePack: Buffer | undefined
+let joined: Buffer | undefined
+
 export class Outbox {
-  #pack: Buffer | undefined
   #items: Waiting[] = []
   /** Items in front of this have left. */
   #head = 0
+  #bytes = 0
 
   get first(): Item | undefined {
     return this.#items[this.#head]
   }
 
-  /** Adds what is left of a message of which `taken` bytes have left. */
-  add({ header, headerLength, body, start, end, descriptor }: Outgoing, taken: number, sent: Sent): void {
-    let carried = taken > 0 ? -1 : descriptor
-    if (taken < headerLength) {
-      // Headers are written into one buffer again and again.
-      const rest = Buffer.from(header.subarray(taken, headerLength))
-      this.#items.push({
-        bytes: rest,
-        start: 0,
-        end: rest.length,
-        descriptor: carried,
-        sent: start === end ? sent : undefined,
-      })
-      carried = -1
-      if (start === end) return
-    }
-    const from = start + Math.max(0, taken - headerLength)
-    this.#items.push({ bytes: body, start: from, end, descriptor: carried, sent })
+  /** Bytes that wait. */
+  get bytes(): number {
+    return this.#bytes
   }
 
-  /** What to send next: the first item, or several small ones joined. */
-  pack(): Item | undefined {
+  /** Adds what is left of a message of which `taken` bytes have left. */
+  add({ header, headerLength, body, start, end, descriptor }: Outgoing, taken: number, sent: Sent): void {
+    const length = headerLength + end - start
+    this.#bytes += length - taken
+    if (length <= SMALL_BYTES && taken === 0 && descriptor < 0) {
+      const pack = this.#packFor(length)
+      pack.bytes.set(header.subarray(0, headerLength), pack.end)
+      pack.bytes.set(body.subarray(start, end), pack.end + headerLength)
+      pack.end += length
+      pack.sent.push(sent)
+      return
+    }
+    let carried = taken > 0 ? -1 : descriptor
+    if (taken < headerLength) {
+      const rest = Buffer.from(header.subarray(taken, headerLength)) // headers are written into one buffer again and again
+      const isAll = start === end
+      this.#items.push(itemOf(rest, 0, rest.length, { descriptor: carried, sent: isAll ? [sent] : [] }))
+      carried = -1
+      if (isAll) return
+    }
+    const from = start + Math.max(0, taken - headerLength)
+    this.#items.push(itemOf(body, from, end, { descriptor: carried, sent: [sent] }))
+  }
+
+  #packFor(length: number): Waiting {
+    const last = this.#items.at(-1)
+    if (last?.isPack && last.bytes.length - last.end >= length) return last
+    const bytes = sparePack ?? Buffer.allocUnsafeSlow(PACK_BYTES)
+    sparePack = undefined
+    const pack = { bytes, start: 0, end: 0, descriptor: -1, sent: [], isPack: true }
+    this.#items.push(pack)
+    return pack
+  }
+
+  /** What to send next: the first item, or several joined. */
+  next(): Item | undefined {
     const first = this.#items[this.#head]
     const second = this.#items[this.#head + 1]
     // A byte that carries a descriptor leaves alone: the receiver knows the descriptor by the end of what it came with.
-    if (!first || !second || first.descriptor >= 0 || second.descriptor >= 0) return first
-    if (!isSmall(first) || !isSmall(second)) return first
-    const pack = (this.#pack ??= Buffer.allocUnsafeSlow(PACK_BYTES))
+    if (!first || !second || !isJoinable(first) || !isJoinable(second)) return first
+    joined ??= Buffer.allocUnsafeSlow(PACK_BYTES)
     let length = 0
     for (let at = this.#head; at < this.#items.length; at++) {
       const item = this.#items[at]!
-      const bytes = item.end - item.start
-      if (!isSmall(item) || length + bytes > PACK_BYTES || item.descriptor >= 0) break
-      pack.set(item.bytes.subarray(item.start, item.end), length)
-      length += bytes
+      if (!isJoinable(item) || length + item.end - item.start > PACK_BYTES) break
+      joined.set(item.bytes.subarray(item.start, item.end), length)
+      length += item.end - item.start
     }
-    return { bytes: pack, start: 0, end: length, descriptor: -1 }
+    return { bytes: joined, start: 0, end: length, descriptor: -1 }
   }
 
   /** So many bytes of it have left. */
   taken(count: number): void {
-    const done: Sent[] = []
+    this.#bytes -= count
+    const done: Sent[][] = []
     for (let rest = count; rest > 0; ) {
       const item = this.#items[this.#head]!
       const bytes = Math.min(rest, item.end - item.start)
@@ -79,18 +107,18 @@ export class Outbox {
       item.descriptor = -1 // it went with the first byte
       rest -= bytes
       if (item.start < item.end) break
-      if (item.sent) done.push(item.sent)
+      if (item.isPack) sparePack = item.bytes as Buffer
+      done.push(item.sent)
       this.#head++
     }
     if (this.#head === this.#items.length) {
       this.#items = []
       this.#head = 0
-      this.#pack = undefined
     } else if (this.#head > 1024 && this.#head * 2 > this.#items.length) {
       this.#items = this.#items.slice(this.#head)
       this.#head = 0
     }
-    for (const sent of done) sent()
+    for (const messages of done) for (const sent of messages) sent()
   }
 
   /** Nothing of it will leave any more. */
@@ -98,10 +126,15 @@ export class Outbox {
     const items = this.#items.slice(this.#head)
     this.#items = []
     this.#head = 0
-    for (const { sent } of items) sent?.(error)
+    this.#bytes = 0
+    for (const { sent } of items) for (const message of sent) message(error)
   }
 }
 
-function isSmall(item: Item): boolean {
-  return item.end - item.start <= SMALL_BYTES
+function isJoinable({ start, end, descriptor }: Item): boolean {
+  return end - start <= MEDIUM_BYTES && descriptor < 0
+}
+
+function itemOf(bytes: Uint8Array, start: number, end: number, rest: { descriptor: number; sent: Sent[] }): Waiting {
+  return { bytes, start, end, ...rest, isPack: false }
 }

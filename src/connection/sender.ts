@@ -50,8 +50,12 @@ export class Sender {
   #post(outgoing: Outgoing, signal: AbortSignal | undefined): Promise<void> {
     if (this.#isEnded) throw new UsageError('ERR_INVALID_STATE', 'Nothing can be sent after end().')
     if (signal?.aborted) throw abortError(signal)
-    let settle: ((error?: Error) => void) | undefined
-    if (this.#transport.send(outgoing, (error) => settle!(error))) return SENT
+    let early: { error: Error | undefined } | undefined
+    let settle = (error?: Error): void => {
+      early = { error } // it has left within send(), together with others
+    }
+    if (this.#transport.send(outgoing, (error) => settle(error))) return SENT
+    if (early) return early.error ? Promise.reject(early.error) : SENT
     return new Promise<void>((resolve, reject) => {
       const abort = (): void => reject(abortError(signal!))
       signal?.addEventListener('abort', abort, { once: true })

@@ -52,7 +52,7 @@ export interface Transport {
   /** Whether somebody waits for what is read: only then does it keep the process alive. What is not sent yet does so, too. */
   setWaiting(on: boolean): void
   /**
-   * Sends. Returns true where the kernel has taken everything: `sent` is not called then. Returns false where it will be.
+   * Sends. Returns true where the kernel has taken everything: `sent` is not called then. Returns false where it is, perhaps at once.
    * @throws ProtocolError ERR_CONNECTION_CLOSED; ResourceError ERR_RESOURCE
    */
   send(outgoing: Outgoing, sent: Sent): boolean

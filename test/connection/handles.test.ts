@@ -103,6 +103,32 @@ describe('what has no descriptors', () => {
 })
 
 describe('pipe()', () => {
+  // Behind the first few, messages of one turn of the event loop leave together, at its end.
+  test('what was sent in one turn arrives, though the connection ends, closes or passes a descriptor in it', async () => {
+    const numbers = Array.from({ length: 1_000 }, (_, index) => index)
+    for (const last of ['end', 'close', 'sendHandle'] as const) {
+      const [one, other] = await pipe()
+      const sent = numbers.map((number) => one.send(number))
+      const fd = openSync('/dev/null', 'r')
+      const done = last === 'end' ? one.end() : last === 'close' ? one.close() : one.sendHandle(fd)
+      await Promise.all([done, ...sent])
+      for (const number of numbers) assert.equal(await other.recv(), number)
+      if (last === 'sendHandle') closeSync(await other.recvHandle())
+      else await assert.rejects(other.recv(), { code: 'ERR_CONNECTION_CLOSED' })
+      closeSync(fd)
+      await Promise.all([one.close(), other.close()])
+    }
+  })
+
+  test('what is sent in one turn to nobody rejects, each of it', async () => {
+    const [one, other] = await pipe()
+    await other.close()
+    const sent = await Promise.allSettled(Array.from({ length: 100 }, (_, index) => one.send(index)))
+    const codes = new Set(sent.map((result) => (result.status === 'rejected' ? result.reason.code : 'sent')))
+    assert.deepEqual([...codes], ['ERR_CONNECTION_CLOSED'])
+    await one.close()
+  })
+
   test('one way: each end does its own', async () => {
     for (const way of [pipe]) {
       const [reader, writer] = await way({ duplex: false })
