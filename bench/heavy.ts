@@ -1,5 +1,6 @@
 // Runs in: child, and in a plain Node beside it. Work that keeps V8 busy, each piece for about a tenth of a second: a garbage collector's,
-// a compiler's, JSON's, WebAssembly's. Each returns how long it took, in milliseconds, by the clock of its own process.
+// a compiler's, JSON's, WebAssembly's, and random numbers. Each returns how long it took, in milliseconds, by the clock of its own process.
+import { randomInt, randomUUID } from 'node:crypto'
 
 function timed(work: () => unknown): number {
   const before = process.hrtime.bigint()
@@ -58,6 +59,16 @@ const MODULE = Uint8Array.of(
   0, 97, 115, 109, 1, 0, 0, 0, 1, 6, 1, 96, 1, 127, 1, 127, 3, 2, 1, 0, 7, 5, 1, 1, 102, 0, 0, 10, 33, 1, 31, 1, 2, 127, 3, 64, 32, 1, 32,
   2, 32, 2, 108, 106, 33, 1, 32, 2, 65, 1, 106, 34, 2, 32, 0, 72, 13, 0, 11, 32, 1, 11,
 ) // biome-ignore format: bytes
+
+/** Random numbers, of each kind that a child makes different from its siblings'. */
+export function drawRandom(): number {
+  return timed(() => {
+    let sum = 0
+    for (let i = 0; i < 5_000_000; i++) sum += Math.random()
+    for (let i = 0; i < 200_000; i++) sum += randomUUID().length + randomInt(1_000)
+    return sum
+  })
+}
 
 // Not in the types of Node without those of the DOM.
 interface Wasm {

@@ -17,6 +17,7 @@ static void *(*tracing_controller)(void *platform);
 static by_memory (*create_platform)(int threads, void *tracing, void *page_allocator);
 static void (*drain_tasks)(void *platform, void *isolate);
 static void (*notify_low_memory)(void *isolate);
+static void (*notify_context_disposed)(void *isolate, int has_dependants);
 static void (*add_near_heap_limit)(void *isolate, void *callback, void *data);
 static void (*remove_near_heap_limit)(void *isolate, void *callback, size_t limit);
 static void (*at_exit)(void *environment, void (*callback)(void *), void *argument);
@@ -30,6 +31,7 @@ static const struct { void *slot; const char *symbol; } wanted[] = {
     {&create_platform, "_ZN4node20MultiIsolatePlatform6CreateEiPN2v817TracingControllerEPNS1_13PageAllocatorE"},
     {&drain_tasks, "_ZN4node12NodePlatform10DrainTasksEPN2v87IsolateE"},
     {&notify_low_memory, "_ZN2v87Isolate21LowMemoryNotificationEv"},
+    {&notify_context_disposed, "_ZN2v87Isolate27ContextDisposedNotificationEb"},
     {&add_near_heap_limit, "_ZN2v87Isolate24AddNearHeapLimitCallbackEPFmPvmmES1_"},
     {&remove_near_heap_limit, "_ZN2v87Isolate27RemoveNearHeapLimitCallbackEPFmPvmmEm"},
     {&at_exit, "_ZN4node6AtExitEPNS_11EnvironmentEPFvPvES2_"},
@@ -74,7 +76,13 @@ static void *platform(void) { return environment_platform(environment()); }
 
 void drain_platform(void) { drain_tasks(platform(), isolate_current()); }
 
-void collect_garbage(void) { notify_low_memory(isolate_current()); }
+// A collection makes V8 expect a heap of the size that is left, and collect old objects again when it has grown to a few times that: a
+// child would do so where a fresh Node does not yet. That a context is gone, on which no other one depends, makes V8 forget what it
+// expected. (In Node 20 another limit stays, that of the whole heap with what embedders have.)
+void collect_garbage(void) {
+  notify_low_memory(isolate_current());
+  notify_context_disposed(isolate_current(), 0);
+}
 
 // V8's worker threads do not survive fork, and the queue they waited on can block whoever posts to it for ever (glibc's
 // condition variable waits for waiters that are gone). NodePlatform keeps its runner in a std::shared_ptr that stands two words

@@ -8,7 +8,8 @@
 const char *find_platform(void);
 // Runs the foreground tasks that wait and lets the worker threads finish what they have.
 void drain_platform(void);
-// Collects all garbage there is, with what finalizers and weak references let go, and shrinks the space of young objects.
+// Collects all garbage there is, with what finalizers and weak references let go, and shrinks the space of young objects. When V8 collects
+// the next time does not follow from that, as far as V8 lets it.
 void collect_garbage(void);
 // In a newborn child: gives Node's platform new worker threads. 0, or -1 if the layout is not the known one.
 int revive_platform(int threads);

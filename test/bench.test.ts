@@ -157,11 +157,11 @@ describe('npm run bench', () => {
     const { results, bars } = await report<{ workloads: Row[]; starts: Starts }>('workloads')
     assert.deepEqual(
       results.workloads.map(({ workload }) => workload),
-      ['collectGarbage', 'compile', 'parseJson', 'runWasm'],
+      ['collectGarbage', 'compile', 'parseJson', 'runWasm', 'drawRandom'],
     )
     for (const { plainMs, childMs, ratio } of results.workloads) assert.ok(plainMs > 0 && ratio === childMs / plainMs)
     assert.ok(results.starts.functionMs > 0 && results.starts.programMs > 0)
-    assert.equal(bars.length, 5)
+    assert.equal(bars.length, 6)
   })
 
   test('connection has every peer that exists, at every size and in both ways', async () => {
