@@ -20,6 +20,7 @@ export const CAUSES: readonly Cause[] = [
       'test-tls-keyengine-unsupported',
       'test-zlib-brotli-kmaxlength-rangeerror',
       'test-zlib-kmaxlength-rangeerror',
+      'test-zlib-zstd-kmaxlength-rangeerror',
     ],
   },
   {
@@ -37,6 +38,11 @@ export const CAUSES: readonly Cause[] = [
     cause:
       "V8's flags are part of what it checks cached code by, and a template has some of its own: cached code of plain Node is not accepted in a child, and the other way round.",
     tests: ['test-vm-cached-data'],
+  },
+  {
+    cause:
+      'The test needs all of a heap of 10 or 20 MB (--max-old-space-size), of which the template has filled a part with what it has loaded.',
+    tests: ['test-shadow-realm-gc', 'test-source-map-cjs-require-cache'],
   },
   {
     cause: "The inspector names the main context by the process id that it had at Node's start, the template's.",

@@ -15,6 +15,7 @@ export type {
   ConnectOptions,
   ListenOptions,
   PipeOptions,
+  ReceiveBytesOptions,
   ReceiveOptions,
   SendOptions,
 } from './connection/options.js'

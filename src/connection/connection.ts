@@ -11,6 +11,7 @@ import {
   checkMaxLength,
   checkPart,
   DEFAULT_MAX_MESSAGE_BYTES,
+  type ReceiveBytesOptions,
   type ReceiveOptions,
   type SendOptions,
 } from './options.js'
@@ -39,7 +40,6 @@ export class Connection<T = unknown> implements AsyncDisposable, AsyncIterable<T
   readonly #inbox: Inbox
   readonly #outgoing: Sender
   readonly #codec: Codec<T>
-  readonly #decode: (bytes: Buffer) => T
   #closing: Promise<void> | undefined
   #isDetached = false
   /** Whether it receives. False for the writing end of pipe({ duplex: false }). */
@@ -54,8 +54,7 @@ export class Connection<T = unknown> implements AsyncDisposable, AsyncIterable<T
     this.#transport = transport
     this.#outgoing = new Sender(transport)
     // What a named codec reads is what its user says that it is.
-    const codec = (this.#codec = codecOf(options.codec ?? 'clone') as Codec<T>)
-    this.#decode = (bytes) => codec.decode(bytes)
+    this.#codec = codecOf(options.codec ?? 'clone') as Codec<T>
     this.readable = readable
     this.writable = writable
     this.address = address
@@ -149,31 +148,26 @@ export class Connection<T = unknown> implements AsyncDisposable, AsyncIterable<T
    * @throws UsageError ERR_INVALID_STATE where it is closed or write-only; AbortError; what the codec throws
    */
   recv<V extends T = T>(options?: ReceiveOptions): Promise<V> {
-    return this.#receive(undefined, options, this.#decode) as Promise<V>
-  }
-
-  #receive<V>(
-    maxLength: number | undefined,
-    options: ReceiveOptions | undefined,
-    decode?: (bytes: Buffer) => V,
-  ): Promise<V> {
-    try {
-      this.#checkReadable()
-      return this.#inbox.message(checkMaxLength(maxLength), options?.signal, decode)
-    } catch (error) {
-      return Promise.reject(error)
-    }
+    return this.#receive(options, (bytes) => this.#codec.decode(bytes) as V)
   }
 
   /**
    * Receives one message as bytes.
    *
-   * @param options.maxLength the largest message to take this time, in bytes, in place of the connection's maxMessageLength
    * @returns the bytes, in memory of their own
    * @throws UsageError ERR_INVALID_ARGUMENT; and as recv()
    */
-  recvBytes(options?: ReceiveOptions & { maxLength?: number }): Promise<Buffer> {
-    return this.#receive(options?.maxLength, options)
+  recvBytes(options?: ReceiveBytesOptions): Promise<Buffer> {
+    return this.#receive(options)
+  }
+
+  #receive<V>(options: ReceiveBytesOptions | undefined, decode?: (bytes: Buffer) => V): Promise<V> {
+    try {
+      this.#checkReadable()
+      return this.#inbox.message(checkMaxLength(options?.maxLength), options?.signal, decode)
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   /**

@@ -102,6 +102,12 @@ export interface ReceiveOptions {
   signal?: AbortSignal
 }
 
+/** How to receive bytes. */
+export interface ReceiveBytesOptions extends ReceiveOptions {
+  /** The largest message to take this time, in bytes, in place of the connection's maxMessageLength. */
+  maxLength?: number
+}
+
 const codec: Check<CodecName | Codec> = (value, site) => {
   if (CODEC_NAMES.includes(value as CodecName)) return value as CodecName
   const own = value as Partial<Codec> | null

@@ -16,6 +16,11 @@ contract('limits', (site) => {
     assert.deepEqual([error.code, error.signal], ['ERR_CHILD_DIED', 'SIGABRT'])
   })
 
+  test('memory: what is not kept does not count', async () => {
+    const options = { server: site.server, limits: { memory: 40 * MiB } }
+    assert.equal(await run(jobs.makeGarbage, [], options), 50_000_000)
+  })
+
   test('memory: enough of it does not disturb', async () => {
     const options = { server: site.server, limits: { memory: 256 * MiB } }
     assert.equal((await run(jobs.makeBytes, [MiB, 1], options)).length, MiB)
