@@ -1,4 +1,4 @@
-// Runs in: npm's prepare and build steps. Compiles native/*.c with the system's C compiler into native/build/<platform>-<arch>.node.
+// Runs in: npm's prepare and build steps. Compiles native/*/*.c with the system's C compiler into native/build/<platform>-<arch>.node.
 //
 // One cc call and the headers of the package node-api-headers, where node-gyp would want Python, make and a download of headers:
 // the addon uses Node-API only, so one binary serves every Node. Without a compiler, or off Linux, it says so and succeeds: the
@@ -21,7 +21,7 @@ function isUpToDate(sources) {
 function build() {
   if (process.platform !== 'linux')
     return console.log(`forkserver: no addon on ${process.platform}; the start method is spawn`)
-  const files = readdirSync(native)
+  const files = readdirSync(native, { recursive: true, encoding: 'utf8' })
     .filter((name) => /\.[ch]$/.test(name))
     .map((name) => path.join(native, name))
   if (isUpToDate(files)) return

@@ -1,17 +1,18 @@
-// Runs in: by hand, after `npm run build`. Asks every Python found to pickle the values of test/connection/pickle-cases.ts in every protocol,
-// and writes what they said to test/connection/pickle-vectors.jsonl: node scripts/pickle-vectors.mjs
+// Runs in: by hand, after `npm run build`. Asks every Python found to pickle the values of test/connection/pickle/cases.ts in every protocol,
+// and writes what they said to test/connection/pickle/vectors.jsonl: node scripts/pickle-vectors.mjs
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { CASES, REFUSED } from '../build/test/connection/pickle-cases.js'
-import { ask } from '../build/test/connection/pickle-peer.js'
+import { CASES, REFUSED } from '../build/test/connection/pickle/cases.js'
+import { ask } from '../build/test/connection/pickle/peer.js'
 import { findPythons } from '../build/test/support/pythons.js'
 
 const file = path.join(
   path.dirname(path.dirname(fileURLToPath(import.meta.url))),
   'test',
   'connection',
-  'pickle-vectors.jsonl',
+  'pickle',
+  'vectors.jsonl',
 )
 const expressions = [...CASES.map(({ python }) => python), ...REFUSED.map(([python]) => python)]
 const pythons = findPythons()

@@ -1,20 +1,28 @@
 // Runs in: owner. The public face: re-exports only.
-export type { Transport } from './address.js'
-export { AuthKey } from './auth-key.js'
+
+export { beforeFreeze, type ForkCallback, generation, onFork } from './child/api/fork-hooks.js'
+export { emitProgress, type WorkerInfo, workerInfo } from './child/api/worker-info.js'
 export * from './errors.js'
-export type { Exit, ResourceUsage } from './exit.js'
-export { beforeFreeze, type ForkCallback, generation, onFork } from './hooks.js'
-export type { PoolEvents, WorkerIdentity } from './pool/listeners.js'
-export type { ImapOptions, MapOptions, PoolOptions, RunOptions } from './pool/options.js'
-export { type Input, type ItemOf, Pool } from './pool/pool.js'
-export type { PoolStats, TimeSummary, WorkerStats } from './pool/stats.js'
-export { Process } from './process.js'
-export type { JoinOptions, Limits, ProcessOptions, StdioOption } from './process-options.js'
-export { type ProgramOptions, type ProgramSource, program } from './program.js'
-export type { Program } from './program-reference.js'
-export { type AnyFunction, type ArgumentsOf, type Reference, type Remote, type ResultOf, remote } from './remote.js'
-export { ForkServer } from './server.js'
-export type { CloseOptions, ClosePolicy, StartOptions } from './server-options.js'
-export type { StartMethod } from './start-method.js'
-export type { ListenAddress, TemplateReport } from './startup.js'
-export { emitProgress, type WorkerInfo, workerInfo } from './worker-info.js'
+export type { Exit, ResourceUsage } from './owner/launch/exit.js'
+export { type ProgramOptions, type ProgramSource, program } from './owner/naming/program.js'
+export type { Program } from './owner/naming/program-reference.js'
+export {
+  type AnyFunction,
+  type ArgumentsOf,
+  type Reference,
+  type Remote,
+  type ResultOf,
+  remote,
+} from './owner/naming/remote.js'
+export { type Input, type ItemOf, Pool } from './owner/pool/pool.js'
+export type { PoolEvents, WorkerIdentity } from './owner/pool/pool-events.js'
+export type { ImapOptions, MapOptions, PoolOptions, RunOptions } from './owner/pool/pool-options.js'
+export type { PoolStats, TimeSummary, WorkerStats } from './owner/pool/pool-stats.js'
+export { Process } from './owner/process/process.js'
+export type { JoinOptions, Limits, ProcessOptions, StdioOption } from './owner/process/process-options.js'
+export type { Transport } from './owner/server/control-address.js'
+export { ForkServer } from './owner/server/fork-server.js'
+export type { CloseOptions, ClosePolicy, StartOptions } from './owner/server/server-options.js'
+export type { StartMethod } from './owner/server/start-method.js'
+export { AuthKey } from './wire/auth/auth-key.js'
+export type { ListenAddress, TemplateReport } from './wire/startup.js'

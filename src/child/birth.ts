@@ -1,13 +1,13 @@
 // Runs in: forked child; and once in the template, as a rehearsal. A child's first JavaScript: makes of a copy of the template a
 // process of its own.
-import type { Native } from '../native.js'
-import { ChildChannel } from './channel.js'
+import type { Native } from '../platform/native.js'
 import type { Coverage } from './coverage.js'
-import { flushOutput, type WritingProcess } from './flush.js'
+import { flushOutput, type WritingProcess } from './flush-output.js'
+import { ChildChannel } from './job-channel.js'
 import { type LeavingProcess, takeOverExit } from './leave.js'
-import { runJob, sendThrown } from './run.js'
+import { runJob, sendThrown } from './run-job.js'
 
-/** What the template has prepared for its children, and what modules asked for (hooks.ts). */
+/** What the template has prepared for its children, and what modules asked for (fork-hooks.ts). */
 export interface ForkHooks {
   countFork(): void
   /** The standard streams are this child's from now on. */
@@ -26,7 +26,7 @@ export function beBorn(
   channelFd: number,
   hooks: ForkHooks,
 ): void {
-  // Two siblings must not draw the same numbers: the child sees for itself that V8 took the fresh bits (native/random.c).
+  // Two siblings must not draw the same numbers: the child sees for itself that V8 took the fresh bits (native/fork/random.c).
   native.checkBorn(Math.random())
   hooks.countFork()
   hooks.ownStreams()

@@ -8,7 +8,7 @@
 //   - an uncaught error: Node emits 'exit', then prints the error in C++, then runs its at-exit callbacks, and the addon's leaves;
 //   - an error in a handler of uncaught errors: Node prints it in C++ and begins its teardown; the addon leaves at the first join.
 import os from 'node:os'
-import type { Native } from '../native.js'
+import type { Native } from '../platform/native.js'
 
 /** Node's exit code where a handler of uncaught errors throws (its documentation: process, exit codes). */
 const HANDLER_THREW = 7

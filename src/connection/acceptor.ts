@@ -1,9 +1,9 @@
 // Runs in: owner and child. Listening sockets: of our own system calls (unix sockets on Linux), or of node:net.
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs'
 import net from 'node:net'
-import { isDeserted } from '../deserted.js'
 import { ResourceError } from '../errors.js'
-import { errnoName, isErrno, type Native, resourceError, WATCH_READABLE, type Watcher } from '../native.js'
+import { errnoName, isErrno, type Native, resourceError, WATCH_READABLE, type Watcher } from '../platform/native.js'
+import { isDeserted } from '../platform/stale-socket.js'
 import { type Address, checkLength, fromInfo, netPath, show } from './address.js'
 import { NativeTransport } from './native-transport.js'
 import { NetTransport } from './net-transport.js'

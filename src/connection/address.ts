@@ -1,7 +1,7 @@
 // Runs in: owner and child. Where a connection can be listened for or reached, as users write it. Pure.
 import type { AddressInfo } from 'node:net'
 import { ResourceError, UsageError } from '../errors.js'
-import { type Check, checkOptions, integer, invalidOption, string } from '../options.js'
+import { type Check, checkOptions, integer, invalidOption, string } from '../options/option-checks.js'
 
 /** A TCP address (IPv4, IPv6 or a host name), a unix socket file, or a name in Linux's abstract namespace. */
 export type Address =

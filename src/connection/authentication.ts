@@ -1,11 +1,12 @@
 // Runs in: owner and child. The handshake on a connection: both directions, or each half by itself.
-import { abortError } from '../abort.js'
-import { Handshake, type HandshakePart, MAX_HANDSHAKE_PAYLOAD, sameKey } from '../auth.js'
-import { type DigestPolicy, digestPolicy } from '../auth-digests.js'
-import { AuthKey } from '../auth-key.js'
+
 import { AuthError, type ProtocolError } from '../errors.js'
+import { abortError } from '../promises/abort.js'
+import { AuthKey } from '../wire/auth/auth-key.js'
+import { type DigestPolicy, digestPolicy } from '../wire/auth/digests.js'
+import { Handshake, type HandshakePart, MAX_HANDSHAKE_PAYLOAD, sameKey } from '../wire/auth/handshake.js'
 import type { Connection } from './connection.js'
-import { type ChallengeOptions, checkChallenge, DEFAULT_HANDSHAKE_MS } from './options.js'
+import { type ChallengeOptions, checkChallenge, DEFAULT_HANDSHAKE_MS } from './connection-options.js'
 
 /** What a connection must do to carry a handshake. */
 type Carrier = Pick<Connection, 'sendBytes' | 'recvBytes'>

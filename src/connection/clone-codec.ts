@@ -4,8 +4,8 @@
 // small message feels. What it writes for one is a fixed beginning, a length and the bytes, so that is written and read here; every
 // other value, and whatever is not exactly that, is the serializer's.
 import { types } from 'node:util'
-import { decodeValue, encodeValue } from '../clone.js'
-import { MAX_VALUE_BYTES } from '../clone-refusal.js'
+import { decodeValue, encodeValue } from '../wire/values/clone.js'
+import { MAX_VALUE_BYTES } from '../wire/values/clone-refusal.js'
 
 const LENGTH_BITS = 7
 const MORE = 1 << LENGTH_BITS

@@ -1,7 +1,7 @@
 // Runs in: owner and child. What send() makes of a value and recv() of a message. Pure.
 import { ProtocolError, UsageError } from '../errors.js'
 import { decodeClone, encodeClone } from './clone-codec.js'
-import { pickle } from './pickle.js'
+import { pickle } from './pickle/pickle.js'
 
 /**
  * Turns values into messages and back. What either method throws is what send() or recv() rejects with.

@@ -1,16 +1,16 @@
 // Runs in: owner and child. Connects to a listener, here or in Python, and proves itself: multiprocessing.connection.Client.
 import net from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { abortError } from '../abort.js'
 import { ResourceError } from '../errors.js'
-import { errnoName, findNative, type Native } from '../native.js'
-import { checkOptions } from '../options.js'
+import { checkOptions } from '../options/option-checks.js'
+import { errnoName, findNative, type Native } from '../platform/native.js'
+import { abortError } from '../promises/abort.js'
 import { type Address, address as addressCheck, checkLength, netPath, show } from './address.js'
 import { shakeHands } from './authentication.js'
 import { Connection } from './connection.js'
+import { type ConnectOptions, checkConnect, credentialsOf, DEFAULT_HANDSHAKE_MS } from './connection-options.js'
 import { NativeTransport } from './native-transport.js'
 import { NetTransport } from './net-transport.js'
-import { type ConnectOptions, checkConnect, credentialsOf, DEFAULT_HANDSHAKE_MS } from './options.js'
 import type { Transport } from './transport.js'
 
 /** Between two tries at a listener whose backlog is full, in milliseconds. */

@@ -1,10 +1,8 @@
 // Runs in: owner and child. A connection of messages, as users hold it: the counterpart of multiprocessing.connection.Connection.
 import { UsageError } from '../errors.js'
-import { native } from '../native.js'
+import { native } from '../platform/native.js'
 import type { Address } from './address.js'
 import { type Codec, codecOf } from './codecs.js'
-import { Inbox } from './inbox.js'
-import { NativeTransport } from './native-transport.js'
 import {
   type ConnectionOptions,
   checkConnection,
@@ -14,7 +12,9 @@ import {
   type ReceiveBytesOptions,
   type ReceiveOptions,
   type SendOptions,
-} from './options.js'
+} from './connection-options.js'
+import { Inbox } from './inbox.js'
+import { NativeTransport } from './native-transport.js'
 import { Sender } from './sender.js'
 import type { Transport } from './transport.js'
 import { WAITABLE, wait } from './wait.js'

@@ -6,7 +6,7 @@
 // grows with what has arrived: an announced length costs nothing.
 
 import { ProtocolError } from '../errors.js'
-import { readFrameLength } from '../frames.js'
+import { readFrameLength } from '../wire/frames.js'
 import type { Destination } from './transport.js'
 
 const SHORT_HEADER_BYTES = 4

@@ -1,7 +1,8 @@
 // Runs in: owner and child. What a connection has received and who waits for it, in order. It reads ahead a little and then stops, so
 // that whoever sends too fast is held back by the kernel.
-import { abortError } from '../abort.js'
+
 import { ProtocolError, ResourceError } from '../errors.js'
+import { abortError } from '../promises/abort.js'
 import { FrameReader } from './frame-reader.js'
 import type { DescriptorSet, Destination, Sink, Transport } from './transport.js'
 

@@ -1,9 +1,9 @@
 // Runs in: owner and child. Accepts connections and lets only those in that prove themselves: multiprocessing.connection.Listener. Every
 // handshake runs by itself, under a deadline, and whoever fails it disturbs nobody.
 import { EventEmitter } from 'node:events'
-import { abortError } from '../abort.js'
 import { AuthError, UsageError } from '../errors.js'
-import { findNative, type Native } from '../native.js'
+import { findNative, type Native } from '../platform/native.js'
+import { abortError } from '../promises/abort.js'
 import { type Acceptor, openAcceptor } from './acceptor.js'
 import type { Address } from './address.js'
 import { shakeHands } from './authentication.js'
@@ -15,7 +15,7 @@ import {
   credentialsOf,
   type ListenOptions,
   type ReceiveOptions,
-} from './options.js'
+} from './connection-options.js'
 import type { Transport } from './transport.js'
 import { type Readiness, WAITABLE } from './wait.js'
 

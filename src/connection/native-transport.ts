@@ -10,7 +10,7 @@ import {
   WATCH_READABLE,
   WATCH_WRITABLE,
   type Watcher,
-} from '../native.js'
+} from '../platform/native.js'
 import { type Item, Outbox, PACK_BYTES, SMALL_BYTES } from './outbox.js'
 import type { Outgoing, Sent, Sink, Transport } from './transport.js'
 

@@ -2,11 +2,11 @@
 
 import net from 'node:net'
 import { ResourceError } from '../errors.js'
-import { check, findNative, type Native } from '../native.js'
+import { check, findNative, type Native } from '../platform/native.js'
 import { Connection } from './connection.js'
+import { checkPipe, type PipeOptions } from './connection-options.js'
 import { NativeTransport } from './native-transport.js'
 import { NetTransport } from './net-transport.js'
-import { checkPipe, type PipeOptions } from './options.js'
 import type { Transport } from './transport.js'
 
 function pairOf(native: Native): [Transport, Transport] {

@@ -1,7 +1,8 @@
 // Runs in: owner and child. The sending half of a connection: headers, and promises that follow the kernel's pace.
-import { abortError } from '../abort.js'
+
 import { UsageError } from '../errors.js'
-import { MAX_SHORT_LENGTH } from '../frames.js'
+import { abortError } from '../promises/abort.js'
+import { MAX_SHORT_LENGTH } from '../wire/frames.js'
 import type { Outgoing, Transport } from './transport.js'
 
 const SENT = Promise.resolve()

@@ -1,7 +1,8 @@
 // Runs in: owner and child. Waiting for several connections and listeners at once: multiprocessing.connection.wait().
-import { abortError } from '../abort.js'
+
 import { UsageError } from '../errors.js'
-import { MAX_MILLISECONDS } from '../options.js'
+import { MAX_MILLISECONDS } from '../options/option-checks.js'
+import { abortError } from '../promises/abort.js'
 
 /** What can be waited for, from the inside. @internal */
 export interface Readiness {

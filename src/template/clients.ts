@@ -1,9 +1,10 @@
-// Runs in: template. Who is connected and what each may do: bookkeeping only, fed by serve.ts, which does the I/O.
-import { Handshake, type HandshakeKeys, MAX_HANDSHAKE_PAYLOAD } from '../auth.js'
+// Runs in: template. Who is connected and what each may do: bookkeeping only, fed by serve-loop.ts, which does the I/O.
+
 import { ProtocolError } from '../errors.js'
-import { FrameDecoder } from '../frames.js'
-import { ControlSession } from '../protocol.js'
-import { Unsent } from './unsent.js'
+import { Handshake, type HandshakeKeys, MAX_HANDSHAKE_PAYLOAD } from '../wire/auth/handshake.js'
+import { ControlSession } from '../wire/control-codec.js'
+import { FrameDecoder } from '../wire/frames.js'
+import { Unsent } from './unsent-replies.js'
 
 /** A client has this long to prove itself, in milliseconds. An honest one needs less than one. */
 export const HANDSHAKE_DEADLINE_MS = 5_000

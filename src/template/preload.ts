@@ -2,7 +2,7 @@
 import { createRequire } from 'node:module'
 import { createSecureContext } from 'node:tls'
 import { UsageError } from '../errors.js'
-import { importModule } from '../modules.js'
+import { importModule } from '../platform/import-module.js'
 
 /** Modules of Node that programs commonly use: a child that is the first to load one pays for its compilation, 5 to 10 ms. */
 const BUILT_INS = [

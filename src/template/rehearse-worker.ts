@@ -1,13 +1,13 @@
-// Runs in: template. Runs once what every worker of a pool runs, for the same reason as rehearse.ts: without it a worker's first task waits
+// Runs in: template. Runs once what every worker of a pool runs, for the same reason as rehearse-child.ts: without it a worker's first task waits
 // until its code is compiled, which takes longer than the fork.
-import { CurrentTask } from '../child/task.js'
-import { rehearsal, serveTasks } from '../child/worker.js'
-import { encodeValue } from '../clone.js'
-import { check, type Native } from '../native.js'
-import { Ledger } from '../pool/ledger.js'
-import { TO_OWNER, TO_WORKER, WORKER_MEMORY_BYTES } from '../pool/memory.js'
-import { encodeBare, encodeFunction, encodeRun, WORKER_MODULE } from '../pool/messages.js'
-import { RingChannel } from '../pool/ring-channel.js'
+import { CurrentTask } from '../child/worker/current-task.js'
+import { rehearsal, serveTasks } from '../child/worker/task-loop.js'
+import { check, type Native } from '../platform/native.js'
+import { encodeValue } from '../wire/values/clone.js'
+import { Ledger } from '../wire/worker/ledger.js'
+import { encodeBare, encodeFunction, encodeRun, WORKER_MODULE } from '../wire/worker/worker-messages.js'
+import { RingChannel } from '../worker-channel/ring-channel.js'
+import { TO_OWNER, TO_WORKER, WORKER_MEMORY_BYTES } from '../worker-channel/worker-memory.js'
 
 const LIMIT_MS = 10_000
 

@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { AuthKey } from 'forkserver/connection'
-import { Handshake, sameKey } from '#src/auth.js'
-import { digestPolicy } from '#src/auth-digests.js'
 import { shakeHands } from '#src/connection/authentication.js'
 import { ProtocolError, ResourceError } from '#src/errors.js'
+import { digestPolicy } from '#src/wire/auth/digests.js'
+import { Handshake, sameKey } from '#src/wire/auth/handshake.js'
 
 const policy = digestPolicy({})
 const options = { policy, timeout: 5_000 }

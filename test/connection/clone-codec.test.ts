@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { decodeValue, encodeValue } from '#src/clone.js'
 import { decodeClone, encodeClone } from '#src/connection/clone-codec.js'
+import { decodeValue, encodeValue } from '#src/wire/values/clone.js'
 
 const LENGTHS = [1, 2, 127, 128, 129, 4_095, 4_096, 16_383, 16_384, 16_385, 2_097_151, 2_097_152, 5_000_000]
 

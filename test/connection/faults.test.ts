@@ -14,7 +14,7 @@ import {
 } from 'forkserver/connection'
 import { connectWith } from '#src/connection/connect.js'
 import type { Listener } from '#src/connection/listener.js'
-import { encodeFrame, encodeFrameHeader } from '#src/frames.js'
+import { encodeFrame, encodeFrameHeader } from '#src/wire/frames.js'
 import { KEY, listenOn, ROUTES } from '../support/connections.js'
 import { until, watchLeaks } from '../support/leaks.js'
 

@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { FrameReader } from '#src/connection/frame-reader.js'
 import { Outbox } from '#src/connection/outbox.js'
 import { ProtocolError } from '#src/errors.js'
-import { encodeFrame, encodeFrameHeader, encodeFrames } from '#src/frames.js'
+import { encodeFrame, encodeFrameHeader, encodeFrames } from '#src/wire/frames.js'
 
 const numRuns = Number(process.env.FORKSERVER_FUZZ_RUNS || 2_000)
 const LIMIT = 300_000

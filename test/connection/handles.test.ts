@@ -7,7 +7,7 @@ import path from 'node:path'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Connection, pipe } from 'forkserver/connection'
-import { native } from '#src/native.js'
+import { native } from '#src/platform/native.js'
 import { addon, temporary, WAYS, withPair } from '../support/connections.js'
 import { watchLeaks } from '../support/leaks.js'
 

@@ -4,7 +4,7 @@ import { closeSync, readSync } from 'node:fs'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Process, remote } from 'forkserver'
-import { findNative } from '#src/native.js'
+import { findNative } from '#src/platform/native.js'
 import type { Ending } from '../fixtures/contract/siblings.js'
 import { contract } from './contract.js'
 

@@ -2,7 +2,7 @@
 // nobody else notices. The handshake itself is tested in ../auth-attacks.test.ts.
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { encodeFrame } from '#src/frames.js'
+import { encodeFrame } from '#src/wire/frames.js'
 import { response } from '../support/handshake.js'
 import { watchLeaks } from '../support/leaks.js'
 import { Battlefield, wrongKey } from './attacks.js'

@@ -2,7 +2,7 @@
 // meanwhile, and a template that has nothing more open afterwards than before.
 import assert from 'node:assert/strict'
 import { AuthKey, ForkServer, type ListenAddress, Process, remote } from 'forkserver'
-import { check, native } from '#src/native.js'
+import { check, native } from '#src/platform/native.js'
 import { isAlive, until } from '../support/leaks.js'
 import { descriptorsOf, RawClient } from './raw-client.js'
 

@@ -1,6 +1,6 @@
 // Runs in: the test runner. A gate that holds jobs until the test opens it: the stdin of untilReleased() in fixtures/faults/jobs.ts.
 import { closeSync } from 'node:fs'
-import { native } from '#src/native.js'
+import { native } from '#src/platform/native.js'
 
 /** The read end of a pipe, for the stdin of any number of processes. */
 export class Gate implements Disposable {

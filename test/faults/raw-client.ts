@@ -1,12 +1,12 @@
 // Runs in: the test runner. A client that speaks the control protocol by hand, so that it can speak it wrongly.
 import { readdirSync, readlinkSync } from 'node:fs'
 import { Socket } from 'node:net'
-import { Handshake, roleKeys } from '#src/auth.js'
-import { encodeFrame, FrameDecoder } from '#src/frames.js'
-import { check, native } from '#src/native.js'
-import { encodeControl, PROTOCOL_VERSION } from '#src/protocol.js'
-import type { ControlMessage } from '#src/protocol-messages.js'
-import type { ListenAddress } from '#src/startup.js'
+import { check, native } from '#src/platform/native.js'
+import { Handshake, roleKeys } from '#src/wire/auth/handshake.js'
+import { encodeControl, PROTOCOL_VERSION } from '#src/wire/control-codec.js'
+import type { ControlMessage } from '#src/wire/control-messages.js'
+import { encodeFrame, FrameDecoder } from '#src/wire/frames.js'
+import type { ListenAddress } from '#src/wire/startup.js'
 
 const MAX_PAYLOAD = 1024
 

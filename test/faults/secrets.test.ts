@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
 import { ForkServer, Process, remote } from 'forkserver'
-import { roleKeys } from '#src/auth.js'
+import { roleKeys } from '#src/wire/auth/handshake.js'
 import { watchLeaks } from '../support/leaks.js'
 import { Gate } from './gate.js'
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { ForkServer, type StartOptions, TemplateError } from 'forkserver'
-import { remote } from '#src/remote.js'
+import { remote } from '#src/owner/naming/remote.js'
 import { descendants, isAlive, until, watchLeaks } from '../support/leaks.js'
 
 watchLeaks()

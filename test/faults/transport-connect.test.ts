@@ -7,7 +7,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { describe, test } from 'node:test'
 import { AuthKey, ForkServer, Process, remote } from 'forkserver'
-import { encodeFrame } from '#src/frames.js'
+import { encodeFrame } from '#src/wire/frames.js'
 import { isAlive, until, watchLeaks } from '../support/leaks.js'
 
 watchLeaks()

@@ -8,7 +8,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { ForkServer, Process, program } from 'forkserver'
-import { START_VARIABLES } from '#src/environment.js'
+import { START_VARIABLES } from '#src/wire/environment.js'
 import { watchLeaks } from '../support/leaks.js'
 import { applies } from '../support/programs.js'
 

@@ -1,278 +1,139 @@
-// Runs in: the test runner. Imports point down only, entries are imported by nobody, and pure modules do no I/O.
+// Runs in: the test runner. Who may import whom, folder by folder, as the table of docs/ARCHITECTURE.md says. Pure files do no I/O.
 import assert from 'node:assert/strict'
 import path from 'node:path'
 import { test } from 'node:test'
-import { listFiles, read } from './sources.js'
+import { headerOf, listFiles, read, tableOf } from './sources.js'
 
-/** The layers, lowest first: a file imports from its own layer or from lower ones. Every file of src/ is in the list. */
-const LAYERS: readonly (readonly string[])[] = [
-  ['errors'],
-  [
-    'options',
-    'remote',
-    'program',
-    'program-reference',
-    'clone',
-    'clone-refusal',
-    'thrown',
-    'frames',
-    'auth',
-    'auth-digests',
-    'auth-roles',
-    'auth-key',
-    'protocol-messages',
-    'protocol',
-    'job',
-    'environment',
-    'startup',
-    'exit',
-    'deferred',
-    'hooks',
-    'worker-info',
-    'pool/block-table',
-    'pool/plain',
-    'pool/worker-errors',
-    'pool/messages',
-    'pool/chunk',
-    'pool/queue',
-    'pool/ledger',
-    'pool/assignments',
-    'pool/ring',
-    'pool/scheduling',
-    'pool/idle-timers',
-    'pool/loop-hold',
-    'pool/hiring',
-    'connection/clone-codec',
-    'connection/pickle',
-    'connection/pickle-builtins',
-    'connection/pickle-cursor',
-    'connection/pickle-machine',
-    'connection/pickle-memo',
-    'connection/pickle-opcodes',
-    'connection/pickle-output',
-    'connection/pickle-parts',
-    'connection/pickle-reader',
-    'connection/pickle-text',
-    'connection/pickle-types',
-    'connection/pickle-writer',
-  ],
-  [
-    'native',
-    'modules',
-    'launcher',
-    'outcome',
-    'hearing',
-    'requests',
-    'abort',
-    'patience',
-    'deserted',
-    'sockets',
-    'stdio',
-    'pool/memory',
-    'pool/blocks',
-  ],
-  ['pool/channel'],
-  ['pool/ring-channel'],
-  [
-    'start-method',
-    'address',
-    'child/channel',
-    'child/coverage',
-    'child/leave',
-    'child/flush',
-    'child/program',
-    'child/variables',
-    'child/run',
-    'child/birth',
-    'child/task',
-    'child/captured-output',
-    'child/worker',
-  ],
-  [
-    'template/census',
-    'template/keys',
-    'template/freeze',
-    'template/unsent',
-    'template/clients',
-    'template/listener',
-    'template/preload',
-    'template/rehearse',
-    'template/rehearse-worker',
-    'template/serve',
-    'template/streams',
-    'template/template',
-    'template/uniqueness',
-  ],
-  ['control', 'template-process', 'spawn', 'forkserver'],
-  ['server-options', 'server', 'process-options', 'process'],
-  ['pool/options', 'pool/link', 'pool/deadlines', 'pool/output', 'pool/stats', 'pool/worker'],
-  ['pool/crew'],
-  ['pool/results'],
-  ['pool/listeners', 'pool/pool'],
-  [
-    'connection/transport',
-    'connection/frame-reader',
-    'connection/outbox',
-    'connection/codecs',
-    'connection/address',
-    'connection/options',
-  ],
-  [
-    'connection/native-transport',
-    'connection/net-transport',
-    'connection/inbox',
-    'connection/sender',
-    'connection/wait',
-  ],
-  ['connection/connection', 'connection/authentication', 'connection/acceptor'],
-  ['connection/listener', 'connection/connect', 'connection/pipe'],
-  ['index', 'connection', 'entry/template', 'entry/spawned'],
-]
-/** The public faces, which nobody here imports. */
-const FACES = ['index', 'connection']
-/** Pure modules: bytes in, bytes out. They may use these of Node's modules, and no others. */
-const PURE = [
-  'pool/worker-errors',
-  'pool/plain',
-  'pool/block-table',
-  'clone-refusal',
-  'worker-info',
-  'pool/assignments',
-  'pool/ledger',
-  'pool/ring',
-  'pool/scheduling',
-  'template/unsent',
-  'errors',
-  'options',
-  'remote',
-  'program',
-  'program-reference',
-  'clone',
-  'thrown',
-  'frames',
-  'auth',
-  'auth-digests',
-  'auth-roles',
-  'auth-key',
-  'protocol-messages',
-  'protocol',
-  'job',
-  'environment',
-  'startup',
-  'exit',
-  'deferred',
-  'hooks',
-  'outcome',
-  'connection/clone-codec',
-  'connection/pickle',
-  'connection/pickle-builtins',
-  'connection/pickle-cursor',
-  'connection/pickle-machine',
-  'connection/pickle-memo',
-  'connection/pickle-opcodes',
-  'connection/pickle-output',
-  'connection/pickle-parts',
-  'connection/pickle-reader',
-  'connection/pickle-text',
-  'connection/pickle-types',
-  'connection/pickle-writer',
-  'connection/transport',
-  'connection/frame-reader',
-  'connection/outbox',
-  'connection/codecs',
-  'connection/address',
-  'connection/options',
-  'pool/messages',
-  'pool/chunk',
-  'pool/queue',
-]
+/** Anybody may import this file; nobody may import a main or a public face. */
+const ERRORS = 'src/errors.ts'
+const FACES = ['src/index.ts', 'src/connection/index.ts']
+/** What a pure file may use of Node: nothing of these opens, waits or changes anything outside the process. */
 const PURE_BUILT_INS = ['node:crypto', 'node:util', 'node:v8', 'node:path', 'node:url', 'node:buffer', 'node:os']
-/** Who runs in the template and so must not know the owner's side. */
-const OWNER_ONLY = [
-  'hearing',
-  'requests',
-  'sockets',
-  'stdio',
-  'control',
-  'template-process',
-  'spawn',
-  'forkserver',
-  'server',
-  'process',
-  'index',
-]
 
-const nameOf = (file: string): string => path.relative('src', file).replace(/\.ts$/, '')
-
-function importsOf(file: string): string[] {
-  const code = read(file).replace(/^\s*(\/\/|\*|\/\*\*).*$/gm, '') // an example in a comment imports nothing
-  return [...code.matchAll(/(?:from|import\()\s*'([^']+)'/g)].map((match) => match[1]!)
-}
-
-function ownImportsOf(file: string): string[] {
-  return importsOf(file)
-    .filter((specifier) => specifier.startsWith('.'))
-    .map((specifier) => nameOf(path.join(path.dirname(file), specifier.replace(/\.js$/, '.ts'))))
+interface Import {
+  /** A file of src/, or the name of a module. */
+  target: string
+  isType: boolean
 }
 
 const sources = listFiles('src', /\.ts$/)
-const layerOf = (name: string): number => LAYERS.findIndex((layer) => layer.includes(name))
 
-test('every source file has a layer, and every layer names files that exist', () => {
-  assert.deepEqual(sources.map(nameOf).sort(), LAYERS.flat().sort())
+/** The folders of the table, each with those that it may import from. A folder stands for those inside it that have no row of their own. */
+const ALLOWED = new Map(
+  tableOf('docs/ARCHITECTURE.md', 'folder', 'runs in', 'holds', 'may import').map(([folder, , , imports]) => [
+    folder!.replaceAll('`', ''),
+    [...imports!.matchAll(/`([^`]+)`/g)].map((match) => match[1]!),
+  ]),
+)
+
+/** The row of the table that a file belongs to: that of the longest folder. */
+function folderOf(file: string): string | undefined {
+  for (let folder = path.dirname(file); folder !== 'src' && folder !== '.'; folder = path.dirname(folder)) {
+    const name = path.relative('src', folder)
+    if (ALLOWED.has(name)) return name
+  }
+  return undefined
+}
+
+function importsOf(file: string): Import[] {
+  const code = read(file).replace(/^\s*(\/\/|\*|\/\*\*).*$/gm, '') // an example in a comment imports nothing
+  const found = [...code.matchAll(/(?:^(import|export)( type)? [^']*?from|\b(import)\()\s*'([^']+)'/gm)]
+  return found.map((match) => {
+    const specifier = match[4]!
+    const target = specifier.startsWith('.')
+      ? path.join(path.dirname(file), specifier.replace(/\.js$/, '.ts'))
+      : specifier
+    return { target, isType: match[2] !== undefined }
+  })
+}
+
+const isOwn = ({ target }: Import): boolean => target.startsWith('src/')
+
+function mayImport(folder: string, other: string): boolean {
+  return other === folder || ALLOWED.get(folder)!.some((name) => other === name || other.startsWith(`${name}/`))
+}
+
+test('every folder of src/ has a row, and every row a folder', () => {
+  const folders = new Set(sources.map(folderOf))
+  for (const file of sources) assert.ok(folderOf(file) || path.dirname(file) === 'src', `${file} is in no row`)
+  for (const name of ALLOWED.keys()) assert.ok(folders.has(name), `no file is in ${name}`)
 })
 
-test('imports point down', () => {
-  for (const file of sources) {
-    for (const imported of ownImportsOf(file)) {
-      assert.ok(layerOf(imported) <= layerOf(nameOf(file)), `${file} imports ${imported}, which is above it`)
+test('each folder imports only from the folders in its row', () => {
+  for (const file of sources.filter((name) => !FACES.includes(name))) {
+    const folder = folderOf(file)
+    for (const { target } of importsOf(file).filter(isOwn)) {
+      assert.ok(!FACES.includes(target), `${file} imports ${target}: nobody imports a public face`)
+      if (target === ERRORS) continue
+      const other = folderOf(target)
       assert.ok(
-        !imported.startsWith('entry/') && !FACES.includes(imported),
-        `${file} imports ${imported}, which nobody may`,
+        folder && other && mayImport(folder, other),
+        `${file} imports ${target}: ${folder} may not import ${other}`,
       )
     }
   }
 })
 
-test('no import cycle', () => {
-  const imports = new Map(sources.map((file) => [nameOf(file), ownImportsOf(file)]))
-  const visit = (name: string, trail: readonly string[]): void => {
-    assert.ok(!trail.includes(name), `import cycle: ${[...trail, name].join(' -> ')}`)
-    for (const next of imports.get(name) ?? []) visit(next, [...trail, name])
+test('the public faces only re-export', () => {
+  for (const file of FACES) {
+    const code = read(file).replace(/^\/\/.*$/gm, '')
+    assert.equal(code.replace(/export (type )?(\*|\{[^}]*\}) from '[^']+'/g, '').trim(), '', file)
   }
-  for (const name of imports.keys()) visit(name, [])
 })
 
-test('pure modules do no I/O', () => {
-  for (const name of PURE) {
-    for (const specifier of importsOf(`src/${name}.ts`)) {
-      if (specifier.startsWith('.'))
-        assert.ok(
-          PURE.includes(nameOf(path.join('src', path.dirname(name), specifier.replace(/\.js$/, '.ts')))) ||
-            isTypeOnly(name, specifier),
-          `${name} imports ${specifier}`,
-        )
-      else if (specifier.startsWith('node:'))
-        assert.ok(PURE_BUILT_INS.includes(specifier) || isTypeOnly(name, specifier), `${name} imports ${specifier}`)
+test('no folder imports itself in a circle, not even through another one', () => {
+  const visit = (name: string, trail: readonly string[]): void => {
+    assert.ok(!trail.includes(name), `circle of folders: ${[...trail, name].join(' -> ')}`)
+    for (const other of ALLOWED.get(name) ?? []) visit(other, [...trail, name])
+  }
+  for (const name of ALLOWED.keys()) visit(name, [])
+})
+
+test('no import cycle', () => {
+  const imports = new Map(sources.map((file) => [file, importsOf(file).filter(isOwn)]))
+  const done = new Set<string>()
+  const visit = (file: string, trail: readonly string[]): void => {
+    assert.ok(!trail.includes(file), `import cycle: ${[...trail, file].join(' -> ')}`)
+    if (done.has(file)) return
+    for (const { target } of imports.get(file) ?? []) visit(target, [...trail, file])
+    done.add(file)
+  }
+  for (const file of imports.keys()) visit(file, [])
+})
+
+test('a file that says it is pure does no I/O and imports nothing that does', () => {
+  const pure = new Set(sources.filter((file) => /\bPure\b/.test(headerOf(file))))
+  pure.add(ERRORS)
+  assert.ok(pure.size > 40, 'the word is no longer found')
+  for (const file of sources.filter((name) => /^src\/(wire|options|connection\/pickle)\//.test(name)))
+    assert.ok(pure.has(file), `${file} must be pure, and say so in its first comment`)
+  for (const file of pure) {
+    for (const { target, isType } of importsOf(file)) {
+      if (isType) continue
+      const isFine = target.startsWith('node:')
+        ? PURE_BUILT_INS.includes(target)
+        : !target.startsWith('src/') || pure.has(target)
+      assert.ok(isFine, `${file} is pure and imports ${target}`)
     }
   }
 })
 
-function isTypeOnly(name: string, specifier: string): boolean {
-  return (
-    read(`src/${name}.ts`).includes(`} from '${specifier}'`) &&
-    new RegExp(`import type [^\n]*from '${specifier}'`).test(read(`src/${name}.ts`))
+test('no two files of src/ have the same name', () => {
+  const names = sources.map((file) => path.basename(file)).filter((name) => name !== 'index.ts')
+  assert.deepEqual(
+    names.filter((name, index) => names.indexOf(name) !== index),
+    [],
   )
-}
+})
 
-test('what runs in the template or the child knows nothing of the owner', () => {
-  for (const file of sources.filter((name) => /^src\/(template|child|entry)\//.test(name))) {
-    for (const imported of ownImportsOf(file)) assert.ok(!OWNER_ONLY.includes(imported), `${file} imports ${imported}`)
-  }
+test('no folder is named for nothing', () => {
+  const folders = [...sources, ...listFiles('native', /\.[ch]$/)].flatMap((file) => path.dirname(file).split(path.sep))
+  for (const name of ['common', 'util', 'utils', 'misc', 'shared', 'helpers', 'lib'])
+    assert.ok(!folders.includes(name), name)
 })
 
 test('the addon is known to one file, Node-API to one header', () => {
-  for (const file of sources) assert.equal(/\.node[`'"]/.test(read(file)), file === 'src/native.ts', file)
+  for (const file of sources) assert.equal(/\.node[`'"]/.test(read(file)), file === 'src/platform/native.ts', file)
   for (const file of listFiles('native', /\.[ch]$/))
-    assert.equal(read(file).includes('node_api.h'), file === 'native/addon.h', file)
+    assert.equal(read(file).includes('node_api.h'), path.basename(file) === 'addon.h', file)
 })

@@ -4,12 +4,20 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { describe, test } from 'node:test'
-import { MAX_VALUE_BYTES } from '#src/clone-refusal.js'
-import { ByteArray, DEFAULT_MAX_VALUES, Float, FrozenSet, pickle, pickleCodec, Tuple } from '#src/connection/pickle.js'
-import { MAX_DECIMAL_DIGITS, MAX_LONG_BYTES } from '#src/connection/pickle-cursor.js'
-import { WRITTEN_PROTOCOL } from '#src/connection/pickle-opcodes.js'
-import { MAX_WRITE_DEPTH } from '#src/connection/pickle-writer.js'
-import { RECORDED } from '../connection/pickle-recorded.js'
+import { MAX_DECIMAL_DIGITS, MAX_LONG_BYTES } from '#src/connection/pickle/cursor.js'
+import { WRITTEN_PROTOCOL } from '#src/connection/pickle/opcodes.js'
+import {
+  ByteArray,
+  DEFAULT_MAX_VALUES,
+  Float,
+  FrozenSet,
+  pickle,
+  pickleCodec,
+  Tuple,
+} from '#src/connection/pickle/pickle.js'
+import { MAX_WRITE_DEPTH } from '#src/connection/pickle/writer.js'
+import { MAX_VALUE_BYTES } from '#src/wire/values/clone-refusal.js'
+import { RECORDED } from '../connection/pickle/recorded.js'
 
 const ROOT = path.dirname(createRequire(import.meta.url).resolve('forkserver/package.json'))
 const TEXT = readFileSync(path.join(ROOT, 'docs', 'PICKLE.md'), 'utf8')
@@ -39,7 +47,7 @@ const exact = pickleCodec({ exact: true })
 /** What the Pythons wrote for an expression, newest protocol last. */
 function recorded(cell: string): Buffer[] {
   const pickles = RECORDED.filter(({ python }) => python === code(cell))
-  assert.ok(pickles.length > 0, `there is no vector of ${cell}: add it to test/connection/pickle-cases.ts`)
+  assert.ok(pickles.length > 0, `there is no vector of ${cell}: add it to test/connection/pickle/cases.ts`)
   return pickles.map(({ hex }) => Buffer.from(hex, 'hex'))
 }
 

@@ -6,12 +6,12 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { describe, test } from 'node:test'
-import { CONNECTOR_KEY_LABEL, LISTENER_KEY_LABEL, MAX_HANDSHAKE_PAYLOAD } from '#src/auth.js'
-import { MAX_SHORT_LENGTH, ONE_WRITE_LIMIT } from '#src/frames.js'
-import { CHANNEL_MESSAGES } from '#src/job.js'
-import { WORKER_MESSAGES } from '#src/pool/messages.js'
-import { MAX_CONTROL_PAYLOAD, PROTOCOL_VERSION } from '#src/protocol.js'
-import { CONTROL_MESSAGES, type ControlName } from '#src/protocol-messages.js'
+import { CONNECTOR_KEY_LABEL, LISTENER_KEY_LABEL, MAX_HANDSHAKE_PAYLOAD } from '#src/wire/auth/handshake.js'
+import { MAX_CONTROL_PAYLOAD, PROTOCOL_VERSION } from '#src/wire/control-codec.js'
+import { CONTROL_MESSAGES, type ControlName } from '#src/wire/control-messages.js'
+import { MAX_SHORT_LENGTH, ONE_WRITE_LIMIT } from '#src/wire/frames.js'
+import { CHANNEL_MESSAGES } from '#src/wire/job.js'
+import { WORKER_MESSAGES } from '#src/wire/worker/worker-messages.js'
 
 const ROOT = path.dirname(createRequire(import.meta.url).resolve('forkserver/package.json'))
 const TEXT = readFileSync(path.join(ROOT, 'docs', 'PROTOCOL.md'), 'utf8')
@@ -114,6 +114,6 @@ for (const [heading, messages] of [
 }
 
 test('the kind that C sends is the kind of the table', () => {
-  const code = readFileSync(path.join(ROOT, 'native', 'fork.c'), 'utf8')
+  const code = readFileSync(path.join(ROOT, 'native', 'fork', 'fork.c'), 'utf8')
   assert.match(code, new RegExp(`#define UNBORN_KIND ${CHANNEL_MESSAGES.unborn.kind}\\n`))
 })

@@ -14,3 +14,16 @@ export function listFiles(folder: string, ending: RegExp): string[] {
 
 /** What is in a file of the project. */
 export const read = (file: string): string => readFileSync(path.join(ROOT, file), 'utf8')
+
+/** The first comment of a file, up to its first line of code. */
+export const headerOf = (file: string): string => /^(?:\/\/.*\n)*/.exec(read(file))![0]
+
+/** The rows of the one table of a page that has these columns, as cells. */
+export function tableOf(page: string, ...columns: readonly string[]): string[][] {
+  const lines = read(page).split('\n')
+  const head = lines.indexOf(`| ${columns.join(' | ')} |`)
+  if (head < 0) throw new Error(`${page} has no table with the columns ${columns.join(', ')}.`)
+  const body = lines.slice(head + 2)
+  const end = body.findIndex((line) => !line.startsWith('|'))
+  return body.slice(0, end < 0 ? undefined : end).map((line) => line.slice(2, -2).split(' | '))
+}

@@ -6,10 +6,10 @@ import os from 'node:os'
 import path from 'node:path'
 import { type Address, AuthKey, type Connection, type ConnectionOptions } from 'forkserver/connection'
 import { connectWith } from '#src/connection/connect.js'
+import type { ListenOptions } from '#src/connection/connection-options.js'
 import { Listener } from '#src/connection/listener.js'
-import type { ListenOptions } from '#src/connection/options.js'
 import { pipeWith } from '#src/connection/pipe.js'
-import { findNative, type Native } from '#src/native.js'
+import { findNative, type Native } from '#src/platform/native.js'
 
 const found = findNative()
 /** The addon, where there is one. */

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
+import { AuthError, ProtocolError } from '#src/errors.js'
 import {
   Handshake,
   type HandshakeKeys,
@@ -9,8 +10,7 @@ import {
   type HandshakeState,
   MAX_HANDSHAKE_PAYLOAD,
   sameKey,
-} from '#src/auth.js'
-import { AuthError, ProtocolError } from '#src/errors.js'
+} from '#src/wire/auth/handshake.js'
 
 export const KEY = Buffer.from('a key that both sides of this test share')
 export const OTHER_KEY = Buffer.from('a key that only one side of this test has')

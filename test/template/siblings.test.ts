@@ -6,7 +6,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
 import { ForkServer, Process, remote } from 'forkserver'
-import { findNative } from '#src/native.js'
+import { findNative } from '#src/platform/native.js'
 import type { Sibling } from '../fixtures/contract/siblings.js'
 import { watchLeaks } from '../support/leaks.js'
 

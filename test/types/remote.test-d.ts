@@ -9,7 +9,7 @@ import {
   type Remote,
   type ResultOf,
   remote,
-} from '#src/remote.js'
+} from '#src/owner/naming/remote.js'
 
 interface Jobs {
   render(page: string, options?: { readonly dark: boolean }): Promise<string>

@@ -1,0 +1,42 @@
+// Runs in: owner and child. See shared-memory.h.
+#include "shared-memory.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+int new_shared_memory(size_t bytes) {
+  int fd = memfd_create("forkserver", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  if (fd < 0) return -errno;
+  // Sealed: whoever maps a part that another process cuts off is ended by SIGBUS when it looks there.
+  if (ftruncate(fd, (off_t)bytes) == 0 && fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) == 0) return fd;
+  int error = errno;
+  close(fd);
+  return -error;
+}
+
+void *map_shared_memory(int fd, off_t offset, size_t bytes) {
+  void *start = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset);
+  return start == MAP_FAILED ? NULL : start;
+}
+
+void unmap_shared_memory(void *start, size_t bytes) { munmap(start, bytes); }
+
+int free_shared_memory(int fd, off_t offset, off_t bytes) {
+  return fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, bytes) == 0 ? 0 : -errno;
+}
+
+int new_event(void) {
+  int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  return fd < 0 ? -errno : fd;
+}
+
+// EAGAIN would mean 2^64 - 1 of them: it is set.
+int set_event(int fd) { return eventfd_write(fd, 1) == 0 || errno == EAGAIN ? 0 : -errno; }
+
+int clear_event(int fd) {
+  eventfd_t times;
+  return eventfd_read(fd, &times) == 0 || errno == EAGAIN ? 0 : -errno;
+}

@@ -1,0 +1,66 @@
+// Runs in: child, however it was born. Its end of the job channel, read and written synchronously: before it has its job a child
+// has nothing else to do, and what is written synchronously cannot be lost by an exit that follows.
+import { Buffer } from 'node:buffer' // a program may delete the global one
+import { readSync, writeSync } from 'node:fs'
+import { ProtocolError } from '../errors.js'
+import { encodeFrameHeader, readFrameLength } from '../wire/frames.js'
+import { decodeJob, encodeChildMessage, type JobHead } from '../wire/job.js'
+
+const FIRST_READ = 64 * 1024
+const HEADER = 4
+const LONG_HEADER = 12
+
+/** The job channel of this child. */
+export class ChildChannel {
+  readonly #fd: number
+  #isBroken = false
+
+  constructor(fd: number) {
+    this.#fd = fd
+  }
+
+  /**
+   * Waits for the job. Returns null if the owner is gone or closed the channel before it sent one.
+   * @throws ProtocolError ERR_PROTOCOL, ERR_CONNECTION_ENDED
+   */
+  readJob(): { head: JobHead; args: Buffer } | null {
+    const first = Buffer.allocUnsafe(FIRST_READ)
+    let held = readSync(this.#fd, first)
+    if (held === 0) return null
+    const readUntil = (wanted: number, into: Buffer): void => {
+      while (held < wanted) {
+        const got = readSync(this.#fd, into, held, wanted - held, null)
+        if (got === 0)
+          throw new ProtocolError('ERR_CONNECTION_ENDED', 'The owner closed the job channel in the middle of a job.')
+        held += got
+      }
+    }
+    readUntil(HEADER, first)
+    const isLong = first.readInt32BE(0) === -1
+    if (isLong) readUntil(LONG_HEADER, first)
+    const start = isLong ? LONG_HEADER : HEADER
+    const end = start + readFrameLength(first)
+    let frame = first
+    if (end > FIRST_READ) {
+      frame = Buffer.allocUnsafe(end)
+      first.copy(frame, 0, 0, held)
+    }
+    readUntil(end, frame)
+    return decodeJob(frame.subarray(start, end))
+  }
+
+  /** Sends one message. An owner that is gone does not read it, and then nothing is wrong with the job. */
+  send(kind: 'result' | 'thrown' | 'leaving', body: Uint8Array): void {
+    const payload = encodeChildMessage(kind, body)
+    this.#write(encodeFrameHeader(payload.length))
+    this.#write(payload)
+  }
+
+  #write(bytes: Uint8Array): void {
+    try {
+      for (let at = 0; at < bytes.length && !this.#isBroken; ) at += writeSync(this.#fd, bytes, at)
+    } catch {
+      this.#isBroken = true // EPIPE: the owner closed its end
+    }
+  }
+}

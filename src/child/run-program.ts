@@ -1,0 +1,123 @@
+// Runs in: child, however it was born. Runs a whole program as its main, as `node` does with what stands on its command line.
+import Module, { builtinModules, createRequire } from 'node:module'
+import path from 'node:path'
+import { pathToFileURL } from 'node:url'
+import vm from 'node:vm'
+import { UsageError } from '../errors.js'
+import { importModule } from '../platform/import-module.js'
+import type { ProgramHead } from '../wire/job.js'
+
+/** What Node's module system has besides its documented face, in 20, 22, 24 and 26; `runMain` is documented by its use in packages. */
+interface NodeModule {
+  runMain(): void
+  _preloadModules(names: readonly string[]): void
+  _nodeModulePaths(folder: string): string[]
+  registerHooks?(hooks: object): { deregister(): void }
+}
+const NodeModule = Module as unknown as NodeModule & (new (id: string) => NodeJS.Module)
+
+/**
+ * Makes the process that of this program, and starts it in a turn of the loop of its own: below its main, a stack then has one frame,
+ * as below Node's own. What it throws nobody catches, so that Node reports it.
+ */
+export function startProgram(head: ProgramHead, argv: readonly string[]): void {
+  describe(head, argv)
+  const start = starterOf(head)
+  const { require = [], import: imports = [] } = head
+  if (require.length + imports.length === 0) return void setImmediate(start)
+  setImmediate(() => {
+    const { _preloadModules: preloadModules } = NodeModule
+    preloadModules(require) // as Node calls it: with a receiver, a stack names it in another way
+    if (imports.length === 0) setImmediate(start)
+    else void importFirst(imports, start)
+  })
+}
+
+function describe(
+  { file, eval: code, stdin, require = [], import: imports = [] }: ProgramHead,
+  argv: readonly string[],
+) {
+  const main = file === undefined ? [] : [path.resolve(file)]
+  process.argv = [process.execPath, ...main, ...(stdin ? ['-'] : []), ...argv]
+  if (code !== undefined) Object.assign(process, { _eval: code }) // where packages look for it
+  process.execArgv.push(
+    ...require.flatMap((name) => ['--require', name]),
+    ...imports.flatMap((name) => ['--import', name]),
+    ...(code === undefined ? [] : ['--eval', code]),
+  )
+}
+
+// Not awaited: a rejection that nobody handles is what Node makes of it, too.
+async function importFirst(imports: readonly string[], start: () => void): Promise<void> {
+  for (const name of imports) await importModule(/^[./]/.test(name) ? pathToFileURL(name).href : name)
+  setImmediate(start)
+}
+
+function starterOf({ file, eval: code, inputType, stdin }: ProgramHead): () => void {
+  if (file !== undefined) return NodeModule.runMain.bind(NodeModule)
+  if (stdin) return () => void readStdin().then((text) => setImmediate(evaluate, '[stdin]', text))
+  if (inputType === 'module') return evaluateModule.bind(null, code!)
+  return evaluate.bind(null, '[eval]', code!)
+}
+
+async function readStdin(): Promise<string> {
+  let text = ''
+  process.stdin.setEncoding('utf8')
+  for await (const chunk of process.stdin) text += chunk
+  return text
+}
+
+// As Node's own for --eval and stdin: each module is loaded when its name is first used, and a program may use the name itself.
+function offerBuiltIns(require: NodeJS.Require): void {
+  for (const name of builtinModules) {
+    if (/^_|[/:]/.test(name) || name in globalThis) continue
+    const put = (value: unknown): void => {
+      Object.defineProperty(globalThis, name, { value, writable: true, enumerable: false, configurable: true })
+    }
+    const get = (): unknown => {
+      const value: unknown = require(name)
+      put(value)
+      return value
+    }
+    Object.defineProperty(globalThis, name, { get, set: put, enumerable: false, configurable: true })
+  }
+}
+
+// A script in the global scope that finds what a CommonJS module finds, as of a file in the working directory.
+function evaluate(name: string, code: string): void {
+  const filename = path.join(process.cwd(), name)
+  const module = new NodeModule(name)
+  module.filename = filename
+  module.paths = NodeModule._nodeModulePaths(process.cwd())
+  const require = createRequire(filename)
+  offerBuiltIns(require)
+  const surroundings = {
+    module,
+    exports: module.exports,
+    require,
+    __filename: name,
+    __dirname: '.',
+  }
+  for (const [key, value] of Object.entries(surroundings)) {
+    Object.defineProperty(globalThis, key, { value, writable: true, enumerable: true, configurable: true })
+  }
+  const importModuleDynamically = vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER
+  new vm.Script(code, { filename: name, importModuleDynamically }).runInThisContext()
+}
+
+// The loader asks for a file in the working directory that does not exist, and gets the code.
+function evaluateModule(code: string): void {
+  if (!NodeModule.registerHooks)
+    throw new UsageError(
+      'ERR_UNSUPPORTED',
+      `Node ${process.version} cannot evaluate a module in a child. Write the code into a file, or use Node 22.15 or later.`,
+    )
+  const url = new URL('[eval1]', pathToFileURL(`${process.cwd()}/`)).href
+  const hooks = NodeModule.registerHooks({
+    resolve: (specifier: string, context: unknown, next: (...args: unknown[]) => unknown) =>
+      specifier === url ? { url, format: 'module', shortCircuit: true } : next(specifier, context),
+    load: (asked: string, context: unknown, next: (...args: unknown[]) => unknown) =>
+      asked === url ? { format: 'module', source: code, shortCircuit: true } : next(asked, context),
+  })
+  void importModule(url).finally(() => hooks.deregister())
+}

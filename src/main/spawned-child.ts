@@ -1,0 +1,17 @@
+// Runs in: child of the start method `spawn`; its main. Reads its job from the channel and runs it; everything else is plain Node.
+import { ChildChannel } from '../child/job-channel.js'
+import { runJob, sendThrown } from '../child/run-job.js'
+import { findNative } from '../platform/native.js'
+import { SPAWNED_DESCRIPTORS } from '../wire/startup.js'
+
+const found = findNative()
+// /dev/null, for a detached child, never ends.
+if ('native' in found) found.native.holdLifeline(SPAWNED_DESCRIPTORS.lifeline)
+const channel = new ChildChannel(SPAWNED_DESCRIPTORS.channel)
+const job = channel.readJob()
+if (!job) process.exit(0) // the owner is gone
+process.on('uncaughtExceptionMonitor', (error) => {
+  if (process.listenerCount('uncaughtException') > 0 || process.hasUncaughtExceptionCaptureCallback()) return
+  sendThrown(channel, error)
+})
+void runJob(process, channel, job.head, job.args)

@@ -1,0 +1,68 @@
+// Runs in: owner. The descriptors that a forked child is given, and the owner's ends of those that are pipes.
+import { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { check, type Native } from '../../platform/native.js'
+import type { StdioTarget } from './launcher.js'
+
+/** The descriptors of one child in the making. Every one that is made here is closed, or given away once. */
+export class ChildDescriptors {
+  readonly #native: Native
+  readonly #devNull: number
+  readonly #own: number[] = []
+  readonly #childs: number[] = []
+
+  constructor(native: Native, devNull: number) {
+    this.#native = native
+    this.#devNull = devNull
+  }
+
+  /**
+   * Makes a connected pair and keeps its first end.
+   * @returns the child's end
+   * @throws ResourceError ERR_RESOURCE
+   */
+  pair(): number {
+    const ends = new Int32Array(2)
+    check('socketpair', this.#native.socketPair(ends))
+    this.#own.push(ends[0]!)
+    this.#childs.push(ends[1]!)
+    return ends[1]!
+  }
+
+  /** What becomes descriptor `index` of the child. */
+  of(target: StdioTarget, index: number): number {
+    if (target === 'pipe') return this.pair()
+    if (target === 'ignore') return this.#devNull
+    return target === 'inherit' ? index : target
+  }
+
+  /** The child has them now. */
+  closeChilds(): void {
+    for (const fd of this.#childs.splice(0)) this.#native.close(fd)
+  }
+
+  /** The owner's end of the earliest pair that is left: the taker closes it. */
+  takeOwn(): number {
+    return this.#own.shift()!
+  }
+
+  /** Closes what nobody took. */
+  close(): void {
+    this.closeChilds()
+    for (const fd of this.#own.splice(0)) this.#native.close(fd)
+  }
+}
+
+/** The owner's end of a pipe: of stdin (0) to write, of stdout and stderr to read, of any other for both. It closes when the child's end does. */
+export function pipeOf(fd: number, index: number): Duplex {
+  const stream = new Socket({ fd, readable: index !== 0, writable: index === 0 || index > 2 })
+  stream.on('error', () => stream.destroy()) // EPIPE, ECONNRESET: the child ended; its exit tells
+  return stream
+}
+
+/** As child_process does at a child's end: nobody hears what is written any more, and what nobody reads must not stay open. */
+export function closeStreams(streams: readonly (Duplex | null)[]): void {
+  const [stdin, ...others] = streams
+  stdin?.destroy()
+  for (const stream of others) if (stream?.readableFlowing === null) stream.resume()
+}

@@ -1,0 +1,38 @@
+// Runs in: owner. How a process ended, in Node's words. Pure.
+import os from 'node:os'
+import type { ControlMessage } from '../../wire/control-messages.js'
+
+/** How a process ended. Both are null where nobody could observe it. */
+export interface Exit {
+  exitCode: number | null
+  signal: NodeJS.Signals | null
+  /** What it used, where the start method can tell. */
+  usage?: ResourceUsage
+}
+
+/** What a child used over its life, from wait4(2). */
+export interface ResourceUsage {
+  /** CPU time in user mode, in microseconds. */
+  userMicros: number
+  /** CPU time in the kernel, in microseconds. */
+  systemMicros: number
+  /** Largest resident set, in bytes; it includes pages shared with the template. */
+  maxRssBytes: number
+  minorFaults: number
+  majorFaults: number
+}
+
+// Of two names for one number the first counts, as in child_process: SIGABRT, not SIGIOT.
+const SIGNAL_NAMES = new Map(
+  Object.entries(os.constants.signals)
+    .reverse()
+    .map(([name, number]) => [number, name as NodeJS.Signals]),
+)
+
+/** The exit that a template reports. */
+export function exitOf(message: ControlMessage<'exited'>): Exit {
+  const { exitCode, signal, userMicros, systemMicros, maxRssBytes, minorFaults, majorFaults } = message
+  const usage = { userMicros, systemMicros, maxRssBytes, minorFaults, majorFaults }
+  if (signal === 0) return { exitCode, signal: null, usage }
+  return { exitCode: null, signal: SIGNAL_NAMES.get(signal) ?? (`SIG${signal}` as NodeJS.Signals), usage }
+}

@@ -1,0 +1,108 @@
+// Runs in: owner. The children that were asked of a template: those that it has not forked yet, and those whose end it has not told.
+
+import { ProtocolError, TemplateError } from '../../errors.js'
+import { resourceError } from '../../platform/native.js'
+import { defer } from '../../promises/deferred.js'
+import type { ControlMessageToOwner } from '../../wire/control-messages.js'
+import { type Exit, exitOf } from './exit.js'
+
+/** A child that was asked for: its pid, and later its exit. */
+export interface ForkedChild {
+  readonly pid: number
+  readonly exited: Promise<Exit>
+  /** Sends a signal through the template, which knows that the pid is still the child's. */
+  signal(signal: NodeJS.Signals): void
+  /** Whether the control socket keeps the event loop running for it. */
+  holdLoop(on: boolean): void
+}
+
+/** What the template says of a child. */
+export type ChildMessage = Extract<ControlMessageToOwner, { name: 'forked' | 'forkFailed' | 'exited' }>
+
+interface Request {
+  forked(pid: number): void
+  failed(error: Error): void
+  exited(exit: Exit): void
+  isForked: boolean
+  /** Whether the owner waits for it. */
+  holdsLoop: boolean
+}
+
+/** Whose they are. */
+export interface RequestsListener {
+  signal(id: number, signal: NodeJS.Signals): void
+  /** Whether any of them keeps the event loop running. */
+  onHold(holds: boolean): void
+}
+
+/** The requests of one control socket. */
+export class Requests {
+  readonly #listener: RequestsListener
+  readonly #open = new Map<number, Request>()
+
+  constructor(listener: RequestsListener) {
+    this.#listener = listener
+  }
+
+  has(id: number): boolean {
+    return this.#open.has(id)
+  }
+
+  /** A child was asked for by this number. */
+  add(id: number): Promise<ForkedChild> {
+    return new Promise<ForkedChild>((resolve, reject) => {
+      const exit = defer<Exit>()
+      const exited = exit.promise
+      const signal = (name: NodeJS.Signals): void => this.#listener.signal(id, name)
+      const holdLoop = (on: boolean): void => {
+        request.holdsLoop = on
+        this.#tellHold()
+      }
+      const request: Request = {
+        isForked: false,
+        holdsLoop: true,
+        forked: (pid) => resolve({ pid, exited, signal, holdLoop }),
+        failed: (error) => (request.isForked ? exit.reject(error) : reject(error)),
+        exited: exit.resolve,
+      }
+      this.#open.set(id, request)
+      this.#listener.onHold(true)
+    })
+  }
+
+  #tellHold(): void {
+    let holds = false
+    for (const request of this.#open.values()) if ((holds = request.holdsLoop)) break
+    this.#listener.onHold(holds)
+  }
+
+  /** @throws ProtocolError ERR_PROTOCOL for an answer that nobody waits for */
+  answer(message: ChildMessage): void {
+    const request = this.#open.get(message.id)
+    if (!request || request.isForked !== (message.name === 'exited')) {
+      const text = `The template sent ${message.name} for request ${message.id}, which does not wait for it.`
+      throw new ProtocolError('ERR_PROTOCOL', text)
+    }
+    if (message.name === 'forked') {
+      request.isForked = true
+      request.forked(message.pid)
+      return
+    }
+    this.#open.delete(message.id)
+    this.#tellHold()
+    if (message.name === 'forkFailed') request.failed(resourceError('fork', message.errno))
+    else request.exited(exitOf(message))
+  }
+
+  /** The template is gone, in this way: none of them is answered any more. */
+  failAll(template: string, cause: Error): void {
+    for (const request of this.#open.values()) {
+      const child = request.isForked
+        ? 'The child lives on, but its exit cannot be observed.'
+        : 'Whether the child was forked is not known.'
+      const text = `${template}. ${child} The next start uses a new template.`
+      request.failed(new TemplateError('ERR_TEMPLATE_LOST', text, { cause }))
+    }
+    this.#open.clear()
+  }
+}

@@ -1,0 +1,112 @@
+// Runs in: owner. The start method `spawn`: a Launcher over child_process, for where fork does not work or is not wanted. The same
+// job over the same channel; only the birth is slow.
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
+import { closeSync } from 'node:fs'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { fileURLToPath } from 'node:url'
+import { check, findNative, spawnError } from '../../platform/native.js'
+import { readToTheEnd } from '../../platform/read-to-end.js'
+import { encodeFrameHeader } from '../../wire/frames.js'
+import { encodeJob } from '../../wire/job.js'
+import { MAX_STDIO, SPAWNED_DESCRIPTORS } from '../../wire/startup.js'
+import type { Exit } from './exit.js'
+import type { Launched, Launcher, LaunchRequest } from './launcher.js'
+
+const MAIN = fileURLToPath(new URL('../../main/spawned-child.js', import.meta.url))
+
+export interface SpawnOptions {
+  /** Modules that every child imports before its job. */
+  preload: readonly string[]
+  execArgv: readonly string[]
+}
+
+/** Launches children as new Node processes. */
+export class SpawnLauncher implements Launcher {
+  readonly startMethod = 'spawn'
+  readonly #options: SpawnOptions
+  /** The lifeline, where there is an addon to hold on to it: the end of its writers kills the children (template-launcher.ts). */
+  readonly #lifeline: { read: number; write: number } | undefined
+  /** Children that may not outlive us. */
+  readonly #attached = new Map<ChildProcess, Promise<Exit>>()
+  #isKilling = false
+
+  constructor(options: SpawnOptions) {
+    this.#options = options
+    const found = findNative()
+    if ('missing' in found) return
+    const pipe = new Int32Array(2)
+    check('pipe', found.native.pipe(pipe))
+    this.#lifeline = { read: pipe[0]!, write: pipe[1]! }
+  }
+
+  async launch(request: LaunchRequest): Promise<Launched> {
+    const lifeline = request.detached ? 'ignore' : (this.#lifeline?.read ?? 'ignore')
+    const child = this.#spawn(request, lifeline)
+    const exited = new Promise<Exit>((resolve) => child.on('exit', (exitCode, signal) => resolve({ exitCode, signal })))
+    const started = new Promise<void>((resolve, reject) => {
+      child.on('spawn', resolve)
+      child.on('error', (error) => reject(spawnError(error)))
+    })
+    if (!request.detached) this.#follow(child, exited)
+    if (child.pid === undefined) await started // it rejects; where descriptors ran out there are no streams either
+    const streams: readonly unknown[] = child.stdio // their type ends at 4
+    const stdio = request.stdio.map((_, index) => streams[index] as Duplex | null)
+    for (const stream of stdio) stream?.on('error', () => stream.destroy()) // as pipeOf() does: its exit tells
+    const channel = readToTheEnd(streams[SPAWNED_DESCRIPTORS.channel] as Socket)
+    request.follow(channel)
+    const payload = encodeJob({ ...request.head, cwd: request.cwd, preload: [...this.#options.preload] }, request.args)
+    channel.write(encodeFrameHeader(payload.length))
+    channel.write(payload)
+    await started
+    return {
+      pid: child.pid!,
+      stdio,
+      exited,
+      kill: (signal) => child.kill(signal),
+      holdLoop: (on) => {
+        for (const handle of [child, channel]) {
+          if (on) handle.ref()
+          else handle.unref()
+        }
+      },
+    }
+  }
+
+  #spawn(request: LaunchRequest, lifeline: number | 'ignore'): ChildProcess {
+    try {
+      // The working directory goes with the job, as for a forked child: a wrong one is the job's error, with its name.
+      const stdio: StdioOptions = [...request.stdio]
+      for (let fd = stdio.length; fd < MAX_STDIO; fd++) stdio.push('ignore')
+      stdio[SPAWNED_DESCRIPTORS.channel] = 'pipe'
+      stdio[SPAWNED_DESCRIPTORS.lifeline] = lifeline
+      return spawn(process.execPath, [...this.#options.execArgv, MAIN], {
+        stdio,
+        env: request.env,
+        detached: request.detached,
+      })
+    } catch (error) {
+      throw spawnError(error as Error) // EBADF and E2BIG are thrown, other errors are emitted
+    }
+  }
+
+  #follow(child: ChildProcess, exited: Promise<Exit>): void {
+    if (child.pid === undefined) return
+    this.#attached.set(child, exited)
+    exited.then(() => this.#attached.delete(child))
+    if (this.#isKilling) child.kill('SIGKILL')
+  }
+
+  killAttached(): void {
+    this.#isKilling = true
+    for (const child of this.#attached.keys()) child.kill('SIGKILL')
+  }
+
+  async close(): Promise<void> {
+    for (const child of this.#attached.keys()) child.ref() // we wait for them, whether anybody else did or not
+    await Promise.all(this.#attached.values())
+    if (!this.#lifeline) return
+    closeSync(this.#lifeline.write)
+    closeSync(this.#lifeline.read)
+  }
+}

@@ -1,0 +1,30 @@
+// Runs in: owner. Pure. What names a whole program, as a Reference names a function.
+import { inspect } from 'node:util'
+import { UsageError } from '../../errors.js'
+import type { ProgramHead } from '../../wire/job.js'
+
+/** Names a whole program. Made by program(). */
+export class Program {
+  /** @internal */
+  readonly head: ProgramHead
+
+  /** @internal */
+  constructor(head: ProgramHead) {
+    this.head = Object.freeze(head)
+    Object.freeze(this)
+  }
+
+  /** For messages. */
+  toString(): string {
+    const { file, eval: code } = this.head
+    return file ?? (code === undefined ? '[stdin]' : '[eval]')
+  }
+}
+
+/** @throws UsageError ERR_INVALID_ARGUMENT */
+export function checkArgv(args: readonly unknown[]): void {
+  const wrong = args.findIndex((value) => typeof value !== 'string' || value.includes('\0'))
+  if (wrong < 0) return
+  const text = `The arguments of a program are strings without NUL, as on a command line; number ${wrong} is ${inspect(args[wrong], { depth: 0 })}.`
+  throw new UsageError('ERR_INVALID_ARGUMENT', text)
+}

@@ -1,0 +1,64 @@
+// Runs in: owner. How a Pool calls its user back: never from within its own steps, which an exception would leave half done.
+import { AsyncResource } from 'node:async_hooks'
+import type { EventEmitter } from 'node:events'
+import type { Exit } from '../launch/exit.js'
+import type { PoolWorker } from './pool-worker.js'
+import type { CrewListener } from './worker-set.js'
+
+/** Which worker of a pool. */
+export interface WorkerIdentity {
+  /** Its number in the pool, as workerInfo() has it. */
+  id: number
+  pid: number
+}
+
+/** Events of a pool. What a listener throws is an uncaught exception, as everywhere in Node. */
+export interface PoolEvents {
+  /** A worker has run its initializer, and takes tasks. */
+  workerStart: [worker: WorkerIdentity]
+  /** A worker that did has ended: by itself, because its work was done, or because it was killed. */
+  workerEnd: [worker: WorkerIdentity, exit: Pick<Exit, 'exitCode' | 'signal'>]
+  /** With stdio 'capture': what a worker wrote in no task, or in a task whose call has no onOutput. */
+  output: [bytes: Buffer, stream: 'stdout' | 'stderr', worker: WorkerIdentity]
+  /** run() failed with ERR_QUEUE_FULL, and there is room again. */
+  drain: []
+}
+
+const throwLater = (error: unknown): void => {
+  process.nextTick(() => {
+    throw error
+  })
+}
+
+/** The listener of a call, in the AsyncLocalStorage context of the call. What it throws is an uncaught exception, and disturbs no task. */
+export function inContext<A extends unknown[]>(
+  listener: ((...args: A) => void) | undefined,
+): ((...args: A) => void) | undefined {
+  if (!listener) return undefined
+  const bound = AsyncResource.bind(listener)
+  return (...args) => {
+    try {
+      bound(...args)
+    } catch (error) {
+      throwLater(error)
+    }
+  }
+}
+
+const identityOf = ({ id, pid }: PoolWorker): WorkerIdentity => ({ id, pid: pid! })
+
+/** What a crew tells becomes a pool's events. */
+export function listenerOf(pool: EventEmitter<PoolEvents>): CrewListener {
+  const emit = (emission: () => void): void => {
+    process.nextTick(emission)
+  }
+  return {
+    onWorkerStart: (worker) => emit(() => pool.emit('workerStart', identityOf(worker))),
+    onWorkerEnd: (worker, { exit }) => {
+      const { exitCode = null, signal = null } = exit ?? {}
+      emit(() => pool.emit('workerEnd', identityOf(worker), { exitCode, signal }))
+    },
+    onOutput: (worker, bytes, stream) => emit(() => pool.emit('output', bytes, stream, identityOf(worker))),
+    onDrain: () => emit(() => pool.emit('drain')),
+  }
+}

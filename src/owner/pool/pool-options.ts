@@ -1,0 +1,170 @@
+// Runs in: owner. The options of Pool: their types, their checks and their defaults.
+import os from 'node:os'
+import { UsageError } from '../../errors.js'
+import {
+  abortSignal,
+  type Check,
+  callback,
+  checkOptions,
+  environment,
+  integer,
+  invalidOption,
+  listOf,
+  milliseconds,
+  nested,
+  oneOf,
+  string,
+} from '../../options/option-checks.js'
+import { reference } from '../naming/reference-check.js'
+import type { Reference } from '../naming/remote.js'
+import { forkServer, type Limits } from '../process/process-options.js'
+import type { ForkServer } from '../server/fork-server.js'
+
+/** Options of Pool. */
+export interface PoolOptions {
+  /** The server that starts the workers; default: ForkServer.default(). */
+  server?: ForkServer
+  /** The most workers that work at a time; default: os.availableParallelism(). */
+  processes?: number
+  /** Workers that are started at once and kept when idle; default 0: they come with the work. */
+  minProcesses?: number
+  /** An idle worker beyond minProcesses ends after this long, in milliseconds; default: it stays. */
+  idleTimeout?: number
+  /** A function that each worker calls before its first task, with initArgs. */
+  initializer?: Reference
+  initArgs?: readonly unknown[]
+  /** A function that each worker calls before it leaves, unless it is killed. */
+  teardown?: Reference
+  /** A worker takes no new chunk after so many tasks, and another one replaces it; default: no limit. */
+  maxTasksPerChild?: number
+  /** A worker that has more bytes of memory in use than this (resident set size) takes no new chunk, and another one replaces it; default: no limit. */
+  maxMemoryPerChild?: number
+  /** `task`: each task in a newly forked process, forked ahead of need; default `worker`. */
+  isolate?: 'worker' | 'task'
+  /** run() fails with ERR_QUEUE_FULL when so many tasks wait; default: no limit. */
+  maxQueue?: number
+  /**
+   * Where nobody waits for a task any more (its signal was aborted, or its time is over), workerInfo().signal is aborted in its worker,
+   * which is killed when the task has not ended so many milliseconds later; default 0: it is killed at once.
+   */
+  gracePeriod?: number
+  /** What tasks find in workerInfo().name, and the title of the workers' processes. */
+  name?: string
+  /** What each worker may use. */
+  limits?: Limits
+  /** Their working directory; default: the owner's when a worker starts. */
+  cwd?: string
+  /** Their whole environment; default: the owner's when a worker starts. */
+  env?: NodeJS.ProcessEnv
+  /** Where their output goes: `inherit` (default), `ignore`, or `capture`: to onOutput of the call, or else to the event 'output'. */
+  stdio?: 'inherit' | 'ignore' | 'capture'
+}
+
+/** Options of one task. */
+export interface RunOptions {
+  /** Aborting it forgets a task that waits and kills the worker of one that runs. */
+  signal?: AbortSignal
+  /** The worker is killed when the task runs longer than this, in milliseconds. */
+  timeout?: number
+  /** Tasks of a higher priority are run first; default 0. */
+  priority?: number
+  /** How often the task is run again where its worker died: for tasks that may begin twice; default 0. */
+  retries?: number
+  /** Takes what the task says by emitProgress(), and the number of its item, in the AsyncLocalStorage context of the call. */
+  onProgress?: (value: unknown, item: number) => void
+  /**
+   * With `stdio: 'capture'`: takes what the task wrote, before its result, and the number of its item; in the context of the call. Of a
+   * chunk whose worker died, all is told of the last item that it began.
+   */
+  onOutput?: (bytes: Buffer, stream: 'stdout' | 'stderr', item: number) => void
+}
+
+/** Options of map() and starmap(). */
+export interface MapOptions extends RunOptions {
+  /** Tasks that travel together; `auto`, the default, makes it so that a chunk runs for some milliseconds. With a timeout it is 1. */
+  chunkSize?: number | 'auto'
+}
+
+/** Options of imap() and imapUnordered(). */
+export interface ImapOptions extends MapOptions {
+  /** Items that are read from the input beyond those that workers run; default: twice those that run, at least 64. */
+  bufferSize?: number
+  /** `throw`, the default: the first error ends the iteration. `yield`: all results come as PromiseSettledResult. */
+  onError?: 'throw' | 'yield'
+}
+
+const priority: Check<number> = (value, site) => {
+  if (typeof value === 'number' && Number.isFinite(value)) return value
+  throw invalidOption(site, 'a finite number', value)
+}
+
+const anything: Check<readonly unknown[]> = listOf<unknown>((value) => value)
+
+/** The options of a pool, checked and with their defaults. */
+export type CheckedPool = Omit<PoolOptions, 'processes' | 'isolate' | 'stdio'> &
+  Required<Pick<PoolOptions, 'processes' | 'isolate' | 'stdio'>>
+
+/** @throws UsageError ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_INVALID_ARGUMENT */
+export function checkPool(options: PoolOptions): CheckedPool {
+  const checked = checkOptions<PoolOptions>('new Pool()', options, {
+    server: forkServer,
+    processes: integer(1, 10_000),
+    minProcesses: integer(0, 10_000),
+    idleTimeout: milliseconds,
+    initializer: reference,
+    initArgs: anything,
+    teardown: reference,
+    maxTasksPerChild: integer(1),
+    isolate: oneOf(['worker', 'task']),
+    maxMemoryPerChild: integer(1),
+    maxQueue: integer(0),
+    gracePeriod: milliseconds,
+    name: string,
+    limits: nested<Limits>({ memory: integer(1), cpuSeconds: integer(1), openFiles: integer(1) }),
+    cwd: string,
+    env: environment,
+    stdio: oneOf(['inherit', 'ignore', 'capture']),
+  })
+  const { processes = os.availableParallelism(), isolate = 'worker', stdio = 'inherit' } = checked
+  return { ...checked, processes, isolate, stdio }
+}
+
+const progress: Check<NonNullable<RunOptions['onProgress']>> = (value, site) => callback(value, site) as never
+const output: Check<NonNullable<RunOptions['onOutput']>> = (value, site) => callback(value, site) as never
+const RUN = {
+  signal: abortSignal,
+  timeout: milliseconds,
+  priority,
+  retries: integer(0),
+  onProgress: progress,
+  onOutput: output,
+}
+const chunkSize: Check<number | 'auto'> = (value, site) => {
+  if (value === 'auto' || (Number.isSafeInteger(value) && (value as number) >= 1)) return value as number | 'auto'
+  throw invalidOption(site, "an integer of at least 1, or 'auto'", value)
+}
+
+/** @throws UsageError ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_INVALID_ARGUMENT */
+export function checkRun(options: RunOptions): RunOptions {
+  return checkOptions<RunOptions>('Pool.run()', options, RUN)
+}
+
+/** @throws UsageError ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_INVALID_ARGUMENT */
+export function checkMap(of: string, options: MapOptions): MapOptions {
+  return checkTimed(of, checkOptions<MapOptions>(of, options, { ...RUN, chunkSize }))
+}
+
+/** @throws UsageError ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_INVALID_ARGUMENT */
+export function checkImap(of: string, options: ImapOptions): ImapOptions {
+  const checks = { ...RUN, chunkSize, bufferSize: integer(0), onError: oneOf(['throw', 'yield']) }
+  return checkTimed(of, checkOptions<ImapOptions>(of, options, checks))
+}
+
+/** A time limit is one task's. In a chunk nobody outside the worker could tell the tasks apart in time. */
+function checkTimed<O extends MapOptions>(of: string, options: O): O {
+  const { timeout, chunkSize } = options
+  if (timeout === undefined) return options
+  if (chunkSize === undefined || chunkSize === 1 || chunkSize === 'auto') return { ...options, chunkSize: 1 }
+  const text = `Options 'timeout' and 'chunkSize' of ${of} exclude each other: a task with a time limit travels alone. Leave one out.`
+  throw new UsageError('ERR_INVALID_OPTION', text)
+}

@@ -1,0 +1,270 @@
+// Runs in: owner. Pool: the public face of a crew of workers. run(), map(), starmap(), imap(), imapUnordered().
+import { EventEmitter } from 'node:events'
+import { UsageError } from '../../errors.js'
+import { abortError } from '../../promises/abort.js'
+import { defer } from '../../promises/deferred.js'
+import { encodeValue } from '../../wire/values/clone.js'
+import { type ArgumentsOf, isReference, type Reference, type ResultOf } from '../naming/remote.js'
+import { type Call, type Chunk, chunksOf } from './chunk.js'
+import { inContext, listenerOf, type PoolEvents } from './pool-events.js'
+import {
+  checkImap,
+  checkMap,
+  checkPool,
+  checkRun,
+  type ImapOptions,
+  type MapOptions,
+  type PoolOptions,
+  type RunOptions,
+} from './pool-options.js'
+import type { PoolStats } from './pool-stats.js'
+import { Results } from './results.js'
+import { Crew, type CrewOptions } from './worker-set.js'
+
+/** What an input may be. */
+export type Input<T> = Iterable<T> | AsyncIterable<T>
+/** The one argument of a function that map() and imap() call. */
+export type ItemOf<R extends Reference> = ArgumentsOf<R>[0]
+
+const isInput = (value: unknown): value is Input<unknown> =>
+  value !== null &&
+  (typeof value === 'object' || typeof value === 'string') &&
+  (Symbol.iterator in Object(value) || Symbol.asyncIterator in Object(value))
+
+/**
+ * Workers that live on from task to task: children of a server, replaced when they die.
+ *
+ * @example
+ * await using pool = new Pool({ server, processes: 4, maxTasksPerChild: 100 })
+ * for await (const html of pool.imap(jobs.render, pages)) write(html)
+ */
+export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
+  readonly #crew: Crew
+  readonly #processes: number
+
+  /** @throws UsageError ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_INVALID_ARGUMENT, ERR_CANNOT_CLONE (of initArgs) */
+  constructor(options: PoolOptions = {}) {
+    super()
+    const { processes, isolate, stdio, server, limits, cwd, env, maxQueue, name, ...rest } = checkPool(options)
+    const { initializer, initArgs = [], teardown, minProcesses = 0, idleTimeout } = rest
+    encodeValue(initArgs, 'initArgs') // here, and not from the third worker that does not come up
+    const nameOf = ({ module, name }: Reference): { module: string; name: string } => ({ module, name })
+    this.#processes = processes
+    const crewOptions: CrewOptions = {
+      processes,
+      spares: isolate === 'task' ? processes : 0,
+      minProcesses: Math.min(minProcesses, processes),
+      idleTimeout,
+      maxQueue: maxQueue ?? Number.POSITIVE_INFINITY,
+      maxTasksPerChild: isolate === 'task' ? 1 : (rest.maxTasksPerChild ?? Number.POSITIVE_INFINITY),
+      worker: {
+        ...(server && { server }),
+        ...(limits && { limits }),
+        ...(cwd !== undefined && { cwd }),
+        ...(env && { env }),
+        streams: stdio,
+        gracePeriod: rest.gracePeriod ?? 0,
+        maxMemory: rest.maxMemoryPerChild ?? Number.POSITIVE_INFINITY,
+        setup: {
+          ...(name !== undefined && { name }),
+          ...(initializer && { initializer: nameOf(initializer) }),
+          ...(teardown && { teardown: nameOf(teardown) }),
+          initArgs,
+        },
+      },
+    }
+    this.#crew = new Crew(crewOptions, listenerOf(this))
+    this.#crew.open()
+  }
+
+  /**
+   * Runs one task.
+   *
+   * @returns what the function returns
+   * @throws what the function throws; UsageError ERR_CANNOT_CLONE, ERR_NOT_EXPORTED, ERR_INVALID_STATE (the pool is closed)
+   * @throws ChildError ERR_CHILD_DIED, ERR_TIMEOUT, ERR_POOL_BROKEN; ResourceError ERR_QUEUE_FULL, ERR_RESOURCE; AbortError
+   */
+  async run<R extends Reference>(reference: R, args: ArgumentsOf<R>, options: RunOptions = {}): Promise<ResultOf<R>> {
+    const checked = checkRun(options)
+    const call = this.#callOf('Pool.run()', reference, checked, true)
+    if (!Array.isArray(args))
+      throw new UsageError(
+        'ERR_INVALID_ARGUMENT',
+        'The arguments of Pool.run() must be an array: pool.run(jobs.render, [page]).',
+      )
+    this.#crew.checkRoom()
+    const result = defer<ResultOf<R>>()
+    const settle: Chunk['settle'] = (_, outcome) => {
+      if ('error' in outcome) result.reject(outcome.error)
+      else result.resolve(outcome.value as ResultOf<R>)
+    }
+    const chunks = chunksOf(call, [args], { settle, sharesMemory: this.#crew.sharesMemory })
+    const { signal } = checked
+    const abort = (): void => {
+      result.reject(abortError(signal!))
+      this.#crew.abandon(call, abortError(signal!))
+    }
+    signal?.addEventListener('abort', abort, { once: true })
+    for (const chunk of chunks) this.#crew.submit(chunk)
+    try {
+      return await result.promise
+    } finally {
+      call.isOver = true
+      signal?.removeEventListener('abort', abort)
+    }
+  }
+
+  /**
+   * Runs a function for each item, and waits for all.
+   *
+   * @returns the results, in the order of the items
+   * @throws as run() does, for the first item that fails; what has not begun then is not run
+   */
+  async map<R extends Reference>(
+    reference: R,
+    items: Input<ItemOf<R>>,
+    options: MapOptions = {},
+  ): Promise<ResultOf<R>[]> {
+    return this.#collect(reference, items, checkMap('Pool.map()', options), false)
+  }
+
+  /** As map(), for a function of several arguments: each item is a list of them. */
+  async starmap<R extends Reference>(
+    reference: R,
+    items: Input<ArgumentsOf<R>>,
+    options: MapOptions = {},
+  ): Promise<ResultOf<R>[]> {
+    return this.#collect(reference, items, checkMap('Pool.starmap()', options), true)
+  }
+
+  /**
+   * Runs a function for each item, and gives out the results in the order of the items. The input is read as the results are: never
+   * further ahead than bufferSize and what the workers have. Leaving the loop early forgets what has not begun.
+   *
+   * @throws UsageError ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_INVALID_STATE. next() rejects as run() does, and
+   *   with what the input throws
+   */
+  imap<R extends Reference>(
+    reference: R,
+    items: Input<ItemOf<R>>,
+    options: ImapOptions & { onError: 'yield' },
+  ): AsyncIterableIterator<PromiseSettledResult<ResultOf<R>>>
+  imap<R extends Reference>(
+    reference: R,
+    items: Input<ItemOf<R>>,
+    options?: ImapOptions,
+  ): AsyncIterableIterator<ResultOf<R>>
+  imap<R extends Reference>(
+    reference: R,
+    items: Input<ItemOf<R>>,
+    options: ImapOptions = {},
+  ): AsyncIterableIterator<unknown> {
+    return this.#iterate('Pool.imap()', reference, items, checkImap('Pool.imap()', options), { isOrdered: true })
+  }
+
+  /** As imap(), with the results as they come. */
+  imapUnordered<R extends Reference>(
+    reference: R,
+    items: Input<ItemOf<R>>,
+    options: ImapOptions & { onError: 'yield' },
+  ): AsyncIterableIterator<PromiseSettledResult<ResultOf<R>>>
+  imapUnordered<R extends Reference>(
+    reference: R,
+    items: Input<ItemOf<R>>,
+    options?: ImapOptions,
+  ): AsyncIterableIterator<ResultOf<R>>
+  imapUnordered<R extends Reference>(
+    reference: R,
+    items: Input<ItemOf<R>>,
+    options: ImapOptions = {},
+  ): AsyncIterableIterator<unknown> {
+    const of = 'Pool.imapUnordered()'
+    return this.#iterate(of, reference, items, checkImap(of, options), { isOrdered: false })
+  }
+
+  async #collect<R extends Reference>(
+    reference: R,
+    items: Input<unknown>,
+    options: MapOptions,
+    spread: boolean,
+  ): Promise<ResultOf<R>[]> {
+    const of = spread ? 'Pool.starmap()' : 'Pool.map()'
+    const results: ResultOf<R>[] = []
+    for await (const result of this.#iterate(of, reference, items, options, { isOrdered: true, spread }))
+      results.push(result as ResultOf<R>)
+    return results
+  }
+
+  #iterate(
+    of: string,
+    reference: Reference,
+    items: Input<unknown>,
+    options: ImapOptions,
+    { isOrdered, spread = false }: { isOrdered: boolean; spread?: boolean },
+  ): Results<unknown> {
+    const call = this.#callOf(of, reference, options, spread)
+    if (!isInput(items))
+      throw new UsageError('ERR_INVALID_ARGUMENT', `The items of ${of} must be an iterable or an async iterable.`)
+    const { chunkSize = 'auto', bufferSize, onError = 'throw', signal } = options
+    const abort = (): void => results.abort(abortError(signal!))
+    const results = new Results<unknown>(this.#crew, call, items, {
+      chunkSize,
+      bufferSize,
+      onError,
+      isOrdered,
+      processes: this.#processes,
+      onOver: () => signal?.removeEventListener('abort', abort),
+    })
+    if (signal?.aborted) abort()
+    else signal?.addEventListener('abort', abort, { once: true })
+    return results
+  }
+
+  #callOf(
+    of: string,
+    reference: Reference,
+    { timeout, priority = 0, retries = 0, signal, ...listeners }: RunOptions,
+    spread: boolean,
+  ): Call {
+    this.#crew.checkOpen()
+    if (!isReference(reference))
+      throw new UsageError(
+        'ERR_INVALID_ARGUMENT',
+        `${of} takes a reference to an exported function: remote(moduleUrl).name.`,
+      )
+    if (of === 'Pool.run()' && signal?.aborted) throw abortError(signal)
+    const [onProgress, onOutput] = [inContext(listeners.onProgress), inContext(listeners.onOutput)]
+    return { reference, spread, timeout, priority, retries, onProgress, onOutput, isOver: false }
+  }
+
+  /** What it is doing, and has done. The memory of its workers is read from /proc, which takes some microseconds for each. */
+  stats(): PoolStats {
+    return this.#crew.stats
+  }
+
+  /** Takes no more calls. What was asked for is finished, and the workers leave; join() waits for that. */
+  close(): void {
+    this.#crew.close(new UsageError('ERR_INVALID_STATE', 'This pool is closed. Make a new one for more tasks.'))
+  }
+
+  /** Kills the workers. Whatever has not finished fails with UsageError ERR_INVALID_STATE. */
+  terminate(): void {
+    this.#crew.terminate(new UsageError('ERR_INVALID_STATE', 'This pool was terminated before the task was finished.'))
+  }
+
+  /**
+   * Waits until all workers are gone, after close() or terminate().
+   * @throws UsageError ERR_INVALID_STATE before these
+   */
+  async join(): Promise<void> {
+    if (!this.#crew.isEnding)
+      throw new UsageError('ERR_INVALID_STATE', 'This pool is open. Call close() or terminate() before join().')
+    await this.#crew.empty()
+  }
+
+  /** Terminates, and waits for the end. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.terminate()
+    await this.#crew.empty()
+  }
+}

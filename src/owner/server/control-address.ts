@@ -1,0 +1,68 @@
+// Runs in: owner. Where a control socket can be reached: made fresh, or as the user named it.
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { ResourceError } from '../../errors.js'
+import type { Native } from '../../platform/native.js'
+import { isDeserted } from '../../platform/stale-socket.js'
+import type { ListenAddress } from '../../wire/startup.js'
+
+/** How a server can be reached: by its starter alone, or by a socket file or an abstract name, made fresh or named. */
+export type Transport = 'private' | 'path' | 'abstract' | ListenAddress
+
+const FOLDER = 'forkserver-'
+const SOCKET_FILE = 'control.sock'
+
+function parentFolder(): string {
+  return process.env.XDG_RUNTIME_DIR || os.tmpdir()
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
+/** Removes a folder of ours, unless somebody listens in it. */
+function removeDeserted(native: Native, folder: string): void {
+  try {
+    const isLeft = readdirSync(folder).length === 0 || isDeserted(native, path.join(folder, SOCKET_FILE))
+    if (isLeft && statSync(folder).uid === process.geteuid!()) rmSync(folder, { recursive: true })
+  } catch {} // somebody else was faster, or it is not ours
+}
+
+/**
+ * Removes folders whose owner and template both died by SIGKILL, the one case in which nobody was left to do it. The name says
+ * which process made the folder; its template may serve another owner since.
+ */
+function sweep(native: Native, parent: string): void {
+  for (const name of readdirSync(parent)) {
+    const pid = new RegExp(`^${FOLDER}(\\d+)-`).exec(name)?.[1]
+    if (pid && !isAlive(Number(pid))) removeDeserted(native, path.join(parent, name))
+  }
+}
+
+/** The address to listen at, or null for a private server. A fresh folder has mode 0700. */
+export function addressOf(native: Native, transport: Transport): ListenAddress | null {
+  if (transport === 'private') return null
+  if (transport === 'abstract') return { abstract: `${FOLDER}${randomBytes(16).toString('hex')}` }
+  if (transport !== 'path') return transport
+  const parent = parentFolder()
+  try {
+    sweep(native, parent)
+    return { path: path.join(mkdtempSync(path.join(parent, `${FOLDER}${process.pid}-`)), SOCKET_FILE) }
+  } catch (cause) {
+    const { code, syscall } = cause as NodeJS.ErrnoException
+    const text = `No folder for the control socket can be made in ${parent} (${code}). Set TMPDIR, or pass the transport { path }.`
+    throw new ResourceError('ERR_RESOURCE', text, { cause, errno: code, syscall })
+  }
+}
+
+/** Removes what addressOf made, where the template could not: it was killed. */
+export function removeAddress(native: Native, transport: Transport, address: ListenAddress | null): void {
+  if (transport === 'path' && address && 'path' in address) removeDeserted(native, path.dirname(address.path))
+}

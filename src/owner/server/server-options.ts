@@ -1,0 +1,127 @@
+// Runs in: owner. The options of ForkServer: their types, their checks and their defaults.
+import path from 'node:path'
+import { UsageError } from '../../errors.js'
+import {
+  abortSignal,
+  boolean,
+  type Check,
+  checkOptions,
+  environment,
+  invalidOption,
+  listOf,
+  milliseconds,
+  oneOf,
+  string,
+  stringOrUrl,
+} from '../../options/option-checks.js'
+import { AuthKey } from '../../wire/auth/auth-key.js'
+import type { ListenAddress } from '../../wire/startup.js'
+import { reference } from '../naming/reference-check.js'
+import { type Reference, remote } from '../naming/remote.js'
+import type { Transport } from './control-address.js'
+import type { StartMethod } from './start-method.js'
+
+/** Options of ForkServer.start(). */
+export interface StartOptions {
+  /**
+   * Modules that the template imports, in this order: URLs, absolute paths, or names of packages as the working directory sees
+   * them. A reference's `module` is one too.
+   */
+  preload?: readonly (string | URL)[]
+  /** A function that the template calls once, after the preload, so that what it compiles is compiled in every child. */
+  warmup?: Reference
+  /** The template's environment; default: the owner's. */
+  env?: NodeJS.ProcessEnv
+  /** Flags of Node for the template and so for every child; default: none. */
+  execArgv?: readonly string[]
+  /** Who can reach the template: its starter alone (`private`, the default), or whoever has address and key. */
+  transport?: Transport
+  /** Aborting it while the template starts ends that start. */
+  signal?: AbortSignal
+  /** Whether reasons that are only suspicious fail the start, too (default), or become warnings (false). */
+  strict?: boolean
+  /** How long the preload may keep the event loop busy after it has finished, in milliseconds; default 5,000. */
+  settleMs?: number
+  /** `spawn` starts every process as a new Node, without a template; default: `forkserver` where it works. */
+  startMethod?: StartMethod
+}
+
+const listenAddress = (value: unknown): value is ListenAddress => {
+  if (typeof value !== 'object' || value === null) return false
+  const [[name, text] = [], ...rest] = Object.entries(value)
+  if (rest.length > 0 || typeof text !== 'string' || text === '' || text.includes('\0')) return false
+  return name === 'abstract' || (name === 'path' && path.isAbsolute(text))
+}
+
+const transport: Check<Transport> = (value, site) => {
+  if (value === 'private' || value === 'path' || value === 'abstract') return value
+  if (listenAddress(value)) return value
+  throw invalidOption(site, "'private', 'path', 'abstract', { path: an absolute path } or { abstract: a name }", value)
+}
+
+/** How a server closes: `wait` for its processes to end, or `kill` them. */
+export type ClosePolicy = 'wait' | 'kill'
+
+/** Options of ForkServer.close(). */
+export interface CloseOptions {
+  children?: ClosePolicy
+}
+
+/** @throws UsageError ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_INVALID_ARGUMENT */
+export function checkClose(options: CloseOptions): CloseOptions {
+  return checkOptions<CloseOptions>('ForkServer.close()', options, { children: oneOf(['wait', 'kill']) })
+}
+
+/** The options of start, checked and with their defaults. */
+export interface CheckedStart {
+  preload: string[]
+  warmup: { module: string; name: string } | null
+  env: NodeJS.ProcessEnv | undefined
+  execArgv: readonly string[]
+  transport: Transport
+  signal: AbortSignal | undefined
+  strict: boolean
+  settleMs: number
+  startMethod: StartMethod
+}
+
+/** @throws UsageError ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_INVALID_ARGUMENT */
+export function checkStart(options: StartOptions): CheckedStart {
+  const given = checkOptions<StartOptions>('ForkServer.start()', options, {
+    preload: listOf(stringOrUrl),
+    warmup: reference,
+    env: environment,
+    execArgv: listOf(string),
+    transport,
+    signal: abortSignal,
+    strict: boolean,
+    settleMs: milliseconds,
+    startMethod: oneOf(['forkserver', 'spawn']),
+  })
+  return {
+    preload: (given.preload ?? []).map((module) => remote(module).module),
+    warmup: given.warmup ? { module: given.warmup.module, name: given.warmup.name } : null,
+    env: given.env,
+    execArgv: given.execArgv ?? [],
+    transport: given.transport ?? 'private',
+    signal: given.signal,
+    strict: given.strict ?? true,
+    settleMs: given.settleMs ?? 5_000,
+    startMethod: given.startMethod ?? 'forkserver',
+  }
+}
+
+/** @throws UsageError ERR_INVALID_ARGUMENT */
+export function checkConnect(address: unknown, key: unknown): { address: ListenAddress; key: AuthKey } {
+  if (!listenAddress(address)) {
+    const text =
+      'The address of ForkServer.connect() must be { path } or { abstract }, as the address of the other server is.'
+    throw new UsageError('ERR_INVALID_ARGUMENT', text)
+  }
+  if (key instanceof AuthKey) return { address, key }
+  if (key instanceof Uint8Array) return { address, key: AuthKey.from(key) }
+  throw new UsageError(
+    'ERR_INVALID_ARGUMENT',
+    'The key of ForkServer.connect() must be an AuthKey or the bytes of its export().',
+  )
+}

@@ -1,0 +1,172 @@
+// Runs in: owner, template and child. The only file that knows the addon: finds it, types it, and makes typed errors of its errnos.
+import { existsSync } from 'node:fs'
+import os from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { getSystemErrorName } from 'node:util'
+import { ResourceError } from '../errors.js'
+
+/** What native/glue/addon.c exports. Every number that is returned may be minus an errno: see `check`. */
+export interface Native {
+  findPlatform(): string | null
+  fork(spec: Int32Array): number
+  processId(): number
+  isInterposed(): number
+  checkBorn(drawn: number): number
+  leave(code: number): never
+  leaveLater(code: number): void
+  leaveInTeardown(code: number): void
+  setLocale(name: Uint8Array, icu: number): number
+  setHeapLimit(bytes: number): number
+  setLimits(cpuSeconds: number, openFiles: number): number
+  holdLifeline(pipe: number): number
+  releaseLifeline(): number
+  socketPair(out: Int32Array): number
+  pipe(out: Int32Array): number
+  listen(name: Uint8Array, isAbstract: number, backlog: number, mode?: number): number
+  connect(name: Uint8Array, isAbstract: number): number
+  accept(listener: number): number
+  peerUid(fd: number): number
+  peerPid(fd: number): number
+  signalHolder(pid: number, channel: number, signal: number): number
+  send(fd: number, bytes: Uint8Array, descriptors: Int32Array): number
+  receive(fd: number, bytes: Uint8Array, descriptors: Int32Array): number
+  sendParts(
+    fd: number,
+    header: Uint8Array,
+    headerLength: number,
+    body: Uint8Array,
+    start: number,
+    end: number,
+    descriptor: number,
+  ): number
+  receiveInto(fd: number, bytes: Uint8Array, start: number, end: number, descriptors: Int32Array): number
+  shutdownWriting(fd: number): number
+  setBlocking(fd: number): number
+  setSendBuffer(fd: number, bytes: number): number
+  watch(fd: number, callback: (events: number) => void): Watcher | number
+  watchFor(watcher: Watcher, events: number): number
+  holdLoop(watcher: Watcher, holds: number): number
+  unwatch(watcher: Watcher): number
+  poll(watched: Int32Array, count: number, timeoutMs: number): number
+  watchChildren(): number
+  reap(out: Float64Array): number
+  newSecretPage(): ArrayBuffer | number
+  newSharedMemory(bytes: number): number
+  mapSharedMemory(fd: number, offset: number, bytes: number): ArrayBuffer | number
+  openBlock(fd: number, offset: number, bytes: number): SharedBlock | number
+  useBlock(block: SharedBlock, start: number, length: number): ArrayBuffer | number
+  freeSharedMemory(fd: number, offset: number, bytes: number): number
+  newEvent(): number
+  setEvent(fd: number): number
+  clearEvent(fd: number): number
+  flushStream(fd: number, patienceMs: number): number
+  writeOut(fd: number, bytes: Uint8Array, patienceMs: number): number
+  listHandles(): (string | number)[]
+  collectGarbage(): number
+  moveTextToHugePages(): number
+  findClocks(originMicros: number, uptimeNs: number): number
+  close(fd: number): number
+}
+
+/** What `openBlock` makes. */
+export interface SharedBlock {
+  readonly block: unique symbol
+}
+
+/** What `watch` makes: it reports when a descriptor can be read or written. */
+export interface Watcher {
+  readonly watcher: unique symbol
+}
+
+/** Bits of what a watcher watches for and reports: libuv's uv_poll_event. */
+export const WATCH_READABLE = 1
+export const WATCH_WRITABLE = 2
+
+/** Room that `receive` wants for descriptors: the count, then at most 16 of them. */
+export const RECEIVED_DESCRIPTORS = 17
+
+/** Bits of poll(2), from Linux's asm-generic/poll.h. */
+export const POLLIN = 1
+export const POLLOUT = 4
+export const POLLHUP = 16
+
+/** The addon, which a template also finds in LD_PRELOAD. */
+export const ADDON = fileURLToPath(
+  new URL(`../../native/build/${process.platform}-${process.arch}.node`, import.meta.url),
+)
+
+let loaded: { native: Native } | { missing: string } | undefined
+
+function load(): { native: Native } | { missing: string } {
+  if (process.platform !== 'linux')
+    return { missing: `fork(2) of Node is supported on Linux only, and this is ${process.platform}` }
+  if (!existsSync(ADDON))
+    return {
+      missing: `the addon is not built for ${process.platform}-${process.arch} (npm rebuild builds it; it needs a C compiler)`,
+    }
+  try {
+    const module = { exports: {} }
+    process.dlopen(module, ADDON) // not by require(), whose cache a program sees
+    return { native: module.exports as Native }
+  } catch (error) {
+    return { missing: `the addon does not load: ${(error as Error).message}` }
+  }
+}
+
+/** The addon, or why there is none. */
+export function findNative(): { native: Native } | { missing: string } {
+  loaded ??= load()
+  return loaded
+}
+
+/** The addon where the caller knows that there is one: behind a start method of `forkserver`. */
+export function native(): Native {
+  const found = findNative()
+  if ('missing' in found) throw new ResourceError('ERR_RESOURCE', `forkserver has no addon here: ${found.missing}.`)
+  return found.native
+}
+
+/** The name of an errno, such as 'EMFILE'. */
+export function errnoName(errno: number): string {
+  return getSystemErrorName(-errno)
+}
+
+const ADVICE: Record<string, string> = {
+  EMFILE: 'This process has too many open files: close some, or raise its limit (ulimit -n).',
+  ENFILE: 'The machine has too many open files.',
+  EAGAIN:
+    'No more processes or threads are allowed here: let some end first, or raise the limit (ulimit -u, pids.max, kernel.pid_max).',
+  EBUSY: 'A thread of the template did not come to rest: something that it preloaded keeps working in the background.',
+  E2BIG: 'The environment or the arguments are longer than the kernel takes: pass less (option env).',
+  ENOTRECOVERABLE:
+    "The child's random numbers could not be made its own, so it was not born. Try the start method spawn.",
+  ENOMEM: 'There is not enough memory for one more process: start fewer at once, or preload less.',
+}
+
+/** A ResourceError for a system call that failed. `errno` is positive. */
+export function resourceError(syscall: string, errno: number): ResourceError {
+  const name = errnoName(errno)
+  return new ResourceError('ERR_RESOURCE', `${syscall}() failed with ${name}. ${ADVICE[name] ?? ''}`.trim(), {
+    errno: name,
+    syscall,
+  })
+}
+
+/** The typed error of child_process.spawn(), which throws some errors and emits others. */
+export function spawnError(error: NodeJS.ErrnoException): Error {
+  return error.errno ? resourceError('spawn', -error.errno) : error
+}
+
+/**
+ * Passes a result of the addon through, or throws for minus an errno.
+ * @throws ResourceError ERR_RESOURCE
+ */
+export function check(syscall: string, result: number): number {
+  if (result < 0) throw resourceError(syscall, -result)
+  return result
+}
+
+/** Whether the result of the addon is minus this errno. */
+export function isErrno(result: number, name: keyof typeof os.constants.errno): boolean {
+  return result === -os.constants.errno[name]
+}

@@ -1,0 +1,293 @@
+// Runs in: template. Its loop: accept, authenticate, fork, reap. Synchronous, over poll(2) of the addon, because no handle of the
+// event loop may be open when it forks. One small handler for each event; what a client may send is control-codec.ts's table, and
+// anything else closes that client and touches no other.
+import { closeSync } from 'node:fs'
+import os from 'node:os'
+import { ForkServerError } from '../errors.js'
+import { check, isErrno, type Native, POLLIN, POLLOUT, RECEIVED_DESCRIPTORS } from '../platform/native.js'
+import { encodeControl, FLAG_DETACHED, MAX_CONTROL_PAYLOAD, PROTOCOL_VERSION } from '../wire/control-codec.js'
+import { ATTACH_DESCRIPTORS, type ControlMessage, type ForkMessage } from '../wire/control-messages.js'
+import { encodeFrame, encodeFrames } from '../wire/frames.js'
+import { type ListenAddress, MAX_STDIO, TEMPLATE_DESCRIPTORS } from '../wire/startup.js'
+import { Client, Clients, MAX_UNPROVED } from './clients.js'
+import { Listener } from './control-listener.js'
+import type { TemplateKeys } from './template-keys.js'
+import { workerThreads } from './template-report.js'
+
+const RECEIVE_BYTES = 4096
+const POLL_FIELDS = 3
+const NO_CHILD = -1
+const NO_DESCRIPTORS = new Int32Array(0)
+
+export interface ServeHooks {
+  /** Called once, when requests can come. */
+  listening(): void
+  /** Called instead, when the socket cannot listen; the template then leaves. */
+  refused(syscall: string, errno: number): void
+}
+
+/** Serves until the last owner is gone, and then leaves. Returns in a child only: the descriptor of its job channel. */
+export function serve(native: Native, keys: TemplateKeys, address: ListenAddress | null, hooks: ServeHooks): number {
+  return new Server(native, keys, address, hooks).run()
+}
+
+class Server {
+  readonly #native: Native
+  readonly #keys: TemplateKeys
+  readonly #hooks: ServeHooks
+  readonly #listener: Listener | null
+  readonly #clients = new Clients()
+  // Used again for each message: a slab of Buffer's pool for every few hundred forks would stay until a full garbage collection, and
+  // a template that only forks has one after tens of thousands (8 MB on Node 24 to 26, where a slab is 64 kB).
+  readonly #received = Buffer.allocUnsafeSlow(RECEIVE_BYTES)
+  readonly #payload = Buffer.allocUnsafeSlow(MAX_CONTROL_PAYLOAD)
+  readonly #frame = Buffer.allocUnsafeSlow(2 * MAX_CONTROL_PAYLOAD)
+  readonly #descriptors = new Int32Array(RECEIVED_DESCRIPTORS)
+  readonly #usage = new Float64Array(7)
+  readonly #workers = workerThreads(process.execArgv)
+  readonly #ownUid = process.geteuid!()
+  #watched = new Int32Array(64 * POLL_FIELDS)
+  #childEvent = -1
+
+  constructor(native: Native, keys: TemplateKeys, address: ListenAddress | null, hooks: ServeHooks) {
+    this.#native = native
+    this.#keys = keys
+    this.#listener = address ? new Listener(native, address) : null
+    this.#hooks = hooks
+  }
+
+  run(): number {
+    this.#childEvent = check('eventfd', this.#native.watchChildren())
+    const errno = this.#listener?.listen() ?? 0
+    if (errno > 0) {
+      this.#hooks.refused('listen', errno)
+      this.#native.leave(1)
+    }
+    this.#welcome(TEMPLATE_DESCRIPTORS.control, true)
+    this.#native.releaseLifeline()
+    closeSync(TEMPLATE_DESCRIPTORS.lifeline)
+    this.#hooks.listening()
+    while (this.#clients.hasOwner) {
+      const channel = this.#turn()
+      if (channel !== NO_CHILD) return channel
+    }
+    this.#listener?.remove() // an owner that died did not detach
+    return this.#native.leave(0)
+  }
+
+  /** One turn of the loop. Returns the job channel in a child, NO_CHILD in the template. */
+  #turn(): number {
+    const now = performance.now()
+    const count = this.#watch(now)
+    const ready = this.#native.poll(this.#watched, count, this.#patienceMs(now))
+    if (!isErrno(ready, 'EINTR')) check('poll', ready) // SIGCHLD interrupts it; the next turn sees the event
+    for (let at = 0; at < count * POLL_FIELDS; at += POLL_FIELDS) {
+      const fd = this.#watched[at]!
+      const happened = this.#watched[at + 2]!
+      if (happened === 0) continue
+      if (fd === this.#childEvent) this.#reap()
+      else if (this.#listener && fd === this.#listener.fd) this.#accept(this.#listener)
+      else {
+        const channel = this.#attend(this.#clients.get(fd), happened)
+        if (channel !== NO_CHILD) return channel
+      }
+    }
+    return NO_CHILD
+  }
+
+  /** Drops who is late and fills the list for poll. */
+  #watch(now: number): number {
+    for (const client of this.#clients.unproved()) if (client.deadline <= now) this.#drop(client)
+    const wanted: [number, number][] = [[this.#childEvent, POLLIN]]
+    if (this.#listener && !this.#listener.restsUntil(now)) wanted.push([this.#listener.fd, POLLIN])
+    for (const client of this.#clients.all())
+      wanted.push([client.fd, client.unsent.isEmpty ? POLLIN : POLLIN | POLLOUT])
+    if (this.#watched.length < wanted.length * POLL_FIELDS)
+      this.#watched = new Int32Array(2 * wanted.length * POLL_FIELDS)
+    for (const [index, [fd, events]] of wanted.entries()) this.#watched.set([fd, events, 0], index * POLL_FIELDS)
+    return wanted.length
+  }
+
+  #patienceMs(now: number): number {
+    const moments = this.#clients.unproved().map((client) => client.deadline)
+    const rest = this.#listener?.restsUntil(now)
+    if (rest) moments.push(rest)
+    const next = Math.min(...moments)
+    return Number.isFinite(next) ? Math.max(0, Math.ceil(next - now)) : -1
+  }
+
+  #accept(listener: Listener): void {
+    const fd = listener.accept()
+    if (fd < 0) return
+    const unproved = this.#clients.unproved()
+    if (unproved.length >= MAX_UNPROVED) this.#drop(unproved[0]!)
+    this.#welcome(fd, false)
+  }
+
+  #welcome(fd: number, isStarter: boolean): void {
+    if (this.#native.peerUid(fd) !== this.#ownUid) {
+      this.#native.close(fd)
+      return
+    }
+    const client = new Client(fd, this.#keys, isStarter, performance.now())
+    this.#clients.add(client)
+    this.#send(client, encodeFrames(client.handshake.start()))
+  }
+
+  #drop(client: Client): void {
+    if (!this.#clients.has(client)) return
+    this.#clients.remove(client)
+    this.#native.close(client.fd)
+    if (client.lifeline >= 0) this.#native.close(client.lifeline)
+    for (const set of client.descriptors.splice(0)) this.#closeAll(set)
+  }
+
+  #closeAll(descriptors: readonly number[] | null): void {
+    for (const fd of descriptors ?? []) this.#native.close(fd)
+  }
+
+  #reply(client: Client, message: ControlMessage): void {
+    this.#send(client, encodeFrame(encodeControl(message, this.#payload), this.#frame))
+  }
+
+  /** What belongs together comes in one call, because each write wakes the owner. */
+  #send(client: Client, frames: Buffer): void {
+    if (!client.unsent.send(frames, this.#writer(client))) this.#drop(client)
+  }
+
+  #writer(client: Client): (bytes: Buffer) => number {
+    return (bytes) => this.#native.send(client.fd, bytes, NO_DESCRIPTORS)
+  }
+
+  /** Something happened to a client's socket. Returns the job channel in a child. */
+  #attend(client: Client | undefined, happened: number): number {
+    if (!client) return NO_CHILD // dropped earlier in this turn
+    if (happened & POLLOUT && !client.unsent.flush(this.#writer(client))) this.#drop(client)
+    if (!(happened & ~POLLOUT) || !this.#clients.has(client)) return NO_CHILD
+    const length = this.#native.receive(client.fd, this.#received, this.#descriptors)
+    if (isErrno(length, 'EAGAIN')) return NO_CHILD
+    this.#keepDescriptors(client)
+    if (length <= 0) {
+      this.#drop(client)
+      return NO_CHILD
+    }
+    try {
+      return this.#read(client, this.#received.subarray(0, length))
+    } catch (error) {
+      if (!(error instanceof ForkServerError)) throw error
+      this.#drop(client) // it broke the protocol, or does not hold the key
+      return NO_CHILD
+    }
+  }
+
+  #keepDescriptors(client: Client): void {
+    const count = this.#descriptors[0]!
+    if (count === 0) return
+    client.descriptors.push(count < 0 ? null : [...this.#descriptors.subarray(1, 1 + count)])
+  }
+
+  #read(client: Client, bytes: Buffer): number {
+    // Frame by frame, because the limit of a frame's length changes with the last one of the handshake.
+    client.decoder.append(bytes)
+    if (!client.isProved) this.#prove(client)
+    for (let payload: Buffer | undefined; client.isProved && (payload = client.decoder.next()); ) {
+      if (!this.#clients.has(client)) return NO_CHILD // dropped by the message before
+      const channel = this.#obey(client, payload)
+      if (channel !== NO_CHILD) return channel
+    }
+    client.decoder.keepUnread()
+    // Descriptors come with the first byte of their message, so only the one message that is incomplete may have some left. All
+    // others came too early, before the proof, or with a message that takes none.
+    const allowed = client.isProved && client.decoder.pendingBytes > 0 ? 1 : 0
+    if (client.descriptors.length > allowed) this.#drop(client)
+    return NO_CHILD
+  }
+
+  #prove(client: Client): void {
+    const answers: Buffer[] = []
+    try {
+      for (let payload: Buffer | undefined; !client.isProved && (payload = client.decoder.next()); ) {
+        const { send, failure } = client.handshake.receive(Buffer.from(payload))
+        answers.push(...send)
+        if (failure) throw failure
+      }
+    } finally {
+      if (answers.length > 0) this.#send(client, encodeFrames(answers))
+    }
+    if (client.isProved) client.decoder.maxLength = MAX_CONTROL_PAYLOAD
+  }
+
+  #obey(client: Client, payload: Buffer): number {
+    const message = client.session.receive(payload)
+    switch (message.name) {
+      case 'attach':
+        this.#attach(client)
+        return NO_CHILD
+      case 'fork':
+        return this.#fork(client, message)
+      case 'signal': {
+        const pid = client.children.get(message.id)
+        if (pid !== undefined) this.#signal(pid, message.signal)
+        return NO_CHILD
+      }
+      case 'detach':
+        this.#detach(client)
+        return NO_CHILD
+    }
+  }
+
+  #signal(pid: number, signal: number): void {
+    try {
+      process.kill(pid, signal) // it is not reaped, so the pid is still its own
+    } catch {} // EPERM: the child has changed its user
+  }
+
+  #attach(client: Client): void {
+    const set = client.takeDescriptors(ATTACH_DESCRIPTORS)
+    if (!set) return this.#drop(client)
+    client.lifeline = set[0]!
+    this.#reply(client, { name: 'attached', version: PROTOCOL_VERSION, pid: process.pid })
+  }
+
+  #detach(client: Client): void {
+    const owners = this.#clients.ownersBeside(client)
+    // Nobody may come between the word that nobody is left and the leaving.
+    if (owners === 0) this.#listener?.remove()
+    this.#reply(client, { name: 'detached', owners })
+    this.#drop(client)
+  }
+
+  #fork(client: Client, { id, flags, stdio }: ForkMessage): number {
+    const set = client.takeDescriptors(1 + stdio)
+    let pid = -os.constants.errno.EMFILE // the kernel dropped them, because this process has too many open
+    if (set) {
+      const isDetached = (flags & FLAG_DETACHED) !== 0
+      const lifeline = isDetached ? -1 : client.lifeline
+      const close = this.#clients.descriptorsToClose(lifeline)
+      if (this.#listener) close.push(this.#listener.fd)
+      const detached = isDetached ? 1 : 0
+      pid = this.#native.fork(Int32Array.of(lifeline, detached, this.#workers, MAX_STDIO, stdio, ...set, ...close))
+      if (pid === 0) return set[0]!
+      this.#closeAll(set)
+    }
+    if (pid < 0) {
+      client.session.settle(id)
+      this.#reply(client, { name: 'forkFailed', id, errno: -pid })
+      return NO_CHILD
+    }
+    this.#clients.childStarted(client, id, pid)
+    this.#reply(client, { name: 'forked', id, pid })
+    return NO_CHILD
+  }
+
+  #reap(): void {
+    const u = this.#usage
+    for (let pid: number; (pid = this.#native.reap(u)) > 0; ) {
+      const found = this.#clients.childEnded(pid)
+      if (!found) continue // its owner went away
+      const exit = { exitCode: u[0]!, signal: u[1]!, userMicros: u[2]!, systemMicros: u[3]! }
+      const memory = { maxRssBytes: u[4]!, minorFaults: u[5]!, majorFaults: u[6]! }
+      this.#reply(found.client, { name: 'exited', id: found.id, pid, ...exit, ...memory })
+    }
+  }
+}

@@ -1,0 +1,21 @@
+// Runs in: template. The key, from the startup pipe to a page of memory that children find wiped. No copy stays on the heap that
+// children inherit: the page takes the bytes straight from the pipe, and what the control socket uses is derived into the page too.
+
+import { check, type Native } from '../platform/native.js'
+import { deriveRoleKeys, type HandshakeKeys, zero } from '../wire/auth/handshake.js'
+import { KEY_LENGTH } from '../wire/startup.js'
+
+/** The template's keys for the handshake: views of the wiped page. */
+export type TemplateKeys = HandshakeKeys
+
+/** Takes a new page, lets `read` fill its first 32 bytes with the key, and leaves only the two derived keys in it. */
+export function adoptKey(native: Native, read: (page: Uint8Array) => void): TemplateKeys {
+  const page = native.newSecretPage()
+  if (typeof page === 'number') check('madvise', page)
+  const bytes = new Uint8Array(page as ArrayBuffer)
+  const [key, listener, connector] = [0, 1, 2].map((slot) => bytes.subarray(slot * KEY_LENGTH, (slot + 1) * KEY_LENGTH))
+  read(key!)
+  deriveRoleKeys(key!, { listener: listener!, connector: connector! })
+  zero(key!)
+  return { answer: listener!, verify: connector! }
+}

@@ -1,0 +1,36 @@
+// Runs in: template. What it holds when it is frozen, in words and numbers.
+import { readdirSync, readFileSync } from 'node:fs'
+import os from 'node:os'
+import type { TemplateReport } from '../wire/startup.js'
+
+/** What keeps the event loop alive, in Node's words: 'Timeout', 'TCPSocketWrap', ... each once, with how many there are. */
+export function namesOfActive(): string[] {
+  const counts = new Map<string, number>()
+  for (const name of process.getActiveResourcesInfo()) counts.set(name, (counts.get(name) ?? 0) + 1)
+  return [...counts].map(([name, count]) => (count > 1 ? `${name} (${count})` : name))
+}
+
+/** Threads for V8's concurrent work in a child. Each costs a tenth of a millisecond at birth, and most children need none. */
+const WORKER_THREADS = 1
+
+/** How many a child gets: what --v8-pool-size says, where the template was started with it, else one. */
+export function workerThreads(execArgv: readonly string[]): number {
+  const given = execArgv.findLast((flag) => /^--v8-pool-size=\d+$/.test(flag))
+  if (!given) return WORKER_THREADS
+  return Number(given.split('=')[1]) || Math.max(1, os.availableParallelism() - 1) // 0 leaves it to Node
+}
+
+/** What the template holds now. */
+export function makeReport(warnings: string[]): TemplateReport {
+  const memory = process.memoryUsage()
+  return {
+    pid: process.pid,
+    startMs: Math.round(performance.now()),
+    rssBytes: memory.rss,
+    heapUsedBytes: memory.heapUsed,
+    threads: readdirSync('/proc/self/task').length,
+    descriptors: readdirSync('/proc/self/fd').length - 1,
+    mappings: readFileSync('/proc/self/maps', 'latin1').split('\n').length - 1,
+    warnings,
+  }
+}

@@ -1,0 +1,135 @@
+// Runs in: owner and child (never in the template, which does not read jobs). Messages of the job channel. Pure: bytes in, bytes
+// out. A message is one frame (frames.ts): a kind byte and its payload. docs/PROTOCOL.md, section 4, shows them as tables.
+import { Buffer } from 'node:buffer' // a program may delete the global one
+import { ProtocolError } from '../errors.js'
+
+/** Kinds of the job channel: the first byte of each frame. native/fork/fork.c knows `unborn`. */
+export const CHANNEL_MESSAGES = {
+  job: {
+    kind: 1,
+    direction: 'owner to child',
+    payload: 'u32 length of the head, the head as JSON, the arguments as a structured clone',
+  },
+  result: { kind: 2, direction: 'child to owner', payload: "the function's value as a structured clone" },
+  thrown: {
+    kind: 3,
+    direction: 'child to owner',
+    payload: 'what the function threw (thrown.ts) as a structured clone',
+  },
+  leaving: { kind: 4, direction: 'child to owner', payload: 'u8 exit code, sent just before the child leaves' },
+  unborn: { kind: 5, direction: 'child to owner', payload: 'u16 errno: the child could not be made ready and is gone' },
+} as const
+
+/** Name of a message of the job channel. */
+export type ChannelMessage = keyof typeof CHANNEL_MESSAGES
+
+/** What changes in an environment: from the template's to the child's. */
+export interface EnvironmentChange {
+  set: Record<string, string>
+  unset: string[]
+}
+
+/** An environment that is told whole, because the owner does not know what the template started with. */
+export interface WholeEnvironment {
+  whole: Record<string, string>
+}
+
+/** What a program is: a script's path, code, or what stdin has. And what is loaded before it. */
+export interface ProgramHead {
+  file?: string
+  eval?: string
+  inputType?: 'commonjs' | 'module'
+  stdin?: true
+  require?: readonly string[]
+  import?: readonly string[]
+}
+
+/** What a job runs: a function, or a whole program whose arguments are the job's. */
+export type JobTask = { module: string; name: string } | { program: ProgramHead }
+
+/** Everything about a job but its arguments. Absent means: as the template has it. */
+export type JobHead = JobTask & JobSurroundings
+
+/** What a job finds around it. */
+export interface JobSurroundings {
+  cwd?: string
+  env?: EnvironmentChange | WholeEnvironment
+  /** Limit of V8's old generation, in bytes. */
+  heapLimit?: number
+  /** RLIMIT_CPU, in seconds. */
+  cpuSeconds?: number
+  /** RLIMIT_NOFILE. */
+  openFiles?: number
+  umask?: number
+  nice?: number
+  gid?: number
+  uid?: number
+  /** Modules to import before the job, for a child whose template did not. */
+  preload?: string[]
+}
+
+const HEAD_LENGTH_AT = 1
+const HEAD_AT = 5
+
+/** The payload of a `job` frame. `args` is the structured clone of the arguments. */
+export function encodeJob(head: JobHead, args: Uint8Array): Buffer {
+  const json = Buffer.from(JSON.stringify(head))
+  const payload = Buffer.allocUnsafe(HEAD_AT + json.length + args.length)
+  payload[0] = CHANNEL_MESSAGES.job.kind
+  payload.writeUInt32BE(json.length, HEAD_LENGTH_AT)
+  json.copy(payload, HEAD_AT)
+  payload.set(args, HEAD_AT + json.length)
+  return payload
+}
+
+/**
+ * Splits the payload of a `job` frame. The bytes are the owner's own, so the head's fields are not checked one by one.
+ * @throws ProtocolError ERR_PROTOCOL
+ */
+export function decodeJob(payload: Buffer): { head: JobHead; args: Buffer } {
+  const end = payload.length >= HEAD_AT ? HEAD_AT + payload.readUInt32BE(HEAD_LENGTH_AT) : Number.POSITIVE_INFINITY
+  if (payload[0] !== CHANNEL_MESSAGES.job.kind || end > payload.length) {
+    throw new ProtocolError(
+      'ERR_PROTOCOL',
+      `A job of ${payload.length} bytes with kind ${payload[0]} is not one that this version sends.`,
+    )
+  }
+  return { head: JSON.parse(payload.toString('utf8', HEAD_AT, end)) as JobHead, args: payload.subarray(end) }
+}
+
+/** One message of a child, decoded as far as its kind. */
+export type ChildMessage =
+  | { kind: 'result' | 'thrown'; value: Buffer }
+  | { kind: 'leaving'; exitCode: number }
+  | { kind: 'unborn'; errno: number }
+
+/** The payload of a child's message: its kind byte and what follows. */
+export function encodeChildMessage(kind: 'result' | 'thrown' | 'leaving', body: Uint8Array): Buffer {
+  const payload = Buffer.allocUnsafe(1 + body.length)
+  payload[0] = CHANNEL_MESSAGES[kind].kind
+  payload.set(body, 1)
+  return payload
+}
+
+/**
+ * Decodes a child's message.
+ * @throws ProtocolError ERR_PROTOCOL
+ */
+export function decodeChildMessage(payload: Buffer): ChildMessage {
+  switch (payload[0]) {
+    case CHANNEL_MESSAGES.result.kind:
+      return { kind: 'result', value: payload.subarray(1) }
+    case CHANNEL_MESSAGES.thrown.kind:
+      return { kind: 'thrown', value: payload.subarray(1) }
+    case CHANNEL_MESSAGES.leaving.kind:
+      if (payload.length === 2) return { kind: 'leaving', exitCode: payload[1]! }
+      break
+    case CHANNEL_MESSAGES.unborn.kind:
+      if (payload.length === 3) return { kind: 'unborn', errno: payload.readUInt16BE(1) }
+      break
+  }
+  throw new ProtocolError(
+    'ERR_PROTOCOL',
+    `A child sent kind ${payload[0]} with ${payload.length} bytes, which is not a message of the job channel.`,
+  )
+}

@@ -1,0 +1,242 @@
+// Runs in: owner and child. Messages between a Pool and one of its workers. Pure: bytes in, bytes out. A message is one frame
+// (frames.ts): a kind byte and its payload. docs/PROTOCOL.md, section 5, shows them as tables.
+import { Buffer } from 'node:buffer' // a program may delete the global one
+import { ProtocolError } from '../../errors.js'
+import { decodeBlocks, encodeBlocks, type SentBlock } from './block-table.js'
+
+/** What a worker is told at its start. */
+export interface WorkerSetup {
+  /** Its number in the pool. */
+  id: number
+  /** The pool's name. */
+  name?: string
+  initializer?: { module: string; name: string }
+  initArgs: readonly unknown[]
+  teardown?: { module: string; name: string }
+  /** Whether stdout and stderr are files, of which the worker notes how long they are behind each task. */
+  isCaptured: boolean
+  /** Whether owner and worker share memory; where they do not, the channel is a socket. */
+  sharesMemory: boolean
+}
+
+/** Where a worker finds what it shares with its owner: the memory and the events, or a socket. */
+export const WORKER_DESCRIPTORS = { channel: 3, memory: 3, workerEvent: 4, ownerEvent: 5 } as const
+
+/** The module of a worker's job: every template has loaded it, and an owner only names it. */
+export const WORKER_MODULE = new URL('../../child/worker/task-loop.js', import.meta.url).href
+
+/** Kinds of the worker channel: the first byte of each frame. */
+export const WORKER_MESSAGES = {
+  function: {
+    kind: 1,
+    direction: 'owner to worker',
+    payload: 'u32 number of the function, its module and name as a JSON array',
+  },
+  run: {
+    kind: 2,
+    direction: 'owner to worker',
+    payload:
+      'u32 chunk, u32 number of the function, u32 slot, u32 first and u32 end of the items to run, u8 flags (1: an item is a list of arguments, 2: progress is wanted, 4: there are blocks), the blocks, the items as a structured clone, or as JSON',
+  },
+  end: { kind: 3, direction: 'owner to worker', payload: 'nothing: finish what was sent, then leave' },
+  ready: { kind: 4, direction: 'worker to owner', payload: 'nothing: the initializer has run' },
+  refused: {
+    kind: 5,
+    direction: 'worker to owner',
+    payload: 'what the initializer threw (thrown.ts) as a structured clone',
+  },
+  results: {
+    kind: 6,
+    direction: 'worker to owner',
+    payload:
+      'u32 chunk, f64 milliseconds that it ran, u8 flags (4: there are blocks), the blocks, then as a structured clone a list of the values, a list of [item, what it threw], and a list of [item, length of stdout, length of stderr] where these are captured and grew; or only the values, as JSON',
+  },
+  progress: {
+    kind: 7,
+    direction: 'worker to owner',
+    payload: 'u32 chunk, u32 item, what its task said by emitProgress() as a structured clone',
+  },
+  abort: {
+    kind: 8,
+    direction: 'owner to worker',
+    payload: 'u32 chunk that is to stop, why (thrown.ts) as a structured clone',
+  },
+} as const
+
+/** Name of a message of the worker channel. */
+export type WorkerMessage = keyof typeof WORKER_MESSAGES
+
+/** Items to run, and of what they are. */
+export interface RunMessage {
+  chunk: number
+  functionId: number
+  slot: number
+  first: number
+  end: number
+  /** Whether each item is a list of arguments, and not the one argument. */
+  spread: boolean
+  /** Whether anybody listens to progress. */
+  listens: boolean
+  /** Large buffers of the items. */
+  blocks: readonly SentBlock[]
+  items: Buffer
+}
+
+/** What became of a chunk. */
+export interface ResultsMessage {
+  chunk: number
+  milliseconds: number
+  /** Large buffers of the results. */
+  blocks: readonly SentBlock[]
+  body: Buffer
+}
+
+/** An item, and how long stdout and stderr were when it ended. */
+export type Written = [item: number, stdout: number, stderr: number]
+
+/** What a task says of its progress. */
+export interface ProgressMessage {
+  chunk: number
+  item: number
+  body: Buffer
+}
+
+const RUN_HEAD = 22
+const RESULTS_HEAD = 14
+const PROGRESS_HEAD = 9
+const ABORT_HEAD = 5
+const SPREAD = 1
+const LISTENS = 2
+const BLOCKS = 4
+const NO_BLOCKS: readonly SentBlock[] = []
+
+const LEAST_BYTES: Record<WorkerMessage, number> = {
+  function: 5,
+  run: RUN_HEAD,
+  end: 1,
+  ready: 1,
+  refused: 1,
+  results: RESULTS_HEAD,
+  progress: PROGRESS_HEAD,
+  abort: ABORT_HEAD,
+}
+const BY_KIND = new Map(
+  (Object.keys(WORKER_MESSAGES) as WorkerMessage[]).map((name) => [WORKER_MESSAGES[name].kind as number, name]),
+)
+
+/**
+ * The name of a message.
+ * @throws ProtocolError ERR_PROTOCOL where it is none that this direction has, or too short for its fields
+ */
+export function workerMessageOf(payload: Buffer, direction: 'owner to worker' | 'worker to owner'): WorkerMessage {
+  const name = BY_KIND.get(payload[0] ?? 0)
+  if (name && WORKER_MESSAGES[name].direction === direction && payload.length >= LEAST_BYTES[name]) return name
+  throw new ProtocolError(
+    'ERR_PROTOCOL',
+    `Kind ${payload[0]} with ${payload.length} bytes is not a message of the worker channel.`,
+  )
+}
+
+/** A message that is nothing but its kind. */
+export function encodeBare(name: 'end' | 'ready'): Buffer {
+  return Buffer.of(WORKER_MESSAGES[name].kind)
+}
+
+export function encodeFunction(functionId: number, module: string, name: string): Buffer {
+  const json = Buffer.from(JSON.stringify([module, name]))
+  const payload = Buffer.allocUnsafe(5 + json.length)
+  payload[0] = WORKER_MESSAGES.function.kind
+  payload.writeUInt32BE(functionId, 1)
+  json.copy(payload, 5)
+  return payload
+}
+
+export function decodeFunction(payload: Buffer): { functionId: number; module: string; name: string } {
+  const [module, name] = JSON.parse(payload.toString('utf8', 5)) as [string, string]
+  return { functionId: payload.readUInt32BE(1), module, name }
+}
+
+/** The part of a message in front of the items. */
+export function encodeRun({ blocks, ...head }: Omit<RunMessage, 'items'>): Buffer {
+  const payload = encodeRunHead(head, blocks.length > 0)
+  return blocks.length > 0 ? Buffer.concat([payload, encodeBlocks(blocks)]) : payload
+}
+
+function encodeRunHead(
+  { chunk, functionId, slot, first, end, spread, listens }: Omit<RunMessage, 'items' | 'blocks'>,
+  hasBlocks: boolean,
+): Buffer {
+  const payload = Buffer.allocUnsafe(RUN_HEAD)
+  payload[0] = WORKER_MESSAGES.run.kind
+  payload.writeUInt32BE(chunk, 1)
+  payload.writeUInt32BE(functionId, 5)
+  payload.writeUInt32BE(slot, 9)
+  payload.writeUInt32BE(first, 13)
+  payload.writeUInt32BE(end, 17)
+  payload[RUN_HEAD - 1] = (spread ? SPREAD : 0) | (listens ? LISTENS : 0) | (hasBlocks ? BLOCKS : 0)
+  return payload
+}
+
+export function decodeRun(payload: Buffer): RunMessage {
+  const flags = payload[RUN_HEAD - 1]!
+  const { blocks, rest } = blocksOf(flags, payload.subarray(RUN_HEAD))
+  return {
+    chunk: payload.readUInt32BE(1),
+    functionId: payload.readUInt32BE(5),
+    slot: payload.readUInt32BE(9),
+    first: payload.readUInt32BE(13),
+    end: payload.readUInt32BE(17),
+    spread: (flags & SPREAD) !== 0,
+    listens: (flags & LISTENS) !== 0,
+    blocks,
+    items: rest,
+  }
+}
+
+export function encodeRefused(thrown: Uint8Array): Buffer {
+  return Buffer.concat([Buffer.of(WORKER_MESSAGES.refused.kind), thrown])
+}
+
+/** The part of a message in front of the results. */
+export function encodeResults(chunk: number, milliseconds: number, blocks: readonly SentBlock[]): Buffer {
+  const payload = Buffer.allocUnsafe(RESULTS_HEAD)
+  payload[0] = WORKER_MESSAGES.results.kind
+  payload.writeUInt32BE(chunk, 1)
+  payload.writeDoubleBE(milliseconds, 5)
+  payload[RESULTS_HEAD - 1] = blocks.length > 0 ? BLOCKS : 0
+  return blocks.length > 0 ? Buffer.concat([payload, encodeBlocks(blocks)]) : payload
+}
+
+export function decodeResults(payload: Buffer): ResultsMessage {
+  const { blocks, rest } = blocksOf(payload[RESULTS_HEAD - 1]!, payload.subarray(RESULTS_HEAD))
+  return { chunk: payload.readUInt32BE(1), milliseconds: payload.readDoubleBE(5), blocks, body: rest }
+}
+
+function blocksOf(flags: number, bytes: Buffer): { blocks: readonly SentBlock[]; rest: Buffer } {
+  return flags & BLOCKS ? decodeBlocks(bytes) : { blocks: NO_BLOCKS, rest: bytes }
+}
+
+/** The part of a message in front of the value. */
+export function encodeProgress(chunk: number, item: number): Buffer {
+  const payload = Buffer.allocUnsafe(PROGRESS_HEAD)
+  payload[0] = WORKER_MESSAGES.progress.kind
+  payload.writeUInt32BE(chunk, 1)
+  payload.writeUInt32BE(item, 5)
+  return payload
+}
+
+export function decodeProgress(payload: Buffer): ProgressMessage {
+  return { chunk: payload.readUInt32BE(1), item: payload.readUInt32BE(5), body: payload.subarray(PROGRESS_HEAD) }
+}
+
+/** The part of a message in front of the reason. */
+export function encodeAbort(chunk: number): Buffer {
+  const payload = Buffer.allocUnsafe(ABORT_HEAD)
+  payload[0] = WORKER_MESSAGES.abort.kind
+  payload.writeUInt32BE(chunk, 1)
+  return payload
+}
+
+export function decodeAbort(payload: Buffer): { chunk: number; body: Buffer } {
+  return { chunk: payload.readUInt32BE(1), body: payload.subarray(ABORT_HEAD) }
+}

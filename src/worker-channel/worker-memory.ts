@@ -1,0 +1,101 @@
+// Runs in: owner and child. What a Pool shares with one of its workers where both have the addon: a piece of memory with the ledger and two
+// rings in it, and an event for each side, by which the other one wakes it.
+import { check, type Native, resourceError } from '../platform/native.js'
+import { RING_CONTROL_BYTES, type RingPlace } from '../wire/worker/ring.js'
+
+/** Bytes that wait in a ring at most; longer messages pass through it in parts. A power of two. */
+const RING_BYTES = 128 * 1024
+const PAGE_BYTES = 4096
+/** The first page has the ledger, and from its middle on the words of the rings. */
+const CONTROL = PAGE_BYTES / 2
+
+/** The ring from the owner to the worker. */
+export const TO_WORKER: RingPlace = { control: CONTROL, start: PAGE_BYTES, size: RING_BYTES }
+/** The ring from the worker to the owner. */
+export const TO_OWNER: RingPlace = {
+  control: CONTROL + RING_CONTROL_BYTES,
+  start: PAGE_BYTES + RING_BYTES,
+  size: RING_BYTES,
+}
+/** Bytes of ledger and rings. */
+export const WORKER_MEMORY_BYTES = PAGE_BYTES + 2 * RING_BYTES
+
+/** Descriptors of one worker's memory and of the events. */
+export interface SharedDescriptors {
+  memory: number
+  /** Set by the worker. */
+  ownerEvent: number
+  /** Set by the owner. */
+  workerEvent: number
+}
+
+/** What an owner shares with a worker. */
+export interface SharedMemory extends SharedDescriptors {
+  bytes: ArrayBuffer
+}
+
+/**
+ * Maps the memory behind a descriptor.
+ * @throws ResourceError ERR_RESOURCE
+ */
+export function mapMemory(native: Native, fd: number): ArrayBuffer {
+  const bytes = native.mapSharedMemory(fd, 0, WORKER_MEMORY_BYTES)
+  if (typeof bytes === 'number') throw resourceError('mmap', -bytes)
+  return bytes
+}
+
+/** The memories of a pool: those of workers that have ended are used again, because mapping and filling new ones costs more than a task. */
+export class Memories {
+  readonly #native: Native
+  readonly #free: SharedMemory[] = []
+  #isClosed = false
+
+  constructor(native: Native) {
+    this.#native = native
+  }
+
+  /** @throws ResourceError ERR_RESOURCE */
+  take(): SharedMemory {
+    const used = this.#free.pop()
+    if (used) return used
+    const native = this.#native
+    const opened: number[] = []
+    const open = (syscall: string, result: number): number => {
+      opened.push(check(syscall, result))
+      return result
+    }
+    try {
+      const memory = open('memfd_create', native.newSharedMemory(WORKER_MEMORY_BYTES))
+      const ownerEvent = open('eventfd', native.newEvent())
+      const workerEvent = open('eventfd', native.newEvent())
+      return { memory, ownerEvent, workerEvent, bytes: mapMemory(native, memory) }
+    } catch (error) {
+      for (const fd of opened) native.close(fd)
+      throw error
+    }
+  }
+
+  /**
+   * Gives a memory back whose worker has ended.
+   *
+   * @param isUsedUp whether there are buffers in it that somebody may have: the next worker has no business there
+   */
+  giveBack(memory: SharedMemory, { isUsedUp }: { isUsedUp: boolean }): void {
+    // What was said in it is none of the next worker's business. Given back and not written over: that costs less, and is no memory meanwhile.
+    const isClean = !isUsedUp && this.#native.freeSharedMemory(memory.memory, 0, WORKER_MEMORY_BYTES) === 0
+    if (!isClean || this.#isClosed) return this.#close(memory)
+    this.#native.clearEvent(memory.ownerEvent)
+    this.#native.clearEvent(memory.workerEvent)
+    this.#free.push(memory)
+  }
+
+  /** Closes the descriptors of those that are free, and of each that is given back from now on. */
+  close(): void {
+    this.#isClosed = true
+    for (const memory of this.#free.splice(0)) this.#close(memory)
+  }
+
+  #close({ memory, ownerEvent, workerEvent }: SharedMemory): void {
+    for (const fd of [memory, ownerEvent, workerEvent]) this.#native.close(fd)
+  }
+}

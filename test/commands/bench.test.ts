@@ -1,0 +1,220 @@
+// Runs in: the test runner. `npm run bench`: each benchmark measures what it says it does, prints one JSON document, and leaves nothing
+// behind. How fast anything is, is not asserted: that depends on the machine, and is what bench/results is for.
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { describe, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { watchLeaks } from '../support/leaks.js'
+
+const BENCH = fileURLToPath(new URL('../../bench/run.js', import.meta.url))
+const LIMIT_MS = 120_000
+/** As little as can be measured. */
+const TINY = [
+  '--quick',
+  '--json',
+  '--rounds',
+  '1',
+  '--slice-ms',
+  '100',
+  '--samples',
+  '6',
+  '--forks',
+  '20',
+  '--live',
+  '10',
+]
+
+interface Bar {
+  name: string
+  wanted: string
+  measured: number
+  met: boolean
+}
+
+interface Report<R> {
+  benchmark: string
+  machine: Record<string, string | number>
+  settings: Record<string, number>
+  results: R
+  bars: Bar[]
+  skipped: { what: string; why: string }[]
+}
+
+interface Rates {
+  name: string
+  role?: string
+  processes: number
+  perSecond: { median: number; lowest: number; highest: number }
+  perRound: number[]
+}
+
+interface Latency {
+  samples: number
+  medianMs: number
+  p99Ms: number
+  highestMs: number
+}
+
+function bench(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [BENCH, ...args], { timeout: LIMIT_MS }, (error, stdout, stderr) => {
+      resolve({ code: error ? Number(error.code ?? 1) : 0, stdout, stderr })
+    })
+  })
+}
+
+async function report<R>(name: string): Promise<Report<R>> {
+  const { code, stdout, stderr } = await bench(name, ...TINY)
+  assert.equal(code, 0, stderr)
+  const found = JSON.parse(stdout) as Report<R>
+  assert.equal(found.benchmark, name)
+  assert.equal(found.machine.node, process.version)
+  for (const field of ['date', 'cpu', 'cores', 'kernel', 'libc', 'commit']) assert.ok(found.machine[field], field)
+  assert.deepEqual(found.settings, { rounds: 1, sliceMs: 100, samples: 6, forks: 20, live: 10 })
+  for (const { name, wanted, measured, met } of found.bars) {
+    assert.ok(Number.isFinite(measured), name)
+    assert.match(wanted, /^at (?:least|most) [\d.]+ \S+$/)
+    const limit = Number(/[\d.]+/.exec(wanted)![0])
+    assert.equal(met, wanted.startsWith('at least') ? measured >= limit : measured <= limit, name)
+  }
+  return found
+}
+
+function checkRates(rates: readonly Rates[]): void {
+  for (const { name, processes, perSecond, perRound } of rates) {
+    assert.ok(processes >= 1, name)
+    assert.equal(perRound.length, 1, name)
+    assert.ok(
+      perSecond.lowest > 0 && perSecond.lowest <= perSecond.median && perSecond.median <= perSecond.highest,
+      name,
+    )
+  }
+}
+
+function checkLatency({ samples, medianMs, p99Ms, highestMs }: Latency): void {
+  assert.ok(samples >= 6)
+  assert.ok(medianMs > 0 && medianMs <= p99Ms && p99Ms <= highestMs)
+}
+
+describe('npm run bench', () => {
+  watchLeaks()
+
+  test('process-creation has every peer that exists, or says why not', async () => {
+    type Results = { racers: Rates[]; latency: Latency; latencyByLive: ({ live: number } & Latency)[] }
+    const { results, skipped, bars } = await report<Results>('process-creation')
+    checkRates(results.racers)
+    const roles = results.racers.map(({ role }) => role)
+    assert.deepEqual(roles.slice(0, 3), ['ours', 'child_process', 'worker'])
+    const isSkipped = (word: string): boolean => skipped.some(({ what, why }) => what.includes(word) && why !== '')
+    assert.notEqual(roles.includes('cpython'), isSkipped('CPython'))
+    assert.notEqual(roles.includes('floor') && roles.includes('floor, anonymous'), isSkipped('floor'))
+    checkLatency(results.latency)
+    assert.deepEqual(
+      results.latencyByLive.map(({ live }) => live),
+      [1, 10],
+    )
+    results.latencyByLive.forEach(checkLatency)
+    assert.ok(bars.some(({ name }) => name.includes('child_process.fork')))
+    assert.ok(bars.some(({ name }) => name.includes('first user code')))
+  })
+
+  test('memory weighs children and watches the template', async () => {
+    type PerChild = { way: string; children: number; pssBytes: number; privateBytes: number; addedBytes: number | null }
+    type Moment = { forks: number; rssBytes: number; descriptors: number; mappings: number }
+    const { results, bars } = await report<{ perChild: PerChild[]; growth: Moment[] }>('memory')
+    assert.deepEqual(
+      results.perChild.map(({ way, children }) => `${children} ${way}`),
+      ['1 forkserver', '10 forkserver', '10 child_process.fork'],
+    )
+    for (const { pssBytes, privateBytes } of results.perChild) assert.ok(privateBytes > 0 && privateBytes <= pssBytes)
+    assert.equal(results.growth[0]!.forks, 0)
+    assert.equal(results.growth.at(-1)!.forks, 20)
+    for (const { rssBytes, descriptors, mappings } of results.growth) {
+      assert.ok(rssBytes > 2 ** 20 && descriptors > 3 && mappings > 10)
+    }
+    // These are no times: a descriptor that stays after a fork is a leak on any machine.
+    assert.equal(bars.find(({ name }) => name.includes('descriptors'))?.met, true)
+  })
+
+  test('authentication times the handshake alone and in use', async () => {
+    type Share = { eachPercent: number; normalPercent: number; normalProcesses: number }
+    type Results = { handshakes: ({ what: string } & Latency)[]; rates: Rates[]; share: Share }
+    const { results } = await report<Results>('authentication')
+    assert.ok(results.handshakes.length >= 3)
+    results.handshakes.forEach(checkLatency)
+    checkRates(results.rates)
+    assert.deepEqual(
+      results.rates.slice(0, 3).map(({ name }) => name),
+      ['one connection for all', 'a new connection for each', 'the connection of the starter'],
+    )
+    const { eachPercent, normalPercent } = results.share
+    assert.ok(normalPercent > 0 && normalPercent < eachPercent && eachPercent < 100)
+  })
+
+  test('workloads compares a child with plain Node, and a program with a function', async () => {
+    type Row = { workload: string; samples: number; plainMs: number; childMs: number; ratio: number }
+    type Starts = { samples: number; functionMs: number; programMs: number }
+    const { results, bars } = await report<{ workloads: Row[]; starts: Starts }>('workloads')
+    assert.deepEqual(
+      results.workloads.map(({ workload }) => workload),
+      ['collectGarbage', 'compile', 'parseJson', 'runWasm', 'drawRandom'],
+    )
+    for (const { plainMs, childMs, ratio } of results.workloads) assert.ok(plainMs > 0 && ratio === childMs / plainMs)
+    assert.ok(results.starts.functionMs > 0 && results.starts.programMs > 0)
+    assert.equal(bars.length, 6)
+  })
+
+  test('connection has every peer that exists, at every size and in both ways', async () => {
+    type Racer = Rates & { kind: string; forkserverIsFasterBy: { median: number } }
+    type Question = { way: string; bytes: number; racers: Racer[] }
+    type Results = { questions: Question[]; handshakes: ({ what: string } & Latency)[] }
+    const { results, skipped, bars } = await report<Results>('connection')
+    assert.deepEqual(
+      results.questions.map(({ way, bytes }) => `${bytes} ${way}`),
+      [64, 4096, 1_048_576].flatMap((bytes) => [`${bytes} roundTrips`, `${bytes} oneWay`]),
+    )
+    const hasPython = !skipped.some(({ what, why }) => what.includes('CPython') && why !== '')
+    for (const { racers } of results.questions) {
+      checkRates(racers)
+      const kinds = new Set(racers.map(({ role, kind }) => `${role} ${kind}`))
+      for (const kind of [
+        'ours bytes',
+        'ours values',
+        'ours json',
+        'ipc values',
+        'ipc json',
+        'thread values',
+        'net bytes',
+      ])
+        assert.ok(kinds.has(kind), kind)
+      assert.equal(kinds.has('cpython bytes') && kinds.has('cpython values'), hasPython)
+      for (const { name, forkserverIsFasterBy } of racers) assert.ok(forkserverIsFasterBy.median > 0, name)
+    }
+    results.handshakes.forEach(checkLatency)
+    for (const word of ['64 B round trips', '1 MiB one way', 'child_process', 'net.Socket'])
+      assert.ok(
+        bars.some(({ name }) => name.includes(word)),
+        word,
+      )
+  })
+
+  test('an unknown name lists the names', async () => {
+    for (const args of [['nonsense'], []]) {
+      const { code, stdout, stderr } = await bench(...args)
+      assert.equal(code, 2)
+      assert.equal(stdout, '')
+      assert.match(stderr, /process-creation.*\n.*memory.*\n.*authentication/)
+    }
+  })
+
+  test('a wrong option is refused', async () => {
+    for (const args of [
+      ['memory', '--forks', '0'],
+      ['memory', '--fork', '1'],
+    ]) {
+      const { code, stderr } = await bench(...args)
+      assert.equal(code, 2)
+      assert.match(stderr, /--fork/)
+    }
+  })
+})

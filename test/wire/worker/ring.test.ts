@@ -1,0 +1,220 @@
+// Runs in: the test runner. src/wire/worker/ring.ts and ring-channel.ts: whatever the sizes and whoever waits, the bytes arrive in order; who
+// sleeps is woken; what a dead writer has written can be read.
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import fc from 'fast-check'
+import { native } from '#src/platform/native.js'
+import { RING_CONTROL_BYTES, Ring } from '#src/wire/worker/ring.js'
+import { RingChannel } from '#src/worker-channel/ring-channel.js'
+import type { ChannelListener } from '#src/worker-channel/worker-channel.js'
+import {
+  Memories,
+  type SharedMemory,
+  TO_OWNER,
+  TO_WORKER,
+  WORKER_MEMORY_BYTES,
+} from '#src/worker-channel/worker-memory.js'
+import { watchLeaks } from '../../support/leaks.js'
+
+watchLeaks()
+
+const place = { control: 0, start: RING_CONTROL_BYTES, size: 16 }
+const ends = (memory = new ArrayBuffer(RING_CONTROL_BYTES + place.size)): [Ring, Ring] => [
+  new Ring(memory, place),
+  new Ring(memory, place),
+]
+
+describe('Ring', () => {
+  test('whatever is written and read in turns, the bytes arrive in order', () => {
+    const step = fc.record({ write: fc.nat({ max: 20 }), publish: fc.boolean(), read: fc.nat({ max: 20 }) })
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), fc.integer(), (steps, begin) => {
+        const memory = new ArrayBuffer(RING_CONTROL_BYTES + place.size)
+        new Int32Array(memory)[0] = begin // the positions count on for ever: begin anywhere, also just before they wrap
+        new Int32Array(memory)[16] = begin
+        const [writer, reader] = ends(memory)
+        const [sent, heard]: [number[], number[]] = [[], []]
+        const read = (most: number): void => {
+          const bytes = [...(reader.readable ?? [])].slice(0, most)
+          heard.push(...bytes)
+          reader.consume(bytes.length)
+        }
+        for (const { write, publish, read: most } of steps) {
+          const bytes = Uint8Array.from({ length: Math.min(write, writer.room) }, (_, i) => (sent.length + i) & 0xff)
+          writer.write(bytes)
+          sent.push(...bytes)
+          if (publish) writer.publish()
+          read(most)
+        }
+        writer.publish()
+        while (reader.readable) read(5)
+        assert.deepEqual(heard, sent)
+        assert.equal(writer.room, place.size)
+      }),
+    )
+  })
+
+  test('a reader sees nothing before it is published, and a writer no room before it is consumed', () => {
+    const [writer, reader] = ends()
+    writer.write(new Uint8Array(16))
+    assert.deepEqual([writer.room, reader.readable], [0, undefined])
+    writer.publish()
+    assert.equal(reader.readable?.length, 16)
+    assert.equal(writer.room, 0)
+    reader.consume(3)
+    assert.equal(writer.room, 3)
+  })
+
+  test('a sleeper is woken once, and nobody who is awake', () => {
+    const [writer, reader] = ends()
+    writer.write(Uint8Array.of(1))
+    writer.publish()
+    assert.equal(writer.takeSleeper(), false)
+    assert.equal(reader.sleep(), false, 'there is something')
+    reader.consume(1)
+    assert.equal(reader.sleep(), true)
+    writer.write(Uint8Array.of(1))
+    writer.publish()
+    assert.deepEqual([writer.takeSleeper(), writer.takeSleeper()], [true, false])
+    assert.equal(writer.waitForRoom(), false, 'there is room')
+    writer.write(new Uint8Array(15))
+    writer.publish()
+    assert.equal(writer.waitForRoom(), true)
+    assert.deepEqual([reader.consume(1), reader.consume(1)], [true, false])
+  })
+})
+
+/** Two channels over one memory, and what the worker's side has heard. */
+function connect(onMessage?: (payload: Buffer) => void): {
+  owner: RingChannel
+  worker: RingChannel
+  heard: Buffer[]
+  failures: Error[]
+  memory: SharedMemory
+  close(): void
+} {
+  const memories = new Memories(native())
+  const memory = memories.take()
+  const { bytes, ownerEvent, workerEvent } = memory
+  const heard: Buffer[] = []
+  const failures: Error[] = []
+  const listener: ChannelListener = {
+    onMessage: onMessage ?? ((payload) => heard.push(payload)),
+    onFailure: (error) => failures.push(error),
+    onGone: () => {},
+  }
+  const common = { bytes, closesEvents: false }
+  const toOwner = { incoming: TO_OWNER, outgoing: TO_WORKER, ownEvent: ownerEvent, peerEvent: workerEvent }
+  const toWorker = { incoming: TO_WORKER, outgoing: TO_OWNER, ownEvent: workerEvent, peerEvent: ownerEvent }
+  const owner = new RingChannel(native(), { ...common, ...toOwner }, listener)
+  const worker = new RingChannel(native(), { ...common, ...toWorker }, listener)
+  return {
+    owner,
+    worker,
+    heard,
+    failures,
+    memory,
+    close() {
+      owner.close()
+      worker.close()
+      memories.giveBack(memory, { isUsedUp: false })
+      memories.close()
+    },
+  }
+}
+
+async function until(isSo: () => boolean): Promise<void> {
+  for (let tries = 0; tries < 1_000 && !isSo(); tries++) await sleep(5)
+  assert.ok(isSo())
+}
+
+describe('RingChannel', () => {
+  test('messages of all sizes arrive, also those that are larger than the ring', async () => {
+    const { owner, heard, failures, close } = connect()
+    const sizes = [0, 1, 5, 131_000, 131_072, 131_073, 1_000_000, 3]
+    for (const size of sizes) owner.send(Buffer.from([7]), Buffer.alloc(size, size))
+    await until(() => heard.length === sizes.length)
+    assert.deepEqual(
+      heard.map(({ length }) => length - 1),
+      sizes,
+    )
+    for (const [index, size] of sizes.entries()) assert.ok(heard[index]!.subarray(1).equals(Buffer.alloc(size, size)))
+    assert.deepEqual(failures, [])
+    close()
+  })
+
+  test('end() calls back when the last byte is in the ring', async () => {
+    const { owner, worker, heard, close } = connect()
+    let isSent = false
+    worker.end(() => {
+      isSent = true
+    })
+    assert.ok(isSent, 'nothing waits')
+    isSent = false
+    owner.send(Buffer.alloc(WORKER_MEMORY_BYTES))
+    owner.end(() => {
+      isSent = true
+    })
+    assert.ok(!isSent)
+    await until(() => isSent && heard.length === 1)
+    close()
+  })
+
+  test('what was sent before an end is heard behind it, and nothing is heard behind close()', async () => {
+    const { owner, worker, heard, close } = connect()
+    worker.close() // as if it were dead: it reads and wakes nobody
+    owner.send(Buffer.from('lost'))
+    await sleep(20)
+    assert.equal(heard.length, 0)
+    worker.send(Buffer.from('last words'))
+    await owner.finish()
+    assert.deepEqual(heard.map(String), ['last words'])
+    worker.send(Buffer.from('too late'))
+    assert.equal(owner.idle(), true)
+    await sleep(20)
+    assert.equal(heard.length, 1)
+    close()
+  })
+
+  test('an endless talk lets the event loop turn', async () => {
+    let count = 0
+    const { owner, worker, close } = connect(() => {
+      count++
+      if (count < 5_000) (count % 2 === 0 ? owner : worker).send(Buffer.alloc(100))
+    })
+    let turns = 0
+    const timer = setInterval(() => turns++, 1)
+    owner.send(Buffer.alloc(100))
+    await until(() => count === 5_000)
+    clearInterval(timer)
+    assert.ok(turns > 0)
+    close()
+  })
+
+  test('what a listener throws is its failure, and ends nothing else', async () => {
+    const seen: string[] = []
+    const { owner, failures, close } = connect((payload) => {
+      seen.push(String(payload))
+      if (seen.length === 1) throw new Error('no')
+    })
+    owner.send(Buffer.from('a'))
+    await until(() => failures.length === 1)
+    owner.send(Buffer.from('b'))
+    await until(() => seen.length === 2)
+    close()
+  })
+
+  test('a memory that is used again begins anew', async () => {
+    const memories = new Memories(native())
+    const first = memories.take()
+    new Uint8Array(first.bytes, 0, 4096).fill(1)
+    native().setEvent(first.ownerEvent)
+    memories.giveBack(first, { isUsedUp: false })
+    const second = memories.take()
+    assert.equal(second, first)
+    assert.ok(new Uint8Array(second.bytes, 0, 4096).every((byte) => byte === 0))
+    memories.close()
+    memories.giveBack(second, { isUsedUp: false })
+  })
+})
