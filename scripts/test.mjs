@@ -1,21 +1,50 @@
-// Runs in: `npm test`. Runs the compiled tests (all, or those whose path contains a word of the command line) in Node's own test
-// runner. `npm test -- contract` runs test/contract.
+// Runs in: `npm test` and its kin. Runs compiled tests in Node's own test runner.
+//
+//   node scripts/test.mjs          what every change must pass: all tests but the slow ones
+//   node scripts/test.mjs unit     those that start no process: pure files, and the rules
+//   node scripts/test.mjs slow     many processes, kills, streams, whole commands (*.slow.test.ts); and the contract on connected servers
+//   node scripts/test.mjs WORD...  those whose path contains one of the words, slow or not: `npm test -- contract`
 import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const tests = path.join(path.dirname(path.dirname(fileURLToPath(import.meta.url))), 'build', 'test')
-const words = process.argv.slice(2)
-const files = readdirSync(tests, { recursive: true, encoding: 'utf8' })
-  .filter((name) => name.endsWith('.test.js') && (words.length === 0 || words.some((word) => name.includes(word))))
-  .map((name) => path.join(tests, name))
+const ROOT = path.join(path.dirname(path.dirname(fileURLToPath(import.meta.url))), 'build', 'test')
+const UNIT = /^(wire|options|promises|rules|owner\/naming|owner\/process|owner\/pool|connection\/pickle)\//
+const SLOW = /\.slow\.test\.js$/
+const CONTRACT = /^contract\/.*(?<!\.slow)\.test\.js$/
+
+const files = readdirSync(ROOT, { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.test.js'))
   .sort()
-if (files.length === 0) {
-  console.error(`No test file matches ${words.join(' ')}.`)
-  process.exit(2)
+
+/** Runs them, two files at a time: most tests wait for processes. The limit in time only bounds a hang; no test comes near it. */
+function run(names, env = {}) {
+  const flags = ['--test', '--test-concurrency=2', '--test-timeout=900000', '--test-reporter=spec']
+  const paths = names.map((name) => path.join(ROOT, name))
+  const { status } = spawnSync(process.execPath, [...flags, ...paths], {
+    stdio: 'inherit',
+    env: { ...process.env, ...env },
+  })
+  return status ?? 1
 }
-// Two files at a time: most tests wait for processes. The limit in time is a bound for a hang, and no test comes near it.
-const flags = ['--test', '--test-concurrency=2', '--test-timeout=900000', '--test-reporter=spec']
-const { status } = spawnSync(process.execPath, [...flags, ...files], { stdio: 'inherit' })
-process.exit(status ?? 1)
+
+const words = process.argv.slice(2)
+const [kind] = words
+const isKind = words.length === 1 && ['unit', 'slow'].includes(kind)
+if (!isKind && words.length > 0) {
+  const wanted = files.filter((name) => words.some((word) => name.includes(word)))
+  if (wanted.length === 0) {
+    console.error(`No test file matches ${words.join(' ')}.`)
+    process.exit(2)
+  }
+  process.exit(run(wanted))
+}
+if (kind === 'unit') process.exit(run(files.filter((name) => UNIT.test(name) && !SLOW.test(name))))
+if (kind === undefined) process.exit(run(files.filter((name) => !SLOW.test(name))))
+const slow = run(files.filter((name) => SLOW.test(name)))
+const connected = run(
+  files.filter((name) => CONTRACT.test(name)),
+  { FORKSERVER_TEST_WAYS: 'rest' }, // test/support/servers.ts
+)
+process.exit(slow || connected)

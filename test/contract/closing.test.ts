@@ -4,12 +4,12 @@ import { once } from 'node:events'
 import { describe, test } from 'node:test'
 import { type ForkServer, Process, type ProcessOptions, UsageError } from 'forkserver'
 import { isAlive, until, watchLeaks } from '../support/leaks.js'
-import { WAYS } from '../support/servers.js'
+import { waysFor } from '../support/servers.js'
 import { errorOf, HANG_MS, jobs, run } from './contract.js'
 
 watchLeaks()
 
-for (const way of WAYS) {
+for (const way of waysFor({ onTransports: true })) {
   describe(`closing: ${way.name}`, { timeout: HANG_MS }, () => {
     const withServer = async (body: (server: ForkServer) => Promise<void>): Promise<void> => {
       const { server, close } = await way.open()

@@ -13,7 +13,7 @@ import {
   type StartOptions,
 } from 'forkserver'
 import { watchLeaks } from '../support/leaks.js'
-import { WAYS, type Way } from '../support/servers.js'
+import { type Way, waysFor } from '../support/servers.js'
 
 const fixture = (name: string): URL => new URL(`../fixtures/contract/${name}`, import.meta.url)
 
@@ -31,10 +31,22 @@ export interface Site {
   readonly server: ForkServer
 }
 
-/** Declares the suite once for each way to a server, with one server for all its tests, and watches for leaks. */
-export function contract(title: string, suite: (site: Site) => void, options?: StartOptions): void {
+type Suite = (site: Site) => void
+
+/** Declares the suite once for each start method (servers.ts says when for connected servers), and watches for leaks. */
+export function contract(title: string, suite: Suite, options?: StartOptions): void {
+  declare(waysFor({ onTransports: false }), title, suite, options)
+}
+
+/** As contract(), for a suite to which the transport can matter: once for each way to a server. */
+export function contractOnTransports(title: string, suite: Suite, options?: StartOptions): void {
+  declare(waysFor({ onTransports: true }), title, suite, options)
+}
+
+/** Each suite has one server for all its tests. */
+function declare(ways: readonly Way[], title: string, suite: Suite, options?: StartOptions): void {
   watchLeaks()
-  for (const way of WAYS) {
+  for (const way of ways) {
     describe(`${title}: ${way.name}`, { timeout: HANG_MS }, () => {
       let opened: Awaited<ReturnType<Way['open']>> | undefined
       before(async () => {

@@ -5,7 +5,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
 import { Process, remote } from 'forkserver'
-import { contract, read, run } from './contract.js'
+import { contractOnTransports, read, run } from './contract.js'
 
 const jobs = remote<typeof import('../fixtures/contract/streams.js')>(
   new URL('../fixtures/contract/streams.js', import.meta.url),
@@ -18,7 +18,7 @@ before(() => {
 })
 after(() => rmSync(folder, { recursive: true }))
 
-contract('further descriptors', (site) => {
+contractOnTransports('further descriptors', (site) => {
   test('pipes, for both directions', async () => {
     const stdio = ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'] as const
     const p = await new Process(jobs.relay, [3, 4], { server: site.server, stdio }).start()

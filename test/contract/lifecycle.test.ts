@@ -4,9 +4,9 @@ import { once } from 'node:events'
 import { afterEach, test } from 'node:test'
 import { ChildError, Process, UsageError } from 'forkserver'
 import { isAlive, openDescriptors, until } from '../support/leaks.js'
-import { contract, errorOf, jobs, read, run } from './contract.js'
+import { contractOnTransports, errorOf, jobs, read, run } from './contract.js'
 
-contract('the life of a process', (site) => {
+contractOnTransports('the life of a process', (site) => {
   const made: Process[] = []
   afterEach(() => {
     for (const process of made.splice(0)) process.kill() // one that a failed test left

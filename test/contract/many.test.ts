@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Process } from 'forkserver'
-import { contract, jobs, read } from './contract.js'
+import { contractOnTransports, jobs, read } from './contract.js'
 
 const COUNT = 100
 
-contract('many at once', (site) => {
+contractOnTransports('many at once', (site) => {
   test(`${COUNT} processes: all right, all different`, async () => {
     const processes = Array.from(
       { length: COUNT },

@@ -3,13 +3,13 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { ForkServer, Process, remote } from 'forkserver'
 import { isAlive, until } from '../support/leaks.js'
-import { contract, read, run } from './contract.js'
+import { contractOnTransports, read, run } from './contract.js'
 
 const nested = remote<typeof import('../fixtures/contract/nested.js')>(
   new URL('../fixtures/contract/nested.js', import.meta.url),
 )
 
-contract(
+contractOnTransports(
   'a child as an owner',
   (site) => {
     for (const reference of [nested.startsItsOwn, nested.usesItsDefault]) {

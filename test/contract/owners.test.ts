@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { watchLeaks } from '../support/leaks.js'
-import { WAYS } from '../support/servers.js'
+import { waysFor } from '../support/servers.js'
 import { HANG_MS, read } from './contract.js'
 
 const OWNER = fileURLToPath(new URL('../fixtures/contract/owner.js', import.meta.url))
@@ -26,7 +26,7 @@ async function own(scenario: string, wayName: string, stdin = ''): Promise<Ended
   return { exitCode, stdout, stderr }
 }
 
-for (const wayName of ['default', ...WAYS.map(({ name }) => name)]) {
+for (const wayName of ['default', ...waysFor({ onTransports: true }).map(({ name }) => name)]) {
   describe(`an owner: ${wayName}`, { timeout: HANG_MS }, () => {
     const check = async (scenario: string, stdout: string, stderr: string, stdin?: string): Promise<void> => {
       assert.deepEqual(await own(scenario, wayName, stdin), { exitCode: 0, stdout, stderr })

@@ -5,7 +5,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
 import { Process } from 'forkserver'
-import { contract, errorOf, jobs, run } from './contract.js'
+import { contractOnTransports, errorOf, jobs, run } from './contract.js'
 
 let folder = ''
 before(() => {
@@ -13,7 +13,7 @@ before(() => {
 })
 after(() => rmSync(folder, { recursive: true }))
 
-contract('the working directory', (site) => {
+contractOnTransports('the working directory', (site) => {
   test("is the owner's at the start of the process", async () => {
     assert.equal(await run(jobs.getCwd, [], { server: site.server }), process.cwd())
     const home = process.cwd()
@@ -43,7 +43,7 @@ contract('the working directory', (site) => {
   })
 })
 
-contract('the environment', (site) => {
+contractOnTransports('the environment', (site) => {
   const NAME = 'FORKSERVER_TEST_VARIABLE'
   const withVariable = async (value: string | undefined, during: () => Promise<void>): Promise<void> => {
     if (value === undefined) delete process.env[NAME]

@@ -30,10 +30,22 @@ const connected = (transport: 'path' | 'abstract'): Way => ({
   },
 })
 
+const FORKED = started('forkserver', {})
+const SPAWNED = started('spawn', { startMethod: 'spawn' })
+const CONNECTED = [connected('path'), connected('abstract')]
+
 /** All ways: the contract holds for each. */
-export const WAYS: readonly Way[] = [
-  started('forkserver', {}),
-  connected('path'),
-  connected('abstract'),
-  started('spawn', { startMethod: 'spawn' }),
-]
+export const WAYS: readonly Way[] = [FORKED, ...CONNECTED, SPAWNED]
+
+/**
+ * The ways that a suite runs on. A connected server differs from its starter's only in how it was reached, and in what its owner knows of
+ * the template's environment. So most suites run on both start methods in `npm test`, and on the two connected ways in `npm run test:slow`,
+ * which sets FORKSERVER_TEST_WAYS=rest.
+ *
+ * @param onTransports whether the transport can matter to the suite: then `npm test` runs it on all ways
+ */
+export function waysFor({ onTransports }: { onTransports: boolean }): readonly Way[] {
+  const isRest = process.env.FORKSERVER_TEST_WAYS === 'rest'
+  if (onTransports) return isRest ? [] : WAYS
+  return isRest ? CONNECTED : [FORKED, SPAWNED]
+}
