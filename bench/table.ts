@@ -1,19 +1,19 @@
-// Runs in: a tool process. Prints the results in bench/results as the Markdown tables of docs/PERFORMANCE.md, so that no number is typed
-// by hand: node build/bench/table.js bench/results/*.json
+// Runs in: a tool process. Prints the results in bench/results as the Markdown tables of docs/PERFORMANCE.md, so that
+// nobody types a number by hand: node build/bench/table.js bench/results/*.json
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { type Report, short } from './report.js'
 
 interface Row {
-  /** Bars may differ from one Node to another. */
+  /** The required values. They may differ from one Node to another. */
   wanted: Set<string>
-  /** What each Node major measured. */
+  /** The measured value of each Node major. */
   measured: Map<string, string>
 }
 
 const majorOf = ({ machine }: Report): string => `Node ${Number.parseInt(machine.node.slice(1), 10)}`
 
-// A C program "of the template's size" has another size on each Node, and still is the same bar.
+// The C program that is as large as the template has another size on each Node. It still belongs into one row.
 const nameOf = (name: string): string => name.replace(/ \(\d+ MiB\)/, '')
 
 function tableOf(benchmark: string, reports: readonly Report[]): string {
@@ -38,15 +38,20 @@ function tableOf(benchmark: string, reports: readonly Report[]): string {
   ].join('\n')
 }
 
-/** What was measured where: a figure says nothing without it. */
+/** When and where the figures were measured. */
 function machineOf(reports: readonly Report[]): string {
   const of = (pick: (machine: Report['machine']) => string): string =>
-    [...new Set(reports.map(({ machine }) => pick(machine)))].join(' and ')
-  const nodes = of(({ node }) => node).replaceAll(' and ', ', ')
-  return `${of(({ date }) => date.slice(0, 10))}, commit ${of(({ commit }) => commit)}, ${of(({ cpu, cores }) => `${cpu} with ${cores} cores`)}, ${of(({ kernel }) => kernel)}, ${of(({ libc }) => libc)}, Node ${nodes}.`
+    [...new Set(reports.map(({ machine }) => pick(machine)))].join(', ')
+  return [
+    `- date: ${of(({ date }) => date.slice(0, 10))}`,
+    `- commit: ${of(({ commit }) => commit)}`,
+    `- machine: ${of(({ cpu, cores }) => `${cpu} with ${cores} cores`)}`,
+    `- system: ${of(({ kernel }) => kernel)}; ${of(({ libc }) => libc)}`,
+    `- Node: ${of(({ node }) => node)}`,
+  ].join('\n')
 }
 
-/** All bars: a table for each benchmark, a column for each Node major. */
+/** A table for each benchmark, with a column for each Node major. */
 export function tablesOf(reports: readonly Report[]): string {
   const sorted = [...reports].sort((a, b) => majorOf(a).localeCompare(majorOf(b)))
   const benchmarks = [...new Set(sorted.map(({ benchmark }) => benchmark))].sort()

@@ -1,16 +1,18 @@
-// Runs in: a tool process and the test runner. Why tests of Node's fail in a forked child: written by hand, after each was looked at.
+// Runs in: a tool process and the test runner. Why some of Node's tests fail in a forked child. Written by hand, after
+// looking at each test.
 
-/** One cause, and the tests that show it. */
+/** One cause, and the tests that fail for it. */
 export interface Cause {
   readonly cause: string
-  /** Names of tests, without folder and ending. */
+  /** Names of tests, without folder and file extension. */
   readonly tests: readonly string[]
 }
 
 export const CAUSES: readonly Cause[] = [
   {
     cause:
-      "The test changes a part of Node, or looks at its first use, and then loads the module that uses it. The template has loaded Node's common modules already.",
+      'The test changes a part of Node, or checks when it is first used, and then loads a module that uses it. ' +
+      "The template has loaded Node's common modules before.",
     tests: [
       'test-bootstrap-modules',
       'test-code-cache',
@@ -25,7 +27,8 @@ export const CAUSES: readonly Cause[] = [
   },
   {
     cause:
-      "A main CommonJS module runs in a callback of setImmediate(): its async id is not 1, and it has a hook's `after`.",
+      'A CommonJS main program runs in a callback of setImmediate() in a child, ' +
+      'so its async id is not 1 and the async hook `after` is called for it.',
     tests: [
       'test-async-hooks-disable-during-promise',
       'test-async-hooks-promise',
@@ -36,30 +39,47 @@ export const CAUSES: readonly Cause[] = [
   },
   {
     cause:
-      "V8's flags are part of what it checks cached code by, and a template has some of its own: cached code of plain Node is not accepted in a child, and the other way round.",
+      'V8 accepts cached code only if its flags are the same, and a template has additional flags. ' +
+      'So a child does not accept cached code from plain Node, nor plain Node from a child.',
     tests: ['test-vm-cached-data'],
   },
   {
     cause:
-      'The test needs all of a heap of 10 or 20 MB (--max-old-space-size), of which the template has filled a part with what it has loaded.',
+      'The test limits the heap to 10 or 20 MB (--max-old-space-size) and needs all of it. ' +
+      'The template has already filled a part with the modules that it loaded.',
     tests: ['test-shadow-realm-gc', 'test-source-map-cjs-require-cache'],
   },
   {
-    cause: "The inspector names the main context by the process id that it had at Node's start, the template's.",
+    cause: "The inspector names the main context by the process id at Node's start, which is the template's.",
     tests: ['test-inspector-contexts'],
   },
   {
-    cause: "A worker's performance.timeOrigin comes from the template's clock.",
+    cause: "A worker thread's performance.timeOrigin is computed from the template's start.",
     tests: ['test-perf-hooks-worker-timeorigin'],
   },
   {
-    cause: "The milestones of performance.nodeTiming before the child's birth are one moment.",
+    cause: 'In performance.nodeTiming, all milestones from before the fork have the same time.',
     tests: ['test-performance-nodetiming'],
   },
 ]
 
-/** The cause of a test's failure, or that nobody has found it yet. */
+/** Why a test fails, or that nobody has found out yet. */
 export function causeOf(name: string): string {
   const test = name.replace(/^.*\//, '').replace(/\.\w+$/, '')
-  return CAUSES.find(({ tests }) => tests.includes(test))?.cause ?? 'Not looked into yet.'
+  return CAUSES.find(({ tests }) => tests.includes(test))?.cause ?? 'Nobody has looked into it yet.'
+}
+
+/** Why no template can be had with a test's flags: what its error says, and the reason in other words. */
+const REFUSALS: ReadonlyArray<readonly [error: RegExp, reason: string]> = [
+  [/state of Math\.random/, 'With these flags forkserver does not find where V8 keeps the state of Math.random().'],
+  [/cannot run with --inspect/, 'A template cannot run with the inspector switched on.'],
+  [/WebAssembly is not defined/, 'The flags remove WebAssembly, which the template uses before it forks.'],
+  [/^ERR_TEMPLATE_START/, "The test runs under Node's permission model, which does not let the addon load."],
+]
+
+/** Why there is no template with a test's flags. */
+export function refusalOf(error: string): string {
+  const code = /^ERR_\w+/.exec(error)?.[0]
+  const reason = REFUSALS.find(([pattern]) => pattern.test(error))?.[1]
+  return reason && code ? `${reason} (${code})` : error.replaceAll('\n', ' ')
 }

@@ -1,7 +1,7 @@
-// Runs in: a tool process. Prints the results of conformance runs as the Markdown of docs/CONFORMANCE.md, so that no number is typed by
-// hand: node build/conformance/table.js conformance/results/*.jsonl
+// Runs in: a tool process. Prints the results of conformance runs as the tables of docs/CONFORMANCE.md, so that nobody
+// types a number by hand: node build/conformance/table.js conformance/results/*.jsonl
 import { fileURLToPath } from 'node:url'
-import { causeOf } from './causes.js'
+import { causeOf, refusalOf } from './causes.js'
 import { readResults, type TestResult, type Verdict } from './results.js'
 
 const number = (value: number): string => value.toLocaleString('en')
@@ -14,7 +14,7 @@ function groupBy(results: readonly TestResult[], keyOf: (result: TestResult) => 
 
 const link = ({ name }: TestResult): string => `\`${name}\``
 
-/** The counts: one row for each Node. */
+/** How many tests had which result: one row for each Node. */
 export function summaryOf(results: readonly TestResult[]): string {
   const head = [
     'Node',
@@ -28,43 +28,43 @@ export function summaryOf(results: readonly TestResult[]): string {
     'share',
   ]
   const rows = [...groupBy(results, ({ node, tests }) => `${node} | ${tests}`)].map(([key, group]) => {
-    const of = (verdict: Verdict): number => group.filter((result) => result.verdict === verdict).length
-    const judged = of('passes') + of('fails') + of('unsteady')
-    const share = judged === 0 ? 'none' : `${((100 * of('passes')) / judged).toFixed(1)} %`
+    const count = (verdict: Verdict): number => group.filter((result) => result.verdict === verdict).length
+    const judged = count('passes') + count('fails') + count('unsteady')
+    const share = judged === 0 ? 'none' : `${((100 * count('passes')) / judged).toFixed(1)} %`
     const cells = [
       group.length,
-      judged + of('not applicable'),
-      of('not applicable'),
-      of('passes'),
-      of('fails'),
-      of('unsteady'),
+      judged + count('not applicable'),
+      count('not applicable'),
+      count('passes'),
+      count('fails'),
+      count('unsteady'),
     ]
     return `| ${key} | ${cells.map(number).join(' | ')} | ${share} |`
   })
   return [`| ${head.join(' | ')} |`, `|${head.map(() => '---|').join('')}`, ...rows].join('\n')
 }
 
-/** The failures by cause, most tests first, and then the flags with which no template can be had. */
+/** The failures by cause, most tests first; then the tests whose flags no template can have. */
 export function detailsOf(results: readonly TestResult[]): string {
   const parts = [...groupBy(results, ({ node }) => node)].map(([node, group]) => {
     const failed = group.filter(({ verdict }) => verdict === 'fails' || verdict === 'unsteady')
     const causes = [...groupBy(failed, ({ name }) => causeOf(name))].sort(([, a], [, b]) => b.length - a.length)
     const refused = groupBy(
       group.filter(({ verdict }) => verdict === 'not applicable'),
-      ({ how }) => how ?? '',
+      ({ how }) => refusalOf(how ?? ''),
     )
     return [
-      `### ${node}: what fails, by cause`,
+      `### ${node}: failures by cause`,
       '',
-      '| tests | cause | which |',
+      '| tests | cause | names |',
       '|---|---|---|',
       ...causes.map(([cause, tests]) => `| ${tests.length} | ${cause} | ${tests.map(link).join(', ')} |`),
       '',
       `### ${node}: not applicable`,
       '',
-      '| tests | why there is no template | which |',
+      '| tests | why there is no template | names |',
       '|---|---|---|',
-      ...[...refused].map(([how, tests]) => `| ${tests.length} | ${how} | ${tests.map(link).join(', ')} |`),
+      ...[...refused].map(([reason, tests]) => `| ${tests.length} | ${reason} | ${tests.map(link).join(', ')} |`),
     ].join('\n')
   })
   return parts.join('\n\n')

@@ -1,41 +1,57 @@
 // Runs in: owner, template and child. Every error class that forkserver throws, and the table of their codes.
 //
-// Five failures never look alike: your mistake (UsageError), refused (AuthError), a child died (ChildError), the template
-// failed or was lost (TemplateError), the other side broke the protocol (ProtocolError). A sixth, ResourceError, is the
-// kernel saying no (EAGAIN, ENOMEM, EMFILE, an address in use). The code is stable; the text may improve.
+// Each class stands for one kind of failure: your mistake (UsageError), no authentication (AuthError), a child that died
+// (ChildError), a template that failed or is gone (TemplateError), a broken protocol (ProtocolError), and a system call
+// that the kernel refused (ResourceError: EAGAIN, ENOMEM, EMFILE, an address in use). The code of an error is stable.
+// The text may change.
 
-/** Which class carries which codes, and when: docs/ERRORS.md shows this table and a test holds the two together. */
+/** The class of each code, and when it occurs. docs/ERRORS.md shows this table; a test compares the two. */
 export const ERROR_CODES = {
-  ERR_UNKNOWN_OPTION: ['UsageError', 'an option that does not exist; the message suggests the nearest one'],
-  ERR_INVALID_OPTION: ['UsageError', 'an option whose value has the wrong type or range'],
-  ERR_INVALID_ARGUMENT: ['UsageError', 'an argument that is not what the function takes'],
-  ERR_INVALID_STATE: ['UsageError', 'a call in the wrong order: start() twice, a request on a closed server'],
-  ERR_NOT_EXPORTED: ['UsageError', 'a reference to a function that its module does not export'],
-  ERR_CANNOT_CLONE: ['UsageError', 'an argument or a result that cannot be structured-cloned, named by its path'],
-  ERR_UNSUPPORTED: ['UsageError', 'something that this platform or start method cannot do'],
-  ERR_AUTH_REFUSED: ['AuthError', 'the other side does not hold the key, or refused ours'],
-  ERR_AUTH_TIMEOUT: ['AuthError', 'the handshake did not finish before its deadline'],
-  ERR_PEER_REFUSED: ['AuthError', 'the other side runs as another user'],
+  ERR_UNKNOWN_OPTION: ['UsageError', 'you passed an option that does not exist; the message suggests the nearest one'],
+  ERR_INVALID_OPTION: ['UsageError', 'the value of an option has the wrong type or is out of range'],
+  ERR_INVALID_ARGUMENT: ['UsageError', 'the function does not accept this argument'],
+  ERR_INVALID_STATE: [
+    'UsageError',
+    'calls in the wrong order, such as a second start(), or a request on a closed server',
+  ],
+  ERR_NOT_EXPORTED: ['UsageError', 'the module does not export the function that a reference names'],
+  ERR_CANNOT_CLONE: [
+    'UsageError',
+    'an argument or a result contains a value that cannot be cloned; the message says where',
+  ],
+  ERR_UNSUPPORTED: ['UsageError', 'this platform or this start method cannot do that'],
+  ERR_AUTH_REFUSED: ['AuthError', 'the other side does not have the key, or did not accept ours'],
+  ERR_AUTH_TIMEOUT: ['AuthError', 'the handshake did not finish in time'],
+  ERR_PEER_REFUSED: ['AuthError', 'the process on the other side runs as another user'],
   ERR_CHILD_DIED: ['ChildError', 'the child exited or was killed before it delivered its result'],
-  ERR_TIMEOUT: ['ChildError', 'the time limit ran out: of a process (it was killed) or of a join (it was not)'],
-  ERR_POOL_BROKEN: ['ChildError', 'workers of a pool keep ending before they take a task; the last one is the cause'],
-  ERR_PRELOAD_FAILED: ['TemplateError', 'a preload module or the warm-up threw; its own error is the cause'],
-  ERR_UNFORKABLE: ['TemplateError', 'what the preload left behind cannot be forked; reasons lists it'],
-  ERR_TEMPLATE_START: ['TemplateError', 'the template process could not be started or ended before it was ready'],
-  ERR_TEMPLATE_LOST: ['TemplateError', 'the template is gone, so a request or an exit cannot be answered'],
-  ERR_PROTOCOL: ['ProtocolError', 'bytes that the protocol does not allow at this point'],
-  ERR_MESSAGE_TOO_LARGE: ['ProtocolError', 'a frame that announces more bytes than its receiver takes'],
+  ERR_TIMEOUT: [
+    'ChildError',
+    'a time limit ran out: that of a process (it was killed) or of a join (the process keeps running)',
+  ],
+  ERR_POOL_BROKEN: [
+    'ChildError',
+    'workers of a pool keep ending before their first task; the last failure is the cause',
+  ],
+  ERR_PRELOAD_FAILED: ['TemplateError', 'a preloaded module or the warm-up threw an error, which is the cause'],
+  ERR_UNFORKABLE: ['TemplateError', 'the preload left something open that cannot be forked; `reasons` lists it'],
+  ERR_TEMPLATE_START: ['TemplateError', 'the template process could not be started, or ended before it was ready'],
+  ERR_TEMPLATE_LOST: ['TemplateError', 'the template is gone, so it cannot start a process or report how one ended'],
+  ERR_PROTOCOL: ['ProtocolError', 'the other side sent bytes that the protocol does not allow at this point'],
+  ERR_MESSAGE_TOO_LARGE: ['ProtocolError', 'a frame announces more bytes than its receiver accepts'],
   ERR_CONNECTION_ENDED: ['ProtocolError', 'the connection ended in the middle of a message'],
   ERR_PICKLE_REFUSED: [
     'ProtocolError',
-    'a pickle that asks for a class or a function, or for more than its limits; nothing was run',
+    'a pickle asks for a class or a function, or exceeds a limit; none of its code was run',
   ],
-  ERR_CONNECTION_CLOSED: ['ProtocolError', 'the other side closed the connection: nothing more comes, or can be sent'],
-  ERR_RESOURCE: ['ResourceError', 'the kernel refused: errno and syscall say what was exhausted'],
-  ERR_QUEUE_FULL: ['ResourceError', 'as many tasks wait for a worker of the pool as its maxQueue allows'],
-  ERR_ADDRESS_IN_USE: ['ResourceError', 'the address is taken'],
-  ERR_ADDRESS_TOO_LONG: ['ResourceError', 'the address does not fit into sun_path'],
-  ERR_CONNECT: ['ResourceError', 'nothing can be reached at the address'],
+  ERR_CONNECTION_CLOSED: [
+    'ProtocolError',
+    'the other side closed the connection, so you cannot send or receive any more',
+  ],
+  ERR_RESOURCE: ['ResourceError', 'the kernel refused a system call; `errno` and `syscall` say which one and why'],
+  ERR_QUEUE_FULL: ['ResourceError', 'maxQueue tasks of the pool are waiting for a worker already'],
+  ERR_ADDRESS_IN_USE: ['ResourceError', 'another process listens on the address'],
+  ERR_ADDRESS_TOO_LONG: ['ResourceError', 'the path or name is longer than the system allows for a socket (sun_path)'],
+  ERR_CONNECT: ['ResourceError', 'nobody can be reached at the address'],
 } as const
 
 /** The stable `code` of every error that forkserver throws. */
@@ -46,11 +62,11 @@ type CodesOf<Class extends string> = {
 }[ErrorCode]
 
 function nameClass(Class: { prototype: object }, name: string): void {
-  // On the prototype and not enumerable, as the built-in errors have it: a stack then starts with the class's name.
+  // Built-in errors have their name on the prototype, not enumerable. With that, a stack starts with the class's name.
   Object.defineProperty(Class.prototype, 'name', { value: name, configurable: true, writable: true })
 }
 
-/** Your mistake: fix the call. */
+/** Your mistake. Fix the call. */
 export class UsageError extends TypeError {
   readonly code: CodesOf<'UsageError'>
   constructor(code: CodesOf<'UsageError'>, message: string, options?: ErrorOptions) {
@@ -70,7 +86,7 @@ export class ForkServerError extends Error {
 }
 nameClass(ForkServerError, 'ForkServerError')
 
-/** Refused: the two sides do not share a key, or the handshake was not finished in time. */
+/** The two sides do not have the same key, or the handshake did not finish in time. */
 export class AuthError extends ForkServerError {
   declare readonly code: CodesOf<'AuthError'>
   constructor(code: CodesOf<'AuthError'>, message: string, options?: ErrorOptions) {
@@ -82,11 +98,11 @@ nameClass(AuthError, 'AuthError')
 /** The child exited, was killed, or ran out of time. */
 export class ChildError extends ForkServerError {
   declare readonly code: CodesOf<'ChildError'>
-  /** Process id of the child, where it had one. */
+  /** Process id of the child; undefined if it was never started. */
   readonly pid: number | undefined
-  /** Exit code, or null where a signal ended it or it is not known. */
+  /** Exit code; null if a signal ended the child or the code is not known. */
   readonly exitCode: number | null
-  /** Name of the signal that ended it, or null. */
+  /** Name of the signal that ended the child, or null. */
   readonly signal: NodeJS.Signals | null
   constructor(
     code: CodesOf<'ChildError'>,
@@ -105,7 +121,7 @@ nameClass(ChildError, 'ChildError')
 /** The template could not be made ready, or is gone. */
 export class TemplateError extends ForkServerError {
   declare readonly code: CodesOf<'TemplateError'>
-  /** Why the template cannot be forked, one sentence each; empty for every code but ERR_UNFORKABLE. */
+  /** Why the template cannot be forked, one sentence each. Empty for every code other than ERR_UNFORKABLE. */
   readonly reasons: readonly string[]
   constructor(
     code: CodesOf<'TemplateError'>,
@@ -118,7 +134,7 @@ export class TemplateError extends ForkServerError {
 }
 nameClass(TemplateError, 'TemplateError')
 
-/** The other side sent what the protocol does not allow, or has gone. */
+/** The other side sent something that the protocol does not allow, or closed the connection. */
 export class ProtocolError extends ForkServerError {
   declare readonly code: CodesOf<'ProtocolError'>
   constructor(code: CodesOf<'ProtocolError'>, message: string, options?: ErrorOptions) {
@@ -127,12 +143,12 @@ export class ProtocolError extends ForkServerError {
 }
 nameClass(ProtocolError, 'ProtocolError')
 
-/** The kernel said no. */
+/** The kernel refused a system call. */
 export class ResourceError extends ForkServerError {
   declare readonly code: CodesOf<'ResourceError'>
-  /** The symbolic errno, such as 'EMFILE', where one is known. */
+  /** The name of the error, such as 'EMFILE'; undefined if it is not known. */
   readonly errno: string | undefined
-  /** The system call that failed, where one is known. */
+  /** The system call that failed; undefined if it is not known. */
   readonly syscall: string | undefined
   constructor(
     code: CodesOf<'ResourceError'>,

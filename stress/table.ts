@@ -1,5 +1,5 @@
-// Runs in: a tool process. Prints the results of stress runs (--json files) as the Markdown table of docs/FORK_SAFETY.md, so that no
-// number is typed by hand: node build/stress/table.js stress/results/*.jsonl
+// Runs in: a tool process. Prints the results of stress runs (files of --json) as the Markdown table of
+// docs/FORK_SAFETY.md, so that nobody types a number by hand: node build/stress/table.js stress/results/*.jsonl
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { CELL_NAMES } from './jobs.js'
@@ -15,7 +15,7 @@ export function tableOf(results: readonly CellResult[]): string {
     const row = rows.get(key) ?? new Map<string, { failed: number; forks: number }>()
     const failed = result.hangs + result.wrongExits
     const before = row.get(result.cell) ?? { failed: 0, forks: 0 }
-    row.set(result.cell, { failed: before.failed + failed, forks: before.forks + result.forks }) // no run hides another
+    row.set(result.cell, { failed: before.failed + failed, forks: before.forks + result.forks }) // all runs of a cell are added up
     rows.set(key, row)
     forks += result.forks
     failures += failed
@@ -24,7 +24,9 @@ export function tableOf(results: readonly CellResult[]): string {
     sum ? `${sum.failed} of ${sum.forks.toLocaleString('en')}` : 'not run'
   const environments = [...new Set(results.map(({ date, kernel, libc }) => `${date}, Linux ${kernel}, ${libc}`))]
   const lines = [
-    `Hangs and wrong exits, of how many children (${environments.join('; ')}). In all ${failures} of ${forks.toLocaleString('en')}.`,
+    `A cell shows how many of its children hung or ended wrongly, and how many were forked. In total: ${failures} of ${forks.toLocaleString('en')}.`,
+    '',
+    ...environments.map((environment) => `- ${environment}`),
     '',
     `| Node | template | ${CELL_NAMES.join(' | ')} |`,
     `|---|---|${CELL_NAMES.map(() => '---|').join('')}`,
