@@ -7,6 +7,7 @@
 #include "quiesce.h"
 #include "random.h"
 #include "reap.h"
+#include "../os/stdio-state.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -35,6 +36,7 @@ static int lifeline_held = -1;
 // agent's, whose io_uring is shared with the template). _exit skips libuv's and V8's destructors as well.
 void leave(int code) {
   fflush(NULL);
+  restore_stdio();
   _exit(code);
 }
 
@@ -63,6 +65,7 @@ void leave_in_teardown(int code) {
 
 static void leave_on_exit(int status, void *unused) { // some C code called exit()
   (void)unused;
+  restore_stdio();
   _exit(status);
 }
 
@@ -167,6 +170,7 @@ static void be_born(struct uv_loop_s *loop, const struct birth *birth) {
   else if ((error = hold_lifeline(birth->lifeline)) != 0) tell_unborn(-error);
   if (birth->lifeline >= 0) close(birth->lifeline);
   take_stdio(birth); // behind the lifeline, which must not take a place
+  remember_stdio(birth->stdio_count);
   on_exit(leave_on_exit, NULL);
 }
 

@@ -3,6 +3,7 @@
 // SIGCHLD and an eventfd, and not a pidfd for each child: a pidfd is inherited by every later sibling, which then has them all to
 // close, and the time of a fork grew with the number of living children.
 #include "reap.h"
+#include "group-signals.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdint.h>
@@ -12,7 +13,7 @@
 #include <unistd.h>
 
 static int ended = -1;
-static struct sigaction before_children, before_interrupts;
+static struct sigaction before_children;
 
 static void on_child(int number) {
   (void)number;
@@ -28,10 +29,7 @@ int watch_children(void) {
   if (ended < 0) return -errno;
   struct sigaction action = {.sa_handler = on_child, .sa_flags = SA_RESTART | SA_NOCLDSTOP};
   if (sigaction(SIGCHLD, &action, &before_children) != 0) return -errno;
-  // Ctrl-C reaches the whole foreground group. The owner decides what that ends; a template that died of it could not tell the
-  // owner how its children ended. A listener that the preload installed stays for the children.
-  sigaction(SIGINT, NULL, &before_interrupts);
-  if (before_interrupts.sa_handler == SIG_DFL) signal(SIGINT, SIG_IGN);
+  ignore_group_signals();
   return ended;
 }
 
@@ -48,7 +46,7 @@ pid_t reap_child(int *status, struct rusage *usage) {
 
 void forget_children(void) {
   sigaction(SIGCHLD, &before_children, NULL);
-  sigaction(SIGINT, &before_interrupts, NULL);
+  restore_group_signals();
   if (ended >= 0) close(ended);
   ended = -1;
 }

@@ -3,6 +3,7 @@
 #include "addon.h"
 #include "../os/flush.h"
 #include "../fork/fork.h"
+#include "../fork/group-signals.h"
 #include "../fork/interpose.h"
 #include "../fork/loop-handles.h"
 #include "../fork/platform.h"
@@ -218,6 +219,7 @@ PLAIN(peer_process, peer_pid((int)first))
 PLAIN(signal_it, signal_holder((pid_t)first, (int)second, (int)third))
 PLAIN(accept_one, accept_client((int)first))
 PLAIN(watch, watch_children())
+PLAIN(ignore_group, (ignore_group_signals(), 0))
 PLAIN(huge_text, move_text_to_huge_pages())
 PLAIN(shrink, find_platform() ? -ENOSYS : (collect_garbage(), malloc_trim(0)))
 PLAIN(clocks, find_platform() ? -ENOSYS : find_beginning(first, second))
@@ -236,7 +238,7 @@ NAPI_MODULE_INIT() {
       {"leave", CallPlain, leave_now}, {"leaveLater", CallPlain, leave_behind_error}, {"setHeapLimit", CallPlain, heap_limit},
       {"leaveInTeardown", CallPlain, leave_torn_down},
       {"setLimits", CallPlain, limits}, {"holdLifeline", CallPlain, hold}, {"releaseLifeline", CallPlain, release},
-      {"accept", CallPlain, accept_one}, {"watchChildren", CallPlain, watch}, {"collectGarbage", CallPlain, shrink},
+      {"accept", CallPlain, accept_one}, {"watchChildren", CallPlain, watch}, {"ignoreGroupSignals", CallPlain, ignore_group}, {"collectGarbage", CallPlain, shrink},
       {"close", CallPlain, close_one}, {"moveTextToHugePages", CallPlain, huge_text}, {"peerPid", CallPlain, peer_process}, {"signalHolder", CallPlain, signal_it},
       {"findClocks", CallPlain, clocks}, {"setLocale", SetLocale, NULL}, {"flushStream", FlushStream, NULL}, {"writeOut", WriteOut, NULL}};
   for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {

@@ -49,6 +49,7 @@ export interface Native {
   unwatch(watcher: Watcher): number
   poll(watched: Int32Array, count: number, timeoutMs: number): number
   watchChildren(): number
+  ignoreGroupSignals(): number
   reap(out: Float64Array): number
   newSecretPage(): ArrayBuffer | number
   newSharedMemory(bytes: number): number

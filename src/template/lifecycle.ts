@@ -201,6 +201,7 @@ function runMicrotasks(): void {
 
 /** Makes this process a template, and in each child what the template made it. `ownStreams` makes the standard streams a child's own. */
 export function beTemplate(ownStreams: () => void): void {
+  loadNative().ignoreGroupSignals() // also while it preloads
   process.execArgv.splice(0, TEMPLATE_FLAGS.length)
   setFlagsFromString('--no-flush-bytecode') // functions that the warm-up compiled stay compiled
   const { keys, config } = readStartup()
