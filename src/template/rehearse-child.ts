@@ -21,6 +21,7 @@ class StandIn extends EventEmitter {
   _kill(): void {}
   exit(): void {}
   reallyExit(): void {}
+  setUncaughtExceptionCaptureCallback(): void {}
   hasUncaughtExceptionCaptureCallback(): boolean {
     return false
   }

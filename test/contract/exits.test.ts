@@ -82,7 +82,7 @@ async function runPlainly({ module, name }: Reference): Promise<Ending> {
  */
 function withoutPid(text: string, pid: number): string {
   const named = text.replaceAll(`(node:${pid})`, '(node:PID)').replaceAll('Object.captureFn', 'Object.<anonymous>')
-  return named.replace(/^ +at .*\/dist\/child\/leave\.js:.*\n/gm, '')
+  return named.replace(/^ +at .*\/dist\/child\/(?:leave|watch-emit)\.js:.*\n/gm, '')
 }
 
 const plainly = new Map<Reference, Promise<Ending>>()
