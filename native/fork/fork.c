@@ -166,8 +166,8 @@ static void be_born(struct uv_loop_s *loop, const struct birth *birth) {
 
   forget_children();
   forget_threads();
-  if (birth->detached) setsid();
-  else if ((error = hold_lifeline(birth->lifeline)) != 0) tell_unborn(-error);
+  if (birth->session) setsid();
+  if (birth->lifeline >= 0 && (error = hold_lifeline(birth->lifeline)) != 0) tell_unborn(-error);
   if (birth->lifeline >= 0) close(birth->lifeline);
   take_stdio(birth); // behind the lifeline, which must not take a place
   remember_stdio(birth->stdio_count);

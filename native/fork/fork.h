@@ -11,8 +11,8 @@ struct birth {
   const int *stdio;        // become 0, 1, 2 and so on of the child
   int stdio_count;
   int places;              // descriptors below this one are either of these or closed; the template has nothing there that a child needs
-  int lifeline;            // read end of the owner's pipe: its end kills the child; -1 for a detached child
-  int detached;            // the child leads a session of its own
+  int lifeline;            // read end of the owner's pipe: its end kills the child; -1 if the child may outlive its owner
+  int session;             // the child leads a session of its own, and so a process group
   int worker_threads;      // of V8, besides the one for what is delayed
   const int *close;        // what the child must not have: control sockets, other owners' lifelines
   int close_count;

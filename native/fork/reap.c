@@ -33,15 +33,20 @@ int watch_children(void) {
   return ended;
 }
 
-pid_t reap_child(int *status, struct rusage *usage) {
+pid_t find_ended(void) {
   uint64_t count;
-  ssize_t ignored = read(ended, &count, sizeof count); // before the wait: a child that ends behind it sets the event again
+  ssize_t ignored = read(ended, &count, sizeof count); // before the wait: a child that ends after it sets the event again
   (void)ignored;
-  pid_t pid;
-  do pid = wait4(-1, status, WNOHANG, usage);
-  while (pid < 0 && errno == EINTR);
-  if (pid >= 0) return pid;
+  siginfo_t found = {0};
+  if (waitid(P_ALL, 0, &found, WEXITED | WNOHANG | WNOWAIT) == 0) return found.si_pid;
   return errno == ECHILD ? 0 : -errno;
+}
+
+pid_t reap_child(pid_t child, int *status, struct rusage *usage) {
+  pid_t pid;
+  do pid = wait4(child, status, WNOHANG, usage);
+  while (pid < 0 && errno == EINTR);
+  return pid >= 0 ? pid : -errno;
 }
 
 void forget_children(void) {

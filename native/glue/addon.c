@@ -36,16 +36,16 @@ static napi_value FindPlatform(napi_env env, napi_callback_info info) {
   return text(env, missing);
 }
 
-// fork(spec: Int32Array [lifeline, detached, workers, places, stdioCount, channel, ...stdio, ...close])
+// fork(spec: Int32Array [lifeline, session, workers, places, stdioCount, channel, ...stdio, ...close])
 static napi_value Fork(napi_env env, napi_callback_info info) {
-  enum { LIFELINE, DETACHED, WORKERS, PLACES, STDIO_COUNT, CHANNEL, STDIO };
+  enum { LIFELINE, SESSION, WORKERS, PLACES, STDIO_COUNT, CHANNEL, STDIO };
   arguments all = take(env, info);
   size_t count;
   const int32_t *spec = array_at(&all, 0, &count);
   if (count < STDIO || spec[STDIO_COUNT] < 0 || count < (size_t)(STDIO + spec[STDIO_COUNT])) return number(env, -EINVAL);
   const int32_t *close = spec + STDIO + spec[STDIO_COUNT];
   const struct birth birth = {.channel = spec[CHANNEL], .stdio = spec + STDIO, .stdio_count = spec[STDIO_COUNT], .places = spec[PLACES],
-      .lifeline = spec[LIFELINE], .detached = spec[DETACHED], .worker_threads = spec[WORKERS], .close = close, .close_count = (int)(spec + count - close)};
+      .lifeline = spec[LIFELINE], .session = spec[SESSION], .worker_threads = spec[WORKERS], .close = close, .close_count = (int)(spec + count - close)};
   struct uv_loop_s *loop;
   napi_get_uv_event_loop(env, &loop);
   return number(env, fork_child(loop, &birth));
@@ -132,16 +132,16 @@ static napi_value Poll(napi_env env, napi_callback_info info) {
   return number(env, ready >= 0 ? ready : -error);
 }
 
-// reap(out: Float64Array [exitCode, signal, userMicros, systemMicros, maxRssBytes, minorFaults, majorFaults])
+// reap(pid, out: Float64Array [exitCode, signal, userMicros, systemMicros, maxRssBytes, minorFaults, majorFaults])
 static napi_value Reap(napi_env env, napi_callback_info info) {
   enum { EXIT_CODE, SIGNAL, USER, SYSTEM, MAX_RSS, MINOR, MAJOR, FIELDS };
   arguments all = take(env, info);
   size_t count;
-  double *out = array_at(&all, 0, &count);
+  double *out = array_at(&all, 1, &count);
   if (count < FIELDS) return number(env, -EINVAL);
   int status = 0;
   struct rusage usage;
-  pid_t pid = reap_child(&status, &usage);
+  pid_t pid = reap_child((pid_t)number_at(&all, 0), &status, &usage);
   if (pid <= 0) return number(env, pid);
   out[EXIT_CODE] = status >> 8 & 0xff;
   out[SIGNAL] = status & 0x7f;
@@ -219,6 +219,7 @@ PLAIN(peer_process, peer_pid((int)first))
 PLAIN(signal_it, signal_holder((pid_t)first, (int)second, (int)third))
 PLAIN(accept_one, accept_client((int)first))
 PLAIN(watch, watch_children())
+PLAIN(ended, find_ended())
 PLAIN(ignore_group, (ignore_group_signals(), 0))
 PLAIN(huge_text, move_text_to_huge_pages())
 PLAIN(shrink, find_platform() ? -ENOSYS : (collect_garbage(), malloc_trim(0)))
@@ -238,7 +239,7 @@ NAPI_MODULE_INIT() {
       {"leave", CallPlain, leave_now}, {"leaveLater", CallPlain, leave_behind_error}, {"setHeapLimit", CallPlain, heap_limit},
       {"leaveInTeardown", CallPlain, leave_torn_down},
       {"setLimits", CallPlain, limits}, {"holdLifeline", CallPlain, hold}, {"releaseLifeline", CallPlain, release},
-      {"accept", CallPlain, accept_one}, {"watchChildren", CallPlain, watch}, {"ignoreGroupSignals", CallPlain, ignore_group}, {"collectGarbage", CallPlain, shrink},
+      {"accept", CallPlain, accept_one}, {"watchChildren", CallPlain, watch}, {"findEnded", CallPlain, ended}, {"ignoreGroupSignals", CallPlain, ignore_group}, {"collectGarbage", CallPlain, shrink},
       {"close", CallPlain, close_one}, {"moveTextToHugePages", CallPlain, huge_text}, {"peerPid", CallPlain, peer_process}, {"signalHolder", CallPlain, signal_it},
       {"findClocks", CallPlain, clocks}, {"setLocale", SetLocale, NULL}, {"flushStream", FlushStream, NULL}, {"writeOut", WriteOut, NULL}};
   for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {

@@ -50,7 +50,8 @@ export interface Native {
   poll(watched: Int32Array, count: number, timeoutMs: number): number
   watchChildren(): number
   ignoreGroupSignals(): number
-  reap(out: Float64Array): number
+  findEnded(): number
+  reap(pid: number, out: Float64Array): number
   newSecretPage(): ArrayBuffer | number
   newSharedMemory(bytes: number): number
   mapSharedMemory(fd: number, offset: number, bytes: number): ArrayBuffer | number

@@ -14,6 +14,14 @@ export const MAX_UNPROVED = 64
 /** Descriptors of one message; null where the kernel had to drop them, because this process had no room for them. */
 export type DescriptorSet = number[] | null
 
+/** A child that has not ended. */
+export interface LivingChild {
+  readonly pid: number
+  /** Whether signals are for its whole process group, and what is left of that ends with it. */
+  readonly isTree: boolean
+  readonly isDetached: boolean
+}
+
 /** One connection. */
 export class Client {
   readonly fd: number
@@ -29,8 +37,8 @@ export class Client {
   lifeline = -1
   /** Replies that the socket would not take yet. */
   readonly unsent = new Unsent()
-  /** Children that have not ended: request id to pid. */
-  readonly children = new Map<number, number>()
+  /** Children that have not ended, by the id of their request. */
+  readonly children = new Map<number, LivingChild>()
 
   /** The owner that started this template; it has no deadline, because its event loop may be busy for long. */
   readonly isStarter: boolean
@@ -70,7 +78,7 @@ export class Client {
 /** All connections and all living children. */
 export class Clients {
   readonly #byFd = new Map<number, Client>()
-  readonly #byPid = new Map<number, { client: Client; id: number }>()
+  readonly #byPid = new Map<number, { client: Client; id: number; child: LivingChild }>()
 
   add(client: Client): void {
     this.#byFd.set(client.fd, client)
@@ -78,7 +86,7 @@ export class Clients {
 
   remove(client: Client): void {
     this.#byFd.delete(client.fd)
-    for (const pid of client.children.values()) this.#byPid.delete(pid)
+    for (const { pid } of client.children.values()) this.#byPid.delete(pid)
   }
 
   has(client: Client): boolean {
@@ -110,9 +118,14 @@ export class Clients {
     return [...this.#byFd.values()].filter((client) => !client.isProved)
   }
 
-  childStarted(client: Client, id: number, pid: number): void {
-    client.children.set(id, pid)
-    this.#byPid.set(pid, { client, id })
+  childStarted(client: Client, id: number, child: LivingChild): void {
+    client.children.set(id, child)
+    this.#byPid.set(child.pid, { client, id, child })
+  }
+
+  /** The child with this pid, if its owner is still there. */
+  child(pid: number): LivingChild | undefined {
+    return this.#byPid.get(pid)?.child
   }
 
   /** Forgets a child that has ended and tells whose it was, if that client is still there. */

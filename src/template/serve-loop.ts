@@ -5,11 +5,17 @@ import { closeSync } from 'node:fs'
 import os from 'node:os'
 import { ForkServerError } from '../errors.js'
 import { check, isErrno, type Native, POLLIN, POLLOUT, RECEIVED_DESCRIPTORS } from '../platform/native.js'
-import { encodeControl, FLAG_DETACHED, MAX_CONTROL_PAYLOAD, PROTOCOL_VERSION } from '../wire/control-codec.js'
+import {
+  encodeControl,
+  FLAG_DETACHED,
+  FLAG_KILL_TREE,
+  MAX_CONTROL_PAYLOAD,
+  PROTOCOL_VERSION,
+} from '../wire/control-codec.js'
 import { ATTACH_DESCRIPTORS, type ControlMessage, type ForkMessage } from '../wire/control-messages.js'
 import { encodeFrame, encodeFrames } from '../wire/frames.js'
 import { type ListenAddress, MAX_STDIO, TEMPLATE_DESCRIPTORS } from '../wire/startup.js'
-import { Client, Clients, MAX_UNPROVED } from './clients.js'
+import { Client, Clients, type LivingChild, MAX_UNPROVED } from './clients.js'
 import { Listener } from './control-listener.js'
 import type { TemplateKeys } from './template-keys.js'
 import { workerThreads } from './template-report.js'
@@ -136,6 +142,9 @@ class Server {
 
   #drop(client: Client): void {
     if (!this.#clients.has(client)) return
+    // The lifeline ends an owner's children, but not what they started.
+    for (const child of client.children.values())
+      if (child.isTree && !child.isDetached) this.#signal(child, os.constants.signals.SIGKILL)
     this.#clients.remove(client)
     this.#native.close(client.fd)
     if (client.lifeline >= 0) this.#native.close(client.lifeline)
@@ -226,8 +235,8 @@ class Server {
       case 'fork':
         return this.#fork(client, message)
       case 'signal': {
-        const pid = client.children.get(message.id)
-        if (pid !== undefined) this.#signal(pid, message.signal)
+        const child = client.children.get(message.id)
+        if (child) this.#signal(child, message.signal)
         return NO_CHILD
       }
       case 'detach':
@@ -236,10 +245,18 @@ class Server {
     }
   }
 
-  #signal(pid: number, signal: number): void {
+  /** The child is not reaped, so its pid and the number of its process group are still its own. */
+  #signal({ pid, isTree }: LivingChild, signal: number): void {
+    if (isTree && this.#kill(-pid, signal)) return
+    this.#kill(pid, signal) // a child that was forked just now leads no group yet, and has started nothing
+  }
+
+  #kill(target: number, signal: number): boolean {
     try {
-      process.kill(pid, signal) // it is not reaped, so the pid is still its own
-    } catch {} // EPERM: the child has changed its user
+      return process.kill(target, signal)
+    } catch {
+      return false // EPERM: the child has changed its user; ESRCH
+    }
   }
 
   #attach(client: Client): void {
@@ -259,14 +276,15 @@ class Server {
 
   #fork(client: Client, { id, flags, stdio }: ForkMessage): number {
     const set = client.takeDescriptors(1 + stdio)
+    const isDetached = (flags & FLAG_DETACHED) !== 0
+    const isTree = (flags & FLAG_KILL_TREE) !== 0
     let pid = -os.constants.errno.EMFILE // the kernel dropped them, because this process has too many open
     if (set) {
-      const isDetached = (flags & FLAG_DETACHED) !== 0
       const lifeline = isDetached ? -1 : client.lifeline
       const close = this.#clients.descriptorsToClose(lifeline)
       if (this.#listener) close.push(this.#listener.fd)
-      const detached = isDetached ? 1 : 0
-      pid = this.#native.fork(Int32Array.of(lifeline, detached, this.#workers, MAX_STDIO, stdio, ...set, ...close))
+      const session = isDetached || isTree ? 1 : 0
+      pid = this.#native.fork(Int32Array.of(lifeline, session, this.#workers, MAX_STDIO, stdio, ...set, ...close))
       if (pid === 0) return set[0]!
       this.#closeAll(set)
     }
@@ -275,14 +293,17 @@ class Server {
       this.#reply(client, { name: 'forkFailed', id, errno: -pid })
       return NO_CHILD
     }
-    this.#clients.childStarted(client, id, pid)
+    this.#clients.childStarted(client, id, { pid, isTree, isDetached })
     this.#reply(client, { name: 'forked', id, pid })
     return NO_CHILD
   }
 
   #reap(): void {
     const u = this.#usage
-    for (let pid: number; (pid = this.#native.reap(u)) > 0; ) {
+    for (let pid: number; (pid = this.#native.findEnded()) > 0; ) {
+      const child = this.#clients.child(pid)
+      if (child?.isTree) this.#signal(child, os.constants.signals.SIGKILL)
+      this.#native.reap(pid, u)
       const found = this.#clients.childEnded(pid)
       if (!found) continue // its owner went away
       const exit = { exitCode: u[0]!, signal: u[1]!, userMicros: u[2]!, systemMicros: u[3]! }

@@ -11,6 +11,7 @@ import {
   decodeControl,
   encodeControl,
   FLAG_DETACHED,
+  FLAG_KILL_TREE,
   MAX_CONTROL_PAYLOAD,
   PROTOCOL_VERSION,
 } from '../../wire/control-codec.js'
@@ -183,9 +184,9 @@ export class ControlConnection {
    * Asks for a child. The descriptors [channel, stdin, stdout, stderr, ...] stay the caller's, to be closed when this returns.
    * @throws ResourceError ERR_RESOURCE; TemplateError ERR_TEMPLATE_LOST; ProtocolError ERR_CONNECTION_ENDED if nothing was sent
    */
-  fork(descriptors: Int32Array, isDetached: boolean): Promise<ForkedChild> {
+  fork(descriptors: Int32Array, child: { detached: boolean; killTree: boolean }): Promise<ForkedChild> {
     const id = this.#nextId
-    const flags = isDetached ? FLAG_DETACHED : 0
+    const flags = (child.detached ? FLAG_DETACHED : 0) | (child.killTree ? FLAG_KILL_TREE : 0)
     this.#sendNow(encodeControl({ name: 'fork', id, flags, stdio: descriptors.length - 1 }), descriptors)
     this.#nextId = id < 0xffffffff ? id + 1 : 1
     return this.#requests.add(id)

@@ -46,6 +46,8 @@ interface Attached {
   exited: Promise<unknown>
   /** Lets the event loop wait for it. */
   hold(): void
+  /** Kills it with all that it started, for a process with killTree. */
+  killTree: (() => void) | undefined
 }
 
 /** Makes a connection to a template that serves: starts one, or connects to one that another process started. */
@@ -132,14 +134,16 @@ export class TemplateLauncher implements Launcher {
     try {
       const channelEnd = descriptors.pair()
       const stdio = request.stdio.map((target, index) => descriptors.of(target, index))
-      const asked = connection.fork(Int32Array.of(channelEnd, ...stdio), request.detached)
+      const asked = connection.fork(Int32Array.of(channelEnd, ...stdio), request)
       descriptors.closeChilds()
       const channelFd = descriptors.takeOwn()
       channel = readToTheEnd(new Socket({ fd: channelFd, readable: true, writable: true, allowHalfOpen: true }))
       request.follow(channel)
       sendJob(channel, this.#headOf(request, state), request.args)
       const child = await asked
-      if (!request.detached) this.#follow(child, channel)
+      const kill = (signal: NodeJS.Signals): boolean =>
+        this.#kill(connection, child, channel!, channelFd, signal, request.killTree)
+      if (!request.detached) this.#follow(child, channel, request.killTree ? () => kill('SIGKILL') : undefined)
       // Made only now: a stream reads at once, and its 'end' must not come before the caller can listen for it.
       const streams = request.stdio.map((target, index) =>
         target === 'pipe' ? pipeOf(descriptors.takeOwn(), index) : null,
@@ -150,7 +154,7 @@ export class TemplateLauncher implements Launcher {
         pid: child.pid,
         stdio: streams,
         exited: child.exited,
-        kill: (signal) => this.#kill(connection, child, channel!, channelFd, signal),
+        kill,
         holdLoop: (on) => holdLoop(child, channel!, on),
       }
     } catch (error) {
@@ -180,10 +184,10 @@ export class TemplateLauncher implements Launcher {
     }
   }
 
-  #follow(child: ForkedChild, channel: Socket): void {
+  #follow(child: ForkedChild, channel: Socket, killTree: (() => void) | undefined): void {
     const { exited } = child
     const silent = channel.closed ? Promise.resolve() : new Promise((resolve) => channel.once('close', resolve))
-    const followed = { silent, exited, hold: () => holdLoop(child, channel, true) }
+    const followed = { silent, exited, hold: () => holdLoop(child, channel, true), killTree }
     this.#attached.add(followed)
     Promise.allSettled([silent, exited]).then(() => this.#attached.delete(followed))
   }
@@ -194,11 +198,12 @@ export class TemplateLauncher implements Launcher {
     channel: Socket,
     channelFd: number,
     signal: NodeJS.Signals,
+    isTree: boolean,
   ): boolean {
     // Directly, because a template may be lost, stopped, or waiting for a thread of its own to rest; and by it where that cannot be:
     // on an old kernel, in another pid namespace, or because the child itself closed its job channel.
     if (connection.sharesPids && !channel.destroyed) {
-      const told = this.#native.signalHolder(child.pid, channelFd, os.constants.signals[signal])
+      const told = this.#native.signalHolder(isTree ? -child.pid : child.pid, channelFd, os.constants.signals[signal])
       if (told === 1) return true
     }
     if (connection.isLost) return false
@@ -207,6 +212,7 @@ export class TemplateLauncher implements Launcher {
   }
 
   killAttached(): void {
+    for (const { killTree } of this.#attached) killTree?.() // the lifeline ends the process, but not what it started
     if (!this.#isCut) closeSync(this.#lifeline.write) // the kernel does the rest, whatever the template does
     this.#isCut = true
   }

@@ -91,7 +91,7 @@ export class Process<R extends Reference | Program = Reference> implements Async
   }
 
   async #launch(): Promise<void> {
-    const { cwd = process.cwd(), env = process.env, stdio, detached, limits, signal } = this.#options
+    const { cwd = process.cwd(), env = process.env, stdio, detached, killTree, limits, signal } = this.#options
     if (signal?.aborted) throw abortError(signal)
     const args = encodeValue(this.#args, 'arguments')
     const reference = this.#reference
@@ -116,7 +116,7 @@ export class Process<R extends Reference | Program = Reference> implements Async
         onFailure: () => this.#launched?.kill('SIGKILL'),
         onNews: () => this.#settle(outcome),
       })
-    const launched = await orAbort(server[launch]({ stdio, detached, cwd, env, head, args, follow }), signal)
+    const launched = await orAbort(server[launch]({ stdio, detached, killTree, cwd, env, head, args, follow }), signal)
     this.#launched = launched
     outcome.started(launched.pid)
     if (this.#isDisposed) launched.kill('SIGKILL')
