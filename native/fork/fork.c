@@ -123,6 +123,11 @@ int release_lifeline(void) {
   return closed == 0 ? 0 : -errno;
 }
 
+int inherit_lifeline(int inherits) {
+  if (lifeline_held < 0) return 0;
+  return fcntl(lifeline_held, F_SETFD, inherits ? 0 : FD_CLOEXEC) == 0 ? 0 : -errno;
+}
+
 static void take_stdio(const struct birth *birth) {
   int count = birth->stdio_count < MAX_STDIO ? birth->stdio_count : MAX_STDIO;
   // A descriptor that is itself one of the places would be overwritten by an earlier one: move such ones up first.

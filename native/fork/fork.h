@@ -27,6 +27,8 @@ int set_limits(unsigned cpu_seconds, unsigned open_files);
 // Asks the kernel for SIGKILL when the last writer of this pipe is gone. 0 or -errno.
 int hold_lifeline(int pipe);
 int release_lifeline(void);
+// Whether a program that this process becomes, or starts, inherits the lifeline. It does not at first. 0 or -errno.
+int inherit_lifeline(int inherits);
 // Leaves at once, by _exit: see fork.c.
 void leave(int code);
 // Leaves with this code when Node has printed the uncaught error that it is about to print.

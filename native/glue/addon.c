@@ -215,6 +215,7 @@ PLAIN(heap_limit, set_heap_limit((size_t)first))
 PLAIN(limits, set_limits((unsigned)first, (unsigned)second))
 PLAIN(hold, hold_lifeline((int)first))
 PLAIN(release, release_lifeline())
+PLAIN(inherit, inherit_lifeline((int)first))
 PLAIN(peer_process, peer_pid((int)first))
 PLAIN(signal_it, signal_holder((pid_t)first, (int)second, (int)third))
 PLAIN(accept_one, accept_client((int)first))
@@ -238,7 +239,7 @@ NAPI_MODULE_INIT() {
       {"listHandles", ListHandles, NULL}, {"checkBorn", CheckBorn, NULL}, {"processId", CallPlain, process_id}, {"isInterposed", CallPlain, interposed},
       {"leave", CallPlain, leave_now}, {"leaveLater", CallPlain, leave_behind_error}, {"setHeapLimit", CallPlain, heap_limit},
       {"leaveInTeardown", CallPlain, leave_torn_down},
-      {"setLimits", CallPlain, limits}, {"holdLifeline", CallPlain, hold}, {"releaseLifeline", CallPlain, release},
+      {"setLimits", CallPlain, limits}, {"holdLifeline", CallPlain, hold}, {"releaseLifeline", CallPlain, release}, {"inheritLifeline", CallPlain, inherit},
       {"accept", CallPlain, accept_one}, {"watchChildren", CallPlain, watch}, {"findEnded", CallPlain, ended}, {"ignoreGroupSignals", CallPlain, ignore_group}, {"collectGarbage", CallPlain, shrink},
       {"close", CallPlain, close_one}, {"moveTextToHugePages", CallPlain, huge_text}, {"peerPid", CallPlain, peer_process}, {"signalHolder", CallPlain, signal_it},
       {"findClocks", CallPlain, clocks}, {"setLocale", SetLocale, NULL}, {"flushStream", FlushStream, NULL}, {"writeOut", WriteOut, NULL}};

@@ -2,6 +2,7 @@
 // process of its own.
 import type { Native } from '../platform/native.js'
 import type { Coverage } from './coverage.js'
+import { type ExecProcess, keepLifelineOverExec } from './execve.js'
 import { flushOutput, type WritingProcess } from './flush-output.js'
 import { ChildChannel } from './job-channel.js'
 import { type LeavingProcess, takeOverExit } from './leave.js'
@@ -18,10 +19,17 @@ export interface ForkHooks {
 
 /** Turns this fork into the child that owns `channelFd`, and lets its job run when the loop turns. */
 export function beBorn(
-  self: LeavingProcess,
+  self: LeavingProcess & ExecProcess,
   native: Pick<
     Native,
-    'processId' | 'checkBorn' | 'leave' | 'leaveLater' | 'leaveInTeardown' | 'flushStream' | 'writeOut'
+    | 'inheritLifeline'
+    | 'processId'
+    | 'checkBorn'
+    | 'leave'
+    | 'leaveLater'
+    | 'leaveInTeardown'
+    | 'flushStream'
+    | 'writeOut'
   >,
   channelFd: number,
   hooks: ForkHooks,
@@ -44,6 +52,7 @@ export function beBorn(
     flush: () => flushOutput(native, process as unknown as WritingProcess),
     onLeaving: (exitCode) => channel.send('leaving', Uint8Array.of(exitCode)),
   })
+  keepLifelineOverExec(self, native)
   const prepare = (): Promise<void> => {
     hooks.coverage.begin(process.env)
     return hooks.runOnFork()

@@ -1,4 +1,5 @@
 // Runs in: child of the start method `spawn`; its main. Reads its job from the channel and runs it; everything else is plain Node.
+import { type ExecProcess, keepLifelineOverExec } from '../child/execve.js'
 import { ChildChannel } from '../child/job-channel.js'
 import { runJob, sendThrown } from '../child/run-job.js'
 import { findNative } from '../platform/native.js'
@@ -6,7 +7,10 @@ import { SPAWNED_DESCRIPTORS } from '../wire/startup.js'
 
 const found = findNative()
 // /dev/null, for a detached child, never ends.
-if ('native' in found) found.native.holdLifeline(SPAWNED_DESCRIPTORS.lifeline)
+if ('native' in found) {
+  found.native.holdLifeline(SPAWNED_DESCRIPTORS.lifeline)
+  keepLifelineOverExec(process as ExecProcess, found.native)
+}
 const channel = new ChildChannel(SPAWNED_DESCRIPTORS.channel)
 const job = channel.readJob()
 if (!job) process.exit(0) // the owner is gone

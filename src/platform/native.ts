@@ -20,6 +20,7 @@ export interface Native {
   setLimits(cpuSeconds: number, openFiles: number): number
   holdLifeline(pipe: number): number
   releaseLifeline(): number
+  inheritLifeline(inherits: number): number
   socketPair(out: Int32Array): number
   pipe(out: Int32Array): number
   listen(name: Uint8Array, isAbstract: number, backlog: number, mode?: number): number

@@ -36,6 +36,7 @@ export async function rehearse(native: Native): Promise<void> {
   writeSync(owner!, encodeFrame(encodeJob(head, encodeValue([{ text: '', list: [0] }], 'arguments'))))
   const standIn = new StandIn() as unknown as LeavingProcess
   const idle = {
+    inheritLifeline: () => 0,
     processId: () => process.pid,
     checkBorn: () => 0,
     leave: (() => {}) as () => never,
