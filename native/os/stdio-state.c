@@ -1,15 +1,19 @@
 // Runs in: forked child. See stdio-state.h. Node does this too when it ends, but it remembers the descriptors that the template started
 // with, and a forked child leaves without Node's teardown.
 //
-// Two processes that share a pipe or a terminal may both change it, so we undo only our own changes. libuv knows whether this process
-// changed the mode of a terminal. O_NONBLOCK is only ever cleared: a child that found it set may have found the change of a sibling,
-// and a child that sets it again behind that sibling leaves it set for ever.
+// Siblings and the owner share these descriptors, and change them too. So:
+//   - The mode of a terminal is restored only if this process changed it, which libuv knows.
+//   - O_NONBLOCK is never set again. A child that found it set may have found the change of a sibling that has left since.
+//   - For the same reason stdout and stderr are left blocking however they were found, as child_process leaves them: libuv makes them
+//     blocking for each process that it spawns. A writer loses nothing by that; one that expects a blocking pipe and finds another
+//     loses what did not fit.
 #include "stdio-state.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 int uv_tty_reset_mode(void); // from libuv, which Node exports
 
@@ -17,7 +21,7 @@ enum { MAX_REMEMBERED = 15 };
 static struct {
   dev_t device;
   ino_t inode;
-  int is_blocking;
+  int shall_block;
 } found[MAX_REMEMBERED];
 static int remembered = 0;
 
@@ -26,8 +30,9 @@ void remember_stdio(int count) {
   for (int fd = 0; fd < remembered; fd++) {
     struct stat status;
     const int flags = fcntl(fd, F_GETFL);
-    found[fd].is_blocking = flags >= 0 && !(flags & O_NONBLOCK) && fstat(fd, &status) == 0;
-    if (!found[fd].is_blocking) continue;
+    const int is_output = fd == STDOUT_FILENO || fd == STDERR_FILENO;
+    found[fd].shall_block = flags >= 0 && (is_output || !(flags & O_NONBLOCK)) && fstat(fd, &status) == 0;
+    if (!found[fd].shall_block) continue;
     found[fd].device = status.st_dev;
     found[fd].inode = status.st_ino;
   }
@@ -42,7 +47,7 @@ void restore_stdio(void) {
   pthread_sigmask(SIG_BLOCK, &stop, &before);
   uv_tty_reset_mode();
   for (int fd = 0; fd < remembered; fd++) {
-    if (!found[fd].is_blocking) continue;
+    if (!found[fd].shall_block) continue;
     const int flags = fcntl(fd, F_GETFL);
     struct stat status;
     if (flags < 0 || !(flags & O_NONBLOCK) || fstat(fd, &status) != 0) continue;
