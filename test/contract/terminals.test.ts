@@ -25,7 +25,10 @@ describe('a terminal', { skip: !hasScript && 'script(1) makes the terminal, and 
   before(async () => {
     const file = path.join(folder, 'report.json')
     const command = `'${process.execPath}' '${OWNER}' '${file}'`
-    const terminal = spawn('script', ['-qec', command, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'], timeout: 120_000 })
+    const terminal = spawn('script', ['-qec', command, '/dev/null'], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+      timeout: 120_000,
+    })
     terminal.stdout.on('data', (text: Buffer) => {
       if (text.includes(QUESTION)) terminal.stdin.write(ANSWER)
     })
