@@ -1,7 +1,7 @@
 // Runs in: the test runner. The option killTree: whatever ends the process ends what it started, too.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ForkServer, Process, type ProcessOptions, remote } from 'forkserver'
+import { type ForkServer, Process, type ProcessOptions, remote } from 'forkserver'
 import { isAlive, until } from '../support/leaks.js'
 import { contract } from './contract.js'
 
@@ -115,12 +115,3 @@ contract(
   },
   { preload: [trees.module] },
 )
-
-test('killTree: close() ends all of it while the template is stopped', { timeout: 60_000 }, async () => {
-  const server = await ForkServer.start({ preload: [trees.module] })
-  const tree = await growOn(server, { killTree: true })
-  process.kill(server.pid!, 'SIGSTOP')
-  const closed = server.close({ children: 'kill' })
-  assert.ok(await areGone(tree.others))
-  await closed
-})
