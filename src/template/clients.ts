@@ -4,6 +4,7 @@ import { ProtocolError } from '../errors.js'
 import { Handshake, type HandshakeKeys, MAX_HANDSHAKE_PAYLOAD } from '../wire/auth/handshake.js'
 import { ControlSession } from '../wire/control-codec.js'
 import { FrameDecoder } from '../wire/frames.js'
+import type { LivingChild } from './living-child.js'
 import { Unsent } from './unsent-replies.js'
 
 /** A client has this long to prove itself, in milliseconds. An honest one needs less than one. */
@@ -13,14 +14,6 @@ export const MAX_UNPROVED = 64
 
 /** Descriptors of one message; null where the kernel had to drop them, because this process had no room for them. */
 export type DescriptorSet = number[] | null
-
-/** A child that has not ended. */
-export interface LivingChild {
-  readonly pid: number
-  /** Whether signals are for its whole process group, and what is left of that ends with it. */
-  readonly isTree: boolean
-  readonly isDetached: boolean
-}
 
 /** One connection. */
 export class Client {

@@ -15,8 +15,9 @@ import {
 import { ATTACH_DESCRIPTORS, type ControlMessage, type ForkMessage } from '../wire/control-messages.js'
 import { encodeFrame, encodeFrames } from '../wire/frames.js'
 import { type ListenAddress, MAX_STDIO, TEMPLATE_DESCRIPTORS } from '../wire/startup.js'
-import { Client, Clients, type LivingChild, MAX_UNPROVED } from './clients.js'
+import { Client, Clients, MAX_UNPROVED } from './clients.js'
 import { Listener } from './control-listener.js'
+import { endTree, signalChild } from './living-child.js'
 import type { TemplateKeys } from './template-keys.js'
 import { workerThreads } from './template-report.js'
 
@@ -143,8 +144,7 @@ class Server {
   #drop(client: Client): void {
     if (!this.#clients.has(client)) return
     // The lifeline ends an owner's children, but not what they started.
-    for (const child of client.children.values())
-      if (child.isTree && !child.isDetached) this.#signal(child, os.constants.signals.SIGKILL)
+    for (const child of client.children.values()) if (!child.isDetached) endTree(child)
     this.#clients.remove(client)
     this.#native.close(client.fd)
     if (client.lifeline >= 0) this.#native.close(client.lifeline)
@@ -236,26 +236,12 @@ class Server {
         return this.#fork(client, message)
       case 'signal': {
         const child = client.children.get(message.id)
-        if (child) this.#signal(child, message.signal)
+        if (child) signalChild(child, message.signal)
         return NO_CHILD
       }
       case 'detach':
         this.#detach(client)
         return NO_CHILD
-    }
-  }
-
-  /** The child is not reaped, so its pid and the number of its process group are still its own. */
-  #signal({ pid, isTree }: LivingChild, signal: number): void {
-    if (isTree && this.#kill(-pid, signal)) return
-    this.#kill(pid, signal) // a child that was forked just now leads no group yet, and has started nothing
-  }
-
-  #kill(target: number, signal: number): boolean {
-    try {
-      return process.kill(target, signal)
-    } catch {
-      return false // EPERM: the child has changed its user; ESRCH
     }
   }
 
@@ -302,7 +288,7 @@ class Server {
     const u = this.#usage
     for (let pid: number; (pid = this.#native.findEnded()) > 0; ) {
       const child = this.#clients.child(pid)
-      if (child?.isTree) this.#signal(child, os.constants.signals.SIGKILL)
+      if (child) endTree(child)
       this.#native.reap(pid, u)
       const found = this.#clients.childEnded(pid)
       if (!found) continue // its owner went away
