@@ -1,8 +1,9 @@
 // Runs in: template, and in the child until its first line of JavaScript. See group-signals.h.
 //
-// Ctrl-C, Ctrl-\, a terminal that closes and a service manager that stops a service signal all processes of a group. The owner decides
-// what ends then. A template that died of the signal could start no more children, and could not tell its owner how the others ended.
-// It does not need the signal either, because it ends as soon as its last owner's connection ends.
+// Ctrl-C, Ctrl-\, a terminal that closes and a service manager that stops a service signal all processes of a group.
+// The owner decides what ends then. A template that died of the signal could start no more children, and could not tell
+// its owner how the others ended. It does not need the signal either, because it ends as soon as its last owner's
+// connection ends.
 #include "group-signals.h"
 #include "../os/stdio-state.h"
 #include <signal.h>
@@ -38,7 +39,8 @@ void restore_group_signals(void) {
   for (int i = 0; i < COUNT; i++) {
     if (!of_child[i].is_kept) continue;
     struct sigaction *action = &of_child[i].action;
-    // Node's own handler, the only one with this flag, restores the standard streams of the template. Ours restores the child's.
+    // Node's own handler, the only one with this flag, restores the standard streams of the template. Ours restores the
+    // child's.
     if (action->sa_flags & SA_RESETHAND) {
       action->sa_flags &= ~SA_SIGINFO;
       action->sa_handler = end_by_signal;

@@ -1,7 +1,7 @@
 // Runs in: template. See reap.h.
 //
-// SIGCHLD and an eventfd, and not a pidfd for each child: a pidfd is inherited by every later sibling, which then has them all to
-// close, and the time of a fork grew with the number of living children.
+// SIGCHLD and an eventfd, and not a pidfd for each child: a pidfd is inherited by every later sibling, which then has
+// them all to close, and the time of a fork grew with the number of living children.
 #include "reap.h"
 #include "group-signals.h"
 #include <errno.h>
@@ -35,7 +35,8 @@ int watch_children(void) {
 
 pid_t find_ended(void) {
   uint64_t count;
-  ssize_t ignored = read(ended, &count, sizeof count); // before the wait: a child that ends after it sets the event again
+  // Before the wait: a child that ends after it sets the event again.
+  ssize_t ignored = read(ended, &count, sizeof count);
   (void)ignored;
   siginfo_t found = {0};
   if (waitid(P_ALL, 0, &found, WEXITED | WNOHANG | WNOWAIT) == 0) return found.si_pid;

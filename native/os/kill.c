@@ -23,8 +23,8 @@ static int send_to_group(int process, pid_t leader, int number) {
   return error == -ESRCH ? send_to(process, number, 0) : error;
 }
 
-// A pid of somebody else's child may be free, and given to a stranger, at any moment. Here the order excludes that: when the
-// channel turns out to be open after the pidfd was made, the holder lived while it was made, so the pidfd is the holder's.
+// The pid of another process's child may be given to a stranger at any moment. The order of the calls excludes that: if
+// the channel is open after the pidfd was made, the holder was alive when it was made, so the pidfd is the holder's.
 int signal_holder(pid_t pid, int channel, int number) {
   const pid_t holder = pid < 0 ? -pid : pid;
   int process = (int)syscall(SYS_pidfd_open, holder, 0);

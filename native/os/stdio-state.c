@@ -1,12 +1,12 @@
-// Runs in: forked child. See stdio-state.h. Node does this too when it ends, but it remembers the descriptors that the template started
-// with, and a forked child leaves without Node's teardown.
+// Runs in: forked child. See stdio-state.h. Node does this too when it ends, but it remembers the descriptors that the
+// template started with, and a forked child leaves without Node's teardown.
 //
 // Siblings and the owner share these descriptors, and change them too. So:
 //   - The mode of a terminal is restored only if this process changed it, which libuv knows.
-//   - O_NONBLOCK is never set again. A child that found it set may have found the change of a sibling that has left since.
-//   - For the same reason stdout and stderr are left blocking however they were found, as child_process leaves them: libuv makes them
-//     blocking for each process that it spawns. A writer loses nothing by that; one that expects a blocking pipe and finds another
-//     loses what did not fit.
+//   - O_NONBLOCK is never set again. A child that found it set may have found the change of a sibling that is gone now.
+//   - For the same reason stdout and stderr are left blocking however they were found. So does child_process: libuv makes
+//     them blocking for each process that it spawns. A program that expects a blocking pipe and finds another loses
+//     output; a program that expects the opposite only waits.
 #include "stdio-state.h"
 #include <errno.h>
 #include <fcntl.h>

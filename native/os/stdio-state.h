@@ -4,7 +4,8 @@
 
 // Notes the state of the descriptors 0 to count - 1, which are shared with the owner and others.
 void remember_stdio(int count);
-// Undoes what this process changed: the mode of a terminal, and O_NONBLOCK; stdio-state.c says when. May be called from a signal handler.
+// Undoes what this process changed: the mode of a terminal, and O_NONBLOCK; stdio-state.c says when. May be called from
+// a signal handler.
 void restore_stdio(void);
 
 #endif

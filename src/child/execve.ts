@@ -1,5 +1,6 @@
-// Runs in: child, however it was born. process.execve() makes the process another program, and the lifeline is closed by that, as all
-// descriptors of Node's are. The program shall end with its owner too, so the lifeline stays open for it.
+// Runs in: child, however it was born. process.execve() makes the process another program, and the lifeline is closed
+// by that, as all descriptors of Node's are. The program shall end with its owner too, so the lifeline stays open for
+// it.
 import type { Native } from '../platform/native.js'
 import { replaceMethod } from './imitate.js'
 

@@ -1,11 +1,13 @@
-// Runs in: forked child; and once in the template, as a rehearsal. What a child does before it leaves: each step once, in this order,
-// whichever way out it takes. Pure: the steps are handed in.
+// Runs in: forked child; and once in the template, as a rehearsal. What a child does before it leaves: each step once,
+// in this order, whichever way out it takes. Pure: the steps are handed in.
 
 /** What the exit of a child consists of. */
 export interface ExitHooks {
   /** Sends an uncaught error that ends the process to the owner. */
   onFatal(error: unknown): void
-  /** Runs at the moment when Node runs its at-exit callbacks: after the 'exit' listeners, or before a signal to itself. */
+  /**
+   * Runs at the moment when Node runs its at-exit callbacks: after the 'exit' listeners, or before a signal to itself.
+   */
   atExit(): void
   /** Writes what stdout and stderr still hold. Nothing is written after it. */
   flush(): void
@@ -13,7 +15,10 @@ export interface ExitHooks {
   onLeaving(exitCode: number): void
 }
 
-/** The steps of one exit. A program may have broken what a step uses: the process leaves all the same, and the owner sees its exit. */
+/**
+ * The steps of one exit. A program may have broken what a step uses: the process leaves all the same, and the owner
+ * sees its exit.
+ */
 export class ExitSteps {
   readonly #hooks: ExitHooks
   #isAtExitDone = false

@@ -1,5 +1,5 @@
-// Runs in: forked child; and once in the template, as a rehearsal. Puts functions of ours in the place of Node's, so that a program
-// cannot tell them apart by name or length. Pure.
+// Runs in: forked child; and once in the template, as a rehearsal. Puts functions of ours in the place of Node's, so
+// that a program cannot tell them apart by name or length. Pure.
 
 /** Gives a function of ours the name and the length of the one that it replaces. */
 export function imitate(ours: object, original: { name: string; length: number }): void {

@@ -1,15 +1,16 @@
-// Runs in: forked child; and once in the template, as a rehearsal. How a forked child ends: the 'exit' event with all its listeners,
-// and then _exit() with the right exit code.
+// Runs in: forked child; and once in the template, as a rehearsal. How a forked child ends: the 'exit' event with all
+// its listeners, and then _exit() with the right exit code.
 //
-// Node's own teardown must not run in a forked child (docs/FORK_SAFETY.md): it joins threads that did not survive the fork. There are
-// four ways into the teardown. The table shows what Node does on each of them, and where the child leaves instead:
+// Node's own teardown must not run in a forked child (docs/FORK_SAFETY.md): it joins threads that did not survive the
+// fork. There are four ways into the teardown. The table shows what Node does on each of them, and where the child
+// leaves instead:
 //
-//   way out                      what Node does                                                    the child leaves
-//   the event loop is empty      emits 'exit', runs promises and nextTick(), begins its teardown   after 'exit' and these
-//   process.exit()               emits 'exit', calls process.reallyExit()                          in process.reallyExit()
-//   an uncaught error            emits 'exit', prints the error in C++, runs at-exit callbacks     in an at-exit callback
-//   a handler of uncaught        prints the error of the handler in C++, begins its teardown       when the teardown joins
-//     errors throws                                                                                its first thread
+//   way out                    what Node does                                                  the child leaves
+//   the event loop is empty    emits 'exit', runs promises and nextTick(), begins the teardown after these
+//   process.exit()             emits 'exit', calls process.reallyExit()                        in process.reallyExit()
+//   an uncaught error          emits 'exit', prints the error in C++, runs at-exit callbacks   in an at-exit callback
+//   a handler of uncaught      prints the error of the handler in C++, begins the teardown     when the teardown joins
+//     errors throws                                                                            its first thread
 import os from 'node:os'
 import type { Native } from '../platform/native.js'
 import { type ExitHooks, ExitSteps } from './exit-steps.js'
@@ -44,7 +45,8 @@ type LeavingNative = Pick<Native, 'leave' | 'leaveLater' | 'leaveInTeardown'>
 export function takeOverExit(self: LeavingProcess, native: LeavingNative, hooks: ExitHooks): void {
   const ways = new WaysOut(self, native, new ExitSteps(hooks))
   watchEmit(self, ways)
-  // Each has its own `try`: a stack that the program prints shall have as few frames of ours as can be. No `catch`: see watch-emit.ts.
+  // Each has its own `try`: a stack that the program prints shall have as few frames of ours as can be. No `catch`: see
+  // watch-emit.ts.
   replaceMethod(self, 'exit', (exit) => (...args) => {
     const before = ways.beforeExitCall()
     try {
@@ -72,7 +74,10 @@ export function takeOverExit(self: LeavingProcess, native: LeavingNative, hooks:
   })
 }
 
-/** Whether Node takes a signal that a process sends for one that ends this process. It then runs its at-exit callbacks first. */
+/**
+ * Whether Node takes a signal that a process sends for one that ends this process. It then runs its at-exit callbacks
+ * first.
+ */
 function endsItself(self: LeavingProcess, pid: number, signal: number): boolean {
   if (signal <= 0 || (pid !== 0 && pid !== -1 && pid !== self.pid && pid !== -self.pid)) return false
   const name = Object.entries(os.constants.signals).find(([, number]) => number === signal)?.[0]

@@ -1,5 +1,5 @@
-// Runs in: child, however it was born. Reads the job, makes the process what the job asks for, runs the function and delivers what
-// became of it.
+// Runs in: child, however it was born. Runs the job of this child: applies its surroundings, calls the function or
+// starts the program, and sends the result.
 import { closestMatch } from 'leven'
 import { UsageError } from '../errors.js'
 import { importModule } from '../platform/import-module.js'
@@ -13,7 +13,10 @@ import { applySurroundings } from './surroundings.js'
 type FunctionHead = Extract<JobHead, { module: string }>
 export type AnyFunction = (...args: unknown[]) => unknown
 
-/** The function that a job names. @throws UsageError ERR_NOT_EXPORTED */
+/**
+ * Finds the function that a job names.
+ * @throws UsageError ERR_NOT_EXPORTED
+ */
 export function findFunction(namespace: object, { module, name }: { module: string; name: string }): AnyFunction {
   const value = (namespace as Record<string, unknown>)[name]
   if (typeof value === 'function') return value as AnyFunction
@@ -35,8 +38,9 @@ async function perform(head: FunctionHead, args: Buffer): Promise<Buffer> {
 }
 
 /**
- * Runs the one job of this child and delivers its result. The process then ends as any Node process does: when nothing is left to
- * do. A function that throws leaves the exit code 1, unless it set one. `first` runs before the job, in its surroundings.
+ * Runs the one job of this child and sends its result. The process then ends as any Node process does: when nothing is
+ * left to do. If the function throws, the exit code is 1, unless the function has set one. `first` runs before the job,
+ * in the job's surroundings.
  */
 export async function runJob(
   self: { exitCode?: unknown },
@@ -57,7 +61,7 @@ export async function runJob(
   }
 }
 
-/** Delivers what was thrown in place of a result. */
+/** Sends what was thrown instead of a result. */
 export function sendThrown(channel: ChildChannel, thrown: unknown): void {
   channel.send('thrown', encodeValue(encodeThrown(thrown), 'thrown'))
 }

@@ -1,4 +1,5 @@
-// Runs in: child, however it was born. Makes the process what its job asks for: working directory, environment, limits, user.
+// Runs in: child, however it was born. Makes the process what its job asks for: working directory, environment, limits,
+// user.
 import os from 'node:os'
 import { ResourceError, UsageError } from '../errors.js'
 import { check, findNative } from '../platform/native.js'
@@ -22,8 +23,9 @@ function enterFolder(folder: string): void {
     process.chdir(folder)
   } catch (cause) {
     const reason = REASONS[codeOf(cause)] ?? 'it cannot be entered'
-    const text = `The working directory '${folder}' cannot be used: ${reason} (${codeOf(cause)}). Pass a folder that exists and that the owner's user may enter as the option cwd.`
-    throw new UsageError('ERR_INVALID_OPTION', text, { cause })
+    const problem = `The working directory '${folder}' cannot be used: ${reason} (${codeOf(cause)}).`
+    const advice = "Pass a folder that exists and that the owner's user may enter as the option cwd."
+    throw new UsageError('ERR_INVALID_OPTION', `${problem} ${advice}`, { cause })
   }
 }
 
@@ -70,8 +72,10 @@ function attempt(syscall: string, option: string, call: () => void): void {
     call()
   } catch (cause) {
     const errno = codeOf(cause)
-    const text = `${syscall}() failed with ${errno}: a process of user ${process.getuid!()} may not take the option ${option}. Leave the option out, or run the owner as a user that may (root).`
-    throw new ResourceError('ERR_RESOURCE', text, { cause, errno, syscall })
+    const user = process.getuid!()
+    const problem = `${syscall}() failed with ${errno}: a process of user ${user} may not use the option ${option}.`
+    const advice = 'Leave the option out, or run the owner as a user that may, such as root.'
+    throw new ResourceError('ERR_RESOURCE', `${problem} ${advice}`, { cause, errno, syscall })
   }
 }
 

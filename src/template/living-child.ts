@@ -1,5 +1,5 @@
-// Runs in: template. A child that has not ended, and signals to it. The template has not reaped it, so its pid and the number of its
-// process group are still its own.
+// Runs in: template. A child that has not ended, and signals to it. The template has not reaped it, so its pid and the
+// number of its process group are still its own.
 import os from 'node:os'
 
 /** A child that has not ended. */

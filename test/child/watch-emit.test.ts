@@ -1,4 +1,5 @@
-// Runs in: the test runner. Events of `process` are seen from the outermost call of emit, also if packages replace emit.
+// Runs in: the test runner. Events of `process` are seen from the outermost call of emit, also if packages replace
+// emit.
 import assert from 'node:assert/strict'
 import { EventEmitter } from 'node:events'
 import { test } from 'node:test'

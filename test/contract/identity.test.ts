@@ -1,4 +1,5 @@
-// Runs in: the test runner. A child is a process of its own: who it is, since when, and that it carries nothing of the template's.
+// Runs in: the test runner. A child is a process of its own: who it is, since when, and that it carries nothing of the
+// template's.
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'

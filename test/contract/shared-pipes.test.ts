@@ -1,5 +1,6 @@
-// Runs in: the test runner. Pipes that a child shares with others: libuv makes them non-blocking for all who share them, so a child has to
-// undo that however it ends. An owner that then writes with writeSync() would get EAGAIN in the middle of its output.
+// Runs in: the test runner. Pipes that a child shares with others: libuv makes them non-blocking for all who share
+// them, so a child has to undo that however it ends. An owner that then writes with writeSync() would get EAGAIN in the
+// middle of its output.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'

@@ -1,4 +1,5 @@
-// Runs in: the test runner. A terminal that a child shares with its owner is left in the mode that it had, however the child ends.
+// Runs in: the test runner. A terminal that a child shares with its owner is left in the mode that it had, however the
+// child ends.
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'

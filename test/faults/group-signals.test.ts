@@ -1,6 +1,6 @@
-// Runs in: the test runner. Signals that reach all processes of a group at once: Ctrl-C and Ctrl-\ in a terminal, a terminal that closes, a
-// service or a container that is stopped. The owner decides what ends. Children get the signal as plain Node processes do, and the template
-// does not end before its owner.
+// Runs in: the test runner. Signals that reach all processes of a group at once: Ctrl-C and Ctrl-\ in a terminal, a
+// terminal that closes, a service or a container that is stopped. The owner decides what ends. Children get the signal
+// as plain Node processes do, and the template does not end before its owner.
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -121,8 +121,10 @@ test("a listener that the preload added is its children's, and the template igno
   const script = `process.on('SIGINT', () => {});
     const { ForkServer, Process, program } = await import('forkserver')
     const server = await ForkServer.start({ preload: [${JSON.stringify(`data:text/javascript,${preload}`)}] })
-    const p = await new Process(program({ eval: 'setInterval(() => {}, 1000); console.log("ready")' }), [], { server }).start()
-    console.log((await p.join()).exitCode, (await (await new Process(program({ eval: '' }), [], { server }).start()).join()).exitCode)
+    const start = (code) => new Process(program({ eval: code }), [], { server }).start()
+    const p = await start('setInterval(() => {}, 1000); console.log("ready")')
+    const { exitCode } = await p.join()
+    console.log(exitCode, (await (await start('')).join()).exitCode)
     await server.close()`
   const owner = runProgram(process.execPath, ['--input-type=module', '-e', script], {}, true)
   t.after(() => killIfAlive(owner.process.pid))
@@ -177,7 +179,8 @@ describe('a container', {
   skip: (!isRoot || spawnSync('unshare', ['--pid', '--fork', 'true']).status !== 0) && 'unshare(1) needs root here',
 }, () => {
   const UNSHARE = ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child']
-  const INIT = 'trap "kill -TERM \\$pid" TERM; "$@" & pid=$!; wait $pid; wait $pid' // passes SIGTERM on, as `docker run --init` does
+  // Passes SIGTERM on, as `docker run --init` does.
+  const INIT = 'trap "kill -TERM \\$pid" TERM; "$@" & pid=$!; wait $pid; wait $pid'
 
   for (const [name, before] of [
     ['without an init, whose process 1 is the owner', UNSHARE],
