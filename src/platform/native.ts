@@ -1,4 +1,5 @@
-// Runs in: owner, template and child. The only file that knows the addon: finds it, types it, and makes typed errors of its errnos.
+// Runs in: owner, template and child. The only file that knows the addon: finds it, types it, and makes typed errors
+// of its errnos.
 import { existsSync } from 'node:fs'
 import os from 'node:os'
 import { fileURLToPath } from 'node:url'
@@ -10,7 +11,7 @@ export interface Native {
   findPlatform(): string | null
   fork(spec: Int32Array): number
   processId(): number
-  isInterposed(): number
+  isPreloaded(): number
   checkBorn(drawn: number): number
   leave(code: number): never
   leaveLater(code: number): void
@@ -64,8 +65,9 @@ export interface Native {
   listHandles(): (string | number)[]
   collectGarbage(): number
   moveTextToHugePages(): number
-  findClocks(originMicros: number, uptimeNs: number): number
+  findClocks(originMicros: number, earliestNs: number, latestNs: number): number
   close(fd: number): number
+  closeAtEnd(fd: number): number
 }
 
 /** What `openBlock` makes. */
@@ -90,10 +92,13 @@ export const POLLIN = 1
 export const POLLOUT = 4
 export const POLLHUP = 16
 
-/** The addon, which a template also finds in LD_PRELOAD. */
-export const ADDON = fileURLToPath(
-  new URL(`../../native/build/${process.platform}-${process.arch}.node`, import.meta.url),
-)
+const built = (ending: string): string =>
+  fileURLToPath(new URL(`../../native/build/${process.platform}-${process.arch}${ending}`, import.meta.url))
+
+/** The addon. */
+export const ADDON = built('.node')
+/** The library that a template has in LD_PRELOAD (native/preload/preload.h says why it is not the addon). */
+export const PRELOAD = built('-preload.so')
 
 let loaded: { native: Native } | { missing: string } | undefined
 

@@ -15,7 +15,8 @@ const BUILT_INS = [
 export function loadBuiltIns(): void {
   const require = createRequire(import.meta.url)
   for (const name of BUILT_INS) require(`node:${name}`)
-  // Node 24 and later read these certificates on a thread of their own, as soon as tls is loaded; this waits for the result.
+  // Node 24 and later read these certificates on a thread of their own, as soon as tls is loaded; this waits for the
+  // result.
   if (process.env.NODE_EXTRA_CA_CERTS || process.env.NODE_USE_SYSTEM_CA) createSecureContext()
   // fetch and its classes are one bundle that Node loads at first use.
   void globalThis.Headers
