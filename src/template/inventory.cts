@@ -63,7 +63,6 @@ function takeFirstInventory(): void {
 
 /** The first inventory, or undefined if nobody took it: this Node did not heed NODE_OPTIONS. */
 function firstInventory(): Inventory | undefined {
-  delete require.cache[__filename] // a program is not to find it there
   return first
 }
 

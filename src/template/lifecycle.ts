@@ -1,6 +1,7 @@
 // Runs in: template. A warm process that does one thing: it forks. It loads what its owner names, checks that the
 // result can be forked, says so, and serves fork requests until its last owner is gone. It never sees a job's
 // arguments or results, so nothing that a user sends can break it.
+import { createRequire } from 'node:module'
 import { setFlagsFromString } from 'node:v8'
 import { countFork, runBeforeFreeze, runOnFork } from '../child/api/fork-hooks.js'
 import { beBorn } from '../child/birth.js'
@@ -20,6 +21,7 @@ import { rehearse } from './rehearse-child.js'
 import { rehearseWorker } from './rehearse-worker.js'
 import { serve } from './serve-loop.js'
 import { readStartup, tellOwner } from './start-messages.js'
+import streams from './stream-stand-ins.cjs'
 import type { TemplateKeys } from './template-keys.js'
 import { makeReport, namesOfActive, workerThreads } from './template-report.js'
 import { tryFork, whyNodeCannotFork } from './trial-fork.js'
@@ -39,7 +41,6 @@ class Template {
   readonly #native = loadNative()
   readonly #coverage = new Coverage()
   readonly #keys: TemplateKeys
-  readonly #ownStreams: () => void
   readonly #config: StartupConfig
   readonly #check: ForkCheck
   #settling: NodeJS.Timeout | undefined
@@ -50,12 +51,11 @@ class Template {
     this.#fail(this.#loading || 'the preload, after it was loaded', error)
   }
 
-  constructor(keys: TemplateKeys, config: StartupConfig, ownStreams: () => void, first: Inventory) {
+  constructor(keys: TemplateKeys, config: StartupConfig, first: Inventory) {
     if (config.coverage) {
       process.env.NODE_V8_COVERAGE = config.coverage // Node's own profiler was not to see it
       this.#coverage.count()
     }
-    this.#ownStreams = ownStreams
     this.#keys = keys
     this.#config = config
     this.#check = new ForkCheck(this.#native, first)
@@ -121,7 +121,7 @@ class Template {
     setFlagsFromString('--flush-bytecode') // near its heap limit, V8 may need that memory (Node 26 collected garbage for ever)
     beBorn(process as unknown as LeavingProcess, this.#native, born, {
       countFork,
-      ownStreams: this.#ownStreams,
+      ownStreams: streams.makeStreamsOwn,
       runOnFork,
       coverage: this.#coverage,
     })
@@ -162,17 +162,24 @@ function runMicrotasks(): void {
   ;(process as { _tickCallback?(): void })._tickCallback?.()
 }
 
-/** Makes this process a template, and in each child what the template made it. `ownStreams` makes the standard streams a child's own. */
-export function beTemplate(ownStreams: () => void): void {
+/** Our CommonJS modules are loaded; a program is not to find them in require.cache. */
+function hideCommonJs(): void {
+  const { cache, resolve } = createRequire(import.meta.url)
+  for (const file of ['./inventory.cjs', './stream-stand-ins.cjs']) delete cache[resolve(file)]
+}
+
+/** Makes this process a template, and in each child what the template made it. */
+export function beTemplate(): void {
   process.execArgv.splice(0, TEMPLATE_FLAGS.length)
   setFlagsFromString('--no-flush-bytecode') // functions that the warm-up compiled stay compiled
   const { keys, config } = readStartup(loadNative())
+  hideCommonJs()
   const first = inventory.firstInventory()
   if (!first) return sayCannotFork('this Node does not heed NODE_OPTIONS, by which forkserver has its first look')
   const missing = whyNodeCannotFork(loadNative())
   if (missing) sayCannotFork(missing)
   loadBuiltIns()
-  const template = new Template(keys, config, ownStreams, first)
+  const template = new Template(keys, config, first)
   process.once('beforeExit', () => template.serveWhenEmpty())
   void template.load()
 }
