@@ -78,7 +78,7 @@ static void tell_unborn(int error) {
 }
 
 void check_born(double number) {
-  if (!is_reseeded(number)) tell_unborn(ENOTRECOVERABLE);
+  if (!is_reseeded(number)) tell_unborn(EILSEQ); // the wrong sequence; Node has a name for this errno
 }
 
 static int set_limit(int resource, rlim_t soft, rlim_t hard) {

@@ -8,8 +8,8 @@ delete require.cache[__filename]
 if (threads.isMainThread) {
   // NODE_OPTIONS as the user has it: without our own option, which comes first, in double quotes
   // (owner/launch/template-environment.ts).
-  const rest = process.env.NODE_OPTIONS?.replace(/^"(?:[^"\\]|\\.)*" ?/, '')
-  if (rest) process.env.NODE_OPTIONS = rest
+  const rest = process.env.NODE_OPTIONS?.replace(/^"(?:[^"\\]|\\.)*"/, '')
+  if (rest) process.env.NODE_OPTIONS = rest.slice(1)
   else delete process.env.NODE_OPTIONS
   const inventory = require('../template/inventory.cjs') as typeof import('../template/inventory.cjs')
   const streams = require('../template/stream-stand-ins.cjs') as typeof import('../template/stream-stand-ins.cjs')

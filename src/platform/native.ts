@@ -143,8 +143,8 @@ const ADVICE: Record<string, string> = {
     'No more processes or threads are allowed here: let some end first, or raise the limit (ulimit -u, pids.max, kernel.pid_max).',
   EBUSY: 'A thread of the template did not come to rest: something that it preloaded keeps working in the background.',
   E2BIG: 'The environment or the arguments are longer than the kernel takes: pass less (option env).',
-  ENOTRECOVERABLE:
-    "The child's random numbers could not be made its own, so it was not born. Try the start method spawn.",
+  EILSEQ:
+    'Math.random() in the child did not give random numbers of its own, so the child was ended. Does a module replace it? Use the start method spawn.',
   ENOMEM: 'There is not enough memory for one more process: start fewer at once, or preload less.',
 }
 

@@ -63,6 +63,13 @@ function whyNotForked(errno: number): string {
   return `fork() failed with ${name}`
 }
 
+function whyUnborn(errno: number): string {
+  const name = errnoName(errno)
+  return name === 'EILSEQ'
+    ? 'Math.random() did not give a trial child random numbers of its own (a preloaded module may replace it)'
+    : `a trial child could not be made: ${name}`
+}
+
 /** What a child does first. If the fork lost a thread or a lock, this shows it: V8 hands work to its threads when it collects. */
 function beTrialChild(native: Native): never {
   native.checkBorn(Math.random())
@@ -102,10 +109,10 @@ function watchTrialChild(native: Native, pid: number, channel: number): string |
   }
   if (exit.exitCode === 0 && exit.signal === 0) return undefined
   const unborn = unbornErrno(native, channel)
-  if (unborn) return `a trial child could not be made: ${errnoName(unborn)}`
+  if (unborn) return whyUnborn(unborn)
   return exit.signal
     ? `a trial child was killed by ${signalName(exit.signal)}`
-    : `a trial child left with ${exit.exitCode}`
+    : `a trial child left with exit code ${exit.exitCode}`
 }
 
 function reapOne(native: Native, end: number): { exitCode: number; signal: number } | undefined {

@@ -9,16 +9,13 @@ const FIRST_LOOK = fileURLToPath(new URL('../../main/first-look.cjs', import.met
 /** Node splits NODE_OPTIONS at spaces, except inside double quotes; in these a backslash keeps the next character. */
 const quoted = (text: string): string => `"${text.replaceAll(/["\\]/g, '\\$&')}"`
 
-/** Joins what is set. */
-const join = (separator: string, ...parts: (string | undefined)[]): string => parts.filter(Boolean).join(separator)
-
 /** What the process of a template gets instead of the environment `env`. */
 export function templateEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return {
     ...env,
     // By descriptor: the variable can hold no path with a space or a colon.
-    LD_PRELOAD: join(':', `/proc/self/fd/${TEMPLATE_DESCRIPTORS.preload}`, env.LD_PRELOAD),
-    NODE_OPTIONS: join(' ', quoted(`--require=${FIRST_LOOK}`), env.NODE_OPTIONS),
+    LD_PRELOAD: `/proc/self/fd/${TEMPLATE_DESCRIPTORS.preload}${env.LD_PRELOAD ? `:${env.LD_PRELOAD}` : ''}`,
+    NODE_OPTIONS: quoted(`--require=${FIRST_LOOK}`) + (env.NODE_OPTIONS === undefined ? '' : ` ${env.NODE_OPTIONS}`),
     // Node's own profiler must not see it: the template counts for its children (child/coverage.ts).
     NODE_V8_COVERAGE: undefined,
   }
