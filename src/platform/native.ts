@@ -105,16 +105,19 @@ let loaded: { native: Native } | { missing: string } | undefined
 function load(): { native: Native } | { missing: string } {
   if (process.platform !== 'linux')
     return { missing: `fork(2) of Node is supported on Linux only, and this is ${process.platform}` }
-  if (!existsSync(ADDON))
+  if (!existsSync(ADDON) || !existsSync(PRELOAD))
     return {
-      missing: `the addon is not built for ${process.platform}-${process.arch} (npm rebuild builds it; it needs a C compiler)`,
+      missing:
+        `the addon is not built for ${process.platform}-${process.arch} ` +
+        '(npm rebuild builds it; that needs a C compiler)',
     }
   try {
     const module = { exports: {} }
     process.dlopen(module, ADDON) // not by require(), whose cache a program sees
     return { native: module.exports as Native }
   } catch (error) {
-    return { missing: `the addon does not load: ${(error as Error).message}` }
+    const text = (error as Error).message
+    return { missing: `the addon does not load: ${text} (a file system that is mounted noexec can be the cause)` }
   }
 }
 
@@ -124,7 +127,7 @@ export function findNative(): { native: Native } | { missing: string } {
   return loaded
 }
 
-/** The addon where the caller knows that there is one: behind a start method of `forkserver`. */
+/** The addon, if the caller knows that there is one: a server with the start method `forkserver` has it. */
 export function native(): Native {
   const found = findNative()
   if ('missing' in found) throw new ResourceError('ERR_RESOURCE', `forkserver has no addon here: ${found.missing}.`)
@@ -140,11 +143,14 @@ const ADVICE: Record<string, string> = {
   EMFILE: 'This process has too many open files: close some, or raise its limit (ulimit -n).',
   ENFILE: 'The machine has too many open files.',
   EAGAIN:
-    'No more processes or threads are allowed here: let some end first, or raise the limit (ulimit -u, pids.max, kernel.pid_max).',
-  EBUSY: 'A thread of the template did not come to rest: something that it preloaded keeps working in the background.',
+    'No more processes or threads are allowed here: let some end first, ' +
+    'or raise the limit (ulimit -u, pids.max, kernel.pid_max).',
+  EBUSY: 'A thread of the template did not come to rest: something that was preloaded keeps working in the background.',
+  ENODATA: 'The template cannot see all of its threads in /proc, and does not fork while one of them may be working.',
   E2BIG: 'The environment or the arguments are longer than the kernel takes: pass less (option env).',
   EILSEQ:
-    'Math.random() in the child did not give random numbers of its own, so the child was ended. Does a module replace it? Use the start method spawn.',
+    'Math.random() in the child did not give random numbers of its own, so the child was ended. ' +
+    'Does a module replace it? Use the start method spawn.',
   ENOMEM: 'There is not enough memory for one more process: start fewer at once, or preload less.',
 }
 

@@ -20,16 +20,21 @@ const MISSING: Record<string, string> = {
   platform:
     'V8 in this Node keeps its worker threads where forkserver cannot find them, so a child could not get new ones',
   random:
-    "V8 in this Node keeps the state of Math.random() where forkserver cannot find it, so children would repeat each other's random numbers",
+    'V8 in this Node keeps the state of Math.random() where forkserver cannot find it, ' +
+    "so children would repeat each other's random numbers",
   memory:
-    'the system call process_vm_readv() is not allowed here, by which forkserver finds what a child must make anew (allow it, for example in the seccomp profile of the container)',
+    'the system call process_vm_readv() is not allowed here, and forkserver finds with it what a child must make anew ' +
+    '(a seccomp profile of the container may forbid it)',
 }
 
 /** Why this Node cannot be forked, as a clause, before anything of the user's is loaded. */
 export function whyNodeCannotFork(native: Native): string | undefined {
   const preloaded = native.isPreloaded()
   if (preloaded === 0)
-    return 'LD_PRELOAD has no effect on this Node, and a fork needs it (a policy of the machine, or file capabilities of the Node binary, can be the cause)'
+    return (
+      'LD_PRELOAD has no effect on this Node, and a fork needs it ' +
+      '(a policy of the machine, or file capabilities of the Node binary, can be the cause)'
+    )
   if (preloaded < 0) return `the template could not watch for the end of its owner: ${errnoName(-preloaded)}`
   Math.random() // its first call makes the state that the addon looks for
   const missing = native.findPlatform()
