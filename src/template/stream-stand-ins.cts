@@ -6,21 +6,23 @@
 // A module may keep a reference (`const { stdout } = process`; `console` does so). It then keeps a Proxy, which leads
 // to the stand-in in the template, and to the child's own stream in a child. If no module has used a stream, the child
 // has Node's own stream and no Proxy.
-import { writeSync } from 'node:fs'
-import { Readable, Writable } from 'node:stream'
-import tty from 'node:tty'
+//
+// CommonJS, because it runs under --require (main/first-look.cts): what the user's --require and --import load may
+// print.
+import fs = require('node:fs')
+import streams = require('node:stream')
+import tty = require('node:tty')
 
 /** How long to wait before it is tried again to write to a full pipe, in milliseconds. */
 const RETRY_MS = 1
 
 const NAMES = ['stdin', 'stdout', 'stderr'] as const
 
-/**
- * Replaces the three streams of this process by stand-ins. Returns the function that a child calls to get its own
- * streams.
- */
-export function standInForStreams(self: NodeJS.Process): () => void {
-  const streams = NAMES.map((name, fd) => {
+let makeOwn = (): void => {}
+
+/** Replaces the three streams of this process by stand-ins. */
+function standInForStreams(self: NodeJS.Process): void {
+  const each = NAMES.map((name, fd) => {
     const nodes = Object.getOwnPropertyDescriptor(self, name)!
     let current: (() => object) | undefined
     let stream: object | undefined
@@ -38,9 +40,14 @@ export function standInForStreams(self: NodeJS.Process): () => void {
       current = () => Reflect.apply(nodes.get!, self, [])
     }
   })
-  return () => {
-    for (const makeOwn of streams) makeOwn()
+  makeOwn = () => {
+    for (const make of each) make()
   }
+}
+
+/** In a child: makes the three streams its own. */
+function makeStreamsOwn(): void {
+  makeOwn()
 }
 
 /**
@@ -48,8 +55,8 @@ export function standInForStreams(self: NodeJS.Process): () => void {
  * end.
  */
 function standIn(fd: number): object {
-  if (fd === 0) return Object.assign(Readable.from([]), { fd })
-  const stream = new Writable({
+  if (fd === 0) return Object.assign(streams.Readable.from([]), { fd })
+  const stream = new streams.Writable({
     decodeStrings: true,
     write(chunk: Buffer, _encoding, done) {
       try {
@@ -69,7 +76,7 @@ function standIn(fd: number): object {
 function writeAll(fd: number, bytes: Buffer): void {
   for (let at = 0; at < bytes.length; ) {
     try {
-      at += writeSync(fd, bytes, at)
+      at += fs.writeSync(fd, bytes, at)
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS)
@@ -89,7 +96,7 @@ function forwarding(current: () => object): object {
       ownKeys: () => Reflect.ownKeys(current()),
       getPrototypeOf: () => Reflect.getPrototypeOf(current()),
       setPrototypeOf: (_target, prototype) => Reflect.setPrototypeOf(current(), prototype),
-      // A proxy may report a property that its own target does not have only as configurable.
+      // A proxy may only call configurable what its own target does not have.
       getOwnPropertyDescriptor: (_target, key) => {
         const found = Reflect.getOwnPropertyDescriptor(current(), key)
         return found && { ...found, configurable: true }
@@ -99,3 +106,5 @@ function forwarding(current: () => object): object {
     },
   )
 }
+
+export = { standInForStreams, makeStreamsOwn }
