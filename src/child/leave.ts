@@ -5,12 +5,11 @@
 // fork. There are four ways into the teardown. The table shows what Node does on each of them, and where the child
 // leaves instead:
 //
-//   way out                    what Node does                                                  the child leaves
-//   the event loop is empty    emits 'exit', runs promises and nextTick(), begins the teardown after these
-//   process.exit()             emits 'exit', calls process.reallyExit()                        in process.reallyExit()
-//   an uncaught error          emits 'exit', prints the error in C++, runs at-exit callbacks   in an at-exit callback
-//   a handler of uncaught      prints the error of the handler in C++, begins the teardown     when the teardown joins
-//     errors throws                                                                            its first thread
+//   way out                   what Node does                                          the child leaves
+//   the event loop is empty   emits 'exit', runs nextTick() and promises, tears down  after promises
+//   process.exit()            emits 'exit', calls process.reallyExit()                in process.reallyExit()
+//   an uncaught error         emits 'exit', prints it in C++, runs at-exit callbacks  in an at-exit callback
+//   a handler of them throws  prints the error in C++, tears down                     at the first join of a thread
 import os from 'node:os'
 import type { Native } from '../platform/native.js'
 import { type ExitHooks, ExitSteps } from './exit-steps.js'
