@@ -1,8 +1,9 @@
-// Runs in: npm's prepare and build steps. Compiles native/*/*.c with the system's C compiler into native/build/<platform>-<arch>.node.
+// Runs in: npm's prepare and build steps. Compiles native/*/*.c with the system's C compiler into
+// native/build/<platform>-<arch>.node.
 //
-// One cc call and the headers of the package node-api-headers, where node-gyp would want Python, make and a download of headers:
-// the addon uses Node-API only, so one binary serves every Node. Without a compiler, or off Linux, it says so and succeeds: the
-// start method is then `spawn`.
+// It is one call of cc with the headers of the package node-api-headers. node-gyp would need Python, make and a
+// download of headers. The addon uses only Node-API, so one binary works with every Node. Without a compiler, or not on
+// Linux, the script says so and succeeds; the start method is then `spawn`.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -53,7 +54,8 @@ function build() {
     process.exitCode = 1
     return console.error(`forkserver: ${compiler} failed with exit code ${status}`)
   }
-  renameSync(partial, output) // whole or not at all: another process may be loading the old one
+  // Replace the file in one step, because another process may be loading the old one.
+  renameSync(partial, output)
 }
 
 build()

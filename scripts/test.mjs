@@ -1,5 +1,5 @@
-// Runs in: `npm test`. Runs the compiled tests (all, or those whose path contains a word of the command line) in Node's own test
-// runner. `npm test -- contract` runs test/contract.
+// Runs in: `npm test`. Runs the compiled tests with Node's own test runner: all, or those whose path contains a word of
+// the command line. For example, `npm test -- contract` runs test/contract.
 import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import path from 'node:path'
@@ -15,7 +15,7 @@ if (files.length === 0) {
   console.error(`No test file matches ${words.join(' ')}.`)
   process.exit(2)
 }
-// Two files at a time: most tests wait for processes. The limit in time is a bound for a hang, and no test comes near it.
+// Two files at a time, because most tests wait for processes. The time limit only ends a hang; no test comes near it.
 const flags = ['--test', '--test-concurrency=2', '--test-timeout=900000', '--test-reporter=spec']
 const { status } = spawnSync(process.execPath, [...flags, ...files], { stdio: 'inherit' })
 process.exit(status ?? 1)
