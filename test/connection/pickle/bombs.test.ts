@@ -1,7 +1,5 @@
-// Runs in: the test runner. Small pickles that are made to cost much memory, time or stack.
-//
-// If one took quadratic time, or as much memory as it announces, the test would exceed the runner's time limit or the
-// process would end.
+// Runs in: the test runner. Small pickles that are made to cost much memory, time or stack. If one did, the test would
+// exceed the runner's time limit or the process would end.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { pickle, pickleCodec } from '#src/connection/pickle/pickle.js'
