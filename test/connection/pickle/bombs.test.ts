@@ -58,7 +58,6 @@ describe('the memo', () => {
       assert.deepEqual(pickle.decode(assemble(op('EMPTY_LIST'), put, op('NONE'), op('APPEND'), op('POP'), get)), [null])
     }
   })
-
   test('numbers in any order, with gaps and again', () => {
     const put = (index: number, value: string): Buffer =>
       Buffer.concat([op('UNICODE', value), op('LONG_BINPUT', index), op('POP')])
