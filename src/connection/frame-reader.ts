@@ -1,21 +1,19 @@
-// Runs in: owner and child. Cuts a connection's bytes into messages, one at a time and only when asked: between two messages there
-// may be a byte that carries a descriptor, and whoever reads knows which comes next. Pure: bytes in, bytes out.
+// Runs in: owner and child. Cuts a connection's bytes into messages, one at a time and only when asked: between two messages
+// there may be a byte that carries a descriptor, and only the caller knows which comes next. Pure: bytes in, bytes out.
 //
-// Unlike FrameDecoder, which keeps the chunks it is given, this owns its memory: small messages are copied out of a chunk that the
-// caller uses again for the next read, and a large one gets its memory first, so that the caller can read straight into it. That memory
-// grows with what has arrived: an announced length costs nothing.
+// FrameDecoder (wire/frames.ts) keeps the chunks that it is given. This one owns its memory. It copies small messages out of
+// a chunk that the caller uses again for the next read. A large message gets its memory first, so that the caller can read
+// straight into it. That memory grows with what has arrived: an announced length costs nothing.
 
 import { ProtocolError } from '../errors.js'
-import { readFrameLength } from '../wire/frames.js'
+import { frameHeaderBytes, readFrameLength, SHORT_HEADER_BYTES } from '../wire/frame-header.js'
 import type { Destination } from './transport.js'
 
-const SHORT_HEADER_BYTES = 4
-const LONG_HEADER_BYTES = 12
 /** A payload above this is received in memory of its own. */
 const LARGE_BYTES = 32 * 1024
 /**
- * The first memory of a large payload, and how many times as much it gets when that is full. A little above a power of two: data
- * often has one for its length, and a codec adds some bytes.
+ * The first memory of a large payload. When it is full, the payload gets GROWTH times as much. It is a little above a power
+ * of two: the length of data is often one, and a codec adds some bytes.
  */
 const FIRST_ROOM_BYTES = 1024 * 1024 + 4096
 const GROWTH = 4
@@ -33,7 +31,7 @@ export class FrameReader {
   #large: Buffer | undefined
   #largeLength = 0
   #largeFilled = 0
-  /** What the last look found: the length of the next payload and of its header. */
+  /** The lengths of the next payload and of its header, as the last look found them. */
   #length = 0
   #headerLength = 0
   #taken = 0
@@ -136,10 +134,10 @@ export class FrameReader {
   }
 
   /**
-   * Takes the next message, where all of it has arrived.
+   * Takes the next message, if all of it has arrived.
    *
    * @param maxLength the largest payload to take, in bytes
-   * @returns the payload in memory of its own, or undefined where more bytes are needed
+   * @returns the payload in memory of its own, or undefined if more bytes are needed
    * @throws ProtocolError ERR_MESSAGE_TOO_LARGE, ERR_PROTOCOL: the same from now on
    */
   next(maxLength: number): Buffer | undefined {
@@ -157,7 +155,7 @@ export class FrameReader {
     return payload
   }
 
-  /** Takes one byte that is no part of a message. Returns undefined where none has come. */
+  /** Takes one byte that is no part of a message. Returns undefined if none has come. */
   takeByte(): number | undefined {
     const byte = this.#start < this.#end && !this.#large ? this.#bytes[this.#start] : undefined
     if (byte !== undefined) this.#take(1)
@@ -180,19 +178,15 @@ export class FrameReader {
     if (here < SHORT_HEADER_BYTES) return false
     const bytes = this.#bytes
     const at = this.#start
-    this.#headerLength = SHORT_HEADER_BYTES
-    this.#length = (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!
+    this.#headerLength = frameHeaderBytes(bytes, at)
+    if (here < this.#headerLength) return false
     try {
-      if (this.#length < 0) {
-        if (this.#length === -1 && here < LONG_HEADER_BYTES) return false
-        this.#headerLength = LONG_HEADER_BYTES
-        this.#length = readFrameLength(bytes.subarray(at, at + LONG_HEADER_BYTES))
-      }
+      this.#length = readFrameLength(bytes, at)
     } catch (error) {
       throw (this.#failure = error as ProtocolError)
     }
     if (this.#length <= maxLength) return true
-    const text = `A message of ${this.#length} bytes is announced; at most ${maxLength} are taken. Raise maxMessageLength, if it shall be.`
+    const text = `The other side announces a message of ${this.#length} bytes; the limit is ${maxLength}. If this is right, raise maxMessageLength.`
     throw (this.#failure = new ProtocolError('ERR_MESSAGE_TOO_LARGE', text))
   }
 

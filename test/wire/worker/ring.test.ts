@@ -21,8 +21,8 @@ watchLeaks()
 
 const place = { control: 0, start: RING_CONTROL_BYTES, size: 16 }
 const ends = (memory = new ArrayBuffer(RING_CONTROL_BYTES + place.size)): [Ring, Ring] => [
-  new Ring(memory, place),
-  new Ring(memory, place),
+  new Ring(memory, place, 'writer'),
+  new Ring(memory, place, 'reader'),
 ]
 
 describe('Ring', () => {
