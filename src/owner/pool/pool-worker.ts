@@ -1,5 +1,4 @@
 // Runs in: owner. One worker of a Pool: a process, the chunks that it was sent, and what is known of them when it ends.
-import { ProtocolError, ResourceError } from '../../errors.js'
 import { decodeValue, encodeValue } from '../../wire/values/clone.js'
 import { encodeThrown } from '../../wire/values/thrown.js'
 import type { SentBlock } from '../../wire/worker/block-table.js'
@@ -29,7 +28,7 @@ import type { OutputStream } from './output-reader.js'
 import { MemoryLimit } from './pool-stats.js'
 import { Pace } from './scheduling.js'
 import { TaskOutput } from './task-output.js'
-import { deathOf, refusalOf, wrongChunk } from './worker-errors.js'
+import { deathOf, isBreach, refusalOf, wrongChunk } from './worker-errors.js'
 import { Link } from './worker-link.js'
 
 const worker = remote<{ work: (setup: WorkerSetup) => Promise<void> }>(WORKER_MODULE)
@@ -44,7 +43,7 @@ export interface WorkerEnd extends Remains {
   neverReady: boolean
 }
 
-/** What a worker tells its crew. */
+/** What a worker tells the set of workers. */
 export interface WorkerListener {
   /** It takes tasks now, or it has finished a chunk. */
   onReady(worker: PoolWorker): void
@@ -55,7 +54,7 @@ export interface WorkerListener {
   onOutput(worker: PoolWorker, bytes: Buffer, stream: OutputStream): void
 }
 
-/** The options of a worker's process, and what it does first and last. */
+/** The options of a worker's process. */
 export type WorkerOptions = Omit<ProcessOptions, 'stdio' | 'timeout' | 'signal' | 'detached'> & {
   streams: 'inherit' | 'ignore' | 'capture'
   /** It takes no more chunks when it has more bytes of memory than this. */
@@ -146,14 +145,9 @@ export class PoolWorker implements ChannelListener, DeadlineListener {
       this.#process = new Process(
         worker.work,
         [{ ...setup, id: this.id, sharesMemory: link.sharesMemory, isCaptured: link.output !== undefined }],
-        {
-          ...options,
-          stdio: link.stdio,
-        },
+        { ...options, stdio: link.stdio },
       )
-      this.#process.result.catch((error) => {
-        if (error instanceof ProtocolError || error instanceof ResourceError) this.kill(error) // it cannot go on
-      }) // of all others its end tells
+      this.#process.result.catch((error) => isBreach(error) && this.kill(error)) // of all others its end tells
       await this.#process.start()
       this.#channel = link.connect(this.#process, this, this.#output.take)
     } catch (error) {
@@ -172,7 +166,6 @@ export class PoolWorker implements ChannelListener, DeadlineListener {
   }
 
   onGone(): void {} // its end tells
-
   onMessage(payload: Buffer): void {
     switch (workerMessageOf(payload, 'worker to owner')) {
       case 'ready':
@@ -193,15 +186,15 @@ export class PoolWorker implements ChannelListener, DeadlineListener {
 
   #takeResults(payload: Buffer): void {
     const { chunk: id, milliseconds, body, blocks } = decodeResults(payload)
-    const sent = this.#sent.answer(id)
-    if (!sent) throw wrongChunk(this.pid, id)
+    const sent = this.#sent.answer(id) ?? wrongChunk(this.pid, id)
     this.#isSlow = false
     this.#stopClocks()
     const { chunk } = sent
     this.#pace.note(milliseconds)
     const settled = sent.isSettled ? { ...chunk, settle: () => {} } : chunk
-    this.#link!.blocks?.out.settle(sent.blocks)
-    settleChunk(settled, { body, blocks: () => this.#link!.takeBlocks(blocks) }, `worker ${this.pid}`)
+    const link = this.#link!
+    link.blocks?.out.settle(sent.blocks)
+    settleChunk(settled, { body, blocks: () => link.takeBlocks(blocks) }, `worker ${this.pid}`)
     chunk.measured?.(milliseconds)
     this.#listener.onRun(chunk, milliseconds)
   }
@@ -219,7 +212,7 @@ export class PoolWorker implements ChannelListener, DeadlineListener {
   #takeProgress(payload: Buffer): void {
     const { chunk: id, item, body } = decodeProgress(payload)
     const sent = this.#sent.find((one) => one.id === id)
-    if (!sent || item < sent.chunk.first || item >= sent.chunk.end) throw wrongChunk(this.pid, id)
+    if (!sent || item < sent.chunk.first || item >= sent.chunk.end) return wrongChunk(this.pid, id)
     if (sent.isSettled || sent.chunk.call.isOver) return
     sent.chunk.call.onProgress?.(decodeValue(body), sent.chunk.base + item)
   }
