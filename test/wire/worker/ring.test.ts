@@ -85,6 +85,28 @@ describe('Ring', () => {
   })
 })
 
+test('positions that cannot be are refused by both sides, and harm nothing', () => {
+  const position = fc.oneof(fc.integer(), fc.constantFrom(0, 16, 17, -1, 0x7fffffff))
+  fc.assert(
+    fc.property(fc.constantFrom(0, 16), position, (word, value) => {
+      const memory = new ArrayBuffer(RING_CONTROL_BYTES + place.size)
+      const [writer, reader] = ends(memory)
+      writer.write(new Uint8Array(10))
+      writer.publish()
+      reader.consume(4)
+      new Int32Array(memory)[word] = value
+      for (const look of [() => writer.room, () => writer.isRead, () => writer.waitForRoom(), () => reader.readable])
+        try {
+          const seen = look()
+          const bytes = typeof seen === 'number' ? seen : typeof seen === 'object' ? seen.length : 0
+          assert.ok(bytes >= 0 && bytes <= place.size)
+        } catch (error) {
+          assert.equal((error as { code?: string }).code, 'ERR_PROTOCOL')
+        }
+    }),
+  )
+})
+
 /** Two channels over one memory, and what the worker's side has heard. */
 function connect(onMessage?: (payload: Buffer) => void): {
   owner: RingChannel
@@ -200,6 +222,73 @@ describe('RingChannel', () => {
     await until(() => failures.length === 1)
     owner.send(Buffer.from('b'))
     await until(() => seen.length === 2)
+    close()
+  })
+
+  test('a header or a position that somebody has overwritten is one failure, and nothing is read or sent after it', async () => {
+    for (const offset of [TO_WORKER.start, TO_WORKER.start + 5, TO_WORKER.control, TO_WORKER.control + 64]) {
+      const { owner, heard, failures, memory, worker, close } = connect()
+      await sleep(5)
+      worker.holdLoop(true)
+      new Uint8Array(memory.bytes).set([1, 2, 3, 4], offset)
+      owner.send(Buffer.from('a'))
+      new Uint8Array(memory.bytes).set([9, 9, 9, 9], offset)
+      owner.recover(true)
+      await until(() => failures.length > 0)
+      for (let count = 0; count < 3; count++) owner.send(Buffer.from('b'))
+      await sleep(20)
+      assert.ok(failures.length <= 2, 'at most one for each side')
+      assert.ok(failures.every((error) => (error as { code?: string }).code === 'ERR_PROTOCOL'))
+      assert.deepEqual(heard, [])
+      close()
+    }
+  })
+
+  test('what came without a wake-up is read by recover(), and at the third time in a row that is a failure', async () => {
+    const heard: Buffer[] = []
+    const failures: Error[] = []
+    const memories = new Memories(native())
+    const memory = memories.take()
+    const [deaf, unused] = [native().newEvent(), native().newEvent()]
+    const listener = { onMessage: (payload: Buffer) => heard.push(payload), onFailure: (e: Error) => failures.push(e) }
+    const { bytes } = memory
+    const common = { bytes, closesEvents: false, onGone: () => {} }
+    const owner = new RingChannel(
+      native(),
+      { ...common, incoming: TO_OWNER, outgoing: TO_WORKER, ownEvent: memory.ownerEvent, peerEvent: unused },
+      { ...listener, onGone: () => {} },
+    )
+    const worker = new RingChannel(
+      native(),
+      { ...common, incoming: TO_WORKER, outgoing: TO_OWNER, ownEvent: memory.workerEvent, peerEvent: deaf },
+      { ...listener, onGone: () => {} },
+    )
+    await sleep(10)
+    for (let count = 1; count <= 3; count++) {
+      worker.send(Buffer.from('a'))
+      await sleep(10)
+      assert.equal(heard.length, count - 1)
+      owner.recover(true)
+      await until(() => heard.length + failures.length === count)
+    }
+    assert.equal((failures[0] as { code?: string }).code, 'ERR_PROTOCOL')
+    owner.close()
+    worker.close()
+    for (const fd of [deaf, unused]) native().close(fd)
+    memories.giveBack(memory, { isUsedUp: false })
+    memories.close()
+  })
+
+  test('a wake-up that waits for the end of a turn does not write to a descriptor that was closed meanwhile', async () => {
+    const { owner, worker, memory, close } = connect()
+    await sleep(5)
+    native().clearEvent(memory.workerEvent)
+    worker.close()
+    new Int32Array(memory.bytes, TO_WORKER.control)[32] = 1 // it sleeps
+    owner.send(Buffer.from('a'), Buffer.alloc(0), { mayWait: true })
+    owner.close()
+    await sleep(5)
+    assert.equal(new Int32Array(memory.bytes, TO_WORKER.control)[32], 1, 'nobody was woken')
     close()
   })
 
