@@ -1,7 +1,7 @@
 // Runs in: owner. What a Pool hands out: a chunk of tasks of one call. Pure.
 import { Buffer } from 'node:buffer' // a program may delete the global one
-import { encodeValue } from '../../wire/values/clone.js'
 import { ProtocolError } from '../../errors.js'
+import { encodeValue } from '../../wire/values/clone.js'
 import { Answer as DecodedAnswer } from '../../wire/worker/answer.js'
 import { decodeList, encodePlain, isPlain } from '../../wire/worker/plain-list.js'
 import type { Reference } from '../naming/remote.js'

@@ -6,7 +6,15 @@
 import { Buffer } from 'node:buffer' // a program may delete the global one
 import { readSync } from 'node:fs'
 import type { Socket } from 'node:net'
-import { check, isErrno, type Native, RECEIVED_DESCRIPTORS, resourceError, WATCH_READABLE, type Watcher } from '../../platform/native.js'
+import {
+  check,
+  isErrno,
+  type Native,
+  RECEIVED_DESCRIPTORS,
+  resourceError,
+  WATCH_READABLE,
+  type Watcher,
+} from '../../platform/native.js'
 import type { StdioOption } from '../process/process-options.js'
 
 /** The streams that are captured. */

@@ -67,7 +67,8 @@ export const WORKER_MESSAGES = {
   wrote: {
     kind: 9,
     direction: 'worker to owner',
-    payload: 'u32 chunk, u32 item: its task has ended and may have written to stdout or stderr. The worker waits for `read`',
+    payload:
+      'u32 chunk, u32 item: its task has ended and may have written to stdout or stderr. The worker waits for `read`',
   },
   read: { kind: 10, direction: 'owner to worker', payload: 'nothing: all that was written has been read' },
 } as const

@@ -135,15 +135,21 @@ test('messages come back as they were', () => {
     ),
   )
   fc.assert(
-    fc.property(u32, fc.double({ noNaN: true, min: 0, noDefaultInfinity: true }), blocks, fc.uint8Array(), (chunk, milliseconds, blocks, bytes) => {
-      const body = Buffer.from(bytes)
-      assert.deepEqual(decodeResults(Buffer.concat([encodeResults(chunk, milliseconds, blocks), body])), {
-        chunk,
-        milliseconds,
-        blocks,
-        body,
-      })
-    }),
+    fc.property(
+      u32,
+      fc.double({ noNaN: true, min: 0, noDefaultInfinity: true }),
+      blocks,
+      fc.uint8Array(),
+      (chunk, milliseconds, blocks, bytes) => {
+        const body = Buffer.from(bytes)
+        assert.deepEqual(decodeResults(Buffer.concat([encodeResults(chunk, milliseconds, blocks), body])), {
+          chunk,
+          milliseconds,
+          blocks,
+          body,
+        })
+      },
+    ),
   )
   fc.assert(
     fc.property(u32, fc.string(), fc.string(), (functionId, module, name) =>
