@@ -1,9 +1,10 @@
-// Runs in: owner and child. Cuts a connection's bytes into messages, one at a time and only when asked: between two messages
-// there may be a byte that carries a descriptor, and only the caller knows which comes next. Pure: bytes in, bytes out.
+// Runs in: owner and child. Cuts a connection's bytes into messages, one at a time and only when asked: between two
+// messages there may be a byte that carries a descriptor, and only the caller knows which comes next. Pure: bytes in,
+// bytes out.
 //
-// FrameDecoder (wire/frames.ts) keeps the chunks that it is given. This one owns its memory. It copies small messages out of
-// a chunk that the caller uses again for the next read. A large message gets its memory first, so that the caller can read
-// straight into it. That memory grows with what has arrived: an announced length costs nothing.
+// FrameDecoder (wire/frames.ts) keeps the chunks that it is given. This one owns its memory. It copies small messages
+// out of a chunk that the caller uses again for the next read. A large message gets its memory first, so that the
+// caller can read straight into it. That memory grows with what has arrived: an announced length costs nothing.
 
 import { ProtocolError } from '../errors.js'
 import { frameHeaderBytes, readFrameLength, SHORT_HEADER_BYTES } from '../wire/frame-header.js'
@@ -12,8 +13,8 @@ import type { Destination } from './transport.js'
 /** A payload above this is received in memory of its own. */
 const LARGE_BYTES = 32 * 1024
 /**
- * The first memory of a large payload. When it is full, the payload gets GROWTH times as much. It is a little above a power
- * of two: the length of data is often one, and a codec adds some bytes.
+ * The first memory of a large payload. When it is full, the payload gets GROWTH times as much. It is a little above a
+ * power of two: the length of data is often one, and a codec adds some bytes.
  */
 const FIRST_ROOM_BYTES = 1024 * 1024 + 4096
 const GROWTH = 4
@@ -186,7 +187,8 @@ export class FrameReader {
       throw (this.#failure = error as ProtocolError)
     }
     if (this.#length <= maxLength) return true
-    const text = `The other side announces a message of ${this.#length} bytes; the limit is ${maxLength}. If this is right, raise maxMessageLength.`
+    const announced = `The other side announces a message of ${this.#length} bytes; the limit is ${maxLength}.`
+    const text = `${announced} If this is right, raise maxMessageLength.`
     throw (this.#failure = new ProtocolError('ERR_MESSAGE_TOO_LARGE', text))
   }
 

@@ -7,7 +7,9 @@ import type { Outgoing, Transport } from './transport.js'
 
 const SENT = Promise.resolve()
 const NOTHING = new Uint8Array(0)
-/** A descriptor rides on one byte outside of any frame, which counts them. Source: sendfds() in CPython's reduction.py. */
+/**
+ * A descriptor rides on one byte outside of any frame, which counts them. Source: sendfds() in CPython's reduction.py.
+ */
 const HANDLE_MARK = Buffer.of(1)
 // One for all connections of a thread: a transport that keeps it for later copies it.
 const HEADER = Buffer.allocUnsafeSlow(LONG_HEADER_BYTES)

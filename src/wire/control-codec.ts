@@ -62,7 +62,7 @@ const LAYOUT_BY_KIND = new Map<number, Layout>(LAYOUTS.map((layout) => [layout.k
  * @param message its name and every one of its fields
  * @param into takes the payload instead of a new buffer; it has room for MAX_CONTROL_PAYLOAD bytes
  * @returns the payload of one frame; descriptors are the caller's to send along
- * @throws ProtocolError ERR_PROTOCOL where a value does not fit its field or is not allowed in it
+ * @throws ProtocolError ERR_PROTOCOL if a value does not fit its field or is not allowed in it
  */
 export function encodeControl(message: ControlMessage, into?: Buffer): Buffer {
   const layout = LAYOUT_BY_NAME.get(message.name)
@@ -85,7 +85,7 @@ export function encodeControl(message: ControlMessage, into?: Buffer): Buffer {
  * @param direction in which the payload travelled: a message of the other direction is a violation
  * @param payload of one frame
  * @returns the message
- * @throws ProtocolError ERR_PROTOCOL where kind, length or a value is not allowed
+ * @throws ProtocolError ERR_PROTOCOL if kind, length or a value is not allowed
  */
 export function decodeControl<Direction extends ControlDirection>(
   direction: Direction,
@@ -119,7 +119,7 @@ export class ControlSession {
    *
    * @param payload of one frame
    * @returns the message; whether the child that a signal names is alive, isLive() tells
-   * @throws ProtocolError ERR_PROTOCOL as decodeControl() does, and where the table does not allow the message now
+   * @throws ProtocolError ERR_PROTOCOL as decodeControl() does, and if the table does not allow the message now
    */
   receive(payload: Uint8Array): ControlMessageToTemplate {
     const message = decodeControl('owner to template', payload)

@@ -1,5 +1,5 @@
-// Runs in: owner, template and child. Pure. Headers of frames, the framing of Python's multiprocessing.connection: the one
-// place that writes and reads them.
+// Runs in: owner, template and child. Pure. Headers of frames, the framing of Python's multiprocessing.connection: the
+// one place that writes and reads them.
 //
 // A stream has no messages; a frame makes one. A frame is its length and then its payload.
 
@@ -32,7 +32,8 @@ export const MAX_SHORT_LENGTH = 0x7fffffff
 export const ONE_WRITE_LIMIT = 16384
 
 /**
- * The largest payload that a process takes from its own child or owner, in bytes: what one Buffer can hold on every Node.
+ * The largest payload that a process takes from its own child or owner, in bytes: what one Buffer can hold on every
+ * Node.
  */
 export const MAX_OWN_PAYLOAD = 2 ** 32 - 1
 
@@ -74,8 +75,8 @@ export function encodeFrameHeader(length: number): Buffer {
 }
 
 /**
- * The header for memory that a task can overwrite: a u32 length and its complement. Somebody who lost its place, or whose
- * bytes were overwritten, would otherwise wait without end for a payload that nobody sends.
+ * The header for memory that a task can overwrite: a u32 length and its complement. Somebody who lost its place, or
+ * whose bytes were overwritten, would otherwise wait without end for a payload that nobody sends.
  *
  * @param length of the payload, in bytes: at most MAX_OWN_PAYLOAD
  * @returns CHECKED_HEADER_BYTES bytes

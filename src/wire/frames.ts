@@ -1,8 +1,9 @@
 // Runs in: owner, template and child. Pure. Cuts a stream of bytes into the payloads of its frames.
 //
-// It meets bytes of strangers, so it checks every length before it takes memory, and takes memory only for bytes that have
-// arrived. A public connection has a reader of its own, src/connection/frame-reader.ts, which reads the headers by the same
-// code (frame-header.ts): there the caller lends memory that it uses again, and a large payload is read into its place.
+// It meets bytes of strangers, so it checks every length before it takes memory, and takes memory only for bytes that
+// have arrived. A public connection has a reader of its own, src/connection/frame-reader.ts, which reads the headers
+// by the same code (frame-header.ts): there the caller lends memory that it uses again, and a large payload is read
+// into its place.
 
 import { Buffer } from 'node:buffer' // a program may delete the global one
 import { ProtocolError, UsageError } from '../errors.js'

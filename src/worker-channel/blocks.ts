@@ -1,13 +1,14 @@
-// Runs in: owner and child. Large buffers between a Pool and one of its workers. They lie in blocks of the memory that both
-// share, behind the rings, and a message only says where. The sender copies a buffer into a block. The receiver maps that
-// block, and has it as its buffer.
+// Runs in: owner and child. Large buffers between a Pool and one of its workers. They lie in blocks of the memory that
+// both share, behind the rings, and a message only says where. The sender copies a buffer into a block. The receiver
+// maps that block, and has it as its buffer.
 //
-// A block is used again when the receiver's garbage collector finds that nobody holds the buffer any more: then the first
-// word of the block, which both see, becomes 0 (native/glue/addon-memory.c). To fill pages that are mapped already takes a
-// tenth of the time of new ones, which the kernel has to find and to map (`npm run bench -- pool`, 16 MiB for each task).
+// A block is used again when the receiver's garbage collector finds that nobody holds the buffer any more: then the
+// first word of the block, which both see, becomes 0 (native/glue/addon-memory.c). To fill pages that are mapped
+// already takes a tenth of the time of new ones, which the kernel has to find and to map (`npm run bench -- pool`, 16
+// MiB for each task).
 //
-// A task can write anything into this memory, and can close its descriptor. So each side keeps its own account of blocks,
-// and looks whether the descriptor still is the memory before it uses it.
+// A task can write anything into this memory, and can close its descriptor. So each side keeps its own account of
+// blocks, and looks whether the descriptor still is the memory before it uses it.
 import { Buffer } from 'node:buffer' // a program may delete the global one
 import { fstatSync, type Stats, writeSync } from 'node:fs'
 import { ProtocolError } from '../errors.js'
@@ -90,7 +91,7 @@ export class BlockSender {
   /** Whether blocks are taken back: only the owner runs a chunk elsewhere. */
   readonly #takesBack: boolean
   readonly #start: number
-  /** Offsets only grow, so no block ever lies where somebody may still have another one mapped. */
+  /** Offsets only grow, so no block ever takes the place of another one that may still be mapped. */
   #next: number
   #blocks: OwnBlock[] = []
   #trimming: NodeJS.Timeout | undefined
@@ -111,7 +112,8 @@ export class BlockSender {
   }
 
   /**
-   * Copies bytes into a block. If there is no room (ENOSPC, or EFBIG by a limit of file sizes), they come back as they are.
+   * Copies bytes into a block. If there is no room (ENOSPC, or EFBIG by a limit of file sizes), they come back as they
+   * are.
    * @throws ProtocolError ERR_PROTOCOL if the memory's descriptor is another file now; ResourceError ERR_RESOURCE
    */
   write(bytes: Uint8Array): SentBlock {
@@ -258,8 +260,9 @@ export class BlockReceiver {
     const known = this.#mapped.get(offset)
     if (known && known.bytes >= bytes) return known.block
     const isInRegion = offset >= this.#start && offset + bytes <= this.#start + REGION_BYTES && offset % ALIGNMENT === 0
-    // A process that looks behind the end of a file is ended by SIGBUS. The memory never shrinks. And a sender has written
-    // what it tells of: a length that is larger than all that was ever written would only take our address space.
+    // A process that looks behind the end of a file is ended by SIGBUS. The memory never shrinks. And a sender has
+    // written what it tells of: a length that is larger than all that was ever written would only take our address
+    // space.
     const { size, blocks } = this.#file.stat()
     if (!isInRegion || length <= 0 || offset + bytes > size || bytes > blocks * STAT_BLOCK_BYTES)
       throw wrongBlock({ offset, length }, 'does not exist')

@@ -1,5 +1,5 @@
-// Runs in: owner and child. The worker channel through shared memory: a ring for each direction, and an event for each side.
-// A side sets the event of the other one to wake it, when it sleeps or waits for room.
+// Runs in: owner and child. The worker channel through shared memory: a ring for each direction, and an event for each
+// side. A side sets the event of the other one to wake it, when it sleeps or waits for room.
 import { Buffer } from 'node:buffer' // a program may delete the global one
 import { setImmediate } from 'node:timers' // a program may put its own timers in place of the global ones
 import { ProtocolError } from '../errors.js'
@@ -123,8 +123,8 @@ export class RingChannel implements Channel {
     if (this.#outgoing.takeSleeper()) this.#wakePeer()
   }
 
-  // To wake a process takes five microseconds. This runs when the promises that are settled now have run their callbacks, so
-  // that all that these send is one wake-up.
+  // To wake a process takes five microseconds. This runs when the promises that are settled now have run their
+  // callbacks, so that all that these send is one wake-up.
   #wakeReaderSoon(): void {
     if (this.#wakesSoon) return
     this.#wakesSoon = true
@@ -153,8 +153,8 @@ export class RingChannel implements Channel {
   }
 
   /**
-   * Makes good what a task has broken: words that say who sleeps, or an event that is another one now. Call it from time to
-   * time. It wakes the other side if that has something to do. And it reads what came, if no event told of it.
+   * Makes good what a task has broken: words that say who sleeps, or an event that is another one now. Call it from
+   * time to time. It wakes the other side if that has something to do. And it reads what came, if no event told of it.
    *
    * @param isOwing whether the other side owes an answer
    */

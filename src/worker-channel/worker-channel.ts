@@ -1,5 +1,6 @@
-// Runs in: owner and child. What a worker channel is: messages between a Pool and one of its workers. ring-channel.ts has one
-// through shared memory, for processes with the addon; socket-channel.ts has one over a socket. Pure: types only.
+// Runs in: owner and child. What a worker channel is: messages between a Pool and one of its workers. ring-channel.ts
+// has one through shared memory, for processes with the addon; socket-channel.ts has one over a socket. Pure: types
+// only.
 import type { Buffer } from 'node:buffer'
 
 /** Takes the messages of the other side. */
@@ -8,8 +9,8 @@ export interface ChannelListener {
   /** The other side broke the protocol, or onMessage() threw. */
   onFailure(error: Error): void
   /**
-   * The other side has closed its end. Nobody can tell that of shared memory: there, the kernel kills a worker whose owner
-   * is gone.
+   * The other side has closed its end. Nobody can tell that of shared memory: there, the kernel kills a worker whose
+   * owner is gone.
    */
   onGone(): void
 }
@@ -17,8 +18,8 @@ export interface ChannelListener {
 /** One end of a worker channel. */
 export interface Channel {
   /**
-   * Sends one message, in two parts if that saves a copy. With `mayWait`, the other side is woken only when the promises
-   * that are settled now have run their callbacks: so many messages cost one wake-up.
+   * Sends one message, in two parts if that saves a copy. With `mayWait`, the other side is woken only when the
+   * promises that are settled now have run their callbacks: so many messages cost one wake-up.
    */
   send(head: Uint8Array, body?: Uint8Array, options?: { mayWait?: boolean }): void
   /**

@@ -1,9 +1,11 @@
-// Runs in: child. Captured output, the worker's side. stdout and stderr are sockets that the owner reads while the task runs,
-// so a task waits for its reader, as for any full pipe. What the owner reads belongs to the task that runs. So if a task
-// has written anything, its owner has to have read all of it before the next task begins: the worker asks, and waits.
+// Runs in: child. Captured output, the worker's side. stdout and stderr are sockets that the owner reads while the
+// task runs, so a task waits for its reader, as for any full pipe. What the owner reads belongs to the task that runs.
+// So if a task has written anything, its owner has to have read all of it before the next task begins: the worker
+// asks, and waits.
 //
-// A task that wrote nothing costs no question. It has written nothing if all is read now, and the owner has read nothing
-// since the task began. Counting in JavaScript would not do: addons and programs that a task starts write there too.
+// A task that wrote nothing costs no question. It has written nothing if all is read now, and the owner has read
+// nothing since the task began. Counting in JavaScript would not do: addons and programs that a task starts write
+// there too.
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /** How often to look whether Node's own queue of a stream is empty, in milliseconds. */

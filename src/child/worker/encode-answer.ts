@@ -1,5 +1,5 @@
-// Runs in: child. Makes the answer to a chunk of what its tasks gave. Whatever a task returns, there is exactly one answer:
-// a value may have getters that fail, or give something else each time.
+// Runs in: child. Makes the answer to a chunk of what its tasks gave. Whatever a task returns, there is exactly one
+// answer: a value may have getters that fail, or give something else each time.
 import { decodeValue, encodeValue } from '../../wire/values/clone.js'
 import { encodeThrown, type ThrownData } from '../../wire/values/thrown.js'
 import type { EncodedAnswer } from '../../wire/worker/answer.js'

@@ -1,5 +1,5 @@
-// Runs in: child. What a Pool's worker does all its life: takes chunks of tasks from its channel, runs them one after the
-// other, and answers. It is an ordinary job (run-job.ts), so a worker is an ordinary child.
+// Runs in: child. What a Pool's worker does all its life: takes chunks of tasks from its channel, runs them one after
+// the other, and answers. It is an ordinary job (run-job.ts), so a worker is an ordinary child.
 import type { Buffer } from 'node:buffer' // a program may delete the global one
 import { performance } from 'node:perf_hooks'
 import { setImmediate } from 'node:timers' // a task may put its own timers in place of the global ones
@@ -115,8 +115,8 @@ class TaskLoop implements ChannelListener {
 
   async #drain(channel: Channel): Promise<void> {
     this.#isRunning = true
-    // Later, because this is called within the delivery of messages. channel.idle() below would read newer messages before
-    // the rest of these, and chunks would be answered out of their order.
+    // Later, because this is called within the delivery of messages. channel.idle() below would read newer messages
+    // before the rest of these, and chunks would be answered out of their order.
     await undefined
     let start = performance.now()
     let turn = start
@@ -196,8 +196,8 @@ class TaskLoop implements ChannelListener {
     return captured.whenRead(() => channel.send(encodeWrote(chunk, item)))
   }
 
-  // The channel tells of messages by itself only when it was found empty. A task that takes long must hear of its abort. Most
-  // promises of tasks are settled before the loop turns: then this costs one check for many chunks.
+  // The channel tells of messages by itself only when it was found empty. A task that takes long must hear of its
+  // abort. Most promises of tasks are settled before the loop turns: then this costs one check for many chunks.
   #listenSoon(channel: Channel): void {
     if (this.#listensSoon) return
     this.#listensSoon = true

@@ -1,4 +1,5 @@
-// Runs in: child. The job of a Pool's worker: finds what the process shares with its owner, and serves tasks (task-loop.ts).
+// Runs in: child. The job of a Pool's worker: finds what the process shares with its owner, and serves tasks
+// (task-loop.ts).
 import { setImmediate } from 'node:timers' // a task may put its own timers in place of the global ones
 import { native } from '../../platform/native.js'
 import { Ledger } from '../../wire/worker/ledger.js'
@@ -23,8 +24,8 @@ function findShared(sharesMemory: boolean): Shared {
     return { ledger: new Ledger(), connect: (listener) => new SocketChannel(channel, listener), output: {} }
   }
   const addon = native()
-  // A program closes low numbers by mistake, twice, or all of them to be sure. If one of ours were among them, this worker
-  // could not wake its owner any more.
+  // A program closes low numbers by mistake, twice, or all of them to be sure. If one of ours were among them, this
+  // worker could not wake its owner any more.
   const [memory, ownEvent, peerEvent] = [
     addon.raiseDescriptor(WORKER_DESCRIPTORS.memory),
     addon.raiseDescriptor(WORKER_DESCRIPTORS.workerEvent),
@@ -41,8 +42,8 @@ function findShared(sharesMemory: boolean): Shared {
 }
 
 /**
- * Serves tasks until the owner says that no more come. Then the process leaves by process.exit(): a timer that a task left
- * behind must not keep it.
+ * Serves tasks until the owner says that no more come. Then the process leaves by process.exit(): a timer that a task
+ * left behind must not keep it.
  *
  * @returns a promise that only a failure settles: the owner hears why the worker cannot go on
  */

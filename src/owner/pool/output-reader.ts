@@ -1,8 +1,8 @@
 // Runs in: owner. Captured output, the owner's side: reads what the tasks of one worker write to stdout and stderr.
 //
-// Each stream is a socket, and is read while the task runs. So no output is held here, and a task that writes faster than
-// its reader waits, as for any full pipe. Whoever takes a part is told to which task it belongs (pool-worker.ts): the
-// worker asks, before it begins its next task, whether all is read (child/worker/captured-output.ts).
+// Each stream is a socket, and is read while the task runs. So no output is held here, and a task that writes faster
+// than its reader waits, as for any full pipe. Whoever takes a part is told to which task it belongs (pool-worker.ts):
+// the worker asks, before it begins its next task, whether all is read (child/worker/captured-output.ts).
 import { Buffer } from 'node:buffer' // a program may delete the global one
 import { readSync } from 'node:fs'
 import type { Socket } from 'node:net'
@@ -27,7 +27,9 @@ export type OutputTaker = (bytes: Buffer, stream: OutputStream) => void
 const PIECE_BYTES = 64 * 1024
 /** So much is read of a stream in one turn of the event loop: a task that writes without pause must not stop it. */
 const TURN_BYTES = 1024 * 1024
-/** A stream that has more than this after its writer has stopped has another writer: a program that the task started. */
+/**
+ * A stream that has more than this after its writer has stopped has another writer: a program that the task started.
+ */
 const REST_BYTES = 16 * 1024 * 1024
 
 /** What is read of the output of one worker. */

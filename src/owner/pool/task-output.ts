@@ -1,5 +1,5 @@
-// Runs in: owner. To which task captured output belongs. A worker waits for its output to be read before it begins its next
-// task (child/worker/captured-output.ts). So what is read belongs to the task that runs. Pure.
+// Runs in: owner. To which task captured output belongs. A worker waits for its output to be read before it begins its
+// next task (child/worker/captured-output.ts). So what is read belongs to the task that runs. Pure.
 import type { Buffer } from 'node:buffer'
 import type { Ledger } from '../../wire/worker/ledger.js'
 import type { ItemMessage } from '../../wire/worker/worker-messages.js'

@@ -90,8 +90,8 @@ export class Link {
     return channel
   }
 
-  // A task can overwrite the memory, and close the event by which its worker wakes us. Then nothing tells us that anything is
-  // wrong, and whoever waits for the task would wait for ever.
+  // A task can overwrite the memory, and close the event by which its worker wakes us. Then nothing tells us that
+  // anything is wrong, and whoever waits for the task would wait for ever.
   #look(channel: RingChannel, listener: ChannelListener): void {
     try {
       this.ledger.verify()

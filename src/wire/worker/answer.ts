@@ -1,4 +1,5 @@
-// Runs in: owner and child. What a worker answers to a chunk: the values of its tasks, and what some of them threw. Pure.
+// Runs in: owner and child. What a worker answers to a chunk: the values of its tasks, and what some of them threw.
+// Pure.
 import type { Buffer } from 'node:buffer'
 import { ProtocolError } from '../../errors.js'
 import { decodeThrown, type ThrownData } from '../values/thrown.js'

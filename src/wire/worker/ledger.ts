@@ -1,10 +1,11 @@
-// Runs in: owner and child. What a worker has begun, in memory that it shares with its owner. Pure. The owner can read it
-// when the worker is dead, whatever killed it, and it costs the worker one store for each task. No message could tell as
-// much: one before each task costs a system call, and one that waits for the next result is lost with the process.
+// Runs in: owner and child. What a worker has begun, in memory that it shares with its owner. Pure. The owner can read
+// it when the worker is dead, whatever killed it, and it costs the worker one store for each task. No message could
+// tell as much: one before each task costs a system call, and one that waits for the next result is lost with the
+// process.
 //
-// It is also where owner and worker agree who takes a chunk that was sent ahead. The owner offers the chunk in a slot. The
-// worker claims it before its first task. Until then the owner may revoke it and give it to an idle worker. Each of these
-// is one atomic exchange.
+// It is also where owner and worker agree who takes a chunk that was sent ahead. The owner offers the chunk in a slot.
+// The worker claims it before its first task. Until then the owner may revoke it and give it to an idle worker. Each
+// of these is one atomic exchange.
 //
 // A task can write anything here. So the owner keeps its own account of the slots, and compares.
 import { ProtocolError } from '../../errors.js'
@@ -12,8 +13,8 @@ import { ProtocolError } from '../../errors.js'
 /** Chunks that may be offered, or revoked and not passed over yet, at a time: more than twice what is sent ahead. */
 const SLOTS = 128
 
-// Two entries of chunk and item, and the number of the one that counts. A new chunk is written into the other one, so that
-// a reader sees at any moment a chunk with an item of its own.
+// Two entries of chunk and item, and the number of the one that counts. A new chunk is written into the other one, so
+// that a reader sees at any moment a chunk with an item of its own.
 const CURRENT = 0
 const ENTRIES = [1, 3] as const
 const FIRST_SLOT = 5

@@ -1,8 +1,9 @@
 // Runs in: owner and child. A stream of bytes from one process to another through memory that both see. Pure:
-// ring-channel.ts wakes whoever has to be woken.
+// ring-channel.ts wakes the side that has to be woken.
 //
-// A pipe costs both sides a system call for each message, and one more to wake a sleeping reader. Here a message costs a
-// copy, and a system call only if the reader sleeps. The owner can also read what was written when the writer is dead.
+// A pipe costs both sides a system call for each message, and one more to wake a sleeping reader. Here a message costs
+// a copy, and a system call only if the reader sleeps. The owner can also read what was written when the writer is
+// dead.
 //
 // One side writes, the other reads. Each position is stored by one side only, and after the bytes; both positions count
 // on without end, modulo 2^32. A side that wants to sleep sets its flag and then looks once more. A side that may have

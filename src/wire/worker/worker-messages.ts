@@ -20,8 +20,8 @@ export interface WorkerSetup {
 }
 
 /**
- * Where a worker's process finds what it shares with its owner: the memory and the events, or a socket. It moves them to
- * high numbers before user code runs.
+ * Where a worker's process finds what it shares with its owner: the memory and the events, or a socket. It moves them
+ * to high numbers before user code runs.
  */
 export const WORKER_DESCRIPTORS = { channel: 3, memory: 3, workerEvent: 4, ownerEvent: 5 } as const
 
