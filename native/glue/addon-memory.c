@@ -1,5 +1,5 @@
-// Runs in: owner, template and child. Glue for memory that JavaScript does not have: pages that a fork does not copy, pages
-// that two processes share, and the descriptors that belong to these. As in addon.c, arguments in, a number out.
+// Runs in: owner, template and child. Glue for memory that JavaScript does not have: pages that a fork does not copy,
+// pages that two processes share, and the descriptors that belong to these. As in addon.c, arguments in, a number out.
 #include "addon.h"
 #include "../os/descriptors.h"
 #include "../os/secret-page.h"
@@ -60,7 +60,8 @@ static napi_value MapSharedMemory(napi_env env, napi_callback_info info) {
   return number(env, -ENOSYS);
 }
 
-// openBlock(fd, offset, bytes): a block of shared memory for useBlock(), or minus errno. Its first word is 0 when nobody uses it.
+// openBlock(fd, offset, bytes): a block of shared memory for useBlock(), or minus errno. Its first word is 0 when
+// nobody uses it.
 static napi_value OpenBlock(napi_env env, napi_callback_info info) {
   arguments all = take(env, info);
   struct mapping *mapping = Map(&all);
@@ -80,8 +81,8 @@ static void FreeBlock(napi_env env, void *data, void *hint) {
   Leave(mapping);
 }
 
-// useBlock(block, start, length): an ArrayBuffer over a part of it, or minus errno: EBUSY if it has one already. When that
-// is collected, the first word is set to 0.
+// useBlock(block, start, length): an ArrayBuffer over a part of it, or minus errno: EBUSY if it has one already. When
+// that is collected, the first word is set to 0.
 static napi_value UseBlock(napi_env env, napi_callback_info info) {
   arguments all = take(env, info);
   const int64_t start = number_at(&all, 1), length = number_at(&all, 2);
@@ -105,20 +106,20 @@ PLAIN(clear, clear_event((int)first))
 PLAIN(raise_one, raise_descriptor((int)first))
 PLAIN(unread, unread_bytes((int)first) + unread_bytes((int)second))
 
+static const struct export FUNCTIONS[] = {
+    {"newSecretPage", NewSecretPage, NULL},
+    {"mapSharedMemory", MapSharedMemory, NULL},
+    {"openBlock", OpenBlock, NULL},
+    {"useBlock", UseBlock, NULL},
+    {"newSharedMemory", NULL, shared_memory},
+    {"freeSharedMemory", NULL, free_memory},
+    {"newEvent", NULL, event},
+    {"setEvent", NULL, set},
+    {"clearEvent", NULL, clear},
+    {"raiseDescriptor", NULL, raise_one},
+    {"unreadBytes", NULL, unread},
+};
+
 void export_memory(napi_env env, napi_value exports) {
-  static const struct {
-    const char *name;
-    napi_callback call;
-    plain_call plain;
-  } functions[] = {{"newSecretPage", NewSecretPage, NULL}, {"mapSharedMemory", MapSharedMemory, NULL},
-      {"openBlock", OpenBlock, NULL}, {"useBlock", UseBlock, NULL},
-      {"newSharedMemory", CallPlain, shared_memory}, {"freeSharedMemory", CallPlain, free_memory},
-      {"newEvent", CallPlain, event}, {"setEvent", CallPlain, set}, {"clearEvent", CallPlain, clear},
-      {"raiseDescriptor", CallPlain, raise_one}, {"unreadBytes", CallPlain, unread}};
-  for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
-    napi_value function;
-    void *plain = (void *)functions[i].plain;
-    napi_create_function(env, functions[i].name, NAPI_AUTO_LENGTH, functions[i].call, plain, &function);
-    napi_set_named_property(env, exports, functions[i].name, function);
-  }
+  export_all(env, exports, FUNCTIONS, sizeof FUNCTIONS / sizeof *FUNCTIONS);
 }

@@ -1,5 +1,5 @@
-// Runs in: owner and child. Accepts connections and lets only those in that prove themselves: multiprocessing.connection.Listener. Every
-// handshake runs by itself, under a deadline, and whoever fails it disturbs nobody.
+// Runs in: owner and child. Accepts connections and authenticates them, like multiprocessing.connection.Listener. Each
+// handshake runs by itself under a time limit, so a client that fails it does not affect the others.
 import { EventEmitter } from 'node:events'
 import { AuthError, UsageError } from '../errors.js'
 import { findNative, type Native } from '../platform/native.js'
@@ -19,11 +19,11 @@ import {
 import type { Transport } from './transport.js'
 import { type Readiness, WAITABLE } from './wait.js'
 
-/** What a listener reports. */
+/** The events of a listener. */
 export interface ListenerEvents {
   /**
-   * A client was turned away, or accept(2) failed: why, and whence it came (undefined on unix sockets). The listener goes on.
-   * The error is an AuthError, a ProtocolError or a ResourceError.
+   * A client was refused, or accept(2) failed. `error` says why: it is an AuthError, a ProtocolError or a
+   * ResourceError. `from` is the client's address (undefined on unix sockets). The listener continues.
    */
   clientError: [error: Error, from: Address | undefined]
 }
@@ -34,11 +34,11 @@ interface Waiter<T> {
 }
 
 /**
- * Listens for connections. `clientError` is emitted for every client that was turned away.
+ * Listens for connections. It emits `clientError` for every client that was refused.
  *
  * It keeps the process alive only while somebody waits in accept() or in `for await`.
  *
- * @typeParam T what its connections send and receive
+ * @typeParam T the type of the values that its connections send and receive
  * @example
  * await using listener = await Listener.listen({ address: { path: '/run/app.sock' }, authKey })
  * for await (const connection of listener) serve(connection)
@@ -50,9 +50,9 @@ export class Listener<T = unknown>
   readonly #options: CheckedListenOptions
   readonly #credentials: Credentials | null
   #acceptor!: Acceptor
-  /** Connections whose handshake runs, oldest first, with what drops each. */
+  /** Connections whose handshake is running, oldest first, each with the function that ends it. */
   readonly #pending = new Map<Connection<T>, (error: Error) => void>()
-  /** Connections that are proved and wait for accept(). */
+  /** Authenticated connections that wait for accept(). */
   readonly #ready: Connection<T>[] = []
   #waiters: Waiter<T>[] = []
   #onlookers: (() => void)[] = []
@@ -66,9 +66,9 @@ export class Listener<T = unknown>
   }
 
   /**
-   * Listens.
+   * Starts to listen.
    *
-   * @param options `address` and `authKey` are needed
+   * @param options `address` and `authKey` are required
    * @returns the listener, when clients can connect
    * @throws UsageError ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_INVALID_ARGUMENT, ERR_UNSUPPORTED
    * @throws ResourceError ERR_ADDRESS_IN_USE, ERR_ADDRESS_TOO_LONG, ERR_RESOURCE
@@ -78,7 +78,7 @@ export class Listener<T = unknown>
     return Listener.listenWith('native' in found ? found.native : undefined, options)
   }
 
-  /** As listen(), with the addon or without. @internal */
+  /** Like listen(), with or without the addon. @internal */
   static async listenWith<T = unknown>(native: Native | undefined, options: ListenOptions<T>): Promise<Listener<T>> {
     const listener = new Listener<T>(checkListen(options))
     try {
@@ -94,12 +94,14 @@ export class Listener<T = unknown>
     return listener
   }
 
-  /** Where it listens, with the port that was picked. */
+  /** The address where it listens, with the port that was chosen. */
   get address(): Address {
     return this.#acceptor.address
   }
 
-  /** Whence the last connection came that accept() returned; undefined on unix sockets, whose clients have no name. */
+  /**
+   * The address of the client that accept() returned last. Undefined on unix sockets, whose clients have no address.
+   */
   get lastAccepted(): Address | undefined {
     return this.#lastAccepted
   }
@@ -131,12 +133,14 @@ export class Listener<T = unknown>
   async #prove(connection: Connection<T>, { key, policy }: Credentials): Promise<void> {
     const { handshakeTimeout: timeout, maxPendingHandshakes } = this.#options
     const dropped = new Promise<never>((_, reject) => this.#pending.set(connection, reject))
-    dropped.catch(() => {}) // it is raced below
-    // The oldest is the least likely to be honest: an honest one needs less than a millisecond.
+    dropped.catch(() => {}) // Promise.race() below handles it
+    // The oldest is the least likely to be honest: an honest client needs less than a millisecond.
     const [oldest] = this.#pending.entries()
     if (oldest && this.#pending.size > maxPendingHandshakes) {
       this.#pending.delete(oldest[0])
-      const text = `A client did not prove itself before ${maxPendingHandshakes} others came. Raise maxPendingHandshakes, if it was honest.`
+      const text =
+        `The handshake did not finish before ${maxPendingHandshakes} more clients came. ` +
+        'Raise maxPendingHandshakes if there are that many.'
       oldest[1](new AuthError('ERR_AUTH_TIMEOUT', text))
     }
     try {
@@ -146,7 +150,7 @@ export class Listener<T = unknown>
     }
   }
 
-  /** While enough connections wait to be accepted, the others wait in the kernel. */
+  /** If enough connections wait for accept(), further ones wait in the kernel. */
   #restrain(): void {
     if (!this.#closing) this.#acceptor.setAccepting(this.#ready.length < this.#options.backlog)
   }
@@ -169,9 +173,11 @@ export class Listener<T = unknown>
   }
 
   /**
-   * Waits for a connection that has proved itself. Several calls may wait: they are served in order.
+   * Waits for a client that has proved that it holds the key. If several calls wait, the earliest gets the first
+   * client.
    *
-   * @throws UsageError ERR_INVALID_STATE where the listener is closed, before or meanwhile; AbortError
+   * @returns the connection to that client
+   * @throws UsageError ERR_INVALID_STATE if the listener is closed, before or during the call; AbortError
    */
   accept({ signal }: ReceiveOptions = {}): Promise<Connection<T>> {
     if (this.#closing) return Promise.reject(closedError())
@@ -200,7 +206,7 @@ export class Listener<T = unknown>
     })
   }
 
-  /** Connections, until the listener is closed. Leaving the loop leaves it open. */
+  /** The accepted connections, until the listener is closed. Leaving the loop does not close the listener. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Connection<T>, void, undefined> {
     while (!this.#closing) {
       let connection: Connection<T>
@@ -234,8 +240,8 @@ export class Listener<T = unknown>
   }
 
   /**
-   * Listens no more. The socket file is removed, the key overwritten; clients that have not been accepted are closed, those that have
-   * are not. accept() rejects, and `for await` ends. Calling it again is harmless.
+   * Stops listening. It removes the socket file, overwrites the key, and disconnects clients that were not accepted
+   * yet; accepted connections stay open. Waiting accept() calls reject, and `for await` ends. You may call it again.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close()
@@ -260,5 +266,5 @@ export class Listener<T = unknown>
 }
 
 function closedError(): UsageError {
-  return new UsageError('ERR_INVALID_STATE', 'This listener is closed.')
+  return new UsageError('ERR_INVALID_STATE', 'This listener is closed. Call Listener.listen() for a new one.')
 }

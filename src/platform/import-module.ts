@@ -1,6 +1,6 @@
 // Runs in: template and child. import() as the program's own modules would call it.
+import Module from 'node:module'
 import path from 'node:path'
-import vm from 'node:vm'
 
 /** Namespaces of the modules that the template loaded, by the specifier that named them. */
 const loaded = new Map<string, object>()
@@ -10,19 +10,22 @@ export function rememberModule(specifier: string, namespace: object): void {
   loaded.set(specifier, namespace)
 }
 
-type Import = (specifier: string) => Promise<object>
+interface Importer {
+  exports: (specifier: string) => Promise<object>
+  _compile(code: string, filename: string): void
+}
 
 /**
- * Imports a module by URL, or by a package name that is looked up from the working directory. import() in a file of forkserver
- * would look for packages from its own folder; a script that claims to lie in the working directory looks from there.
+ * Imports a module by URL, or by a package name that is looked up from the working directory, with the conditions of import().
+ * import() in a file of forkserver would look for packages from its own folder. So a CommonJS module that exists in memory only,
+ * and whose file would lie in the working directory, calls it.
  */
 export function importModule(specifier: string): Promise<object> {
   const known = loaded.get(specifier)
   if (known) return Promise.resolve(known)
   if (URL.canParse(specifier)) return import(specifier) as Promise<object>
-  const script = new vm.Script('(specifier) => import(specifier)', {
-    filename: path.join(process.cwd(), '[forkserver]'),
-    importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
-  })
-  return (script.runInThisContext() as Import)(specifier)
+  const filename = path.join(process.cwd(), '[forkserver]')
+  const importer = new Module(filename) as unknown as Importer
+  importer._compile('module.exports = (specifier) => import(specifier)', filename)
+  return importer.exports(specifier)
 }

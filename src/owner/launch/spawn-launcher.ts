@@ -1,11 +1,10 @@
 // Runs in: owner. The start method `spawn`: a Launcher over child_process, for where fork does not work or is not wanted. The same
 // job over the same channel; only the birth is slow.
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
-import { closeSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { fileURLToPath } from 'node:url'
-import { check, findNative, spawnError } from '../../platform/native.js'
+import { check, findNative, native, spawnError } from '../../platform/native.js'
 import { readToTheEnd } from '../../platform/read-to-end.js'
 import { encodeFrameHeader } from '../../wire/frames.js'
 import { encodeJob } from '../../wire/job.js'
@@ -37,6 +36,7 @@ export class SpawnLauncher implements Launcher {
     if ('missing' in found) return
     const pipe = new Int32Array(2)
     check('pipe', found.native.pipe(pipe))
+    for (const fd of pipe) found.native.closeAtEnd(fd) // a worker thread that is terminated runs nothing that could close them
     this.#lifeline = { read: pipe[0]!, write: pipe[1]! }
   }
 
@@ -106,7 +106,7 @@ export class SpawnLauncher implements Launcher {
     for (const child of this.#attached.keys()) child.ref() // we wait for them, whether anybody else did or not
     await Promise.all(this.#attached.values())
     if (!this.#lifeline) return
-    closeSync(this.#lifeline.write)
-    closeSync(this.#lifeline.read)
+    native().close(this.#lifeline.write)
+    native().close(this.#lifeline.read)
   }
 }

@@ -74,6 +74,7 @@ export class TemplateLauncher implements Launcher {
     this.#connect = connect
     const pipe = new Int32Array(2)
     check('pipe', native.pipe(pipe))
+    for (const fd of pipe) native.closeAtEnd(fd) // a worker thread that is terminated runs nothing that could close them
     this.#lifeline = { read: pipe[0]!, write: pipe[1]! }
     this.#devNull = openSync('/dev/null', 'r+')
   }
@@ -207,7 +208,7 @@ export class TemplateLauncher implements Launcher {
   }
 
   killAttached(): void {
-    if (!this.#isCut) closeSync(this.#lifeline.write) // the kernel does the rest, whatever the template does
+    if (!this.#isCut) this.#native.close(this.#lifeline.write) // the kernel does the rest, whatever the template does
     this.#isCut = true
   }
 
@@ -222,7 +223,7 @@ export class TemplateLauncher implements Launcher {
     const areKnown = (await within(PATIENCE_MS, exits)) !== undefined
     if (this.#latest) await this.#leave(this.#latest, areKnown)
     this.killAttached()
-    closeSync(this.#lifeline.read)
+    this.#native.close(this.#lifeline.read)
     closeSync(this.#devNull)
   }
 

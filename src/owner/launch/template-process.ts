@@ -4,7 +4,7 @@ import { closeSync, openSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { ResourceError, TemplateError } from '../../errors.js'
-import { ADDON, check, errnoName, type Native, spawnError } from '../../platform/native.js'
+import { check, errnoName, type Native, PRELOAD, spawnError } from '../../platform/native.js'
 import { abortError } from '../../promises/abort.js'
 import type { AuthKey } from '../../wire/auth/auth-key.js'
 import { encodeFrame, FrameDecoder } from '../../wire/frames.js'
@@ -19,6 +19,7 @@ import {
 } from '../../wire/startup.js'
 import { decodeValue } from '../../wire/values/clone.js'
 import { decodeThrown } from '../../wire/values/thrown.js'
+import { templateEnvironment } from './template-environment.js'
 
 const MAIN = fileURLToPath(new URL('../../main/template.js', import.meta.url))
 const MAX_STATUS = 64 * 1024 * 1024
@@ -41,6 +42,16 @@ export interface TemplateOptions {
   signal: AbortSignal | undefined
 }
 
+/** Node or this machine cannot fork, whatever was preloaded. ForkServer.start() goes on with the start method spawn. */
+export class CannotFork extends TemplateError {
+  /** Why, as a clause. */
+  readonly reason: string
+  constructor(reason: string) {
+    super('ERR_UNFORKABLE', `A template cannot fork here: ${reason}. Use startMethod: 'spawn'.`, { reasons: [reason] })
+    this.reason = reason
+  }
+}
+
 /** How a template ended, in words. */
 export function fateOf(exitCode: number | null, signal: NodeJS.Signals | null): string {
   return signal ? `was killed by ${signal}` : `ended with exit code ${exitCode}`
@@ -50,11 +61,6 @@ function connectedPair(native: Native): { own: number; template: number } {
   const pair = new Int32Array(2)
   check('socketpair', native.socketPair(pair))
   return { own: pair[0]!, template: pair[1]! }
-}
-
-/** The template has the addon in front of all libraries (native/fork/interpose.h), and restores the variable before Node runs. */
-function preloaded({ LD_PRELOAD }: NodeJS.ProcessEnv): string {
-  return `/proc/self/fd/${TEMPLATE_DESCRIPTORS.addon}${LD_PRELOAD ? `:${LD_PRELOAD}` : ''}`
 }
 
 /**
@@ -73,10 +79,10 @@ export async function startTemplate(native: Native, options: TemplateOptions): P
   const opened: number[] = []
   let template: ChildProcess
   try {
-    opened.push(openSync(ADDON, 'r'), openSync('/dev/null', 'r+'))
-    stdio[TEMPLATE_DESCRIPTORS.addon] = opened[0]!
+    opened.push(openSync(PRELOAD, 'r'), openSync('/dev/null', 'r+'))
+    stdio[TEMPLATE_DESCRIPTORS.preload] = opened[0]!
     for (let fd = 3; fd < MAX_STDIO; fd++) stdio[fd] = opened[1]!
-    const env = { ...options.env, LD_PRELOAD: preloaded(options.env), NODE_V8_COVERAGE: undefined }
+    const env = templateEnvironment(options.env)
     template = spawn(process.execPath, [...TEMPLATE_FLAGS, ...options.execArgv, MAIN], { stdio, env })
   } catch (error) {
     for (const pair of ends) native.close(pair.own)
@@ -159,6 +165,8 @@ function readReport(told: StartupStatus, listen: ListenAddress | null): Template
         reasons: told.reasons,
       })
     }
+    case 'cannotFork':
+      throw new CannotFork(told.reason)
     case 'refused':
       throw addressError(told.syscall, told.errno, listen)
   }

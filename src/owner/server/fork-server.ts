@@ -9,7 +9,7 @@ import { ControlConnection } from '../launch/control-connection.js'
 import type { Launched, Launcher, LaunchRequest } from '../launch/launcher.js'
 import { SpawnLauncher } from '../launch/spawn-launcher.js'
 import { TemplateLauncher } from '../launch/template-launcher.js'
-import { addressError, fateOf, startTemplate } from '../launch/template-process.js'
+import { addressError, CannotFork, fateOf, startTemplate } from '../launch/template-process.js'
 import { addressOf, removeAddress, type Transport } from './control-address.js'
 import { type CloseOptions, checkClose, checkConnect, checkStart, type StartOptions } from './server-options.js'
 import { type Choice, chooseStartMethod, findRefusedFlag, type StartMethod } from './start-method.js'
@@ -112,6 +112,7 @@ export class ForkServer implements AsyncDisposable {
       await launcher.ready()
     } catch (error) {
       await server.close({ children: 'kill' })
+      if (error instanceof CannotFork) return ForkServer.#spawning(error.reason, checked)
       throw error
     }
     return server
