@@ -1,5 +1,6 @@
-// Runs in: owner and template. The table of the control messages: their kinds, fields and descriptors. Pure. control-codec.ts has the codec
-// and says what is allowed when; docs/PROTOCOL.md shows this table, and a test compares.
+// Runs in: owner and template. The table of the control messages: their kinds, fields and descriptors. Pure.
+// control-codec.ts has the codec and says what is allowed when; docs/PROTOCOL.md shows this table, and a test
+// compares.
 
 /** Who sends a message to whom. */
 export type ControlDirection = 'owner to template' | 'template to owner'

@@ -45,7 +45,8 @@ poolContract('hostile tasks', (site) => {
     await using pool = site.open({ processes: 1 })
     const file = site.newFile()
     const pid = await pool.run(tasks.pid, [])
-    // The answer stands in the memory that both share, so it may arrive although the worker could wake nobody and ended.
+    // The answer stands in the memory that both share, so it may arrive although the worker could wake nobody and
+    // ended.
     const count = await pool.run(hostile.replaceEvents, [file]).catch(({ code }: { code: string }) => {
       assert.match(code, FAILED)
       return 2

@@ -1,6 +1,6 @@
-// Runs in: the test runner. A fuzzer: tasks write random words into the memory that their worker shares with the pool, and
-// close random descriptors. Every call has an answer, the owner neither throws nor spins, and another pool does not notice.
-// FORKSERVER_FUZZ_SECONDS makes it longer, FORKSERVER_FUZZ_SEED repeats it.
+// Runs in: the test runner. A fuzzer: tasks write random words into the memory that their worker shares with the pool,
+// and close random descriptors. Every call has an answer, the owner neither throws nor spins, and another pool does
+// not notice. FORKSERVER_FUZZ_SECONDS makes it longer, FORKSERVER_FUZZ_SEED repeats it.
 import assert from 'node:assert/strict'
 import { performance } from 'node:perf_hooks'
 import { test } from 'node:test'

@@ -1,5 +1,5 @@
-// Runs in: the test runner. A pool of an owner that has no addon: its channel is a socket, and its captured output comes
-// through the streams of its workers. A copy of the compiled package, without native/, is such an owner.
+// Runs in: the test runner. A pool of an owner that has no addon: its channel is a socket, and its captured output
+// comes through the streams of its workers. A copy of the compiled package, without native/, is such an owner.
 import assert from 'node:assert/strict'
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { createRequire } from 'node:module'

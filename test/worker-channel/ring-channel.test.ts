@@ -1,5 +1,5 @@
-// Runs in: the test runner. The channel over two rings: messages of all sizes arrive, whoever sleeps is woken, what a dead
-// writer has written can be read, and whatever is overwritten is the failure of this channel alone.
+// Runs in: the test runner. The channel over two rings: messages of all sizes arrive, whoever sleeps is woken, what a
+// dead writer has written can be read, and whatever is overwritten is the failure of this channel alone.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -135,7 +135,7 @@ describe('RingChannel', () => {
     close()
   })
 
-  test('a header or a position that somebody has overwritten is one failure, and nothing is read or sent after it', async () => {
+  test('an overwritten header or position is one failure, and nothing is read or sent after it', async () => {
     for (const offset of [TO_WORKER.start, TO_WORKER.start + 5, TO_WORKER.control, TO_WORKER.control + 64]) {
       const { owner, heard, failures, memory, worker, close } = connect()
       await sleep(5)
@@ -154,7 +154,7 @@ describe('RingChannel', () => {
     }
   })
 
-  test('what came without a wake-up is read by recover(), and at the third time in a row that is a failure', async () => {
+  test('recover() reads what came without a wake-up; the third time in a row is a failure', async () => {
     const heard: Buffer[] = []
     const failures: Error[] = []
     const memories = new Memories(native())
@@ -189,7 +189,7 @@ describe('RingChannel', () => {
     memories.close()
   })
 
-  test('a wake-up that waits for the end of a turn does not write to a descriptor that was closed meanwhile', async () => {
+  test('a wake-up at the end of a turn does not write to a descriptor that was closed meanwhile', async () => {
     const { owner, worker, memory, close } = connect()
     await sleep(5)
     native().clearEvent(memory.workerEvent)

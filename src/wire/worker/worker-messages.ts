@@ -39,7 +39,9 @@ export const WORKER_MESSAGES = {
     kind: 2,
     direction: 'owner to worker',
     payload:
-      'u32 chunk, u32 number of the function, u32 slot, u32 first and u32 end of the items to run, u8 flags (1: an item is a list of arguments, 2: progress is wanted, 4: there are blocks), the blocks, the items as a structured clone, or as JSON',
+      'u32 chunk, u32 number of the function, u32 slot, u32 first and u32 end of the items to run, u8 ' +
+      'flags (1: an item is a list of arguments, 2: progress is wanted, 4: there are blocks), the blocks, ' +
+      'the items as a structured clone, or as JSON',
   },
   end: { kind: 3, direction: 'owner to worker', payload: 'nothing: finish what was sent, then leave' },
   ready: { kind: 4, direction: 'worker to owner', payload: 'nothing: the initializer has run' },
@@ -52,7 +54,9 @@ export const WORKER_MESSAGES = {
     kind: 6,
     direction: 'worker to owner',
     payload:
-      'u32 chunk, f64 milliseconds that it ran, u8 flags (4: there are blocks), the blocks, then as a structured clone a list of the values and a list of [item, what it threw]; or only the values, as JSON',
+      'u32 chunk, f64 milliseconds that it ran, u8 flags (4: there are blocks), the blocks, then as a ' +
+      'structured clone a list of the values and a list of [item, what it threw]; or only the values, as ' +
+      'JSON',
   },
   progress: {
     kind: 7,
@@ -68,7 +72,8 @@ export const WORKER_MESSAGES = {
     kind: 9,
     direction: 'worker to owner',
     payload:
-      'u32 chunk, u32 item: its task has ended and may have written to stdout or stderr. The worker waits for `read`',
+      'u32 chunk, u32 item: its task has ended and may have written to stdout or stderr. The worker waits ' +
+      'for `read`',
   },
   read: { kind: 10, direction: 'owner to worker', payload: 'nothing: all that was written has been read' },
 } as const
