@@ -1,7 +1,7 @@
-// Runs in: owner, template and child. Glue for memory of a kind that JavaScript has not: pages that a fork does not
-// copy, pages that two processes share, and the events by which one wakes the other. As in addon.c, arguments in, a
-// number out.
+// Runs in: owner, template and child. Glue for memory that JavaScript does not have: pages that a fork does not copy,
+// pages that two processes share, and the descriptors that belong to these. As in addon.c, arguments in, a number out.
 #include "addon.h"
+#include "../os/descriptors.h"
 #include "../os/secret-page.h"
 #include "../os/shared-memory.h"
 #include <errno.h>
@@ -81,8 +81,8 @@ static void FreeBlock(napi_env env, void *data, void *hint) {
   Leave(mapping);
 }
 
-// useBlock(block, start, length): an ArrayBuffer over a part of it, or minus errno. When that is collected, the first
-// word is set to 0.
+// useBlock(block, start, length): an ArrayBuffer over a part of it, or minus errno: EBUSY if it has one already. When
+// that is collected, the first word is set to 0.
 static napi_value UseBlock(napi_env env, napi_callback_info info) {
   arguments all = take(env, info);
   const int64_t start = number_at(&all, 1), length = number_at(&all, 2);
@@ -90,6 +90,7 @@ static napi_value UseBlock(napi_env env, napi_callback_info info) {
   napi_value buffer;
   if (napi_get_value_external(env, all.at[0], &found) != napi_ok) return number(env, -EINVAL);
   struct mapping *mapping = found;
+  if (mapping->users > 1) return number(env, -EBUSY);
   if (start < 0 || length < 0 || (size_t)start > mapping->bytes || (size_t)length > mapping->bytes - (size_t)start) return number(env, -EINVAL);
   if (napi_create_external_arraybuffer(env, mapping->start + start, (size_t)length, FreeBlock, mapping, &buffer) != napi_ok)
     return number(env, -ENOSYS);
@@ -102,6 +103,8 @@ PLAIN(free_memory, free_shared_memory((int)first, (off_t)second, (off_t)third))
 PLAIN(event, new_event())
 PLAIN(set, set_event((int)first))
 PLAIN(clear, clear_event((int)first))
+PLAIN(raise_one, raise_descriptor((int)first))
+PLAIN(unread, unread_bytes((int)first) + unread_bytes((int)second))
 
 static const struct export FUNCTIONS[] = {
     {"newSecretPage", NewSecretPage, NULL},
@@ -113,6 +116,8 @@ static const struct export FUNCTIONS[] = {
     {"newEvent", NULL, event},
     {"setEvent", NULL, set},
     {"clearEvent", NULL, clear},
+    {"raiseDescriptor", NULL, raise_one},
+    {"unreadBytes", NULL, unread},
 };
 
 void export_memory(napi_env env, napi_value exports) {

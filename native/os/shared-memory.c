@@ -5,12 +5,13 @@
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 int new_shared_memory(size_t bytes) {
   int fd = memfd_create("forkserver", MFD_CLOEXEC | MFD_ALLOW_SEALING);
   if (fd < 0) return -errno;
-  // Sealed, because SIGBUS ends a process that reads a mapped part which another process has cut off.
+  // Sealed: whoever maps a part that another process cuts off is ended by SIGBUS when it looks there.
   if (ftruncate(fd, (off_t)bytes) == 0 && fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) == 0) return fd;
   int error = errno;
   close(fd);
@@ -33,10 +34,22 @@ int new_event(void) {
   return fd < 0 ? -errno : fd;
 }
 
+// User code can close the descriptor of an event, and another file gets its number. Only what has no name and no type, as
+// an event does, is written to and read from: fstat(2) costs a tenth of what it costs to wake a process.
+static int check_event(int fd) {
+  struct stat stat;
+  if (fstat(fd, &stat) != 0) return -errno;
+  return (stat.st_mode & S_IFMT) == 0 ? 0 : -EBADF;
+}
+
 // EAGAIN means that it was set 2^64 - 1 times: it is set.
-int set_event(int fd) { return eventfd_write(fd, 1) == 0 || errno == EAGAIN ? 0 : -errno; }
+int set_event(int fd) {
+  int error = check_event(fd);
+  return error || eventfd_write(fd, 1) == 0 || errno == EAGAIN ? error : -errno;
+}
 
 int clear_event(int fd) {
   eventfd_t times;
-  return eventfd_read(fd, &times) == 0 || errno == EAGAIN ? 0 : -errno;
+  int error = check_event(fd);
+  return error || eventfd_read(fd, &times) == 0 || errno == EAGAIN ? error : -errno;
 }

@@ -8,11 +8,9 @@
 // length alone costs nothing.
 
 import { ProtocolError } from '../errors.js'
-import { readFrameLength } from '../wire/frames.js'
+import { frameHeaderBytes, readFrameLength, SHORT_HEADER_BYTES } from '../wire/frame-header.js'
 import type { Destination } from './transport.js'
 
-const SHORT_HEADER_BYTES = 4
-const LONG_HEADER_BYTES = 12
 /** A payload larger than this gets memory of its own. */
 const LARGE_BYTES = 32 * 1024
 /**
@@ -182,14 +180,10 @@ export class FrameReader {
     if (here < SHORT_HEADER_BYTES) return false
     const bytes = this.#bytes
     const at = this.#start
-    this.#headerLength = SHORT_HEADER_BYTES
-    this.#length = (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!
+    this.#headerLength = frameHeaderBytes(bytes, at)
+    if (here < this.#headerLength) return false
     try {
-      if (this.#length < 0) {
-        if (this.#length === -1 && here < LONG_HEADER_BYTES) return false
-        this.#headerLength = LONG_HEADER_BYTES
-        this.#length = readFrameLength(bytes.subarray(at, at + LONG_HEADER_BYTES))
-      }
+      this.#length = readFrameLength(bytes, at)
     } catch (error) {
       throw (this.#failure = error as ProtocolError)
     }

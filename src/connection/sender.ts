@@ -3,7 +3,7 @@
 
 import { UsageError } from '../errors.js'
 import { abortError } from '../promises/abort.js'
-import { MAX_SHORT_LENGTH } from '../wire/frames.js'
+import { LONG_HEADER_BYTES, writeFrameHeader } from '../wire/frame-header.js'
 import type { Outgoing, Transport } from './transport.js'
 
 const SENT = Promise.resolve()
@@ -14,21 +14,7 @@ const NOTHING = new Uint8Array(0)
  */
 const HANDLE_MARK = Buffer.of(1)
 // One buffer for all connections of a thread. Code that keeps it for later has to copy it.
-const HEADER = Buffer.allocUnsafeSlow(12)
-
-/** Writes the same header as frames.ts, without allocating memory for each message. */
-function writeHeader(length: number): number {
-  if (length > MAX_SHORT_LENGTH) {
-    HEADER.writeInt32BE(-1, 0)
-    HEADER.writeBigUInt64BE(BigInt(length), 4)
-    return 12
-  }
-  HEADER[0] = length >>> 24
-  HEADER[1] = length >>> 16
-  HEADER[2] = length >>> 8
-  HEADER[3] = length
-  return 4
-}
+const HEADER = Buffer.allocUnsafeSlow(LONG_HEADER_BYTES)
 
 export class Sender {
   readonly #transport: Transport
@@ -41,7 +27,7 @@ export class Sender {
   /** Sends a part of some bytes as one message. Throws or rejects with the errors of Connection.sendBytes(). */
   message(body: Uint8Array, start: number, end: number, signal: AbortSignal | undefined): Promise<void> {
     return this.#post(
-      { header: HEADER, headerLength: writeHeader(end - start), body, start, end, descriptor: -1 },
+      { header: HEADER, headerLength: writeFrameHeader(HEADER, end - start), body, start, end, descriptor: -1 },
       signal,
     )
   }

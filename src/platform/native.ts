@@ -63,6 +63,8 @@ export interface Native {
   newEvent(): number
   setEvent(fd: number): number
   clearEvent(fd: number): number
+  raiseDescriptor(fd: number): number
+  unreadBytes(first: number, second: number): number
   flushStream(fd: number, patienceMs: number): number
   writeOut(fd: number, bytes: Uint8Array, patienceMs: number): number
   listHandles(): (string | number)[]

@@ -7,7 +7,7 @@ import { countFork, runBeforeFreeze, runOnFork } from '../child/api/fork-hooks.j
 import { beBorn } from '../child/birth.js'
 import { Coverage } from '../child/coverage.js'
 import type { LeavingProcess } from '../child/leave.js'
-import * as worker from '../child/worker/task-loop.js'
+import * as worker from '../child/worker/worker-job.js'
 import { importModule, rememberModule } from '../platform/import-module.js'
 import { native as loadNative, type Native } from '../platform/native.js'
 import { type StartupConfig, TEMPLATE_FLAGS } from '../wire/startup.js'

@@ -31,7 +31,9 @@ export const MAX_CONTROL_PAYLOAD = 64
 /** Bit 0 of fork's flags: the child may outlive its owner. */
 export const FLAG_DETACHED = 1
 
-/** Bit 1 of fork's flags: signals are for the child's whole process group, and what is left of that ends with the child. */
+/**
+ * Bit 1 of fork's flags: signals are for the child's whole process group, and what is left of that ends with the child.
+ */
 export const FLAG_KILL_TREE = 2
 
 // Linux's largest signal number, SIGRTMAX (_NSIG in asm/signal.h). kill() answers EINVAL to anything above.
@@ -65,7 +67,7 @@ const LAYOUT_BY_KIND = new Map<number, Layout>(LAYOUTS.map((layout) => [layout.k
  * @param message its name and every one of its fields
  * @param into takes the payload instead of a new buffer; it has room for MAX_CONTROL_PAYLOAD bytes
  * @returns the payload of one frame; descriptors are the caller's to send along
- * @throws ProtocolError ERR_PROTOCOL where a value does not fit its field or is not allowed in it
+ * @throws ProtocolError ERR_PROTOCOL if a value does not fit its field or is not allowed in it
  */
 export function encodeControl(message: ControlMessage, into?: Buffer): Buffer {
   const layout = LAYOUT_BY_NAME.get(message.name)
@@ -88,7 +90,7 @@ export function encodeControl(message: ControlMessage, into?: Buffer): Buffer {
  * @param direction in which the payload travelled: a message of the other direction is a violation
  * @param payload of one frame
  * @returns the message
- * @throws ProtocolError ERR_PROTOCOL where kind, length or a value is not allowed
+ * @throws ProtocolError ERR_PROTOCOL if kind, length or a value is not allowed
  */
 export function decodeControl<Direction extends ControlDirection>(
   direction: Direction,
@@ -122,7 +124,7 @@ export class ControlSession {
    *
    * @param payload of one frame
    * @returns the message; whether the child that a signal names is alive, isLive() tells
-   * @throws ProtocolError ERR_PROTOCOL as decodeControl() does, and where the table does not allow the message now
+   * @throws ProtocolError ERR_PROTOCOL as decodeControl() does, and if the table does not allow the message now
    */
   receive(payload: Uint8Array): ControlMessageToTemplate {
     const message = decodeControl('owner to template', payload)

@@ -1,5 +1,6 @@
-// Runs in: owner and template. The table of the control messages: their kinds, fields and descriptors. Pure. control-codec.ts has the codec
-// and says what is allowed when; docs/PROTOCOL.md shows this table, and a test compares.
+// Runs in: owner and template. The table of the control messages: their kinds, fields and descriptors. Pure.
+// control-codec.ts has the codec and says what is allowed when; docs/PROTOCOL.md shows this table, and a test
+// compares.
 
 /** Who sends a message to whom. */
 export type ControlDirection = 'owner to template' | 'template to owner'
@@ -38,7 +39,7 @@ export const CONTROL_MESSAGES = {
       [
         'flags',
         'u16',
-        'bit 0: the child may outlive its owner; bit 1: signals are for its whole process group, and what is left of that ends with it; all others are 0',
+        'bit 0: it may outlive its owner; bit 1: signals reach its whole process group, which ends with it; others are 0',
       ],
       ['stdio', 'u8', 'how many descriptors follow the channel, 3 to 15: they become 0, 1, 2 and so on'],
     ],

@@ -19,8 +19,9 @@ export function changeOf(base: NodeJS.ProcessEnv, wanted: NodeJS.ProcessEnv): En
 }
 
 /**
- * Variables that Node reads at its start and that cannot be made to count for a fork. NODE_OPTIONS is split into options before there
- * is JavaScript; the others set an option, a path or a switch inside of Node that no interface reaches.
+ * Variables that Node reads at its start and that cannot be made to count for a fork. NODE_OPTIONS is split into
+ * options before there is JavaScript; the others set an option, a path or a switch inside of Node that no interface
+ * reaches.
  */
 export const START_VARIABLES: readonly string[] = [
   'NODE_OPTIONS',
@@ -34,7 +35,10 @@ export const START_VARIABLES: readonly string[] = [
   'NODE_PRESERVE_SYMLINKS',
 ]
 
-/** Those of START_VARIABLES that a child's environment has otherwise than its template's: for Node the template's count there. */
+/**
+ * Those of START_VARIABLES that a child's environment has otherwise than its template's: for Node the template's count
+ * there.
+ */
 export function unheeded({ set, unset }: EnvironmentChange): string[] {
   return START_VARIABLES.filter((name) => name in set || unset.includes(name))
 }
@@ -42,8 +46,8 @@ export function unheeded({ set, unset }: EnvironmentChange): string[] {
 const NO_LOCALE = 'en_US_POSIX'
 
 /**
- * ICU's name of the locale that an environment asks for, as ICU takes it from there: `de_DE.UTF-8` is `de_DE`, `C` is `en_US_POSIX`,
- * `no_NO@nynorsk` is `no_NO_NY`.
+ * ICU's name of the locale that an environment asks for, as ICU takes it from there: `de_DE.UTF-8` is `de_DE`, `C` is
+ * `en_US_POSIX`, `no_NO@nynorsk` is `no_NO_NY`.
  */
 export function localeOf({ LC_ALL, LC_MESSAGES, LANG }: NodeJS.ProcessEnv): string {
   const posix = LC_ALL ?? LC_MESSAGES ?? LANG // one that is empty counts

@@ -1,5 +1,6 @@
-// Runs in: owner and child (never in the template, which does not read jobs). Messages of the job channel. Pure: bytes in, bytes
-// out. A message is one frame (frames.ts): a kind byte and its payload. docs/PROTOCOL.md, section 4, shows them as tables.
+// Runs in: owner and child (never in the template, which does not read jobs). Messages of the job channel. Pure: bytes
+// in, bytes out. A message is one frame (frames.ts): a kind byte and its payload. docs/PROTOCOL.md, section 4, shows
+// them as tables.
 import { Buffer } from 'node:buffer' // a program may delete the global one
 import { ProtocolError } from '../errors.js'
 

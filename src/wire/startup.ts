@@ -1,12 +1,14 @@
-// Runs in: owner and template. What the two tell each other while a template starts, before the control socket speaks. Pure.
+// Runs in: owner and template. What the two tell each other while a template starts, before the control socket speaks.
+// Pure.
 //
-// Owner to template, over the startup pipe: the 32 bytes of the key, then the configuration as one frame of JSON. Template to
-// owner, over the status pipe: one frame with a StartupStatus as a structured clone.
+// Owner to template, over the startup pipe: the 32 bytes of the key, then the configuration as one frame of JSON.
+// Template to owner, over the status pipe: one frame with a StartupStatus as a structured clone.
 import type { ThrownData } from './values/thrown.js'
 
 /**
- * A child's descriptors below this one are its owner's to give: 0, 1, 2 and at most twelve others. Processes are started with these
- * places taken, so that what Node and forkserver open lies above. With the job channel they are what one message can carry.
+ * A child's descriptors below this one are its owner's to give: 0, 1, 2 and at most twelve others. Processes are
+ * started with these places taken, so that what Node and forkserver open lies above. With the job channel they are
+ * what one message can carry.
  */
 export const MAX_STDIO = 15
 
@@ -16,8 +18,9 @@ export const TEMPLATE_DESCRIPTORS = { startup: 15, control: 16, status: 17, life
 /**
  * The options of Node that every template runs with; its modules and its children do not see them in process.execArgv.
  *
- * V8's memory reducer sets a timer of 8 s behind a garbage collection. In a template that is older than that, every child inherits
- * the timer overdue, and begins its life with a full collection: 15 ms instead of 2. It can only be turned off on the command line.
+ * V8's memory reducer sets a timer of 8 s behind a garbage collection. In a template that is older than that, every
+ * child inherits the timer overdue, and begins its life with a full collection: 15 ms instead of 2. It can only be
+ * turned off on the command line.
  */
 export const TEMPLATE_FLAGS: readonly string[] = ['--no-memory-reducer']
 

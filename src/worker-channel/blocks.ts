@@ -1,31 +1,38 @@
-// Runs in: owner and child. Large buffers between a Pool and one of its workers: they lie in blocks of the memory that both share, behind the
-// rings, and a message only says where. The sender copies a buffer into a block; the receiver has that block mapped, and it is its buffer.
+// Runs in: owner and child. Large buffers between a Pool and one of its workers. They lie in blocks of the memory that
+// both share, behind the rings, and a message only says where. The sender copies a buffer into a block. The receiver
+// maps that block, and has it as its buffer.
 //
-// A block is used again when the receiver's garbage collector has found that nobody has the buffer any more: then the first word of the
-// block, which both see, becomes 0 (native/glue/addon-memory.c). Filling pages that are there and mapped takes a tenth of the time that new ones do,
-// which the kernel has to find and to map: `npm run bench -- pool` has the question of 16 MiB for each task.
+// A block is used again when the receiver's garbage collector finds that nobody holds the buffer any more: then the
+// first word of the block, which both see, becomes 0 (native/glue/addon-memory.c). To fill pages that are mapped
+// already takes a tenth of the time of new ones, which the kernel has to find and to map (`npm run bench -- pool`, 16
+// MiB for each task).
+//
+// A task can write anything into this memory, and can close its descriptor. So each side keeps its own account of
+// blocks, and looks whether the descriptor still is the memory before it uses it.
 import { Buffer } from 'node:buffer' // a program may delete the global one
-import { fstatSync, writeSync } from 'node:fs'
+import { fstatSync, type Stats, writeSync } from 'node:fs'
 import { ProtocolError } from '../errors.js'
-import { check, type Native, resourceError, type SharedBlock } from '../platform/native.js'
+import { check, isErrno, type Native, resourceError, type SharedBlock } from '../platform/native.js'
 import type { Block, SentBlock } from '../wire/worker/block-table.js'
 
 /** Where a block begins: a multiple of every page size that Linux has. */
 const ALIGNMENT = 64 * 1024
+/** Unit of st_blocks, see stat(2). */
+const STAT_BLOCK_BYTES = 512
 /** In front of a block's bytes. */
 const HEADER_BYTES = 4096
-/** A region for each direction: to the worker from the first multiple of this on, to the owner from the second. */
+/** Size of the region of each direction. Blocks to the worker begin at one such size, blocks to the owner at two. */
 const REGION_BYTES = 2 ** 40
-/** So many bytes of blocks that nobody uses are kept. */
+/** The sender keeps at most so many bytes of blocks that nobody uses. */
 const MAX_SPARE_BYTES = 128 * 2 ** 20
-/** And so long after the last one was sent, in milliseconds. */
+/** When it has sent nothing for so long, in milliseconds, it keeps none. */
 const SPARE_MS = 10_000
-/** A receiver keeps so many blocks mapped. */
+/** A receiver keeps at most so many blocks mapped. */
 const MAX_MAPPED = 64
 const USED_HEADER = new Uint8Array(HEADER_BYTES)
 new Int32Array(USED_HEADER.buffer)[0] = 1
 
-/** Who sends through a region. */
+/** The side that sends through a region. */
 export type Sender = 'owner' | 'worker'
 
 const startOf = (sender: Sender): number => (sender === 'owner' ? 1 : 2) * REGION_BYTES
@@ -36,18 +43,55 @@ interface OwnBlock {
   /** Bytes behind the header. */
   capacity: number
   memory: ArrayBuffer
-  /** 0: nobody uses it. */
+  /** 0: the receiver does not use it. The receiver can write here. */
   state: Int32Array
+  /** It was sent, and may have to be taken back. */
+  isOut: boolean
 }
 
-const isSpare = ({ state }: OwnBlock): boolean => Atomics.load(state, 0) === 0
+const isSpare = ({ state, isOut }: OwnBlock): boolean => !isOut && Atomics.load(state, 0) === 0
 
-/** The blocks of one who sends. */
+/** The memory behind a descriptor, which a task may close or replace. */
+class MemoryFile {
+  readonly #identity: string
+
+  /** @param fd of the memory; it stays the caller's */
+  constructor(readonly fd: number) {
+    this.#identity = fd < 0 ? '' : identityOf(fstatSync(fd))
+  }
+
+  /**
+   * What the kernel says of it.
+   * @throws ProtocolError ERR_PROTOCOL if the descriptor is another file now
+   */
+  stat(): Stats {
+    const stats = this.#look()
+    if (stats && identityOf(stats) === this.#identity) return stats
+    throw new ProtocolError(
+      'ERR_PROTOCOL',
+      'A task has closed the descriptor of the memory that a worker shares with its pool.',
+    )
+  }
+
+  #look(): Stats | undefined {
+    try {
+      return fstatSync(this.fd)
+    } catch {
+      return undefined // EBADF
+    }
+  }
+}
+
+const identityOf = ({ dev, ino }: Stats): string => `${dev}:${ino}`
+
+/** The blocks of the side that sends. */
 export class BlockSender {
   readonly #native: Native
-  readonly #fd: number
+  readonly #file: MemoryFile
+  /** Whether blocks are taken back: only the owner runs a chunk elsewhere. */
+  readonly #takesBack: boolean
   readonly #start: number
-  /** Offsets only grow, so no block ever has the place of another one that somebody may still have mapped. */
+  /** Offsets only grow, so no block ever takes the place of another one that may still be mapped. */
   #next: number
   #blocks: OwnBlock[] = []
   #trimming: NodeJS.Timeout | undefined
@@ -57,7 +101,8 @@ export class BlockSender {
   /** @param fd of the memory; it stays the caller's */
   constructor(native: Native, fd: number, sender: Sender) {
     this.#native = native
-    this.#fd = fd
+    this.#file = new MemoryFile(fd)
+    this.#takesBack = sender === 'owner'
     this.#start = this.#next = startOf(sender)
   }
 
@@ -66,7 +111,11 @@ export class BlockSender {
     return this.#next > this.#start
   }
 
-  /** Copies bytes into a block. They come back as they are where there is no room (ENOSPC; EFBIG by a limit of file sizes). */
+  /**
+   * Copies bytes into a block. If there is no room (ENOSPC, or EFBIG by a limit of file sizes), they come back as they
+   * are.
+   * @throws ProtocolError ERR_PROTOCOL if the memory's descriptor is another file now; ResourceError ERR_RESOURCE
+   */
   write(bytes: Uint8Array): SentBlock {
     const { length } = bytes
     const fits = (block: OwnBlock): boolean =>
@@ -74,6 +123,7 @@ export class BlockSender {
     let block = this.#blocks.find(fits)
     if (block) {
       Atomics.store(block.state, 0, 1)
+      block.isOut = this.#takesBack
       new Uint8Array(block.memory, HEADER_BYTES, length).set(bytes)
     } else {
       this.#trim(MAX_SPARE_BYTES)
@@ -84,18 +134,21 @@ export class BlockSender {
     return block ? { offset: block.offset, length } : bytes
   }
 
-  // By write(2), which says that there is no room; a process that stores into a mapping of pages that cannot be had is ended by SIGBUS.
+  // By write(2), which says if there is no room. A store into a mapping would end the process by SIGBUS.
   #add(bytes: Uint8Array): OwnBlock | undefined {
     const offset = this.#next
     const end = offset + HEADER_BYTES + bytes.length
     if (end > this.#start + REGION_BYTES) return undefined
     this.#next = align(end)
+    const { fd } = this.#file
+    if (fd >= 0) this.#file.stat()
     try {
-      writeAll(this.#fd, USED_HEADER, offset)
-      writeAll(this.#fd, bytes, offset + HEADER_BYTES)
-      const memory = this.#native.mapSharedMemory(this.#fd, offset, end - offset)
+      writeAll(fd, USED_HEADER, offset)
+      writeAll(fd, bytes, offset + HEADER_BYTES)
+      const memory = this.#native.mapSharedMemory(fd, offset, end - offset)
       if (typeof memory === 'number') throw resourceError('mmap', -memory)
-      const block = { offset, capacity: bytes.length, memory, state: new Int32Array(memory, 0, 1) }
+      const state = new Int32Array(memory, 0, 1)
+      const block = { offset, capacity: bytes.length, memory, state, isOut: this.#takesBack }
       this.#blocks.push(block)
       return block
     } catch {
@@ -104,13 +157,26 @@ export class BlockSender {
     }
   }
 
+  /** The receiver has answered: these are not taken back any more, and are used again when it does not use them. */
+  settle(blocks: readonly SentBlock[]): void {
+    for (const sent of blocks) {
+      const block = sent instanceof Uint8Array ? undefined : this.#find(sent)
+      if (block) block.isOut = false
+    }
+  }
+
   /** Takes back a block that was sent and that nobody will read: a copy of it. */
   takeBack(sent: SentBlock): Uint8Array {
     if (sent instanceof Uint8Array) return sent
-    const block = this.#blocks.find(({ offset }) => offset === sent.offset)!
+    const block = this.#find(sent)
     const bytes = Buffer.from(new Uint8Array(block.memory, HEADER_BYTES, sent.length))
     Atomics.store(block.state, 0, 0)
+    block.isOut = false
     return bytes
+  }
+
+  #find({ offset }: Block): OwnBlock {
+    return this.#blocks.find((block) => block.offset === offset)!
   }
 
   /** The receiver is gone: gives everything back. */
@@ -141,7 +207,8 @@ export class BlockSender {
   }
 
   #free(offset: number, bytes: number): void {
-    check('fallocate', this.#native.freeSharedMemory(this.#fd, offset, bytes))
+    if (this.#file.fd >= 0) this.#file.stat()
+    check('fallocate', this.#native.freeSharedMemory(this.#file.fd, offset, bytes))
   }
 }
 
@@ -149,10 +216,15 @@ function writeAll(fd: number, bytes: Uint8Array, position: number): void {
   for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done, position + done)
 }
 
+function wrongBlock({ offset, length }: Block, why: string): ProtocolError {
+  const text = `A message names a block of ${length} bytes at ${offset} of the memory of a worker, which ${why}.`
+  return new ProtocolError('ERR_PROTOCOL', text)
+}
+
 /** The blocks that come from the other side. */
 export class BlockReceiver {
   readonly #native: Native
-  readonly #fd: number
+  readonly #file: MemoryFile
   readonly #start: number
   /** Behind the last block that came. */
   #seen: number
@@ -161,7 +233,7 @@ export class BlockReceiver {
   /** @param fd of the memory; it stays the caller's */
   constructor(native: Native, fd: number, sender: Sender) {
     this.#native = native
-    this.#fd = fd
+    this.#file = new MemoryFile(fd)
     this.#start = this.#seen = startOf(sender)
   }
 
@@ -171,13 +243,14 @@ export class BlockReceiver {
   }
 
   /**
-   * The buffer that a block is here. Whoever drops it gives it back.
-   * @throws ResourceError ERR_RESOURCE; ProtocolError ERR_PROTOCOL for one that lies elsewhere
+   * The buffer that a block is here. The block is given back when the buffer is collected.
+   * @throws ResourceError ERR_RESOURCE; ProtocolError ERR_PROTOCOL if no block can lie there
    */
   take(sent: SentBlock): ArrayBuffer {
     if (sent instanceof Uint8Array) return new Uint8Array(sent).buffer // a copy: the message is not kept for it
     const block = this.#open(sent)
     const buffer = this.#native.useBlock(block, HEADER_BYTES, sent.length)
+    if (typeof buffer === 'number' && isErrno(buffer, 'EBUSY')) throw wrongBlock(sent, 'is in use')
     if (typeof buffer === 'number') throw resourceError('mmap', -buffer)
     return buffer
   }
@@ -187,29 +260,29 @@ export class BlockReceiver {
     const known = this.#mapped.get(offset)
     if (known && known.bytes >= bytes) return known.block
     const isInRegion = offset >= this.#start && offset + bytes <= this.#start + REGION_BYTES && offset % ALIGNMENT === 0
-    // Behind the end of a file there are pages too, but who looks at them is ended by SIGBUS. The memory never shrinks.
-    if (!isInRegion || length <= 0 || offset + bytes > fstatSync(this.#fd).size)
-      throw new ProtocolError(
-        'ERR_PROTOCOL',
-        `There is no block of ${length} bytes at ${offset} in the memory of a worker.`,
-      )
-    const block = this.#native.openBlock(this.#fd, offset, bytes)
+    // A process that looks behind the end of a file is ended by SIGBUS. The memory never shrinks. And a sender has
+    // written what it tells of: a length that is larger than all that was ever written would only take our address
+    // space.
+    const { size, blocks } = this.#file.stat()
+    if (!isInRegion || length <= 0 || offset + bytes > size || bytes > blocks * STAT_BLOCK_BYTES)
+      throw wrongBlock({ offset, length }, 'does not exist')
+    const block = this.#native.openBlock(this.#file.fd, offset, bytes)
     if (typeof block === 'number') throw resourceError('mmap', -block)
     this.#seen = Math.max(this.#seen, align(offset + bytes))
     this.#mapped.set(offset, { block, bytes })
     for (const oldest of this.#mapped.keys()) {
       if (this.#mapped.size <= MAX_MAPPED) break
-      this.#mapped.delete(oldest) // it stays mapped as long as somebody has its buffer
+      this.#mapped.delete(oldest) // it stays mapped as long as somebody holds its buffer
     }
     return block
   }
 
-  /** The sender is dead: gives back what it wrote and did not tell of. What came stays. */
+  /** The sender is dead: gives back what it wrote and did not tell us of. What came stays. */
   release(): void {
     this.#mapped.clear()
     if (this.isUsed) {
       const end = this.#start + REGION_BYTES
-      check('fallocate', this.#native.freeSharedMemory(this.#fd, this.#seen, end - this.#seen))
+      check('fallocate', this.#native.freeSharedMemory(this.#file.fd, this.#seen, end - this.#seen))
     }
   }
 }

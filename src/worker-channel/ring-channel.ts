@@ -1,41 +1,52 @@
-// Runs in: owner and child. The worker channel through shared memory: a ring for each direction, and an event for each side to wake the
-// other one when it sleeps, or when it waits for room.
+// Runs in: owner and child. The worker channel through shared memory: a ring for each direction, and an event for each
+// side. A side sets the event of the other one to wake it, when it sleeps or waits for room.
 import { Buffer } from 'node:buffer' // a program may delete the global one
-import { type Native, resourceError, WATCH_READABLE, type Watcher } from '../platform/native.js'
-import { encodeFrameHeader, FrameDecoder, MAX_OWN_PAYLOAD } from '../wire/frames.js'
+import { setImmediate } from 'node:timers' // a program may put its own timers in place of the global ones
+import { ProtocolError } from '../errors.js'
+import { check, type Native, resourceError, WATCH_READABLE, type Watcher } from '../platform/native.js'
+import { CHECKED_HEADER_BYTES, encodeCheckedHeader, FrameDecoder, MAX_OWN_PAYLOAD } from '../wire/frames.js'
 import { Ring, type RingPlace } from '../wire/worker/ring.js'
 import type { Channel, ChannelListener } from './worker-channel.js'
 
-/** So much is read in one turn of the event loop: who writes without pause must not stop the reader's timers. */
+/** So much is read in one turn of the event loop: a writer without pause must not stop the reader's timers. */
 const ROUNDS_PER_TURN = 8
 const BYTES_PER_ROUND = 128 * 1024
 const NOTHING = new Uint8Array(0)
+/** A process can be stopped for long between its message and its wake-up, but not so many times in a row. */
+const MAX_UNTOLD = 3
+const UNTOLD_TEXT =
+  'A worker sends messages and does not wake its pool: a task has closed or replaced a descriptor that is not its own.'
 
 /** One side of a memory. */
 export interface RingSite {
   bytes: ArrayBuffer
   incoming: RingPlace
   outgoing: RingPlace
-  /** That the other side sets, and we read. */
+  /** The event that the other side sets and we read. */
   ownEvent: number
   peerEvent: number
-  /** Whether the descriptors of the events are closed with the channel. */
+  /** Whether the channel closes the descriptors of the events when it closes. */
   closesEvents: boolean
 }
 
-/** Over two rings. */
+/** One end of a worker channel over two rings. After a violation it neither reads nor writes any more. */
 export class RingChannel implements Channel {
   readonly #native: Native
   readonly #site: RingSite
   readonly #listener: ChannelListener
   readonly #incoming: Ring
   readonly #outgoing: Ring
-  readonly #decoder = new FrameDecoder({ maxLength: MAX_OWN_PAYLOAD })
-  /** For which the ring has no room yet. */
-  readonly #unsent: Uint8Array[] = []
+  readonly #decoder = new FrameDecoder({ maxLength: MAX_OWN_PAYLOAD, isChecked: true })
+  /** Parts of messages for which the ring has no room yet. */
+  #unsent: Uint8Array[] = []
   #watcher: Watcher | undefined
   #sent: (() => void) | undefined
+  /** Closed, or broken: nothing is read or written. */
   #isClosed = false
+  /** How often our event was set. */
+  #wakes = 0
+  /** How often in a row messages came without it. */
+  #untold = 0
   #wakesSoon = false
 
   /** @throws ResourceError ERR_RESOURCE */
@@ -43,8 +54,8 @@ export class RingChannel implements Channel {
     this.#native = native
     this.#site = site
     this.#listener = listener
-    this.#incoming = new Ring(site.bytes, site.incoming)
-    this.#outgoing = new Ring(site.bytes, site.outgoing)
+    this.#incoming = new Ring(site.bytes, site.incoming, 'reader')
+    this.#outgoing = new Ring(site.bytes, site.outgoing, 'writer')
     const watcher = native.watch(site.ownEvent, () => this.#wake())
     if (typeof watcher === 'number') throw resourceError('epoll_ctl', -watcher)
     this.#watcher = watcher
@@ -53,19 +64,34 @@ export class RingChannel implements Channel {
   }
 
   send(head: Uint8Array, body: Uint8Array = NOTHING, { mayWait = false } = {}): void {
-    const header = encodeFrameHeader(head.length + body.length)
-    const ring = this.#outgoing
-    if (this.#unsent.length === 0 && ring.room >= header.length + head.length + body.length) {
-      ring.write(header)
-      ring.write(head)
-      ring.write(body)
-      ring.publish()
-      if (mayWait) this.#wakeReaderSoon()
-      else this.#wakeReader()
-      return
+    if (this.#isClosed) return
+    this.#guard(() => {
+      const length = head.length + body.length
+      const header = encodeCheckedHeader(length)
+      const ring = this.#outgoing
+      if (this.#unsent.length === 0 && ring.room >= CHECKED_HEADER_BYTES + length) {
+        ring.write(header)
+        ring.write(head)
+        ring.write(body)
+        ring.publish()
+        if (mayWait) this.#wakeReaderSoon()
+        else this.#wakeReader()
+        return
+      }
+      this.#unsent.push(header, head, body)
+      this.#flush()
+    })
+  }
+
+  /** Runs a part of the channel. Whatever is wrong with the memory or the events is the end of this channel alone. */
+  #guard(run: () => void): void {
+    try {
+      run()
+    } catch (error) {
+      const isFirst = !this.#isClosed
+      this.#stop()
+      if (isFirst) this.#listener.onFailure(error as Error)
     }
-    this.#unsent.push(header, head, body)
-    this.#flush()
   }
 
   #flush(): void {
@@ -97,26 +123,60 @@ export class RingChannel implements Channel {
     if (this.#outgoing.takeSleeper()) this.#wakePeer()
   }
 
-  // Waking a process takes five microseconds. This runs when the promises that are settled now have been heard, so that what they send is one
-  // wake-up.
+  // To wake a process takes five microseconds. This runs when the promises that are settled now have run their
+  // callbacks, so that all that these send is one wake-up.
   #wakeReaderSoon(): void {
     if (this.#wakesSoon) return
     this.#wakesSoon = true
     process.nextTick(() => {
       this.#wakesSoon = false
-      this.#wakeReader()
+      // The number of a descriptor that is closed may be that of another file by now.
+      if (!this.#isClosed) this.#guard(() => this.#wakeReader())
     })
   }
 
+  /** @throws ResourceError ERR_RESOURCE if a task has closed the descriptor: nobody would ever wake the other side */
   #wakePeer(): void {
-    this.#native.setEvent(this.#site.peerEvent)
+    check('eventfd_write', this.#native.setEvent(this.#site.peerEvent))
   }
 
   #wake(): void {
-    this.#native.clearEvent(this.#site.ownEvent)
-    if (this.#unsent.length > 0) this.#flush()
-    for (let round = 0; round < ROUNDS_PER_TURN; round++) if (this.idle()) return
-    this.#native.setEvent(this.#site.ownEvent) // and again, behind a turn of the loop
+    if (this.#isClosed) return
+    this.#wakes++
+    this.#untold = 0
+    this.#guard(() => {
+      check('eventfd_read', this.#native.clearEvent(this.#site.ownEvent))
+      if (this.#unsent.length > 0) this.#flush()
+      for (let round = 0; round < ROUNDS_PER_TURN; round++) if (this.idle()) return
+      this.#native.setEvent(this.#site.ownEvent) // and again, behind a turn of the loop
+    })
+  }
+
+  /**
+   * Makes good what a task has broken: words that say who sleeps, or an event that is another one now. Call it from
+   * time to time. It wakes the other side if that has something to do. And it reads what came, if no event told of it.
+   *
+   * @param isOwing whether the other side owes an answer
+   */
+  recover(isOwing: boolean): void {
+    if (this.#isClosed) return
+    this.#guard(() => {
+      if (!isOwing && this.#unsent.length === 0 && this.#outgoing.isRead) return
+      if (this.#unsent.length > 0) this.#flush()
+      this.#wakePeer()
+      if (!this.#incoming.readable) return
+      const wakes = this.#wakes
+      setImmediate(() => this.#readUntold(wakes)) // behind the events of this turn of the loop
+    })
+  }
+
+  #readUntold(wakes: number): void {
+    if (this.#isClosed || this.#wakes !== wakes) return
+    this.#guard(() => {
+      if (!this.#incoming.readable) return
+      if (++this.#untold === MAX_UNTOLD) throw new ProtocolError('ERR_PROTOCOL', UNTOLD_TEXT)
+      for (let round = 0; round < ROUNDS_PER_TURN; round++) if (this.idle()) return
+    })
   }
 
   idle(): boolean {
@@ -127,17 +187,27 @@ export class RingChannel implements Channel {
 
   /** Hands over what stands in a piece. Returns its bytes. */
   #read(): number {
-    const view = this.#isClosed ? undefined : this.#incoming.readable
-    if (!view) return 0
-    // Copied, because the room is needed again, and what was sent may be kept for long.
-    const bytes = Buffer.from(view)
-    if (this.#incoming.consume(bytes.length)) this.#wakePeer()
+    let length = 0
+    if (this.#isClosed) return length
+    this.#guard(() => {
+      const view = this.#incoming.readable
+      if (!view) return
+      // Copied: the room is needed again, a message may be kept for long, and a task could change it while it is read.
+      const bytes = Buffer.from(view)
+      length = bytes.length
+      if (this.#incoming.consume(length)) this.#wakePeer()
+      this.#decoder.append(bytes)
+      for (let payload: Buffer | undefined; (payload = this.#decoder.next()); ) this.#tell(payload)
+    })
+    return length
+  }
+
+  #tell(payload: Buffer): void {
     try {
-      for (const payload of this.#decoder.push(bytes)) this.#listener.onMessage(payload)
+      this.#listener.onMessage(payload)
     } catch (error) {
       this.#listener.onFailure(error as Error)
     }
-    return bytes.length
   }
 
   holdLoop(on: boolean): void {
@@ -150,17 +220,26 @@ export class RingChannel implements Channel {
   }
 
   async finish(): Promise<void> {
-    while (this.#read() > 0);
+    // What the dead process wrote is at most one ring. Who writes still, such as a debugger, is not waited for.
+    for (let room = this.#site.incoming.size, length = 1; room > 0 && length > 0; room -= length) length = this.#read()
     this.close()
   }
 
   /** Closes this side at once. */
   close(): void {
-    if (this.#isClosed) return
-    this.#isClosed = true
-    if (this.#watcher) this.#native.unwatch(this.#watcher)
+    if (!this.#watcher) return
+    this.#stop()
+    this.#native.unwatch(this.#watcher)
     this.#watcher = undefined
     const { ownEvent, peerEvent, closesEvents } = this.#site
     if (closesEvents) for (const fd of [ownEvent, peerEvent]) this.#native.close(fd)
+  }
+
+  #stop(): void {
+    this.#isClosed = true
+    this.#unsent = []
+    // Its event may be set again and again, and nobody clears it any more.
+    if (this.#watcher) this.#native.watchFor(this.#watcher, 0)
+    this.#tellSent()
   }
 }

@@ -1,13 +1,14 @@
-// Runs in: owner and child. What a Pool shares with one of its workers where both have the addon: a piece of memory with the ledger and two
-// rings in it, and an event for each side, by which the other one wakes it.
+// Runs in: owner and child. What a Pool shares with one of its workers if both have the addon: a piece of memory, which
+// holds the ledger and two rings, and an event for each side, which the other side sets to wake it.
 import { check, type Native, resourceError } from '../platform/native.js'
 import { RING_CONTROL_BYTES, type RingPlace } from '../wire/worker/ring.js'
 
-/** Bytes that wait in a ring at most; longer messages pass through it in parts. A power of two. */
+/** The most bytes that wait in a ring: longer messages pass through it in parts. A power of two. */
 const RING_BYTES = 128 * 1024
 const PAGE_BYTES = 4096
-/** The first page has the ledger, and from its middle on the words of the rings. */
+/** The first page holds the ledger, a word for captured output, and from its middle on the words of the rings. */
 const CONTROL = PAGE_BYTES / 2
+const OUTPUT = PAGE_BYTES / 4
 
 /** The ring from the owner to the worker. */
 export const TO_WORKER: RingPlace = { control: CONTROL, start: PAGE_BYTES, size: RING_BYTES }
@@ -20,7 +21,7 @@ export const TO_OWNER: RingPlace = {
 /** Bytes of ledger and rings. */
 export const WORKER_MEMORY_BYTES = PAGE_BYTES + 2 * RING_BYTES
 
-/** Descriptors of one worker's memory and of the events. */
+/** Descriptors of one worker's memory and events. */
 export interface SharedDescriptors {
   memory: number
   /** Set by the worker. */
@@ -34,6 +35,11 @@ export interface SharedMemory extends SharedDescriptors {
   bytes: ArrayBuffer
 }
 
+/** The word that counts how often the owner has begun or ended to read the worker's output: odd while it reads. */
+export function outputReads(memory: ArrayBuffer): Int32Array {
+  return new Int32Array(memory, OUTPUT, 1)
+}
+
 /**
  * Maps the memory behind a descriptor.
  * @throws ResourceError ERR_RESOURCE
@@ -44,7 +50,7 @@ export function mapMemory(native: Native, fd: number): ArrayBuffer {
   return bytes
 }
 
-/** The memories of a pool: those of workers that have ended are used again, because mapping and filling new ones costs more than a task. */
+/** The memories of a pool. Those of ended workers are used again: to map and fill new ones costs more than a task. */
 export class Memories {
   readonly #native: Native
   readonly #free: SharedMemory[] = []
@@ -78,10 +84,11 @@ export class Memories {
   /**
    * Gives a memory back whose worker has ended.
    *
-   * @param isUsedUp whether there are buffers in it that somebody may have: the next worker has no business there
+   * @param isUsedUp whether the user may still hold buffers in it: then the next worker gets another one
    */
   giveBack(memory: SharedMemory, { isUsedUp }: { isUsedUp: boolean }): void {
-    // What was said in it is none of the next worker's business. Given back and not written over: that costs less, and is no memory meanwhile.
+    // The next worker must not see what was sent in it. To give the pages back costs less than to write over them, and
+    // needs no memory meanwhile.
     const isClean = !isUsedUp && this.#native.freeSharedMemory(memory.memory, 0, WORKER_MEMORY_BYTES) === 0
     if (!isClean || this.#isClosed) return this.#close(memory)
     this.#native.clearEvent(memory.ownerEvent)
@@ -89,7 +96,7 @@ export class Memories {
     this.#free.push(memory)
   }
 
-  /** Closes the descriptors of those that are free, and of each that is given back from now on. */
+  /** Closes the descriptors of the free ones, and of each one that is given back from now on. */
   close(): void {
     this.#isClosed = true
     for (const memory of this.#free.splice(0)) this.#close(memory)

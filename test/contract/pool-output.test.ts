@@ -78,6 +78,7 @@ poolContract('captured output', (site) => {
     } finally {
       process.setUncaughtExceptionCaptureCallback(null)
     }
-    assert.deepEqual(caught, [error, error]) // one for each stream
+    assert.ok(caught.length >= 2, 'once for each part of each stream')
+    assert.ok(caught.every((one) => one === error))
   })
 })

@@ -66,7 +66,9 @@ test(
   'a block is used again when nobody has its buffer any more, and not before',
   { skip },
   withMemory(async (_, sender, receiver) => {
-    const first = offsetOf(sender.write(new Uint8Array(MIB).fill(1)))
+    const sent = sender.write(new Uint8Array(MIB).fill(1))
+    const first = offsetOf(sent)
+    sender.settle([sent]) // the receiver has answered, and still has the buffer
     let buffer: ArrayBuffer | undefined = receiver.take({ offset: first, length: MIB })
     collect()
     await turn()
@@ -76,10 +78,10 @@ test(
     buffer = undefined
     let third = 0
     await collected(() => {
-      const sent = sender.write(new Uint8Array(MIB - 5).fill(3))
-      third = offsetOf(sent)
+      const other = sender.write(new Uint8Array(MIB - 5).fill(3))
+      third = offsetOf(other)
       if (third === first) return true
-      sender.takeBack(sent)
+      sender.takeBack(other)
       return false
     })
     assert.ok(new Uint8Array(receiver.take({ offset: third, length: MIB - 5 })).every((byte) => byte === 3))

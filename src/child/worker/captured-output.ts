@@ -1,27 +1,73 @@
-// Runs in: child. A worker's stdout and stderr where its pool captures them: files, of which it notes how long they are behind each task.
-import { fstatSync } from 'node:fs'
-import type { Written } from '../../wire/worker/worker-messages.js'
+// Runs in: child. Captured output, the worker's side. stdout and stderr are sockets that the owner reads while the
+// task runs, so a task waits for its reader, as for any full pipe. What the owner reads belongs to the task that runs.
+// So if a task has written anything, its owner has to have read all of it before the next task begins: the worker
+// asks, and waits.
+//
+// A task that wrote nothing costs no question. It has written nothing if all is read now, and the owner has read
+// nothing since the task began. Counting in JavaScript would not do: addons and programs that a task starts write
+// there too.
+import { setTimeout as sleep } from 'node:timers/promises'
 
-/** The lengths of both. */
+/** How often to look whether Node's own queue of a stream is empty, in milliseconds. */
+const LOOK_MS = 1
+
+type Handle = { fd?: number; writableLength?: number; destroyed?: boolean }
+
+/** What a worker needs to know of its output. */
+export interface OutputSite {
+  /** Counts how often the owner began or ended to read: odd while it reads. None without shared memory. */
+  readonly reads?: Int32Array
+  /** Bytes that the owner has not read. */
+  readonly unreadBytes?: () => number
+}
+
+/** The output of the tasks of one worker. */
 export class CapturedOutput {
-  #ends: Written[] = []
-  #stdout = 0
-  #stderr = 0
+  readonly #site: OutputSite
+  #reads = 0
+  #answered: (() => void) | undefined
 
-  /** A task has ended. */
-  noteEnd(item: number): void {
-    // Asked, and not counted as it is written: addons and programs that a task starts write there too.
-    const [stdout, stderr] = [fstatSync(1).size, fstatSync(2).size]
-    if (stdout === this.#stdout && stderr === this.#stderr) return
-    this.#stdout = stdout
-    this.#stderr = stderr
-    this.#ends.push([item, stdout, stderr])
+  constructor(site: OutputSite) {
+    this.#site = site
   }
 
-  /** What was noted since the last time. */
-  take(): Written[] {
-    const ends = this.#ends
-    this.#ends = []
-    return ends
+  /** A task begins. */
+  begin(): void {
+    const { reads } = this.#site
+    if (reads) this.#reads = Atomics.load(reads, 0)
   }
+
+  /** Whether the task that ends has written nothing. In doubt it has. */
+  get isSilent(): boolean {
+    const { reads, unreadBytes } = this.#site
+    if (!reads || !unreadBytes) return false
+    const isEmpty = unreadBytes() === 0 // first: what was unread here is counted below
+    return isEmpty && this.#reads % 2 === 0 && Atomics.load(reads, 0) === this.#reads
+  }
+
+  /** Waits until the owner has read what the task wrote. `ask` sends the question. */
+  async whenRead(ask: () => void): Promise<void> {
+    while (isQueued()) await sleep(LOOK_MS)
+    const answered = new Promise<void>((resolve) => {
+      this.#answered = resolve
+    })
+    ask()
+    await answered
+  }
+
+  /** The owner has answered. */
+  onRead(): void {
+    this.#answered?.()
+    this.#answered = undefined
+  }
+}
+
+// Node queues what a pipe does not take at once. Its streams are looked for and not asked by name: the first use of
+// process.stdout makes the descriptor non-blocking, and then fs.writeSync(1) of a later task would fail with EAGAIN.
+function isQueued(): boolean {
+  const { _getActiveHandles: list } = process as unknown as { _getActiveHandles?: () => Handle[] }
+  const handles = list?.call(process) ?? []
+  return handles.some(
+    ({ fd, writableLength, destroyed }) => (fd === 1 || fd === 2) && !destroyed && (writableLength ?? 0) > 0,
+  )
 }

@@ -55,7 +55,7 @@ export class CurrentTask implements CurrentWorker {
     this.#reason = reason
   }
 
-  /** A task of it begins: throws the reason where the chunk is to be stopped. */
+  /** A task of it begins: throws the reason if the chunk is to be stopped. */
   begin(item: number): void {
     if (this.#reason) throw this.#reason.error
     this.#count++
@@ -63,14 +63,14 @@ export class CurrentTask implements CurrentWorker {
     this.#controller = undefined
   }
 
-  /** The chunk is done: what its tasks left running has nothing to say any more. */
+  /** The chunk is done: what its tasks left running cannot report progress any more. */
   endChunk(): void {
     this.#chunk = 0
     this.#listens = false
     this.#reason = undefined
   }
 
-  /** Nobody waits for this chunk any more. False where it is not the current one. */
+  /** Nobody waits for this chunk any more. Returns false if it is not the current one. */
   abort(chunk: number, error: unknown): boolean {
     if (chunk !== this.#chunk) return false
     this.#reason = { error }

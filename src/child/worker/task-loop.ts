@@ -1,14 +1,14 @@
-// Runs in: child. What a Pool's worker does all its life: takes chunks of tasks from its channel, runs them one after the other, and
-// answers. It is an ordinary job (run-job.ts), so a worker is an ordinary child.
+// Runs in: child. What a Pool's worker does all its life: takes chunks of tasks from its channel, runs them one after
+// the other, and answers. It is an ordinary job (run-job.ts), so a worker is an ordinary child.
 import type { Buffer } from 'node:buffer' // a program may delete the global one
 import { performance } from 'node:perf_hooks'
+import { setImmediate } from 'node:timers' // a task may put its own timers in place of the global ones
+import { ProtocolError } from '../../errors.js'
 import { importModule } from '../../platform/import-module.js'
-import { native } from '../../platform/native.js'
 import { decodeValue, encodeValue } from '../../wire/values/clone.js'
 import { decodeThrown, encodeThrown, type ThrownData } from '../../wire/values/thrown.js'
-import type { SentBlock } from '../../wire/worker/block-table.js'
-import { Ledger } from '../../wire/worker/ledger.js'
-import { decodeList, encodePlain } from '../../wire/worker/plain-list.js'
+import type { Ledger } from '../../wire/worker/ledger.js'
+import { decodeList } from '../../wire/worker/plain-list.js'
 import {
   decodeAbort,
   decodeFunction,
@@ -16,33 +16,27 @@ import {
   encodeBare,
   encodeRefused,
   encodeResults,
+  encodeWrote,
   type RunMessage,
-  WORKER_DESCRIPTORS,
   type WorkerSetup,
-  type Written,
   workerMessageOf,
 } from '../../wire/worker/worker-messages.js'
-import { BlockReceiver, BlockSender } from '../../worker-channel/blocks.js'
-import { RingChannel } from '../../worker-channel/ring-channel.js'
-import { type Channel, type ChannelListener, SocketChannel } from '../../worker-channel/worker-channel.js'
-import { mapMemory, TO_OWNER, TO_WORKER } from '../../worker-channel/worker-memory.js'
-import { becomeWorker } from '../api/worker-info.js'
+import type { BlockReceiver, BlockSender } from '../../worker-channel/blocks.js'
+import type { Channel, ChannelListener } from '../../worker-channel/worker-channel.js'
 import { type AnyFunction, findFunction } from '../run-job.js'
-import { CapturedOutput } from './captured-output.js'
-import { CurrentTask } from './current-task.js'
+import type { CapturedOutput } from './captured-output.js'
+import type { CurrentTask } from './current-task.js'
+import { addFailure, encodeAnswer, type TaskResults } from './encode-answer.js'
 
 async function find(reference: { module: string; name: string }): Promise<AnyFunction> {
   return findFunction(await importModule(reference.module), reference)
 }
 
-/** What a chunk's tasks gave. */
-interface Encoded {
-  body: Buffer
-  blocks: readonly SentBlock[]
-}
-
-/** So long a worker goes from chunk to chunk without a turn of its event loop, in milliseconds. */
+/** A worker goes from chunk to chunk for so long without a turn of its event loop, in milliseconds. */
 const TURN_MS = 2
+
+/** The owner sends less ahead than is read in so many rounds. */
+const MAX_ROUNDS = 1_000
 
 /** The tasks of one worker. */
 class TaskLoop implements ChannelListener {
@@ -50,24 +44,25 @@ class TaskLoop implements ChannelListener {
   readonly #blocks: WorkerSite['blocks']
   readonly #captured: WorkerSite['captured']
   readonly #task: CurrentTask
-  readonly #ends: { teardown: WorkerSetup['teardown']; leave: WorkerSite['leave'] }
+  readonly #ends: Pick<WorkerSite, 'leave' | 'fail'> & { teardown: WorkerSetup['teardown'] }
   readonly #functions = new Map<number, Promise<AnyFunction>>()
   readonly #waiting: RunMessage[] = []
-  /** Chunks of these that nobody waits for any more, and why. */
+  /** Those of them that nobody waits for any more, and why. */
   readonly #aborted = new Map<number, { error: unknown }>()
   #channel: Channel | undefined
   #isRunning = false
   #isEnding = false
+  #listensSoon = false
 
-  constructor({ ledger, blocks, captured, task, leave }: WorkerSite, teardown: WorkerSetup['teardown']) {
+  constructor({ ledger, blocks, captured, task, leave, fail }: WorkerSite, teardown: WorkerSetup['teardown']) {
     this.#ledger = ledger
     this.#blocks = blocks
     this.#captured = captured
     this.#task = task
-    this.#ends = { teardown, leave }
+    this.#ends = { teardown, leave, fail }
   }
 
-  /** Says that it is ready; what came before it heard already. */
+  /** Says that it is ready. What came before is waiting already. */
   open(channel: Channel): void {
     this.#channel = channel
     this.#task.speakBy((head, body) => channel.send(head, body))
@@ -79,8 +74,9 @@ class TaskLoop implements ChannelListener {
     this.#ends.leave()
   }
 
+  /** What the worker shares with its owner is broken, by a task: this worker cannot go on. */
   onFailure(error: Error): void {
-    throw error // an owner that breaks the protocol is a fault of ours: the worker ends by it, and its owner hears so
+    this.#ends.fail(error)
   }
 
   onMessage(payload: Buffer): void {
@@ -88,7 +84,7 @@ class TaskLoop implements ChannelListener {
       case 'function': {
         const { functionId, ...reference } = decodeFunction(payload)
         const found = find(reference)
-        found.catch(() => {}) // each task that wants it gets the error
+        found.catch(() => {}) // each task of this function gets the error
         this.#functions.set(functionId, found)
         return
       }
@@ -97,6 +93,9 @@ class TaskLoop implements ChannelListener {
         break
       case 'abort':
         this.#abort(decodeAbort(payload))
+        return
+      case 'read':
+        this.#captured?.onRead()
         return
       case 'end':
         this.#isEnding = true
@@ -111,13 +110,13 @@ class TaskLoop implements ChannelListener {
   }
 
   #start(): void {
-    if (!this.#isRunning && this.#channel) void this.#drain(this.#channel)
+    if (!this.#isRunning && this.#channel) this.#drain(this.#channel).catch((error) => this.onFailure(error as Error))
   }
 
   async #drain(channel: Channel): Promise<void> {
     this.#isRunning = true
-    // Behind the messages that come together with the first one: channel.idle() below, called from within their delivery, would read newer
-    // ones before the rest of them, and chunks would be answered out of their order.
+    // Later, because this is called within the delivery of messages. channel.idle() below would read newer messages
+    // before the rest of these, and chunks would be answered out of their order.
     await undefined
     let start = performance.now()
     let turn = start
@@ -127,7 +126,8 @@ class TaskLoop implements ChannelListener {
         const { chunk, listens } = message
         this.#task.beginChunk(chunk, { listens, reason: this.#aborted.get(chunk) })
         this.#aborted.delete(chunk)
-        const { body, blocks } = await this.#run(message)
+        const { body, large } = encodeAnswer(await this.#run(message, channel), this.#blocks !== undefined)
+        const blocks = large.map((bytes) => this.#blocks!.out.write(bytes))
         this.#task.endChunk()
         const end = performance.now()
         channel.send(encodeResults(chunk, end - start, blocks), body)
@@ -141,56 +141,70 @@ class TaskLoop implements ChannelListener {
     if (this.#isEnding) await this.#leave(channel)
   }
 
-  async #run({ chunk, functionId, first, end, spread, items, blocks }: RunMessage): Promise<Encoded> {
-    const values: unknown[] = []
-    const failures: [number, ThrownData][] = []
+  async #run(message: RunMessage, channel: Channel): Promise<TaskResults> {
+    const { chunk, first, end, spread } = message
+    const results: TaskResults = { first, values: [], failures: [] }
+    const { values } = results
     let call: AnyFunction
     let list: unknown[]
     try {
-      call = await this.#functions.get(functionId)!
-      list = decodeList(
-        items,
-        blocks.map((block) => this.#blocks!.in.take(block)),
-      ) as unknown[]
+      call = await this.#functions.get(message.functionId)!
+      list = this.#itemsOf(message)
     } catch (error) {
+      if (error instanceof ProtocolError) throw error
       this.#ledger.begin(chunk, first)
-      const thrown = encodeThrown(error)
-      for (let item = first; item < end; item++) failures.push([item, thrown])
-      return this.#encode(values, failures)
+      for (let item = first; item < end; item++) {
+        values.push(undefined)
+        addFailure(results, item, error)
+      }
+      return results
     }
     for (let item = first; item < end; item++) {
       this.#ledger.begin(chunk, item)
+      this.#captured?.begin()
       try {
         this.#task.begin(item)
         let value = spread ? call(...(list[item] as unknown[])) : call(list[item])
-        // Awaiting what is no promise would cost a turn of the microtask queue for each task.
-        if (typeof (value as PromiseLike<unknown> | undefined)?.then === 'function') value = await value
+        // To await what is no promise would cost a turn of the microtask queue for each task.
+        if (typeof (value as PromiseLike<unknown> | undefined)?.then === 'function') {
+          this.#listenSoon(channel)
+          value = await value
+        }
         values.push(value)
       } catch (error) {
         values.push(undefined)
-        failures.push([item, encodeThrown(error)])
+        addFailure(results, item, error)
       }
-      if (this.#captured) this.#captured.noteEnd(item)
+      if (this.#captured && !this.#captured.isSilent) await this.#endOutput(this.#captured, channel, { chunk, item })
     }
-    const written = this.#captured?.take()
-    try {
-      return this.#encode(values, failures, written)
-    } catch {
-      refuseEach(values, failures, first)
-      return this.#encode(values, failures, written)
-    }
+    return results
   }
 
-  #encode(values: unknown[], failures: [number, ThrownData][], written: Written[] = []): Encoded {
-    const plain = failures.length === 0 && written.length === 0 ? encodePlain(values) : undefined
-    if (plain) return { body: plain, blocks: [] }
-    const large: Uint8Array[] = []
-    const body = encodeValue(
-      written.length > 0 ? [values, failures, written] : [values, failures],
-      'results',
-      this.#blocks && large,
+  /** @throws ProtocolError ERR_PROTOCOL if the message does not have the items that it names, or no function */
+  #itemsOf({ functionId, first, end, items, blocks }: RunMessage): unknown[] {
+    const list = decodeList(
+      items,
+      blocks.map((block) => this.#blocks!.in.take(block)),
     )
-    return { body, blocks: large.map((bytes) => this.#blocks!.out.write(bytes)) }
+    if (Array.isArray(list) && first < end && end <= list.length && this.#functions.has(functionId)) return list
+    const text = 'A worker was sent a chunk that has fewer items than it names: a task has overwritten shared memory.'
+    throw new ProtocolError('ERR_PROTOCOL', text)
+  }
+
+  #endOutput(captured: CapturedOutput, channel: Channel, { chunk, item }: { chunk: number; item: number }) {
+    this.#listenSoon(channel)
+    return captured.whenRead(() => channel.send(encodeWrote(chunk, item)))
+  }
+
+  // The channel tells of messages by itself only when it was found empty. A task that takes long must hear of its
+  // abort. Most promises of tasks are settled before the loop turns: then this costs one check for many chunks.
+  #listenSoon(channel: Channel): void {
+    if (this.#listensSoon) return
+    this.#listensSoon = true
+    setImmediate(() => {
+      this.#listensSoon = false
+      for (let round = 0; round < MAX_ROUNDS && !channel.idle(); round++);
+    })
   }
 
   async #leave(channel: Channel): Promise<void> {
@@ -203,18 +217,6 @@ class TaskLoop implements ChannelListener {
   }
 }
 
-/** At least one value cannot be cloned: the others are delivered all the same. */
-function refuseEach(values: unknown[], failures: [number, ThrownData][], first: number): void {
-  for (const [index, value] of values.entries()) {
-    try {
-      encodeValue(value, 'result')
-    } catch (error) {
-      values[index] = undefined
-      failures.push([first + index, encodeThrown(error)])
-    }
-  }
-}
-
 /** What a worker works with, and how it leaves: in a rehearsal it stays. */
 export interface WorkerSite {
   ledger: Ledger
@@ -223,6 +225,8 @@ export interface WorkerSite {
   task: CurrentTask
   connect(listener: ChannelListener): Channel
   leave(exitCode?: number): void
+  /** Ends the worker, because what it shares with its owner is broken. */
+  fail(error: Error): void
 }
 
 /** Calls the initializer, and takes tasks from the channel until it is told to leave. */
@@ -240,37 +244,4 @@ export async function serveTasks(
     return
   }
   loop.open(channel)
-}
-
-/** A task that does nothing, for rehearsals. */
-export const rehearsal = <T>(value: T): T => value
-
-function findSite(sharesMemory: boolean): Pick<WorkerSite, 'ledger' | 'blocks' | 'connect'> {
-  const { channel, memory, ownerEvent, workerEvent } = WORKER_DESCRIPTORS
-  if (!sharesMemory) return { ledger: new Ledger(), connect: (listener) => new SocketChannel(channel, listener) }
-  const bytes = mapMemory(native(), memory)
-  const rings = { incoming: TO_WORKER, outgoing: TO_OWNER, ownEvent: workerEvent, peerEvent: ownerEvent }
-  return {
-    ledger: new Ledger(bytes),
-    blocks: { out: new BlockSender(native(), memory, 'worker'), in: new BlockReceiver(native(), memory, 'owner') },
-    connect: (listener) => new RingChannel(native(), { bytes, ...rings, closesEvents: true }, listener),
-  }
-}
-
-/**
- * The job of a worker. It leaves by process.exit(): a timer that a task left behind must not keep a worker that is to end.
- */
-export async function work({ sharesMemory, isCaptured, id, name, ...setup }: WorkerSetup): Promise<void> {
-  const task = new CurrentTask({ id, name })
-  becomeWorker(task)
-  if (name !== undefined) process.title = name
-  await serveTasks(
-    {
-      ...findSite(sharesMemory),
-      captured: isCaptured ? new CapturedOutput() : undefined,
-      task,
-      leave: (exitCode) => process.exit(exitCode),
-    },
-    setup,
-  )
 }

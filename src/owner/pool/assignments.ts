@@ -95,7 +95,9 @@ export class Assignments {
     const at = isShared ? this.#sent.findIndex(({ id }) => id === seen.chunk) : isReady ? 0 : -1
     for (const [index, { chunk, blocks, isSettled }] of this.#sent.entries()) {
       if (isSettled) continue
-      const stop = index < at ? chunk.end : index > at ? chunk.first : isShared ? seen.item + 1 : chunk.end
+      // A task can write any number there: all of the chunk has begun then.
+      const isItem = isShared && seen.item >= chunk.first && seen.item < chunk.end
+      const stop = index < at ? chunk.end : index > at ? chunk.first : isItem ? seen.item + 1 : chunk.end
       if (stop > chunk.first) begun.push(partOf(chunk, chunk.first, stop))
       if (stop < chunk.end) unbegun.push({ ...partOf(chunk, stop, chunk.end), blocks: blocks.map(takeBack) })
     }

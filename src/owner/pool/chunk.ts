@@ -1,9 +1,9 @@
 // Runs in: owner. What a Pool hands out: a chunk of tasks of one call. Pure.
 import { Buffer } from 'node:buffer' // a program may delete the global one
+import { ProtocolError } from '../../errors.js'
 import { encodeValue } from '../../wire/values/clone.js'
-import { decodeThrown, type ThrownData } from '../../wire/values/thrown.js'
+import { Answer as DecodedAnswer } from '../../wire/worker/answer.js'
 import { decodeList, encodePlain, isPlain } from '../../wire/worker/plain-list.js'
-import type { Written } from '../../wire/worker/worker-messages.js'
 import type { Reference } from '../naming/remote.js'
 
 const NO_BLOCKS: readonly Uint8Array[] = []
@@ -119,37 +119,45 @@ export interface Answer {
   body: Buffer
   /** Takes the large buffers that belong to it. */
   blocks: () => readonly ArrayBuffer[]
-  /** Called before anything is settled. */
-  written: (item: number, ends: [stdout: number, stderr: number]) => void
 }
 
 /**
  * Settles the tasks of a chunk by what a worker answered.
  *
  * @param where for the stacks of errors
+ * @throws ProtocolError ERR_PROTOCOL if no worker answers like that. All tasks are settled then too
  */
-export function settleChunk(chunk: Chunk, { body, blocks, written }: Answer, where: string): void {
-  let values: unknown[]
-  let failed: Map<number, ThrownData>
+export function settleChunk(chunk: Chunk, { body, blocks }: Answer, where: string): void {
+  let answer: DecodedAnswer
   try {
-    const answer = decodeList(body, blocks())
-    if (isPlain(body)) return settleAll(chunk, answer as unknown[])
-    const [list, failures, ends = []] = answer as [unknown[], [number, ThrownData][], Written[]?]
-    for (const [item, ...lengths] of ends) written(item, lengths)
-    values = list
-    failed = new Map(failures)
+    const memory = blocks()
+    answer = new DecodedAnswer(decodeAnswer(body, memory), isPlain(body), chunk)
   } catch (error) {
-    return failChunk(chunk, error) // it cannot be rebuilt here
+    failChunk(chunk, error)
+    if (error instanceof ProtocolError) throw error
+    return // it cannot be rebuilt here
   }
+  let violation: unknown
   for (let item = chunk.first; item < chunk.end; item++) {
-    const thrown = failed.get(item)
-    if (thrown) chunk.settle(item, { error: decodeThrown(thrown, { ownerStack: undefined, where }) })
-    else chunk.settle(item, { value: values[item - chunk.first] })
+    let outcome: TaskOutcome
+    try {
+      outcome = answer.outcomeOf(item, where)
+    } catch (error) {
+      violation = error
+      outcome = { error }
+    }
+    chunk.settle(item, outcome)
   }
+  if (violation) throw violation
 }
 
-function settleAll({ first, end, settle }: Chunk, values: readonly unknown[]): void {
-  for (let item = first; item < end; item++) settle(item, { value: values[item - first] })
+function decodeAnswer(body: Buffer, blocks: readonly ArrayBuffer[]): unknown {
+  try {
+    return decodeList(body, blocks)
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error
+    throw new ProtocolError('ERR_PROTOCOL', 'A worker answered in JSON that nobody wrote.', { cause: error })
+  }
 }
 
 /** All tasks of a chunk fail with this. */

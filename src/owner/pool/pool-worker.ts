@@ -6,6 +6,7 @@ import { Ledger } from '../../wire/worker/ledger.js'
 import {
   decodeProgress,
   decodeResults,
+  decodeWrote,
   encodeAbort,
   encodeBare,
   encodeFunction,
@@ -21,12 +22,13 @@ import { type Reference, remote } from '../naming/remote.js'
 import { Process } from '../process/process.js'
 import type { ProcessOptions } from '../process/process-options.js'
 import { type Assignment, Assignments, type Remains } from './assignments.js'
-import { type Answer, type Chunk, failChunk, settleChunk } from './chunk.js'
+import { type Chunk, failChunk, settleChunk } from './chunk.js'
 import { type DeadlineListener, Deadlines } from './deadlines.js'
-import type { OutputStream, OutputTaker } from './output-files.js'
+import type { OutputStream } from './output-reader.js'
 import { MemoryLimit } from './pool-stats.js'
 import { Pace } from './scheduling.js'
-import { deathOf, refusalOf } from './worker-errors.js'
+import { TaskOutput } from './task-output.js'
+import { deathOf, isBreach, refusalOf, wrongChunk } from './worker-errors.js'
 import { Link } from './worker-link.js'
 
 const worker = remote<{ work: (setup: WorkerSetup) => Promise<void> }>(WORKER_MODULE)
@@ -41,7 +43,7 @@ export interface WorkerEnd extends Remains {
   neverReady: boolean
 }
 
-/** What a worker tells its crew. */
+/** What a worker tells the set of workers. */
 export interface WorkerListener {
   /** It takes tasks now, or it has finished a chunk. */
   onReady(worker: PoolWorker): void
@@ -52,7 +54,7 @@ export interface WorkerListener {
   onOutput(worker: PoolWorker, bytes: Buffer, stream: OutputStream): void
 }
 
-/** The options of a worker's process, and what it does first and last. */
+/** The options of a worker's process. */
 export type WorkerOptions = Omit<ProcessOptions, 'stdio' | 'timeout' | 'signal' | 'detached'> & {
   streams: 'inherit' | 'ignore' | 'capture'
   /** It takes no more chunks when it has more bytes of memory than this. */
@@ -73,6 +75,7 @@ export class PoolWorker implements ChannelListener, DeadlineListener {
   #link: Link | undefined
   #sent = new Assignments(new Ledger())
   readonly #deadlines: Deadlines
+  #output: TaskOutput | undefined
   /** Why it is being killed, where it is. */
   #verdict: Error | undefined
   #isReady = false
@@ -137,18 +140,16 @@ export class PoolWorker implements ChannelListener, DeadlineListener {
     const { streams, setup, gracePeriod, maxMemory, ...options } = this.#options
     try {
       const link = (this.#link = new Link(this.#memories, streams))
-      this.#sent = new Assignments(link.ledger)
+      const sent = (this.#sent = new Assignments(link.ledger))
+      this.#output = new TaskOutput(link.ledger, sent, (...part) => this.#listener.onOutput(this, ...part))
       this.#process = new Process(
         worker.work,
         [{ ...setup, id: this.id, sharesMemory: link.sharesMemory, isCaptured: link.output !== undefined }],
-        {
-          ...options,
-          stdio: link.stdio,
-        },
+        { ...options, stdio: link.stdio },
       )
-      this.#process.result.catch(() => {}) // its end tells
+      this.#process.result.catch((error) => isBreach(error) && this.kill(error)) // of all others its end tells
       await this.#process.start()
-      this.#channel = link.connect(this.#process, this)
+      this.#channel = link.connect(this.#process, this, this.#output.take)
     } catch (error) {
       this.kill(error as Error)
       if (!this.#process?.alive) return this.#end(error as Error)
@@ -165,7 +166,6 @@ export class PoolWorker implements ChannelListener, DeadlineListener {
   }
 
   onGone(): void {} // its end tells
-
   onMessage(payload: Buffer): void {
     switch (workerMessageOf(payload, 'worker to owner')) {
       case 'ready':
@@ -176,6 +176,8 @@ export class PoolWorker implements ChannelListener, DeadlineListener {
         return
       case 'progress':
         return this.#takeProgress(payload)
+      case 'wrote':
+        return this.#answerOutput(payload)
       case 'results':
         this.#takeResults(payload)
     }
@@ -184,25 +186,23 @@ export class PoolWorker implements ChannelListener, DeadlineListener {
 
   #takeResults(payload: Buffer): void {
     const { chunk: id, milliseconds, body, blocks } = decodeResults(payload)
-    const sent = this.#sent.answer(id)
-    if (!sent) throw new Error(`Worker ${this.pid} answered chunk ${id}, which is not the next one.`)
+    const sent = this.#sent.answer(id) ?? wrongChunk(this.pid, id)
     this.#isSlow = false
     this.#stopClocks()
     const { chunk } = sent
     this.#pace.note(milliseconds)
-    const map = (): ArrayBuffer[] => blocks.map((block) => this.#link!.blocks!.in.take(block))
     const settled = sent.isSettled ? { ...chunk, settle: () => {} } : chunk
-    const written: Answer['written'] = (item, ends) => this.#link!.output?.take(ends, this.#takerOf(chunk, item))
-    settleChunk(settled, { body, blocks: map, written }, `worker ${this.pid}`)
+    const link = this.#link!
+    link.blocks?.out.settle(sent.blocks)
+    settleChunk(settled, { body, blocks: () => link.takeBlocks(blocks) }, `worker ${this.pid}`)
     chunk.measured?.(milliseconds)
     this.#listener.onRun(chunk, milliseconds)
   }
 
-  /** Who takes what an item has written; by default, the last one of the chunk. */
-  #takerOf(chunk?: Chunk, item = chunk ? chunk.end - 1 : 0): OutputTaker {
-    const { onOutput } = chunk?.call ?? {}
-    if (!chunk || !onOutput || chunk.call.isOver) return (bytes, stream) => this.#listener.onOutput(this, bytes, stream)
-    return (bytes, stream) => onOutput(bytes, stream, chunk.base + item)
+  #answerOutput(payload: Buffer): void {
+    this.#link!.output?.drain()
+    this.#output?.ended(decodeWrote(payload))
+    this.#channel!.send(encodeBare('read'))
   }
 
   #stopClocks(): void {
@@ -212,7 +212,8 @@ export class PoolWorker implements ChannelListener, DeadlineListener {
   #takeProgress(payload: Buffer): void {
     const { chunk: id, item, body } = decodeProgress(payload)
     const sent = this.#sent.find((one) => one.id === id)
-    if (!sent || sent.isSettled || sent.chunk.call.isOver) return
+    if (!sent || item < sent.chunk.first || item >= sent.chunk.end) return wrongChunk(this.pid, id)
+    if (sent.isSettled || sent.chunk.call.isOver) return
     sent.chunk.call.onProgress?.(decodeValue(body), sent.chunk.base + item)
   }
 
@@ -262,6 +263,7 @@ export class PoolWorker implements ChannelListener, DeadlineListener {
   /** Whether it keeps the event loop running; so it does at first. */
   holdLoop(on: boolean): void {
     this.#channel?.holdLoop(on)
+    this.#link?.output?.holdLoop(on)
     if (on) this.#process?.ref()
     else this.#process?.unref()
   }
@@ -289,9 +291,9 @@ export class PoolWorker implements ChannelListener, DeadlineListener {
 
   #end(error: Error, exit?: Exit): void {
     this.isEnding = true
+    this.#link?.output?.drain()
     const remains = this.#sent.split(this.#isReady, this.#takeBack)
     this.#stopClocks()
-    this.#link?.output?.takeRest(this.#takerOf(remains.begun.at(-1)))
     this.#link?.close()
     this.#listener.onEnd(this, { error, exit, neverReady: !this.#isReady, ...remains })
   }

@@ -1,6 +1,6 @@
 // Runs in: owner. What the tasks of a worker fail with when it does not come up, or dies. Pure.
 
-import { ChildError } from '../../errors.js'
+import { ChildError, ProtocolError, ResourceError } from '../../errors.js'
 import { decodeValue } from '../../wire/values/clone.js'
 import { decodeThrown, type ThrownData } from '../../wire/values/thrown.js'
 import type { Exit } from '../launch/exit.js'
@@ -18,4 +18,18 @@ export function deathOf({ exitCode, signal }: Exit, pid: number | undefined, chu
   const how = signal ? `was ended by ${signal}` : `exited with ${exitCode}`
   const task = chunk ? ` while it ran ${chunk.call.reference.name}()` : ''
   return new ChildError('ERR_CHILD_DIED', `Worker ${pid} ${how}${task}.`, { pid, exitCode, signal })
+}
+
+/**
+ * @param chunk that the worker does not have, or that is not the next one to be answered
+ * @throws ProtocolError ERR_PROTOCOL, always
+ */
+export function wrongChunk(pid: number | undefined, chunk: number): never {
+  const text = `Worker ${pid} speaks of a task of chunk ${chunk}, which it does not have now.`
+  throw new ProtocolError('ERR_PROTOCOL', text)
+}
+
+/** Whether a worker's job failed because what the worker shares with its owner is broken. */
+export function isBreach(error: unknown): error is Error {
+  return error instanceof ProtocolError || error instanceof ResourceError
 }

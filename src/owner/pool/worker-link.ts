@@ -1,39 +1,54 @@
-// Runs in: owner. What connects a Pool with one of its workers: memory that both share, and an event for each side; without the addon, a socket.
+// Runs in: owner. What connects a Pool with one of its workers: memory that both share and an event for each side, or a
+// socket if this process has no addon; and what the worker writes, if the pool captures it.
 import type { Socket } from 'node:net'
+import { clearInterval, setInterval } from 'node:timers' // a program may put its own timers in place of the global ones
+import { ProtocolError } from '../../errors.js'
 import { native } from '../../platform/native.js'
+import type { SentBlock } from '../../wire/worker/block-table.js'
 import { Ledger } from '../../wire/worker/ledger.js'
 import { WORKER_DESCRIPTORS } from '../../wire/worker/worker-messages.js'
 import { BlockReceiver, BlockSender } from '../../worker-channel/blocks.js'
 import { RingChannel } from '../../worker-channel/ring-channel.js'
-import { type Channel, type ChannelListener, SocketChannel } from '../../worker-channel/worker-channel.js'
-import { type Memories, type SharedMemory, TO_OWNER, TO_WORKER } from '../../worker-channel/worker-memory.js'
+import { SocketChannel } from '../../worker-channel/socket-channel.js'
+import type { Channel, ChannelListener } from '../../worker-channel/worker-channel.js'
+import {
+  type Memories,
+  outputReads,
+  type SharedMemory,
+  TO_OWNER,
+  TO_WORKER,
+} from '../../worker-channel/worker-memory.js'
 import type { Process } from '../process/process.js'
 import type { StdioOption } from '../process/process-options.js'
-import { Output } from './output-files.js'
+import { type OutputReader, type OutputTaker, SocketReader, StreamReader } from './output-reader.js'
 
-/** The owner's end of one. */
+/** How often the owner looks at the shared memory of a worker, whether or not the worker wakes it, in milliseconds. */
+const LOOK_MS = 1_000
+
+/** The owner's end of a link. */
 export class Link {
   readonly #memories: Memories | undefined
   readonly #memory: SharedMemory | undefined
   readonly #streams: 'inherit' | 'ignore' | 'capture'
+  #looks: NodeJS.Timeout | undefined
   readonly ledger: Ledger
-  /** What the worker writes, where that is captured. */
-  readonly output: Output | undefined
-  /** Where large buffers go and come from; none without shared memory, and then none are made. */
+  /** Reads what the worker writes, if that is captured. */
+  readonly output: OutputReader | undefined
+  /** Where large buffers go and come from. None without shared memory, and then none are made. */
   readonly blocks: { out: BlockSender; in: BlockReceiver } | undefined
 
   /**
-   * @param memories where this process has the addon
+   * @param memories if this process has the addon
    * @param streams where stdout and stderr go
    * @throws ResourceError ERR_RESOURCE
    */
   constructor(memories: Memories | undefined, streams: 'inherit' | 'ignore' | 'capture') {
-    this.output = streams === 'capture' ? new Output() : undefined
-    let memory: SharedMemory | undefined
+    const memory = memories?.take()
     try {
-      memory = memories?.take()
+      if (streams === 'capture')
+        this.output = memory ? new SocketReader(native(), outputReads(memory.bytes)) : new StreamReader()
     } catch (error) {
-      this.output?.close()
+      if (memory) memories!.giveBack(memory, { isUsedUp: false })
       throw error
     }
     this.#memories = memories
@@ -54,21 +69,51 @@ export class Link {
   get stdio(): StdioOption[] {
     const memory = this.#memory
     const streams = this.#streams === 'capture' ? 'ignore' : this.#streams
-    const written = this.output?.descriptors ?? [streams, streams]
+    const written = this.output?.stdio ?? [streams, streams]
     const shared = memory ? [memory.memory, memory.workerEvent, memory.ownerEvent] : (['pipe'] as const)
     return [this.#streams === 'inherit' ? 'inherit' : 'ignore', ...written, ...shared]
   }
 
-  /** The channel to a process that has been started with these. */
-  connect(process: Process, listener: ChannelListener): Channel {
+  /**
+   * The channel to a process that has been started with these.
+   *
+   * @param onOutput takes what the worker writes
+   * @throws ResourceError ERR_RESOURCE
+   */
+  connect(process: Process, listener: ChannelListener, onOutput: OutputTaker): Channel {
+    this.output?.open(process.stdio, onOutput)
     if (!this.#memory) return new SocketChannel(process.stdio[WORKER_DESCRIPTORS.channel] as Socket, listener)
     const { bytes, ownerEvent, workerEvent } = this.#memory
     const rings = { incoming: TO_OWNER, outgoing: TO_WORKER, ownEvent: ownerEvent, peerEvent: workerEvent }
-    return new RingChannel(native(), { bytes, ...rings, closesEvents: false }, listener)
+    const channel = new RingChannel(native(), { bytes, ...rings, closesEvents: false }, listener)
+    this.#looks = setInterval(() => this.#look(channel, listener), LOOK_MS).unref()
+    return channel
+  }
+
+  // A task can overwrite the memory, and close the event by which its worker wakes us. Then nothing tells us that
+  // anything is wrong, and whoever waits for the task would wait for ever.
+  #look(channel: RingChannel, listener: ChannelListener): void {
+    try {
+      this.ledger.verify()
+    } catch (error) {
+      listener.onFailure(error as Error)
+    }
+    channel.recover(this.ledger.offered > 0)
+  }
+
+  /**
+   * The large buffers that belong to a message.
+   * @throws ProtocolError ERR_PROTOCOL if there are none; ResourceError ERR_RESOURCE
+   */
+  takeBlocks(blocks: readonly SentBlock[]): ArrayBuffer[] {
+    if (this.blocks) return blocks.map((block) => this.blocks!.in.take(block))
+    if (blocks.length === 0) return []
+    throw new ProtocolError('ERR_PROTOCOL', 'A worker without shared memory sent blocks of it.')
   }
 
   /** The process has ended, and nothing of it will be read any more. */
   close(): void {
+    clearInterval(this.#looks)
     this.output?.close()
     if (!this.#memory || !this.blocks) return
     const both = [this.blocks.out, this.blocks.in]

@@ -7,7 +7,7 @@ import { type Call, type Chunk, failChunk, partOf, withCopies } from './chunk.js
 import { ChunkQueue } from './chunk-queue.js'
 import { IdleTimers } from './idle-timers.js'
 import { LoopHold } from './loop-hold.js'
-import type { OutputStream } from './output-files.js'
+import type { OutputStream } from './output-reader.js'
 import { Meter, type PoolStats, residentBytes } from './pool-stats.js'
 import { PoolWorker, type WorkerEnd, type WorkerListener, type WorkerOptions } from './pool-worker.js'
 import { type Limits, mostLoaded, nextAhead, nextFree, workersToHire } from './scheduling.js'

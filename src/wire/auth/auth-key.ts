@@ -1,5 +1,5 @@
-// Runs in: owner, template and child. Pure. The secret of a control socket as a type of its own, so that it cannot leave by
-// accident: not into a log, not into JSON, not as an argument of a job.
+// Runs in: owner, template and child. Pure. The secret of a control socket as a type of its own, so that it cannot
+// leave by accident: not into a log, not into JSON, not as an argument of a job.
 
 import { randomBytes } from 'node:crypto'
 import { inspect } from 'node:util'
@@ -12,7 +12,7 @@ const PRINTED = '[key]'
 
 /**
  * A shared secret of at least MIN_KEY_BYTES bytes. It prints as `[key]` wherever it is printed, and refuses to be
- * cloned: whoever wants to hand it over says so, with export().
+ * cloned: to hand it over, call export().
  */
 export class AuthKey {
   readonly #bytes: Buffer
@@ -42,7 +42,7 @@ export class AuthKey {
    * @param bytes the secret, at least MIN_KEY_BYTES bytes
    * @param options.allowShort takes a shorter key too, even an empty one: for a peer in Python that was given one
    * @returns the key
-   * @throws UsageError ERR_INVALID_ARGUMENT where that is no Uint8Array, or too short
+   * @throws UsageError ERR_INVALID_ARGUMENT if that is no Uint8Array, or too short
    */
   static from(bytes: Uint8Array, options: { allowShort?: boolean } = {}): AuthKey {
     if (!(bytes instanceof Uint8Array)) {
@@ -68,7 +68,7 @@ export class AuthKey {
   }
 
   /**
-   * A copy of the secret, to hand over to a process that shall have it. The caller answers for it from then on.
+   * A copy of the secret, to hand over to another process. From then on the caller has to protect it.
    *
    * @returns new memory with the key's bytes
    * @throws UsageError ERR_INVALID_STATE after destroy()
@@ -104,7 +104,7 @@ export class AuthKey {
   }
 }
 
-// Buffer.from() would cut small copies out of a pool that unrelated Buffers share, and where none of them is zeroed.
+// Buffer.from() would cut small copies out of a pool that unrelated Buffers share, and that nobody zeroes.
 function copyOutsidePool(bytes: Uint8Array): Buffer {
   const copy = Buffer.allocUnsafeSlow(bytes.length)
   copy.set(bytes)

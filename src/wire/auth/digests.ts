@@ -1,5 +1,5 @@
-// Runs in: owner, template and child. The digests of the handshake: their names on the wire, their MACs, and which of them are
-// accepted. Pure.
+// Runs in: owner, template and child. The digests of the handshake: their names on the wire, their MACs, and which of
+// them are accepted. Pure.
 import { createHmac } from 'node:crypto'
 import { UsageError } from '../../errors.js'
 
@@ -17,15 +17,17 @@ export const LEGACY_RESPONSE_BYTES = 16
 
 /** What a handshake asks for, and what it takes. */
 export interface DigestPolicy {
-  /** The digest that our own challenges ask for. Nothing else answers them, but legacy MD5 where it is allowed. */
+  /** The digest that our own challenges ask for. Nothing else answers them, except legacy MD5 if it is allowed. */
   readonly challenge: Digest | 'md5'
   /** The digests with which we answer a challenge that asks for them. */
   readonly answers: readonly (Digest | 'md5')[]
-  /** Whether a bare HMAC-MD5, all that Python up to 3.11 knows, is given and taken; undefined where no Python is expected. */
+  /**
+   * Whether a bare HMAC-MD5, all that Python up to 3.11 knows, is given and taken; undefined if no Python is expected.
+   */
   readonly legacyMd5: boolean | undefined
 }
 
-/** Nothing but SHA-256: the control socket's, where both sides are ours. */
+/** Nothing but SHA-256: for the control socket, where both sides are forkserver. */
 export const CONTROL_POLICY: DigestPolicy = { challenge: 'sha256', answers: ['sha256'], legacyMd5: undefined }
 
 // Name on the wire, name in OpenSSL, bytes of the MAC.
@@ -42,7 +44,7 @@ const DIGESTS = new Map([
  *
  * @param options.digest that our challenges ask for; 'md5' needs allowLegacyMd5
  * @param options.allowLegacyMd5 whether MD5 is given and taken in any form
- * @throws UsageError ERR_INVALID_OPTION for 'md5' alone; ERR_UNSUPPORTED where MD5 is wanted and this Node has none (FIPS)
+ * @throws UsageError ERR_INVALID_OPTION for 'md5' alone; ERR_UNSUPPORTED if MD5 is wanted and this Node has none (FIPS)
  */
 export function digestPolicy(options: {
   digest?: Digest | 'md5' | undefined
@@ -81,7 +83,7 @@ export function brace(digest: string): Buffer {
 // What createHmac() does with the key: Node hands OpenSSL a pointer to the bytes themselves, and copies nothing on the
 // JS heap. OpenSSL pads the key on its stack and keeps the hashed pads in a context; it cleanses the first before
 // HMAC_Init_ex() returns and the second when digest() frees the context. Node's digest() collects the MAC on the C
-// stack, and does not cleanse it; later calls write over it. That matters only where the MAC is itself a key, in
+// stack, and does not cleanse it; later calls write over it. That matters only if the MAC is itself a key, in
 // deriveRoleKeys().
 /** HMAC of a message, by a digest of the list. */
 export function mac(digest: string, key: Uint8Array, message: string | Uint8Array): Buffer {

@@ -1,5 +1,6 @@
-// Runs in: owner, template and child. Pure. The mutual HMAC challenge and response of Python's multiprocessing.connection, as
-// a state machine: payloads in, payloads out. It knows no socket, no frame and no clock; its caller sets the deadline.
+// Runs in: owner, template and child. Pure. The mutual HMAC challenge and response of Python's
+// multiprocessing.connection, as a state machine: payloads in, payloads out. It knows no socket, no frame and no
+// clock; its caller sets the deadline.
 //
 //   listener                                          connector
 //     1. #CHALLENGE# {sha256} nonce (40)       ---->
@@ -9,9 +10,9 @@
 //     5. {sha256} HMAC(listener's key, ...)    ---->
 //                                              <----    6. #WELCOME# or #FAILURE#
 //
-// Python's connector sends 3 when it has received 4. Ours does not wait: that saves a round trip of two event loops, about a third of
-// the handshake's time. Each side still reads the same messages in the same order, so Python's listener sees no difference; and a
-// nonce tells nothing to one who has proved nothing.
+// Python's connector sends 3 when it has received 4. Ours does not wait: that saves a round trip of two event loops,
+// about a third of the handshake's time. Each side still reads the same messages in the same order, so Python's
+// listener sees no difference; and a nonce tells nothing to one who has proved nothing.
 //
 // The MAC covers the digest's name as well as the nonce, so that nobody on the way can ask for a weaker one. Python's
 // MAC says nothing of the direction, so an answer could be reflected: an attacker who is challenged by us, challenges
@@ -44,15 +45,15 @@ const FAILURE = Buffer.from('#FAILURE#')
 const NONCE_BYTES = 40
 
 /**
- * What a handshake does: both directions, beginning as the listener or the connector does, or one direction alone. A challenger
- * challenges and judges the answer; an answerer answers.
+ * What a handshake does: both directions, beginning as the listener or the connector does, or one direction alone. A
+ * challenger challenges and judges the answer; an answerer answers.
  */
 export type HandshakePart = HandshakeSide | 'challenger' | 'answerer'
 
 /** Where a handshake stands. 'awaiting ...' names the only payload that is taken next. */
 export type HandshakeState = 'new' | 'awaiting challenge' | 'awaiting response' | 'awaiting verdict' | 'done' | 'failed'
 
-/** What to do after a payload: send these first, and then, where there is a failure, close the connection with it. */
+/** What to do after a payload: send these first. If there is a failure, close the connection with it then. */
 export interface HandshakeStep {
   readonly send: Buffer[]
   readonly failure: AuthError | ProtocolError | undefined
@@ -99,7 +100,7 @@ export class Handshake {
   /**
    * @param side which end of the connection this is, or which half of the handshake
    * @param keys of this side: sameKey() or roleKeys()
-   * @param policy which digests are asked for and taken: the control socket's where there is none
+   * @param policy which digests are asked for and taken; default: those of the control socket
    */
   constructor(side: HandshakePart, keys: HandshakeKeys, policy: DigestPolicy = CONTROL_POLICY) {
     this.#side = side
@@ -121,7 +122,7 @@ export class Handshake {
    * Begins.
    *
    * @returns the payloads to send at once: a listener's challenge, nothing for a connector
-   * @throws UsageError ERR_INVALID_STATE where it was called before
+   * @throws UsageError ERR_INVALID_STATE if it was called before
    */
   start(): Buffer[] {
     if (this.#state !== 'new') {
@@ -135,13 +136,13 @@ export class Handshake {
    * the farewell that the protocol gives the other side. A failed handshake stays failed, and returns the same failure
    * again.
    *
-   * The failure is AuthError ERR_AUTH_REFUSED where the other side does not hold our key, refuses our answer, or
+   * The failure is AuthError ERR_AUTH_REFUSED if the other side does not hold our key, refuses our answer, or
    * answers with another digest; it is ProtocolError ERR_PROTOCOL for bytes that are not this handshake, and
    * ERR_MESSAGE_TOO_LARGE for over MAX_HANDSHAKE_PAYLOAD bytes.
    *
    * @param payload of one frame
    * @returns what to send, and the failure if there is one
-   * @throws UsageError ERR_INVALID_STATE where the handshake was not started, or is done: the payload is not the
+   * @throws UsageError ERR_INVALID_STATE if the handshake was not started, or is done: the payload is not the
    * handshake's
    */
   receive(payload: Uint8Array): HandshakeStep {

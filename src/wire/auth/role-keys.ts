@@ -1,4 +1,5 @@
-// Runs in: owner, template and child. The keys of a handshake: one for both directions, as in Python, or one bound to each role. Pure.
+// Runs in: owner, template and child. The keys of a handshake: one for both directions, as in Python, or one bound to
+// each role. Pure.
 
 import { UsageError } from '../../errors.js'
 import { mac } from './digests.js'
@@ -54,9 +55,9 @@ export function roleKeys(key: Uint8Array, side: HandshakeSide): HandshakeKeys {
  * in a page that the kernel wipes on fork. The listener answers with `listener` and verifies with `connector`; a
  * connector the other way round.
  *
- * @param key of any length; it is not changed: zero() it afterwards where this was its last use
+ * @param key of any length; it is not changed: zero() it afterwards if this was its last use
  * @param into memory of ROLE_KEY_BYTES bytes each
- * @throws UsageError ERR_INVALID_ARGUMENT where either has another length
+ * @throws UsageError ERR_INVALID_ARGUMENT if either has another length
  */
 export function deriveRoleKeys(key: Uint8Array, into: { listener: Uint8Array; connector: Uint8Array }): void {
   for (const bytes of [into.listener, into.connector]) {

@@ -1,5 +1,5 @@
-// Runs in: owner, template (only to report why a preload failed) and child. Pure. Finds out which part of a value V8 refused to clone, and
-// says so. Runs only after V8 has refused: V8 names the part, and not where it is.
+// Runs in: owner, template (only to report why a preload failed) and child. Pure. Finds out which part of a value V8
+// refused to clone, and says so. Runs only after V8 has refused: V8 names the part, and not where it is.
 import { inspect, types } from 'node:util'
 import { UsageError } from '../../errors.js'
 

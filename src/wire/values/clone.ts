@@ -1,9 +1,10 @@
-// Runs in: owner, template (only to report why a preload failed) and child. Pure. Turns arguments, results and what was thrown
-// into bytes and back, as structured clones.
+// Runs in: owner, template (only to report why a preload failed) and child. Pure. Turns arguments, results and what
+// was thrown into bytes and back, as structured clones.
 //
-// V8's own serializer does the work. Two things are ours. Array views: node:v8 hands out views into the bytes it reads,
-// so a decoded 10-byte Buffer would keep, and could reach into, a whole message; here every view has memory of its own.
-// Errors: V8 says "b(){} could not be cloned" and not where, so only after it failed clone-refusal.ts walks the value to find out.
+// V8's own serializer does the work. Two things are ours. Array views: node:v8 hands out views into the bytes it
+// reads, so a decoded 10-byte Buffer would keep, and could reach into, a whole message; here every view has memory of
+// its own. Errors: V8 says "b(){} could not be cloned" and not where, so only after it failed clone-refusal.ts walks
+// the value to find out.
 
 import { Buffer } from 'node:buffer' // a program may delete the global one
 import { Deserializer, Serializer } from 'node:v8'
@@ -15,7 +16,8 @@ export const MIN_BLOCK_BYTES = 64 * 1024
 
 // In a view's kind: its bytes are not here, but in the block of this number.
 const BESIDE = 0x80
-// So many parts of a value are looked at for ArrayBuffers of that size: V8 asks us about views, but not about these.
+// At most so many parts of a value are searched for ArrayBuffers of that size: V8 asks us about views, but not about
+// these.
 const MAX_LOOKED_AT = 256
 
 // The order is the wire format: a view is written as its place in this list. Append only.
@@ -38,7 +40,7 @@ class ValueSerializer extends Serializer {
   #viewBytes = 0
   declare private _setTreatArrayBufferViewsAsHostObjects: (on: boolean) => void
 
-  /** @param blocks where memory that shall travel beside the value is put */
+  /** @param blocks takes the memory that travels beside the value */
   constructor(private readonly blocks?: Uint8Array[]) {
     super()
     // Without it V8 writes the whole ArrayBuffer under a view: for a small Buffer that is Node's 8 KiB pool, with
@@ -93,14 +95,14 @@ class ValueDeserializer extends Deserializer {
 /**
  * Writes a value as a structured clone: what structuredClone() keeps is kept (Map, Set, Date, RegExp, BigInt, cycles,
  * sparse arrays, -0, NaN, boxed primitives, ArrayBuffer, errors with name, message, stack and cause), and Buffers stay
- * Buffers. Of a typed array its own elements are written, not the memory around it, so two views of one ArrayBuffer arrive
- * apart; a view of a SharedArrayBuffer arrives as a copy. Class instances arrive as plain objects with their own
- * enumerable properties, and properties named by symbols do not arrive, as with structuredClone().
+ * Buffers. Of a typed array its own elements are written, not the memory around it, so two views of one ArrayBuffer
+ * arrive apart; a view of a SharedArrayBuffer arrives as a copy. Class instances arrive as plain objects with their
+ * own enumerable properties, and properties named by symbols do not arrive, as with structuredClone().
  *
  * @param value anything; its getters are run
  * @param name what the value is called in errors, such as 'arguments'
- * @param blocks takes the memory of views and ArrayBuffers of MIN_BLOCK_BYTES and more, as it is and not as a copy, where this is to travel
- *   beside the value
+ * @param blocks takes the memory of views and ArrayBuffers of MIN_BLOCK_BYTES and more, as it is and not as a copy; it
+ *   travels beside the value
  * @returns the bytes, at most MAX_VALUE_BYTES of them
  * @throws UsageError ERR_CANNOT_CLONE, with the path of the part that cannot be cloned, and the original error as cause
  * @example
@@ -166,7 +168,10 @@ function isCloneable(value: unknown): boolean {
   }
 }
 
-/** Tells V8 of large ArrayBuffers, in the order of their finding and near the top of the value: it writes their numbers in their stead. */
+/**
+ * Tells V8 of large ArrayBuffers near the top of the value, in the order in which it finds them. V8 writes their
+ * numbers in their place.
+ */
 function markBuffers(root: object, serializer: Serializer, blocks: Uint8Array[]): void {
   const open: object[] = [root]
   for (let looked = 0, next = 0; next < open.length; next++) {

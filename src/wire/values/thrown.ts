@@ -1,9 +1,9 @@
-// Runs in: owner, template (only to report why a preload failed) and child. Pure. Carries what was thrown in one process to
-// another: class, cause, own properties, both stacks.
+// Runs in: owner, template (only to report why a preload failed) and child. Pure. Carries what was thrown in one
+// process to another: class, cause, own properties, both stacks.
 //
-// An error is a graph (causes, errors of an AggregateError, errors in properties; circles are allowed), so it travels as
-// a flat list of records that name each other by index. All of it is read defensively, and once, where it was thrown:
-// reporting a failure must not fail, whatever getters and Proxies the thrown thing is made of.
+// An error is a graph (causes, errors of an AggregateError, errors in properties; circles are allowed), so it travels
+// as a flat list of records that name each other by index. All of it is read defensively, and once, in the process
+// that threw it: reporting a failure must not fail, whatever getters and Proxies the thrown thing is made of.
 
 import { inspect, types } from 'node:util'
 import * as forkserverErrors from '../../errors.js'
@@ -58,7 +58,7 @@ for (const name of [...BUILT_IN.split(' '), ...Object.keys(forkserverErrors)]) {
 }
 const CLASS_NAMES = new Map<unknown, string>([...CLASSES].map(([name, Class]) => [Class.prototype, name]))
 
-// What built-in errors hold in properties that are not enumerable, and that shall arrive nevertheless.
+// Properties of built-in errors that are not enumerable, and that arrive nevertheless.
 const HIDDEN_FIELDS = new Set(['message', 'name', 'code', 'cause', 'errors', 'error', 'suppressed'])
 // What a class may define by a getter of its prototype; it becomes the error's own.
 const INHERITED_FIELDS = ['code', 'cause']
@@ -67,9 +67,9 @@ const INHERITED_FIELDS = ['code', 'cause']
  * Describes anything that was thrown. Never throws.
  *
  * Of an error it keeps the nearest class that both sides know (see decodeThrown), name, message, stack, code, cause,
- * errors, error, suppressed, and all own enumerable properties named by strings; errors among those, and in their arrays,
- * are kept as errors. A property that cannot be cloned becomes the text that util.inspect() shows. Anything else than an
- * error is cloned, or, where it cannot be (a function), becomes such a text.
+ * errors, error, suppressed, and all own enumerable properties named by strings; errors among those, and in their
+ * arrays, are kept as errors. A property that cannot be cloned becomes the text that util.inspect() shows. Anything
+ * else than an error is cloned, or, if it cannot be (a function), becomes such a text.
  *
  * @param thrown what a catch clause caught, or what a promise was rejected with
  * @returns plain data for encodeValue() and decodeThrown()

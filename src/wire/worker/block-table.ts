@@ -1,4 +1,4 @@
-// Runs in: owner and child. The part of a message that says where the large buffers are that belong to it. Pure.
+// Runs in: owner and child. The part of a message that says where its large buffers lie. Pure.
 import { Buffer } from 'node:buffer' // a program may delete the global one
 import { ProtocolError } from '../../errors.js'
 
@@ -8,7 +8,7 @@ export interface Block {
   length: number
 }
 
-/** A block in the memory, or, where that took no more, the bytes of it. */
+/** A block in the memory, or the bytes of it if there was no room. */
 export type SentBlock = Block | Uint8Array
 
 const U32 = 4

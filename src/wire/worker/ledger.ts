@@ -1,15 +1,20 @@
-// Runs in: owner and child. What a worker has begun, in memory that it shares with its owner. Pure. It can be read when the worker
-// is dead, whatever killed it, and it costs the worker a store per task. No message could tell as much: one that is sent before each task
-// costs a system call, and one that waits for the next result is lost with the process.
+// Runs in: owner and child. What a worker has begun, in memory that it shares with its owner. Pure. The owner can read
+// it when the worker is dead, whatever killed it, and it costs the worker one store for each task. No message could
+// tell as much: one before each task costs a system call, and one that waits for the next result is lost with the
+// process.
 //
-// It is also where owner and worker agree who takes a chunk that was sent ahead: the owner offers it in a slot, the worker claims it
-// before its first task, and until then the owner may revoke it and give it to a worker that is idle. Each is one atomic exchange.
+// It is also where owner and worker agree who takes a chunk that was sent ahead. The owner offers the chunk in a slot.
+// The worker claims it before its first task. Until then the owner may revoke it and give it to an idle worker. Each
+// of these is one atomic exchange.
+//
+// A task can write anything here. So the owner keeps its own account of the slots, and compares.
+import { ProtocolError } from '../../errors.js'
 
-/** Chunks that may be offered, or revoked and not yet passed over, at a time: more than twice what a worker is sent ahead. */
+/** Chunks that may be offered, or revoked and not passed over yet, at a time: more than twice what is sent ahead. */
 const SLOTS = 128
 
-// Two entries of chunk and item, and which of them holds: a new chunk is written into the other one, so that whoever looks at any moment
-// sees a chunk with an item of its own.
+// Two entries of chunk and item, and the number of the one that counts. A new chunk is written into the other one, so
+// that a reader sees at any moment a chunk with an item of its own.
 const CURRENT = 0
 const ENTRIES = [1, 3] as const
 const FIRST_SLOT = 5
@@ -19,51 +24,112 @@ const OFFERED = 1
 const CLAIMED = 2
 const REVOKED = 3
 
+/** What the shared word of a slot may be, by what the owner knows of it. */
+const ALLOWED: readonly (readonly number[])[] = [[FREE], [OFFERED, CLAIMED], [CLAIMED], [REVOKED, FREE]]
+
+const violation = (what: string): ProtocolError =>
+  new ProtocolError('ERR_PROTOCOL', `The ledger of a worker is wrong: ${what}. A task has overwritten it.`)
+
 /** One worker's ledger, seen by either side. */
 export class Ledger {
   readonly #words: Int32Array
+  /** Owner: what it did with each slot: FREE, OFFERED or REVOKED. */
+  readonly #known = new Uint8Array(SLOTS)
   #cursor = 0
-  /** Whether both sides see the same memory. Without the addon they do not: then nothing can be revoked or known of a dead worker. */
+  #offered = 0
+  #isFull = false
+  /** Whether both sides see the same memory. If not, nothing can be revoked, or known of a dead worker. */
   readonly isShared: boolean
 
-  /** @param memory what both share (worker-memory.ts), zeroed at first, or none */
+  /** @param memory what both share (worker-memory.ts), zeroed at first; none without the addon */
   constructor(memory?: ArrayBuffer) {
     this.isShared = memory !== undefined
     this.#words = memory ? new Int32Array(memory, 0, FIRST_SLOT + SLOTS) : new Int32Array(FIRST_SLOT + SLOTS)
   }
 
-  /** Owner: takes a free slot and offers it. */
+  /** Owner: how many slots hold a chunk that was neither answered nor revoked. */
+  get offered(): number {
+    return this.#offered
+  }
+
+  /** Owner: takes a free slot and offers it. An honest worker always leaves one; if there is none, verify() says so. */
   offer(): number {
     for (let tried = 0; tried < SLOTS; tried++) {
       const slot = this.#cursor
-      this.#cursor = (slot + 1) % SLOTS // chunks end about in their order, so the slot that was taken longest ago is the first to be free
-      if (Atomics.compareExchange(this.#words, FIRST_SLOT + slot, FREE, OFFERED) === FREE) return slot
+      // Chunks end about in their order, so the slot that was taken longest ago is the first to be free.
+      this.#cursor = (slot + 1) % SLOTS
+      const known = this.#known[slot]
+      if (known === OFFERED || (known === REVOKED && this.#load(slot) !== FREE)) continue
+      return this.#offer(slot)
     }
-    throw new Error('A worker was offered more chunks than its ledger has slots.')
+    this.#isFull = true
+    return this.#offer(this.#cursor)
   }
 
-  /** Owner: takes an offer back. False where the worker has claimed it. */
+  #offer(slot: number): number {
+    this.#known[slot] = OFFERED
+    this.#offered++
+    Atomics.store(this.#words, FIRST_SLOT + slot, OFFERED)
+    return slot
+  }
+
+  #load(slot: number): number {
+    return Atomics.load(this.#words, FIRST_SLOT + slot)
+  }
+
+  /** Owner: takes an offer back. Returns false if the worker has claimed it. */
   revoke(slot: number): boolean {
-    return this.isShared && Atomics.compareExchange(this.#words, FIRST_SLOT + slot, OFFERED, REVOKED) === OFFERED
+    if (!this.isShared || Atomics.compareExchange(this.#words, FIRST_SLOT + slot, OFFERED, REVOKED) !== OFFERED)
+      return false
+    this.#known[slot] = REVOKED
+    this.#offered--
+    return true
   }
 
   /** Owner: the chunk of this slot is done. */
   free(slot: number): void {
+    if (this.#known[slot] === OFFERED) this.#offered--
+    this.#known[slot] = FREE
     Atomics.store(this.#words, FIRST_SLOT + slot, FREE)
   }
 
-  /** Worker: takes what is offered. False where it was revoked; the slot is free then. */
+  /**
+   * Owner: compares every word that the worker can change with what it may be.
+   * @throws ProtocolError ERR_PROTOCOL
+   */
+  verify(): void {
+    if (!this.isShared) return
+    if (this.#isFull) throw violation('no slot is free')
+    if (this.#current === undefined) throw violation('no entry is the current one')
+    for (const [slot, known] of this.#known.entries()) {
+      const state = this.#load(slot)
+      if (!ALLOWED[known]!.includes(state)) throw violation(`slot ${slot} is in state ${state}`)
+    }
+  }
+
+  /**
+   * Worker: takes what is offered. Returns false if it was revoked; the slot is free then.
+   * @throws ProtocolError ERR_PROTOCOL if it was not offered at all
+   */
   claim(slot: number): boolean {
-    if (!this.isShared || Atomics.compareExchange(this.#words, FIRST_SLOT + slot, OFFERED, CLAIMED) === OFFERED)
-      return true
-    this.free(slot)
+    if (!this.isShared) return true
+    if (slot >= SLOTS) throw violation(`a chunk names slot ${slot}`)
+    const state = Atomics.compareExchange(this.#words, FIRST_SLOT + slot, OFFERED, CLAIMED)
+    if (state === OFFERED) return true
+    if (state !== REVOKED) throw violation(`a chunk names slot ${slot}, which is in state ${state}`)
+    Atomics.store(this.#words, FIRST_SLOT + slot, FREE)
     return false
+  }
+
+  get #current(): 0 | 1 | undefined {
+    const current = Atomics.load(this.#words, CURRENT)
+    return current === 0 || current === 1 ? current : undefined
   }
 
   /** Worker: it begins this item of this chunk. */
   begin(chunk: number, item: number): void {
     const words = this.#words
-    const current = words[CURRENT]! as 0 | 1
+    const current = words[CURRENT] === 0 ? 0 : 1
     if (words[ENTRIES[current]] === (chunk | 0)) {
       Atomics.store(words, ENTRIES[current] + 1, item)
       return
@@ -74,9 +140,14 @@ export class Ledger {
     Atomics.store(words, CURRENT, next)
   }
 
-  /** Owner: the chunk that the worker has begun last, and the item of it. Chunk 0 is none. */
+  /**
+   * Owner: the chunk that the worker has begun last, and the item of it. Chunk 0 is none. Both may be any number of 32
+   * bits: compare them with what the worker was sent.
+   */
   get begun(): { chunk: number; item: number } {
-    const entry = ENTRIES[Atomics.load(this.#words, CURRENT) as 0 | 1]
-    return { chunk: this.#words[entry]! >>> 0, item: this.#words[entry + 1]! }
+    const current = this.#current
+    if (current === undefined) return { chunk: 0, item: 0 }
+    const entry = ENTRIES[current]
+    return { chunk: this.#words[entry]! >>> 0, item: this.#words[entry + 1]! >>> 0 }
   }
 }

@@ -1,17 +1,18 @@
-// Runs in: owner and child. A short way for short lists of plain values: JSON, where that says exactly what the structured clone says. Pure.
+// Runs in: owner and child. A short way for short lists of plain values: JSON, if it says exactly what the structured
+// clone says. Pure.
 //
-// V8's serializer is an object of C++ that takes two microseconds to make, use and drop, and its bytes are memory of their own that the garbage
-// collector has to free. For a number, that is most of what a task costs.
+// V8's serializer is an object of C++ that takes two microseconds to make, use and drop, and its bytes are memory of
+// their own that the garbage collector has to free. For a number, that is most of what a task costs.
 import { Buffer } from 'node:buffer' // a program may delete the global one
 import { decodeValue } from '../values/clone.js'
 
-/** Longer lists and strings are V8's business: it is quicker there. */
+/** V8 is quicker with longer lists and strings. */
 const MAX_ITEMS = 8
 const MAX_STRING = 200
 /** What JSON begins with, and a structured clone does not. */
 const JSON_MARK = 0x5b // [
 
-/** A primitive as JSON, or undefined where JSON has it not. */
+/** A primitive as JSON, or undefined if JSON has no such value. */
 function textOf(value: unknown): string | undefined {
   switch (typeof value) {
     case 'number':
@@ -41,7 +42,7 @@ function listOf(items: readonly unknown[], write: (item: unknown) => string | un
  * A list as JSON.
  *
  * @param isNested whether its items are lists of arguments
- * @returns undefined where the list is not short, or not of numbers, strings, booleans and null
+ * @returns undefined if the list is not short, or holds anything but numbers, strings, booleans and null
  */
 export function encodePlain(list: readonly unknown[], isNested = false): Buffer | undefined {
   const write = isNested ? (item: unknown) => (Array.isArray(item) ? listOf(item, textOf) : undefined) : textOf

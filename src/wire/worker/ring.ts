@@ -1,53 +1,81 @@
-// Runs in: owner and child. A stream of bytes from one process to another through memory that both see. Pure: who is to be woken is told,
-// and woken by ring-channel.ts.
+// Runs in: owner and child. A stream of bytes from one process to another through memory that both see. Pure:
+// ring-channel.ts wakes the side that has to be woken.
 //
-// A pipe costs both sides a system call for each message, and a sleeping reader's wake-up on top. Here a message costs a copy, and a
-// system call only where the reader sleeps. And what was written can be read when the writer is dead, whatever killed it.
+// A pipe costs both sides a system call for each message, and one more to wake a sleeping reader. Here a message costs
+// a copy, and a system call only if the reader sleeps. The owner can also read what was written when the writer is
+// dead.
 //
-// One writes, one reads. Each position is written by one side only, and after the bytes; both count on for ever, modulo 2^32. A sleeper
-// first says so and then looks once more, and who wakes first publishes and then asks: as Atomics are sequentially consistent, one of them sees
-// the other.
+// One side writes, the other reads. Each position is stored by one side only, and after the bytes; both positions count
+// on without end, modulo 2^32. A side that wants to sleep sets its flag and then looks once more. A side that may have
+// to wake the other publishes first and then looks at the flag. Atomics are sequentially consistent, so one of the two
+// sees the other.
+//
+// A task can write anything into this memory. So each side keeps its own position to itself, and checks the position of
+// the other side each time it reads it.
+import { ProtocolError } from '../../errors.js'
 
 // Words, each in a cache line of its own (64 bytes), so that the sides do not wait for each other's.
 const WRITTEN = 0
 const READ = 16
 const READER_SLEEPS = 32
 const WRITER_WAITS = 48
-/** Bytes of a ring's words. */
+/** Size of a ring's words, in bytes. */
 export const RING_CONTROL_BYTES = 256
 
 /** Where a ring lies in a memory. */
 export interface RingPlace {
-  /** Of its words; a multiple of 4. */
+  /** Offset of its words: a multiple of 4. */
   control: number
-  /** Of its bytes. */
+  /** Offset of its bytes. */
   start: number
-  /** How many these are: a power of two. */
+  /** How many bytes it holds: a power of two. */
   size: number
 }
 
-/** One end of a ring: either side makes its own over the same memory, which begins zeroed. */
+/** One end of a ring. Each side makes its own over the same memory, and is either the writer or the reader. */
 export class Ring {
   readonly #words: Int32Array
   readonly #bytes: Uint8Array
   readonly #size: number
-  /** Written by us and not published yet. */
+  /** Our position, as we published it: the shared word is only for the other side. */
+  #position: number
+  /** Bytes that we wrote and did not publish yet. */
   #unpublished = 0
 
-  constructor(memory: ArrayBuffer, { control, start, size }: RingPlace) {
+  /** @param side which of both positions is ours */
+  constructor(memory: ArrayBuffer, { control, start, size }: RingPlace, side: 'writer' | 'reader') {
     this.#words = new Int32Array(memory, control, RING_CONTROL_BYTES / 4)
     this.#bytes = new Uint8Array(memory, start, size)
     this.#size = size
+    this.#position = this.#words[side === 'writer' ? WRITTEN : READ]!
   }
 
-  /** Writer: how many bytes can be written now. */
+  /**
+   * Writer: how many bytes can be written now.
+   * @throws ProtocolError ERR_PROTOCOL if a position is wrong
+   */
   get room(): number {
-    return this.#size - this.#unpublished - ((this.#words[WRITTEN]! - Atomics.load(this.#words, READ)) >>> 0)
+    return this.#size - this.#unpublished - this.#held(this.#position, Atomics.load(this.#words, READ), WRITTEN)
+  }
+
+  /** Writer: whether the reader has read all that was published. */
+  get isRead(): boolean {
+    return this.#held(this.#position, Atomics.load(this.#words, READ), WRITTEN) === 0
+  }
+
+  /** Bytes between both positions. Nobody but us stores ours, so another value there is a violation too. */
+  #held(written: number, read: number, own: typeof WRITTEN | typeof READ): number {
+    const held = (written - read) >>> 0
+    if (held <= this.#size && this.#words[own] === this.#position) return held
+    throw new ProtocolError(
+      'ERR_PROTOCOL',
+      'The positions of a ring of bytes between a pool and its worker are wrong: a task has overwritten them.',
+    )
   }
 
   /** Writer: writes bytes for which there is room. The reader sees them when they are published. */
   write(bytes: Uint8Array): void {
-    const at = (this.#words[WRITTEN]! + this.#unpublished) & (this.#size - 1)
+    const at = (this.#position + this.#unpublished) & (this.#size - 1)
     const first = this.#size - at
     if (bytes.length <= first) {
       this.#bytes.set(bytes, at)
@@ -60,40 +88,50 @@ export class Ring {
 
   /** Writer: lets the reader see what was written. */
   publish(): void {
-    Atomics.store(this.#words, WRITTEN, (this.#words[WRITTEN]! + this.#unpublished) | 0)
+    this.#position = (this.#position + this.#unpublished) | 0
     this.#unpublished = 0
+    Atomics.store(this.#words, WRITTEN, this.#position)
   }
 
-  /** Writer: whether the reader sleeps, and has to be woken; who hears so has to do it. */
+  /** Writer: whether the reader sleeps. If so, the caller has to wake it: the answer is true once for each sleep. */
   takeSleeper(): boolean {
     return Atomics.load(this.#words, READER_SLEEPS) === 1 && Atomics.exchange(this.#words, READER_SLEEPS, 0) === 1
   }
 
-  /** Writer: asks to be woken when there is room. False where there is some now. */
+  /**
+   * Writer: asks to be woken when there is room. Returns false if there is some now.
+   * @throws ProtocolError ERR_PROTOCOL if a position is wrong
+   */
   waitForRoom(): boolean {
     Atomics.store(this.#words, WRITER_WAITS, 1)
     return this.room === 0
   }
 
-  /** Reader: bytes that can be read now, as a view of the memory, or none; there may be more behind them. */
+  /**
+   * Reader: bytes that can be read now, as a view of the memory, or none. There may be more behind them.
+   * @throws ProtocolError ERR_PROTOCOL if a position is wrong
+   */
   get readable(): Uint8Array | undefined {
-    const read = this.#words[READ]!
-    const length = (Atomics.load(this.#words, WRITTEN) - read) >>> 0
+    const length = this.#held(Atomics.load(this.#words, WRITTEN), this.#position, READ)
     if (length === 0) return undefined
-    const at = read & (this.#size - 1)
+    const at = this.#position & (this.#size - 1)
     return this.#bytes.subarray(at, Math.min(at + length, this.#size))
   }
 
-  /** Reader: gives the room of bytes back that it has read. Returns whether the writer waits for room, and has to be woken. */
+  /**
+   * Reader: gives back the room of bytes that it has read.
+   * @returns whether the writer waits for room; then the caller has to wake it
+   */
   consume(bytes: number): boolean {
-    Atomics.store(this.#words, READ, (this.#words[READ]! + bytes) | 0)
+    this.#position = (this.#position + bytes) | 0
+    Atomics.store(this.#words, READ, this.#position)
     return Atomics.load(this.#words, WRITER_WAITS) === 1 && Atomics.exchange(this.#words, WRITER_WAITS, 0) === 1
   }
 
-  /** Reader: asks to be woken when there is something. False where there is something now. */
+  /** Reader: asks to be woken when there is something to read. Returns false if there is something now. */
   sleep(): boolean {
     Atomics.store(this.#words, READER_SLEEPS, 1)
-    if (Atomics.load(this.#words, WRITTEN) === this.#words[READ]) return true
+    if (Atomics.load(this.#words, WRITTEN) === this.#position) return true
     Atomics.store(this.#words, READER_SLEEPS, 0)
     return false
   }

@@ -1,5 +1,5 @@
-// Runs in: owner and child. Messages between a Pool and one of its workers. Pure: bytes in, bytes out. A message is one frame
-// (frames.ts): a kind byte and its payload. docs/PROTOCOL.md, section 5, shows them as tables.
+// Runs in: owner and child. Messages between a Pool and one of its workers. Pure: bytes in, bytes out. A message is the
+// payload of one frame: a kind byte and what belongs to it. docs/PROTOCOL.md, section 5, shows them as tables.
 import { Buffer } from 'node:buffer' // a program may delete the global one
 import { ProtocolError } from '../../errors.js'
 import { decodeBlocks, encodeBlocks, type SentBlock } from './block-table.js'
@@ -13,17 +13,20 @@ export interface WorkerSetup {
   initializer?: { module: string; name: string }
   initArgs: readonly unknown[]
   teardown?: { module: string; name: string }
-  /** Whether stdout and stderr are files, of which the worker notes how long they are behind each task. */
+  /** Whether the pool reads stdout and stderr: then a task ends when its owner has read what it wrote. */
   isCaptured: boolean
-  /** Whether owner and worker share memory; where they do not, the channel is a socket. */
+  /** Whether owner and worker share memory. If not, the channel is a socket. */
   sharesMemory: boolean
 }
 
-/** Where a worker finds what it shares with its owner: the memory and the events, or a socket. */
+/**
+ * Where a worker's process finds what it shares with its owner: the memory and the events, or a socket. It moves them
+ * to high numbers before user code runs.
+ */
 export const WORKER_DESCRIPTORS = { channel: 3, memory: 3, workerEvent: 4, ownerEvent: 5 } as const
 
 /** The module of a worker's job: every template has loaded it, and an owner only names it. */
-export const WORKER_MODULE = new URL('../../child/worker/task-loop.js', import.meta.url).href
+export const WORKER_MODULE = new URL('../../child/worker/worker-job.js', import.meta.url).href
 
 /** Kinds of the worker channel: the first byte of each frame. */
 export const WORKER_MESSAGES = {
@@ -36,7 +39,9 @@ export const WORKER_MESSAGES = {
     kind: 2,
     direction: 'owner to worker',
     payload:
-      'u32 chunk, u32 number of the function, u32 slot, u32 first and u32 end of the items to run, u8 flags (1: an item is a list of arguments, 2: progress is wanted, 4: there are blocks), the blocks, the items as a structured clone, or as JSON',
+      'u32 chunk, u32 number of the function, u32 slot, u32 first and u32 end of the items to run, u8 ' +
+      'flags (1: an item is a list of arguments, 2: progress is wanted, 4: there are blocks), the blocks, ' +
+      'the items as a structured clone, or as JSON',
   },
   end: { kind: 3, direction: 'owner to worker', payload: 'nothing: finish what was sent, then leave' },
   ready: { kind: 4, direction: 'worker to owner', payload: 'nothing: the initializer has run' },
@@ -49,7 +54,9 @@ export const WORKER_MESSAGES = {
     kind: 6,
     direction: 'worker to owner',
     payload:
-      'u32 chunk, f64 milliseconds that it ran, u8 flags (4: there are blocks), the blocks, then as a structured clone a list of the values, a list of [item, what it threw], and a list of [item, length of stdout, length of stderr] where these are captured and grew; or only the values, as JSON',
+      'u32 chunk, f64 milliseconds that it ran, u8 flags (4: there are blocks), the blocks, then as a ' +
+      'structured clone a list of the values and a list of [item, what it threw]; or only the values, as ' +
+      'JSON',
   },
   progress: {
     kind: 7,
@@ -61,19 +68,27 @@ export const WORKER_MESSAGES = {
     direction: 'owner to worker',
     payload: 'u32 chunk that is to stop, why (thrown.ts) as a structured clone',
   },
+  wrote: {
+    kind: 9,
+    direction: 'worker to owner',
+    payload:
+      'u32 chunk, u32 item: its task has ended and may have written to stdout or stderr. The worker waits ' +
+      'for `read`',
+  },
+  read: { kind: 10, direction: 'owner to worker', payload: 'nothing: all that was written has been read' },
 } as const
 
 /** Name of a message of the worker channel. */
 export type WorkerMessage = keyof typeof WORKER_MESSAGES
 
-/** Items to run, and of what they are. */
+/** Items to run, and the function to run with each. */
 export interface RunMessage {
   chunk: number
   functionId: number
   slot: number
   first: number
   end: number
-  /** Whether each item is a list of arguments, and not the one argument. */
+  /** Whether each item is a list of arguments. If not, it is the one argument. */
   spread: boolean
   /** Whether anybody listens to progress. */
   listens: boolean
@@ -91,13 +106,14 @@ export interface ResultsMessage {
   body: Buffer
 }
 
-/** An item, and how long stdout and stderr were when it ended. */
-export type Written = [item: number, stdout: number, stderr: number]
-
-/** What a task says of its progress. */
-export interface ProgressMessage {
+/** A task. */
+export interface ItemMessage {
   chunk: number
   item: number
+}
+
+/** What a task says of its progress. */
+export interface ProgressMessage extends ItemMessage {
   body: Buffer
 }
 
@@ -105,6 +121,7 @@ const RUN_HEAD = 22
 const RESULTS_HEAD = 14
 const PROGRESS_HEAD = 9
 const ABORT_HEAD = 5
+const WROTE_BYTES = 9
 const SPREAD = 1
 const LISTENS = 2
 const BLOCKS = 4
@@ -119,6 +136,8 @@ const LEAST_BYTES: Record<WorkerMessage, number> = {
   results: RESULTS_HEAD,
   progress: PROGRESS_HEAD,
   abort: ABORT_HEAD,
+  wrote: WROTE_BYTES,
+  read: 1,
 }
 const BY_KIND = new Map(
   (Object.keys(WORKER_MESSAGES) as WorkerMessage[]).map((name) => [WORKER_MESSAGES[name].kind as number, name]),
@@ -126,7 +145,7 @@ const BY_KIND = new Map(
 
 /**
  * The name of a message.
- * @throws ProtocolError ERR_PROTOCOL where it is none that this direction has, or too short for its fields
+ * @throws ProtocolError ERR_PROTOCOL if this direction has no such message, or it is too short for its fields
  */
 export function workerMessageOf(payload: Buffer, direction: 'owner to worker' | 'worker to owner'): WorkerMessage {
   const name = BY_KIND.get(payload[0] ?? 0)
@@ -137,8 +156,8 @@ export function workerMessageOf(payload: Buffer, direction: 'owner to worker' | 
   )
 }
 
-/** A message that is nothing but its kind. */
-export function encodeBare(name: 'end' | 'ready'): Buffer {
+/** A message that has nothing but its kind. */
+export function encodeBare(name: 'end' | 'ready' | 'read'): Buffer {
   return Buffer.of(WORKER_MESSAGES[name].kind)
 }
 
@@ -151,9 +170,21 @@ export function encodeFunction(functionId: number, module: string, name: string)
   return payload
 }
 
+/** @throws ProtocolError ERR_PROTOCOL */
 export function decodeFunction(payload: Buffer): { functionId: number; module: string; name: string } {
-  const [module, name] = JSON.parse(payload.toString('utf8', 5)) as [string, string]
+  const [module, name] = parse(payload.toString('utf8', 5))
+  if (typeof module !== 'string' || typeof name !== 'string')
+    throw new ProtocolError('ERR_PROTOCOL', 'A function came without the name of its module or its own.')
   return { functionId: payload.readUInt32BE(1), module, name }
+}
+
+function parse(json: string): unknown[] {
+  try {
+    const list: unknown = JSON.parse(json)
+    return Array.isArray(list) ? list : []
+  } catch {
+    return []
+  }
 }
 
 /** The part of a message in front of the items. */
@@ -177,6 +208,7 @@ function encodeRunHead(
   return payload
 }
 
+/** @throws ProtocolError ERR_PROTOCOL */
 export function decodeRun(payload: Buffer): RunMessage {
   const flags = payload[RUN_HEAD - 1]!
   const { blocks, rest } = blocksOf(flags, payload.subarray(RUN_HEAD))
@@ -207,9 +239,13 @@ export function encodeResults(chunk: number, milliseconds: number, blocks: reado
   return blocks.length > 0 ? Buffer.concat([payload, encodeBlocks(blocks)]) : payload
 }
 
+/** @throws ProtocolError ERR_PROTOCOL */
 export function decodeResults(payload: Buffer): ResultsMessage {
   const { blocks, rest } = blocksOf(payload[RESULTS_HEAD - 1]!, payload.subarray(RESULTS_HEAD))
-  return { chunk: payload.readUInt32BE(1), milliseconds: payload.readDoubleBE(5), blocks, body: rest }
+  const milliseconds = payload.readDoubleBE(5)
+  if (!(milliseconds >= 0 && milliseconds < Number.POSITIVE_INFINITY))
+    throw new ProtocolError('ERR_PROTOCOL', `A worker says that a chunk took ${milliseconds} ms.`)
+  return { chunk: payload.readUInt32BE(1), milliseconds, blocks, body: rest }
 }
 
 function blocksOf(flags: number, bytes: Buffer): { blocks: readonly SentBlock[]; rest: Buffer } {
@@ -218,15 +254,31 @@ function blocksOf(flags: number, bytes: Buffer): { blocks: readonly SentBlock[];
 
 /** The part of a message in front of the value. */
 export function encodeProgress(chunk: number, item: number): Buffer {
+  return encodeItem('progress', chunk, item)
+}
+
+export function decodeProgress(payload: Buffer): ProgressMessage {
+  return { ...decodeItem(payload), body: payload.subarray(PROGRESS_HEAD) }
+}
+
+export function encodeWrote(chunk: number, item: number): Buffer {
+  return encodeItem('wrote', chunk, item)
+}
+
+export function decodeWrote(payload: Buffer): ItemMessage {
+  return decodeItem(payload)
+}
+
+function encodeItem(name: 'progress' | 'wrote', chunk: number, item: number): Buffer {
   const payload = Buffer.allocUnsafe(PROGRESS_HEAD)
-  payload[0] = WORKER_MESSAGES.progress.kind
+  payload[0] = WORKER_MESSAGES[name].kind
   payload.writeUInt32BE(chunk, 1)
   payload.writeUInt32BE(item, 5)
   return payload
 }
 
-export function decodeProgress(payload: Buffer): ProgressMessage {
-  return { chunk: payload.readUInt32BE(1), item: payload.readUInt32BE(5), body: payload.subarray(PROGRESS_HEAD) }
+function decodeItem(payload: Buffer): ItemMessage {
+  return { chunk: payload.readUInt32BE(1), item: payload.readUInt32BE(5) }
 }
 
 /** The part of a message in front of the reason. */

@@ -62,10 +62,46 @@ test('what has begun is seen, a chunk always with an item of its own', () => {
   }
 })
 
-test('slots run out with an error, not with a wrong slot', () => {
-  const ledger = new Ledger()
-  for (let count = 0; count < 128; count++) ledger.offer()
-  assert.throws(() => ledger.offer(), /slots/)
+test('every word that no honest side writes is found', () => {
+  const memory = new ArrayBuffer(4096)
+  const [owner, worker] = [new Ledger(memory), new Ledger(memory)]
+  const words = new Int32Array(memory)
+  const [claimed, offered, revoked] = [owner.offer(), owner.offer(), owner.offer()]
+  assert.equal(owner.offered, 3)
+  worker.claim(claimed)
+  owner.revoke(revoked)
+  worker.begin(7, 1)
+  owner.verify()
+  const violation = { code: 'ERR_PROTOCOL' }
+  const allowed = new Map([
+    [claimed, [1, 2]],
+    [offered, [1, 2]],
+    [revoked, [0, 3]],
+    [127, [0]],
+  ])
+  for (const [slot, states] of allowed)
+    for (const state of [0, 1, 2, 3, 4, -1, 0x7fffffff]) {
+      const before = words[5 + slot]!
+      words[5 + slot] = state
+      if (states.includes(state)) owner.verify()
+      else assert.throws(() => owner.verify(), violation, `slot ${slot}, state ${state}`)
+      words[5 + slot] = before
+    }
+  for (const current of [2, -1, 0x7fffffff]) {
+    words[0] = current
+    assert.throws(() => owner.verify(), violation)
+    assert.deepEqual(owner.begun, { chunk: 0, item: 0 })
+    worker.begin(8, 0) // and writes nowhere else
+  }
+  for (const slot of [128, 0xffffffff, 127]) assert.throws(() => worker.claim(slot), violation)
+})
+
+test('a worker that never frees a slot is found, and the owner does not throw meanwhile', () => {
+  const owner = new Ledger(new ArrayBuffer(4096))
+  for (let count = 0; count < 128; count++) owner.revoke(owner.offer())
+  owner.verify()
+  assert.ok(owner.offer() < 128)
+  assert.throws(() => owner.verify(), { code: 'ERR_PROTOCOL' })
 })
 
 test('without shared memory nothing can be revoked, and everything is claimed', () => {
@@ -99,15 +135,21 @@ test('messages come back as they were', () => {
     ),
   )
   fc.assert(
-    fc.property(u32, fc.double({ noNaN: true }), blocks, fc.uint8Array(), (chunk, milliseconds, blocks, bytes) => {
-      const body = Buffer.from(bytes)
-      assert.deepEqual(decodeResults(Buffer.concat([encodeResults(chunk, milliseconds, blocks), body])), {
-        chunk,
-        milliseconds,
-        blocks,
-        body,
-      })
-    }),
+    fc.property(
+      u32,
+      fc.double({ noNaN: true, min: 0, noDefaultInfinity: true }),
+      blocks,
+      fc.uint8Array(),
+      (chunk, milliseconds, blocks, bytes) => {
+        const body = Buffer.from(bytes)
+        assert.deepEqual(decodeResults(Buffer.concat([encodeResults(chunk, milliseconds, blocks), body])), {
+          chunk,
+          milliseconds,
+          blocks,
+          body,
+        })
+      },
+    ),
   )
   fc.assert(
     fc.property(u32, fc.string(), fc.string(), (functionId, module, name) =>

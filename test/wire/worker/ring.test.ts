@@ -1,28 +1,14 @@
-// Runs in: the test runner. src/wire/worker/ring.ts and ring-channel.ts: whatever the sizes and whoever waits, the bytes arrive in order; who
-// sleeps is woken; what a dead writer has written can be read.
+// Runs in: the test runner. Whatever the sizes and whoever waits, the bytes of a ring arrive in order, a sleeper is woken, and
+// positions that cannot be are refused.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
-import { native } from '#src/platform/native.js'
 import { RING_CONTROL_BYTES, Ring } from '#src/wire/worker/ring.js'
-import { RingChannel } from '#src/worker-channel/ring-channel.js'
-import type { ChannelListener } from '#src/worker-channel/worker-channel.js'
-import {
-  Memories,
-  type SharedMemory,
-  TO_OWNER,
-  TO_WORKER,
-  WORKER_MEMORY_BYTES,
-} from '#src/worker-channel/worker-memory.js'
-import { watchLeaks } from '../../support/leaks.js'
-
-watchLeaks()
 
 const place = { control: 0, start: RING_CONTROL_BYTES, size: 16 }
 const ends = (memory = new ArrayBuffer(RING_CONTROL_BYTES + place.size)): [Ring, Ring] => [
-  new Ring(memory, place),
-  new Ring(memory, place),
+  new Ring(memory, place, 'writer'),
+  new Ring(memory, place, 'reader'),
 ]
 
 describe('Ring', () => {
@@ -85,136 +71,24 @@ describe('Ring', () => {
   })
 })
 
-/** Two channels over one memory, and what the worker's side has heard. */
-function connect(onMessage?: (payload: Buffer) => void): {
-  owner: RingChannel
-  worker: RingChannel
-  heard: Buffer[]
-  failures: Error[]
-  memory: SharedMemory
-  close(): void
-} {
-  const memories = new Memories(native())
-  const memory = memories.take()
-  const { bytes, ownerEvent, workerEvent } = memory
-  const heard: Buffer[] = []
-  const failures: Error[] = []
-  const listener: ChannelListener = {
-    onMessage: onMessage ?? ((payload) => heard.push(payload)),
-    onFailure: (error) => failures.push(error),
-    onGone: () => {},
-  }
-  const common = { bytes, closesEvents: false }
-  const toOwner = { incoming: TO_OWNER, outgoing: TO_WORKER, ownEvent: ownerEvent, peerEvent: workerEvent }
-  const toWorker = { incoming: TO_WORKER, outgoing: TO_OWNER, ownEvent: workerEvent, peerEvent: ownerEvent }
-  const owner = new RingChannel(native(), { ...common, ...toOwner }, listener)
-  const worker = new RingChannel(native(), { ...common, ...toWorker }, listener)
-  return {
-    owner,
-    worker,
-    heard,
-    failures,
-    memory,
-    close() {
-      owner.close()
-      worker.close()
-      memories.giveBack(memory, { isUsedUp: false })
-      memories.close()
-    },
-  }
-}
-
-async function until(isSo: () => boolean): Promise<void> {
-  for (let tries = 0; tries < 1_000 && !isSo(); tries++) await sleep(5)
-  assert.ok(isSo())
-}
-
-describe('RingChannel', () => {
-  test('messages of all sizes arrive, also those that are larger than the ring', async () => {
-    const { owner, heard, failures, close } = connect()
-    const sizes = [0, 1, 5, 131_000, 131_072, 131_073, 1_000_000, 3]
-    for (const size of sizes) owner.send(Buffer.from([7]), Buffer.alloc(size, size))
-    await until(() => heard.length === sizes.length)
-    assert.deepEqual(
-      heard.map(({ length }) => length - 1),
-      sizes,
-    )
-    for (const [index, size] of sizes.entries()) assert.ok(heard[index]!.subarray(1).equals(Buffer.alloc(size, size)))
-    assert.deepEqual(failures, [])
-    close()
-  })
-
-  test('end() calls back when the last byte is in the ring', async () => {
-    const { owner, worker, heard, close } = connect()
-    let isSent = false
-    worker.end(() => {
-      isSent = true
-    })
-    assert.ok(isSent, 'nothing waits')
-    isSent = false
-    owner.send(Buffer.alloc(WORKER_MEMORY_BYTES))
-    owner.end(() => {
-      isSent = true
-    })
-    assert.ok(!isSent)
-    await until(() => isSent && heard.length === 1)
-    close()
-  })
-
-  test('what was sent before an end is heard behind it, and nothing is heard behind close()', async () => {
-    const { owner, worker, heard, close } = connect()
-    worker.close() // as if it were dead: it reads and wakes nobody
-    owner.send(Buffer.from('lost'))
-    await sleep(20)
-    assert.equal(heard.length, 0)
-    worker.send(Buffer.from('last words'))
-    await owner.finish()
-    assert.deepEqual(heard.map(String), ['last words'])
-    worker.send(Buffer.from('too late'))
-    assert.equal(owner.idle(), true)
-    await sleep(20)
-    assert.equal(heard.length, 1)
-    close()
-  })
-
-  test('an endless talk lets the event loop turn', async () => {
-    let count = 0
-    const { owner, worker, close } = connect(() => {
-      count++
-      if (count < 5_000) (count % 2 === 0 ? owner : worker).send(Buffer.alloc(100))
-    })
-    let turns = 0
-    const timer = setInterval(() => turns++, 1)
-    owner.send(Buffer.alloc(100))
-    await until(() => count === 5_000)
-    clearInterval(timer)
-    assert.ok(turns > 0)
-    close()
-  })
-
-  test('what a listener throws is its failure, and ends nothing else', async () => {
-    const seen: string[] = []
-    const { owner, failures, close } = connect((payload) => {
-      seen.push(String(payload))
-      if (seen.length === 1) throw new Error('no')
-    })
-    owner.send(Buffer.from('a'))
-    await until(() => failures.length === 1)
-    owner.send(Buffer.from('b'))
-    await until(() => seen.length === 2)
-    close()
-  })
-
-  test('a memory that is used again begins anew', async () => {
-    const memories = new Memories(native())
-    const first = memories.take()
-    new Uint8Array(first.bytes, 0, 4096).fill(1)
-    native().setEvent(first.ownerEvent)
-    memories.giveBack(first, { isUsedUp: false })
-    const second = memories.take()
-    assert.equal(second, first)
-    assert.ok(new Uint8Array(second.bytes, 0, 4096).every((byte) => byte === 0))
-    memories.close()
-    memories.giveBack(second, { isUsedUp: false })
-  })
+test('positions that cannot be are refused by both sides, and harm nothing', () => {
+  const position = fc.oneof(fc.integer(), fc.constantFrom(0, 16, 17, -1, 0x7fffffff))
+  fc.assert(
+    fc.property(fc.constantFrom(0, 16), position, (word, value) => {
+      const memory = new ArrayBuffer(RING_CONTROL_BYTES + place.size)
+      const [writer, reader] = ends(memory)
+      writer.write(new Uint8Array(10))
+      writer.publish()
+      reader.consume(4)
+      new Int32Array(memory)[word] = value
+      for (const look of [() => writer.room, () => writer.isRead, () => writer.waitForRoom(), () => reader.readable])
+        try {
+          const seen = look()
+          const bytes = typeof seen === 'number' ? seen : typeof seen === 'object' ? seen.length : 0
+          assert.ok(bytes >= 0 && bytes <= place.size)
+        } catch (error) {
+          assert.equal((error as { code?: string }).code, 'ERR_PROTOCOL')
+        }
+    }),
+  )
 })

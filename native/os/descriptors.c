@@ -1,0 +1,30 @@
+// Runs in: owner and child. See descriptors.h.
+#include "descriptors.h"
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <termios.h>
+#include <unistd.h>
+
+// A higher number makes the kernel's table of a process larger than a page or two.
+#define HIGHEST 1024
+// So many descriptors can be moved, and some more: a program may have the highest ones itself.
+#define ROOM 32
+
+int raise_descriptor(int fd) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return fd;
+  int end = limit.rlim_cur < HIGHEST ? (int)limit.rlim_cur : HIGHEST;
+  int floor = end - ROOM > end / 2 ? end - ROOM : end / 2;
+  if (fd >= floor) return fd;
+  int high = fcntl(fd, F_DUPFD_CLOEXEC, floor);
+  if (high < 0) return fd;
+  close(fd);
+  return high;
+}
+
+// A unix socket tells of its own end by TIOCOUTQ. A pipe is one thing for both ends, and tells by FIONREAD.
+long unread_bytes(int fd) {
+  int bytes = 0;
+  return ioctl(fd, TIOCOUTQ, &bytes) == 0 || ioctl(fd, FIONREAD, &bytes) == 0 ? bytes : 0;
+}

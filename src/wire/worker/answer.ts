@@ -1,0 +1,70 @@
+// Runs in: owner and child. What a worker answers to a chunk: the values of its tasks, and what some of them threw.
+// Pure.
+import type { Buffer } from 'node:buffer'
+import { ProtocolError } from '../../errors.js'
+import { decodeThrown, type ThrownData } from '../values/thrown.js'
+
+/** What a task threw: the number of its item, and a description. */
+export type Failure = readonly [item: number, thrown: ThrownData]
+
+/** The tasks that an answer is for: items from `first` to `end`, without `end`. */
+export interface AnswerRange {
+  readonly first: number
+  readonly end: number
+}
+
+/** What became of a task. */
+export type Outcome = { value: unknown } | { error: unknown }
+
+/** A decoded answer whose shape was checked. */
+export class Answer {
+  readonly #range: AnswerRange
+  readonly #values: readonly unknown[]
+  readonly #failures: ReadonlyMap<number, ThrownData>
+
+  /**
+   * @param decoded what decodeList() made of the body of a `results` message
+   * @param isPlain whether that was JSON: then it has only the values
+   * @throws ProtocolError ERR_PROTOCOL if no worker answers like that to these tasks
+   */
+  constructor(decoded: unknown, isPlain: boolean, range: AnswerRange) {
+    const parts = isPlain ? [decoded, []] : decoded
+    if (!Array.isArray(parts) || parts.length !== 2) throw violation()
+    const [values, failures] = parts as unknown[]
+    if (!Array.isArray(values) || values.length !== range.end - range.first) throw violation()
+    if (!Array.isArray(failures) || !failures.every((one) => isFailure(one, range))) throw violation()
+    this.#range = range
+    this.#values = values
+    this.#failures = new Map(failures as Failure[])
+  }
+
+  /**
+   * What became of a task.
+   *
+   * @param item of the range
+   * @param where for the stacks of errors
+   * @throws ProtocolError ERR_PROTOCOL if what it threw was described in a way that cannot be read
+   */
+  outcomeOf(item: number, where: string): Outcome {
+    const thrown = this.#failures.get(item)
+    if (thrown) return { error: decodeThrown(thrown, { ownerStack: undefined, where }) }
+    return { value: this.#values[item - this.#range.first] }
+  }
+}
+
+function isFailure(failure: unknown, { first, end }: AnswerRange): boolean {
+  if (!Array.isArray(failure) || failure.length !== 2) return false
+  const [item, thrown] = failure as unknown[]
+  return Number.isInteger(item) && (item as number) >= first && (item as number) < end && typeof thrown === 'object'
+}
+
+function violation(): ProtocolError {
+  return new ProtocolError('ERR_PROTOCOL', 'A worker has answered in a form that does not fit the tasks it was sent.')
+}
+
+/** What a worker sends as an answer. */
+export interface EncodedAnswer {
+  body: Buffer
+  /** Large buffers of the values, in the order of their numbers in the body. */
+  large: readonly Uint8Array[]
+}
