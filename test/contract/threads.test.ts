@@ -1,4 +1,5 @@
-// Runs in: the test runner. An owner that is a worker thread: it forks as the main thread does, and nothing is left when it ends.
+// Runs in: the test runner. An owner that is a worker thread: it forks as the main thread does, and nothing is left
+// when it ends.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { describe, test } from 'node:test'
