@@ -17,10 +17,10 @@
 #define MILESTONES 8      // timestamp of the origin, the origin, then what followed it
 #define ROUNDING_NS 1000  // process.uptime() is a double, in seconds
 
-static uint64_t *origin = NULL;       // ns of the monotonic clock; the double behind it is the same moment in µs since 1970
+static uint64_t *origin = NULL;  // ns of the monotonic clock; the double behind it is the same moment in us since 1970
 static double *milestones = NULL;
-static uint64_t *loaded = NULL;       // where performance.now() counts from
-static uint64_t *started = NULL;      // where process.uptime() counts from
+static uint64_t *loaded = NULL;  // where performance.now() counts from
+static uint64_t *started = NULL; // where process.uptime() counts from
 
 static int64_t clock_ns(clockid_t clock) {
   struct timespec t;

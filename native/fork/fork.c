@@ -33,9 +33,9 @@ static int leave_code = 0;
 static int birth_channel = -1;
 static int lifeline_held = -1; // armed by this library; the preload library has one of its own
 
-// Node's own teardown must not run in a child: it joins threads that do not exist and runs loops that were inherited
-// (the tracing agent's, whose io_uring is shared with the template). _exit skips libuv's and V8's destructors as
-// well.
+// Node's own teardown must not run in a child. It joins threads that do not exist, and runs loops that were inherited
+// (that of the tracing agent, whose io_uring is shared with the template). _exit skips the destructors of libuv and V8
+// as well.
 void leave(int code) {
   fflush(NULL);
   restore_stdio();
@@ -47,7 +47,7 @@ static void leave_at_exit(void *unused) {
   leave(leave_code);
 }
 
-// Not registered at birth: Node runs and forgets these callbacks also before a signal that a process sends to itself.
+// Not registered at birth: before a process sends a signal to itself, Node runs these callbacks and forgets them.
 void leave_later(int code) {
   leave_code = code;
   call_at_exit(leave_at_exit, NULL);
@@ -57,10 +57,10 @@ static void leave_at_join(void) {
   if (gettid() == getpid()) leave(leave_code); // a join on another thread is a worker's own
 }
 
-// An error in a handler of uncaught errors has no at-exit callbacks: Node prints it and joins the threads of libuv's
-// pool, which are those of the template. glibc gives the stack of a dead thread to the next new one, and with it the
-// same pthread_t: so the join was one with a living worker thread of V8, for ever (Node 20; others have another order
-// of threads and did not hang).
+// If a handler of uncaught errors throws, Node prints that error and joins the threads of libuv's pool, without at-exit
+// callbacks. These are threads of the template. glibc gives the stack of such a thread to the next new one, and with
+// the stack its pthread_t. So the main thread would wait for a living worker thread of V8, for ever (Node 20; others
+// create their threads in another order, and did not hang).
 void leave_in_teardown(int code) {
   leave_code = code;
   struct forkserver_preload *library = preloaded();
@@ -127,18 +127,20 @@ int inherit_lifeline(int inherits) {
 
 static void take_stdio(const struct birth *birth) {
   int count = birth->stdio_count < MAX_STDIO ? birth->stdio_count : MAX_STDIO;
-  // A descriptor that is itself one of the places would be overwritten by an earlier one: move such ones up first.
+  // An earlier one would overwrite a descriptor that is itself one of the places. So such ones move up first.
   int from[MAX_STDIO];
-  for (int i = 0; i < count; i++)
-    from[i] = birth->stdio[i] >= birth->places ? birth->stdio[i] : fcntl(birth->stdio[i], F_DUPFD_CLOEXEC, birth->places);
+  for (int i = 0; i < count; i++) {
+    const int fd = birth->stdio[i];
+    from[i] = fd >= birth->places ? fd : fcntl(fd, F_DUPFD_CLOEXEC, birth->places);
+  }
   // Programs that a child starts inherit the standard streams only, as those of plain Node do.
   for (int i = 0; i < count; i++) dup3(from[i], i, i < 3 ? 0 : O_CLOEXEC);
   for (int i = count; i < birth->places; i++) close(i);
   for (int i = 0; i < count; i++) close(from[i]);
 }
 
-// A loop of libuv that gets no descriptor makes Node abort. That of a new platform needs at most this many (epoll, an
-// eventfd, the pipe of signals); the child's own needs no more than it gives back.
+// Node aborts if a loop of libuv gets no descriptor. The loop of a new platform needs at most this many (epoll, an
+// eventfd, the pipe of signals). The child's own loop needs no more than it gives back.
 #define LOOP_DESCRIPTORS 4
 static void check_room(int spare) {
   int fds[LOOP_DESCRIPTORS], count = 0, error = 0;
@@ -157,9 +159,9 @@ static void be_born(struct uv_loop_s *loop, const struct birth *birth) {
   // The loop's epoll set and rings are the template's until this call; before it, no other libuv function may run.
   int error = uv_loop_fork(loop);
   if (error) tell_unborn(-error);
-  // Before any JavaScript: an interrupt of V8 that waits (a finished Maglev job) posts to the worker threads at once.
-  // A platform that cannot start its threads aborts, or waits for them for ever (WorkerThreadsTaskRunner stops
-  // creating them and then waits for all): so a failure here is the end of the birth.
+  // Before any JavaScript: a waiting interrupt of V8 (a finished Maglev job) posts to the worker threads at once. A
+  // platform that cannot start its threads aborts, or waits for them for ever (WorkerThreadsTaskRunner stops creating
+  // them and then waits for all). So a failure here is the end of the birth.
   preloaded()->thread_failed = tell_unborn;
   if (revive_platform(birth->worker_threads) != 0) tell_unborn(ENOSYS);
   preloaded()->thread_failed = NULL;
@@ -171,7 +173,7 @@ static void be_born(struct uv_loop_s *loop, const struct birth *birth) {
   if (birth->session) setsid();
   if (birth->lifeline >= 0 && (error = hold_lifeline(birth->lifeline)) != 0) tell_unborn(-error);
   if (birth->lifeline >= 0) close(birth->lifeline);
-  take_stdio(birth); // behind the lifeline, which must not take a place
+  take_stdio(birth); // after the lifeline, which must not take a place
   remember_stdio(birth->stdio_count);
   on_exit(leave_on_exit, NULL);
 }

@@ -7,14 +7,14 @@
 struct uv_loop_s;
 
 struct birth {
-  int channel;             // the child's end of its job channel; the child keeps it
-  const int *stdio;        // become 0, 1, 2 and so on of the child
+  int channel;        // the child's end of its job channel; the child keeps it
+  const int *stdio;   // become 0, 1, 2 and so on of the child
   int stdio_count;
-  int places;              // descriptors below this one are either of these or closed; the template has nothing there that a child needs
-  int lifeline;            // read end of the owner's pipe: its end kills the child; -1 if the child may outlive its owner
-  int session;             // the child leads a session of its own, and so a process group
-  int worker_threads;      // of V8, besides the one for what is delayed
-  const int *close;        // what the child must not have: control sockets, other owners' lifelines
+  int places;         // below this number, the child has only what `stdio` gives it; the rest is closed
+  int lifeline;       // read end of the owner's pipe: its end kills the child; -1 if it may outlive its owner
+  int session;        // the child leads a session of its own, and so a process group
+  int worker_threads; // of V8, besides the one for delayed tasks
+  const int *close;   // what the child must not have: control sockets, other owners' lifelines
   int close_count;
 };
 

@@ -1,9 +1,9 @@
 // Runs in: template. See huge-text.h.
 //
-// A child shares the page cache's pages of Node's code, but not the template's page tables for them: each child takes
-// about 130 faults to map, 64 KiB at a time, what it executes, and its exit undoes that. Anonymous huge pages are
-// inherited with their tables: for 2 MiB one entry is copied, and a child takes no fault. Node's own --use-largepages
-// does the same, but Node 26 dropped it.
+// A child shares the page cache's pages of Node's code with its template, but not the template's page tables for them.
+// So each child takes about 130 faults to map what it executes, 64 KiB at a time, and its exit undoes that. Anonymous
+// huge pages are inherited with their tables: one entry is copied for 2 MiB, and a child takes no fault. Node's own
+// --use-largepages does the same, but Node 26 dropped it.
 #include "huge-text.h"
 #include <errno.h>
 #include <link.h>
@@ -18,8 +18,8 @@ struct range {
   uintptr_t from, to;
 };
 
-// The program itself comes first, before its libraries; the largest of its parts that are executed is its code. Only
-// whole huge pages of it move.
+// The program itself comes first, before its libraries. The largest of its executable parts is its code. Only whole
+// huge pages of it move.
 static int find_text(struct dl_phdr_info *info, size_t size, void *found) {
   (void)size;
   struct range *text = found;
@@ -61,12 +61,15 @@ long move_text_to_huge_pages(void) {
   munmap(copy + size, (size_t)(room + HUGE - copy));
   int error = madvise(copy, size, MADV_HUGEPAGE) == 0 ? 0 : errno;
   if (!error) memcpy(copy, (const void *)text.from, size);
-  // In small pages it would be the other way round: thousands of entries to copy at every fork.
+  // In small pages it would be worse than before: thousands of entries to copy at every fork.
   int is_huge = !error && huge_bytes((uintptr_t)copy) == size;
   if (is_huge && mprotect(copy, size, PROT_READ | PROT_EXEC) != 0) error = errno;
   // One step for the kernel: other threads execute the old pages before it and the new ones after it.
-  if (is_huge && !error && mremap(copy, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)text.from) != MAP_FAILED) return (long)size;
-  if (is_huge && !error) error = errno;
+  if (is_huge && !error) {
+    const int flags = MREMAP_MAYMOVE | MREMAP_FIXED;
+    if (mremap(copy, size, size, flags, (void *)text.from) != MAP_FAILED) return (long)size;
+    error = errno;
+  }
   munmap(copy, size);
   return -error;
 }

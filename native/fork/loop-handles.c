@@ -1,9 +1,9 @@
-// Runs in: template. See loop-handles.h. Node's own list (process.getActiveResourcesInfo) leaves out what was
-// unref'ed, and a child would inherit that too.
+// Runs in: template. See loop-handles.h. Node's own list (process.getActiveResourcesInfo) leaves out handles that are
+// not ref'ed, and a child would inherit these too.
 #include "loop-handles.h"
 #include <stddef.h>
 
-// From libuv, which Node exports. Handles stay opaque: their layout is libuv's affair.
+// From libuv, which Node exports. Handles stay opaque, because their layout may change.
 struct uv_handle_s;
 void uv_walk(struct uv_loop_s *loop, void (*visit)(struct uv_handle_s *, void *), void *argument);
 int uv_handle_get_type(const struct uv_handle_s *handle);

@@ -6,8 +6,16 @@
 #include <errno.h>
 #include <stdio.h>
 
-typedef struct { void *first; } local_handle;                // v8::Local<T>: one pointer, passed and returned in a register
-typedef struct { void *object; void *room[3]; } by_memory;   // std::unique_ptr comes back through memory; a large struct does too
+// v8::Local<T>: one pointer, passed and returned in a register.
+typedef struct {
+  void *first;
+} local_handle;
+
+// A std::unique_ptr comes back through memory, as a large struct does.
+typedef struct {
+  void *object;
+  void *room[3];
+} by_memory;
 
 static void *(*isolate_current)(void);
 static void *(*current_context)(void *isolate);
@@ -84,7 +92,8 @@ int set_locale(const char *name, int icu) {
   char symbol[32];
   snprintf(symbol, sizeof symbol, "uloc_setDefault_%d", icu);
   void (*set_default)(const char *, int *) = (void (*)(const char *, int *))dlsym(RTLD_DEFAULT, symbol);
-  void (*notify)(void *) = (void (*)(void *))dlsym(RTLD_DEFAULT, "_ZN2v87Isolate37LocaleConfigurationChangeNotificationEv");
+  const char *changed = "_ZN2v87Isolate37LocaleConfigurationChangeNotificationEv";
+  void (*notify)(void *) = (void (*)(void *))dlsym(RTLD_DEFAULT, changed);
   if (find_platform() || !set_default || !notify) return -ENOSYS;
   int status = 0; // ICU sets it to something that is no error, too
   set_default(name, &status);

@@ -121,7 +121,8 @@ int quiesce(int limit_ms) {
     calm = seen == 1 ? calm + 1 : 0;
     if (seen == 1) continue;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    if ((now.tv_sec - start.tv_sec) * 1000 + (now.tv_nsec - start.tv_nsec) / 1000000 > limit_ms) return seen < 0 ? seen : -EBUSY;
+    const long waited_ms = (now.tv_sec - start.tv_sec) * 1000 + (now.tv_nsec - start.tv_nsec) / 1000000;
+    if (waited_ms > limit_ms) return seen < 0 ? seen : -EBUSY;
     nanosleep(&pause, NULL);
   }
   return 0;

@@ -58,7 +58,8 @@ static int is_number_of(double number, const uint64_t state[2]) {
   uint64_t bits = state[0] >> 12 | 0x3ff0000000000000;
   double older;
   memcpy(&older, &bits, sizeof older);
-  return number == older - 1 || number == (double)(state[0] >> 11) * 0x1p-53 || number == (double)((state[0] + state[1]) >> 11) * 0x1p-53;
+  if (number == older - 1 || number == (double)(state[0] >> 11) * 0x1p-53) return 1;
+  return number == (double)((state[0] + state[1]) >> 11) * 0x1p-53;
 }
 
 static uint64_t *context_words(void *context) {

@@ -49,10 +49,11 @@ static napi_value ShutdownWriting(napi_env env, napi_callback_info info) {
 static napi_value SetSendBuffer(napi_env env, napi_callback_info info) {
   arguments all = take(env, info);
   const int bytes = (int)number_at(&all, 1);
-  return number(env, setsockopt((int)number_at(&all, 0), SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes) == 0 ? 0 : -errno);
+  const int failed = setsockopt((int)number_at(&all, 0), SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+  return number(env, failed ? -errno : 0);
 }
 
-// setBlocking(fd): for a descriptor that another program shall have, which does not expect EAGAIN
+// setBlocking(fd): for a descriptor that another program gets, which does not expect EAGAIN
 static napi_value SetBlocking(napi_env env, napi_callback_info info) {
   arguments all = take(env, info);
   const int fd = (int)number_at(&all, 0), flags = fcntl(fd, F_GETFL);

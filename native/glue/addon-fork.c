@@ -38,10 +38,20 @@ static napi_value Fork(napi_env env, napi_callback_info info) {
   arguments all = take(env, info);
   size_t count;
   const int32_t *spec = array_at(&all, 0, &count);
-  if (count < STDIO || spec[STDIO_COUNT] < 0 || count < (size_t)(STDIO + spec[STDIO_COUNT])) return number(env, -EINVAL);
+  if (count < STDIO || spec[STDIO_COUNT] < 0) return number(env, -EINVAL);
+  if (count < (size_t)(STDIO + spec[STDIO_COUNT])) return number(env, -EINVAL);
   const int32_t *close = spec + STDIO + spec[STDIO_COUNT];
-  const struct birth birth = {.channel = spec[CHANNEL], .stdio = spec + STDIO, .stdio_count = spec[STDIO_COUNT], .places = spec[PLACES],
-      .lifeline = spec[LIFELINE], .session = spec[SESSION], .worker_threads = spec[WORKERS], .close = close, .close_count = (int)(spec + count - close)};
+  const struct birth birth = {
+      .channel = spec[CHANNEL],
+      .stdio = spec + STDIO,
+      .stdio_count = spec[STDIO_COUNT],
+      .places = spec[PLACES],
+      .lifeline = spec[LIFELINE],
+      .session = spec[SESSION],
+      .worker_threads = spec[WORKERS],
+      .close = close,
+      .close_count = (int)(spec + count - close),
+  };
   struct uv_loop_s *loop;
   napi_get_uv_event_loop(env, &loop);
   return number(env, fork_child(loop, &birth));
@@ -112,7 +122,7 @@ static napi_value WriteOut(napi_env env, napi_callback_info info) {
   return number(env, write_out((int)number_at(&all, 0), bytes, length, (int)number_at(&all, 2)));
 }
 
-// checkBorn(Math.random()): does not return where that is not from the bits that this child got at its birth
+// checkBorn(Math.random()): does not return if that is not from the bits that this child got at its birth
 static napi_value CheckBorn(napi_env env, napi_callback_info info) {
   arguments all = take(env, info);
   double drawn = -1;

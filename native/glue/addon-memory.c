@@ -55,7 +55,9 @@ static napi_value MapSharedMemory(napi_env env, napi_callback_info info) {
   struct mapping *mapping = Map(&all);
   napi_value buffer;
   if (!mapping) return number(env, -errno);
-  if (napi_create_external_arraybuffer(env, mapping->start, mapping->bytes, LeaveFinalizer, mapping, &buffer) == napi_ok) return buffer;
+  const napi_status made =
+      napi_create_external_arraybuffer(env, mapping->start, mapping->bytes, LeaveFinalizer, mapping, &buffer);
+  if (made == napi_ok) return buffer;
   Leave(mapping);
   return number(env, -ENOSYS);
 }
@@ -91,9 +93,11 @@ static napi_value UseBlock(napi_env env, napi_callback_info info) {
   if (napi_get_value_external(env, all.at[0], &found) != napi_ok) return number(env, -EINVAL);
   struct mapping *mapping = found;
   if (mapping->users > 1) return number(env, -EBUSY);
-  if (start < 0 || length < 0 || (size_t)start > mapping->bytes || (size_t)length > mapping->bytes - (size_t)start) return number(env, -EINVAL);
-  if (napi_create_external_arraybuffer(env, mapping->start + start, (size_t)length, FreeBlock, mapping, &buffer) != napi_ok)
-    return number(env, -ENOSYS);
+  if (start < 0 || length < 0 || (size_t)start > mapping->bytes) return number(env, -EINVAL);
+  if ((size_t)length > mapping->bytes - (size_t)start) return number(env, -EINVAL);
+  const napi_status made =
+      napi_create_external_arraybuffer(env, mapping->start + start, (size_t)length, FreeBlock, mapping, &buffer);
+  if (made != napi_ok) return number(env, -ENOSYS);
   mapping->users++;
   return buffer;
 }

@@ -52,14 +52,15 @@ static napi_value Send(napi_env env, napi_callback_info info) {
   return number(env, (double)send_with_descriptors((int)number_at(&all, 0), bytes, length, descriptors, (int)count));
 }
 
-// receive(fd, bytes: Uint8Array, descriptors: Int32Array [count, ...]): the count is -1 where descriptors were lost
+// receive(fd, bytes: Uint8Array, descriptors: Int32Array [count, ...]): the count is -1 if descriptors were lost
 static napi_value Receive(napi_env env, napi_callback_info info) {
   arguments all = take(env, info);
   size_t length, room;
   void *bytes = array_at(&all, 1, &length);
   int32_t *descriptors = array_at(&all, 2, &room);
   if (room < MAX_DESCRIPTORS + 1) return number(env, -EINVAL);
-  return number(env, (double)receive_with_descriptors((int)number_at(&all, 0), bytes, length, descriptors + 1, &descriptors[0]));
+  const int fd = (int)number_at(&all, 0);
+  return number(env, (double)receive_with_descriptors(fd, bytes, length, descriptors + 1, &descriptors[0]));
 }
 
 // poll(watched: Int32Array [fd, events, happened, ...], count, timeoutMs or -1): events and happened are bits of

@@ -18,7 +18,8 @@ int arm_lifeline(int pipe) {
   int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0) return -errno;
   int flags = fcntl(fd, F_GETFL);
-  if (fcntl(fd, F_SETOWN, getpid()) != 0 || fcntl(fd, F_SETSIG, SIGKILL) != 0 || fcntl(fd, F_SETFL, flags | O_ASYNC) != 0) {
+  const int failed = fcntl(fd, F_SETOWN, getpid()) != 0 || fcntl(fd, F_SETSIG, SIGKILL) != 0;
+  if (failed || fcntl(fd, F_SETFL, flags | O_ASYNC) != 0) {
     int error = errno;
     close(fd);
     return -error;

@@ -70,7 +70,8 @@ static void name_library(int fd) {
   char link[32], path[4096];
   snprintf(link, sizeof link, BY_DESCRIPTOR "%d", fd);
   ssize_t length = readlink(link, path, sizeof path);
-  if (length <= 0 || length == sizeof path || !dladdr1((void *)&FORKSERVER_PRELOAD, &unused, (void **)&map, RTLD_DL_LINKMAP)) return;
+  if (length <= 0 || length == sizeof path) return;
+  if (!dladdr1((void *)&FORKSERVER_PRELOAD, &unused, (void **)&map, RTLD_DL_LINKMAP)) return;
   char *name = strndup(path, (size_t)length);
   if (name) map->l_name = name;
 }
@@ -137,7 +138,8 @@ VISIBLE void *mmap64(void *hint, size_t length, int protection, int flags, int f
   return (void *)call_system(SYS_mmap, (long)hint, (long)length, protection, flags, fd, offset);
 }
 
-VISIBLE void *mmap(void *hint, size_t length, int protection, int flags, int fd, off_t offset) __attribute__((alias("mmap64")));
+VISIBLE void *mmap(void *hint, size_t length, int protection, int flags, int fd, off_t offset)
+    __attribute__((alias("mmap64")));
 
 typedef int (*create_function)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 

@@ -1,4 +1,5 @@
-// Runs in: child of the start method `spawn`; its main. Reads its job from the channel and runs it; everything else is plain Node.
+// Runs in: child of the start method `spawn`; its main. Reads its job from the channel and runs it; everything else is
+// plain Node.
 import { type ExecProcess, keepLifelineOverExec } from '../child/execve.js'
 import { ChildChannel } from '../child/job-channel.js'
 import { runJob, sendThrown } from '../child/run-job.js'

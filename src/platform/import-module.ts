@@ -5,7 +5,9 @@ import path from 'node:path'
 /** Namespaces of the modules that the template loaded, by the specifier that named them. */
 const loaded = new Map<string, object>()
 
-/** A child finds this module without asking Node's loader, which takes a tenth of a millisecond to say that it has it. */
+/**
+ * A child finds this module without asking Node's loader, which takes a tenth of a millisecond to say that it has it.
+ */
 export function rememberModule(specifier: string, namespace: object): void {
   loaded.set(specifier, namespace)
 }
@@ -16,9 +18,9 @@ interface Importer {
 }
 
 /**
- * Imports a module by URL, or by a package name that is looked up from the working directory, with the conditions of import().
- * import() in a file of forkserver would look for packages from its own folder. So a CommonJS module that exists in memory only,
- * and whose file would lie in the working directory, calls it.
+ * Imports a module by URL, or by a package name that is looked up from the working directory, with the conditions of
+ * import(). import() in a file of forkserver would look for packages from its own folder. So a CommonJS module that
+ * exists in memory only, and whose file would lie in the working directory, calls it.
  */
 export function importModule(specifier: string): Promise<object> {
   const known = loaded.get(specifier)

@@ -9,7 +9,9 @@ export type Inventory = ReturnType<typeof inventory.takeInventory>
 
 /** One thing that stands against a fork. A suspicious one may work; an impossible one does not. */
 export interface Finding {
-  /** Which thing. It stays the same, though the words may change: a thread names itself a moment after it was started. */
+  /**
+   * Which thing. It stays the same, though the words may change: a thread names itself a moment after it was started.
+   */
   id: string
   severity: 'impossible' | 'suspicious'
   /** What it is, and who brought it, if that is known. */
@@ -82,7 +84,10 @@ export class ForkCheck {
     for (const { id } of this.#look()) if (!this.#broughtBy.has(id)) this.#broughtBy.set(id, module)
   }
 
-  /** What is there now, and still there a moment later: a thread of V8 opens a file of /sys when it first meets a contended lock. */
+  /**
+   * What is there now, and still there a moment later: a thread of V8 opens a file of /sys when it first meets a
+   * contended lock.
+   */
   findings(): Finding[] {
     const now = this.#look()
     if (now.length === 0) return now

@@ -10,8 +10,8 @@ interface Inventory {
 }
 
 /**
- * What libuv calls the threads of its pool, if it names them (since libuv 1.50). They start with the first asynchronous work,
- * and they may be there: they sleep, and a child's libuv makes its pool anew.
+ * What libuv calls the threads of its pool, if it names them (since libuv 1.50). They start with the first asynchronous
+ * work, and they may be there: they sleep, and a child's libuv makes its pool anew.
  */
 const POOL_THREAD = 'libuv-worker'
 

@@ -118,7 +118,8 @@ class Template {
       listening: () => tellOwner({ status: 'ready', report: makeReport(warnings) }),
       refused: (syscall, errno) => tellOwner({ status: 'refused', syscall, errno }),
     })
-    setFlagsFromString('--flush-bytecode') // near its heap limit, V8 may need that memory (Node 26 collected garbage for ever)
+    // Near its heap limit V8 may need that memory (Node 26 collected garbage for ever).
+    setFlagsFromString('--flush-bytecode')
     beBorn(process as unknown as LeavingProcess, this.#native, born, {
       countFork,
       ownStreams: streams.makeStreamsOwn,
@@ -157,7 +158,10 @@ function findClocks(native: Native): void {
   native.findClocks(Math.round(performance.timeOrigin * 1e3), earliest!, latest!)
 }
 
-/** What waits in promises and in process.nextTick() now is this process's business. If it waited on, each child would run it. */
+/**
+ * What waits in promises and in process.nextTick() now is this process's business. If it waited on, each child would
+ * run it.
+ */
 function runMicrotasks(): void {
   ;(process as { _tickCallback?(): void })._tickCallback?.()
 }

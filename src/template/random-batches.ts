@@ -1,10 +1,10 @@
 // Runs in: template. Leaves children nothing of the random values that Node draws in advance.
 //
-// crypto.randomUUID() (and webcrypto's, and the ids of Blob URLs) takes from a batch of 128, crypto.randomInt() from
-// one of 1,024 (lib/internal/crypto/random.js); children would take the same ones. OpenSSL itself notices a fork. So
-// the batches are used up before the first fork: whoever asks first, in whichever child, fills a new one. A batch is
-// full when Node has just asked OpenSSL for it, which is an asynchronous resource of its own, also where it is
-// synchronous: async_hooks tells.
+// crypto.randomUUID() (and that of webcrypto, and the ids of Blob URLs) takes from a batch of 128, crypto.randomInt()
+// from one of 1,024 (lib/internal/crypto/random.js). Children would take the same ones; OpenSSL itself notices a fork.
+// So the template uses up the batches before the first fork: whichever child asks first fills a new one. A batch is
+// full when Node has just asked OpenSSL for it. That is an asynchronous resource, also if it is synchronous, so
+// async_hooks tells.
 import { createHook } from 'node:async_hooks'
 import { randomInt, randomUUID } from 'node:crypto'
 
@@ -17,7 +17,7 @@ const BATCHES: readonly { name: string; size: number; draw: () => unknown }[] = 
   { name: 'crypto.randomInt()', size: 1024, draw: () => randomInt(WIDEST) },
 ]
 
-/** Uses up every batch. Returns what cannot be used up, because this Node does it in another way: a child would repeat it. */
+/** Uses up every batch. Returns those that this Node fills in an unknown way: children would repeat their values. */
 export function useUpBatches(): string[] {
   let fills = 0
   const hook = createHook({

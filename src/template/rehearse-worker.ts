@@ -1,5 +1,5 @@
-// Runs in: template. Runs once what every worker of a pool runs, for the same reason as rehearse-child.ts: without it the
-// first task of a worker waits until its code is compiled, which takes longer than the fork.
+// Runs in: template. Runs once what every worker of a pool runs, for the same reason as rehearse-child.ts: otherwise a
+// worker's first task would wait until its code is compiled, which takes longer than the fork.
 import { CurrentTask } from '../child/worker/current-task.js'
 import { serveTasks } from '../child/worker/task-loop.js'
 import { rehearsal } from '../child/worker/worker-job.js'

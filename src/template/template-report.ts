@@ -1,19 +1,24 @@
-// Runs in: template. What it holds when it is frozen, in words and numbers.
+// Runs in: template. What it holds when it is ready, in words and numbers.
 import { readdirSync, readFileSync } from 'node:fs'
 import os from 'node:os'
 import type { TemplateReport } from '../wire/startup.js'
 
-/** What keeps the event loop alive, in Node's words: 'Timeout', 'TCPSocketWrap', ... each once, with how many there are. */
+/**
+ * What keeps the event loop alive, in Node's words: 'Timeout', 'TCPSocketWrap', ... each once, with how many there are.
+ */
 export function namesOfActive(): string[] {
   const counts = new Map<string, number>()
   for (const name of process.getActiveResourcesInfo()) counts.set(name, (counts.get(name) ?? 0) + 1)
   return [...counts].map(([name, count]) => (count > 1 ? `${name} (${count})` : name))
 }
 
-/** Threads for V8's concurrent work in a child. Each costs a tenth of a millisecond at birth, and most children need none. */
+/**
+ * Threads for V8's concurrent work in a child. Each costs a tenth of a millisecond at birth, and most children need
+ * none.
+ */
 const WORKER_THREADS = 1
 
-/** How many a child gets: what --v8-pool-size says, where the template was started with it, else one. */
+/** How many a child gets: what --v8-pool-size says, if the template was started with it, else one. */
 export function workerThreads(execArgv: readonly string[]): number {
   const given = execArgv.findLast((flag) => /^--v8-pool-size=\d+$/.test(flag))
   if (!given) return WORKER_THREADS

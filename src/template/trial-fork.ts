@@ -9,7 +9,9 @@ import { MAX_STDIO, TEMPLATE_DESCRIPTORS } from '../wire/startup.js'
 
 /** A trial child that is not gone after so long, in milliseconds, hangs. It takes 3. */
 const LIMIT_MS = 5_000
-/** Objects that are made between two looks whether V8 has collected them, and a bound for such looks: together 100 MB. */
+/**
+ * Objects that are made between two looks whether V8 has collected them, and a bound for such looks: together 100 MB.
+ */
 const OBJECTS_A_ROUND = 1_000
 const MAX_ROUNDS = 1_000
 /** How long to wait between two looks for a process that has closed its channel, in milliseconds. */
@@ -23,8 +25,8 @@ const MISSING: Record<string, string> = {
     'V8 in this Node keeps the state of Math.random() where forkserver cannot find it, ' +
     "so children would repeat each other's random numbers",
   memory:
-    'the system call process_vm_readv() is not allowed here, and forkserver finds with it what a child must make anew ' +
-    '(a seccomp profile of the container may forbid it)',
+    'the system call process_vm_readv() is not allowed here, ' +
+    'and forkserver finds with it what a child must make anew (a seccomp profile of the container may forbid it)',
 }
 
 /** Why this Node cannot be forked, as a clause, before anything of the user's is loaded. */
@@ -75,7 +77,10 @@ function whyUnborn(errno: number): string {
     : `a trial child could not be made: ${name}`
 }
 
-/** What a child does first. If the fork lost a thread or a lock, this shows it: V8 hands work to its threads when it collects. */
+/**
+ * What a child does first. If the fork lost a thread or a lock, this shows it: V8 hands work to its threads when it
+ * collects.
+ */
 function beTrialChild(native: Native): never {
   native.checkBorn(Math.random())
   collectYoungObjects()
@@ -106,10 +111,10 @@ function watchTrialChild(native: Native, pid: number, channel: number): string |
   const watched = Int32Array.of(channel, POLLIN, 0)
   let ready = 0
   while (ready <= 0 && performance.now() < end) ready = native.poll(watched, 1, Math.ceil(end - performance.now()))
-  const exit = ready > 0 ? reapOne(native, end) : undefined
+  const exit = ready > 0 ? reapTrial(native, pid, end) : undefined
   if (!exit) {
     process.kill(pid, 'SIGKILL')
-    reapOne(native, performance.now() + LIMIT_MS)
+    reapTrial(native, pid, performance.now() + LIMIT_MS)
     return `a trial child did not end within ${LIMIT_MS / 1000} s`
   }
   if (exit.exitCode === 0 && exit.signal === 0) return undefined
@@ -120,12 +125,11 @@ function watchTrialChild(native: Native, pid: number, channel: number): string |
     : `a trial child left with exit code ${exit.exitCode}`
 }
 
-function reapOne(native: Native, end: number): { exitCode: number; signal: number } | undefined {
+function reapTrial(native: Native, pid: number, end: number): { exitCode: number; signal: number } | undefined {
   const usage = new Float64Array(7)
   const pause = new Int32Array(new SharedArrayBuffer(4))
   do {
-    const ended = native.findEnded()
-    if (ended > 0 && native.reap(ended, usage) > 0) return { exitCode: usage[0]!, signal: usage[1]! }
+    if (native.reap(pid, usage) === pid) return { exitCode: usage[0]!, signal: usage[1]! }
     Atomics.wait(pause, 0, 0, STEP_MS)
   } while (performance.now() < end)
   return undefined

@@ -39,7 +39,7 @@ export const CONTROL_MESSAGES = {
       [
         'flags',
         'u16',
-        'bit 0: it may outlive its owner; bit 1: signals reach its whole process group, which ends with it; others are 0',
+        'bit 0: may outlive its owner; bit 1: signals reach its process group, which ends with it; others are 0',
       ],
       ['stdio', 'u8', 'how many descriptors follow the channel, 3 to 15: they become 0, 1, 2 and so on'],
     ],

@@ -1,4 +1,5 @@
-// Runs in: the test runner. An owner that is a worker thread: it forks as the main thread does, and nothing is left when it ends.
+// Runs in: the test runner. An owner that is a worker thread: it forks as the main thread does, and nothing is left
+// when it ends.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { describe, test } from 'node:test'
@@ -13,26 +14,28 @@ watchLeaks()
 const THREADED = fileURLToPath(new URL('../fixtures/contract/threaded.js', import.meta.url))
 const startMethods = ['forkserver', 'spawn'] as const
 
-async function runThread(workerData: { startMethod: string; closes: boolean }): Promise<[Worker, ThreadReport]> {
+/** Runs the thread until it has told what it did. `exited` resolves with its exit code. */
+async function runThread(workerData: { startMethod: string; closes: boolean }) {
   const thread = new Worker(THREADED, { workerData })
+  const exited = once(thread, 'exit').then(([exitCode]) => exitCode as number) // it may come in the message's own turn
   const [report] = (await once(thread, 'message')) as [ThreadReport]
-  return [thread, report]
+  return { thread, exited, report }
 }
 
 for (const startMethod of startMethods) {
   describe(`an owner in a worker thread, start method ${startMethod}`, () => {
     test('has the start method that the main thread has, and runs a job', async () => {
       await using inMain = await ForkServer.start({ startMethod })
-      const [thread, report] = await runThread({ startMethod, closes: true })
+      const { exited, report } = await runThread({ startMethod, closes: true })
       assert.equal(report.startMethod, inMain.startMethod)
       assert.equal(report.answer, 'hello you')
-      const [exitCode] = await once(thread, 'exit')
-      assert.equal(exitCode, 0)
+      assert.equal(await exited, 0)
     })
 
     test('is terminated: its template and its children end, and no descriptor is left', async () => {
       const before = openDescriptors().length
-      const [thread, { pids }] = await runThread({ startMethod, closes: false })
+      const { thread, report } = await runThread({ startMethod, closes: false })
+      const { pids } = report
       assert.equal(pids.length, startMethod === 'spawn' ? 1 : 2)
       await thread.terminate()
       assert.ok(await until(() => !pids.some(isAlive)), 'a process outlives its thread')

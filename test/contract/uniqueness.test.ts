@@ -1,4 +1,5 @@
-// Runs in: the test runner. Random values differ between siblings, and are as good as before: nothing random is copied by a fork.
+// Runs in: the test runner. Random values differ between siblings, and are as good as before: nothing random is copied
+// by a fork.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { remote } from 'forkserver'

@@ -1,4 +1,5 @@
-// Runs in: the test runner. What a template may be started with: refused flags of Node, a preload that prints, one in TypeScript.
+// Runs in: the test runner. What a template may be started with: refused flags of Node, a preload that prints, one in
+// TypeScript.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -41,8 +42,8 @@ describe('flags of Node that a template cannot have', () => {
     })
   }
 
-  // V8 draws from the generator of Math.random() for each key of a WeakMap. Freezing the intrinsics draws thousands of times, and the
-  // generator was then not found: it was looked for within 4,096 steps of its seed.
+  // V8 draws from the generator of Math.random() for each key of a WeakMap. Freezing the intrinsics draws thousands of
+  // times, and the generator was then not found: it was looked for within 4,096 steps of its seed.
   const draws = 'data:text/javascript,const keys = new WeakMap(); for (let i = 0; i < 2e5; i++) keys.set({}, i)'
   for (const execArgv of [['--frozen-intrinsics'], ['--import', draws]]) {
     test(`${execArgv.join(' ').slice(0, 40)}: children run, and draw different numbers`, async () => {

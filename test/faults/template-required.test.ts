@@ -1,5 +1,5 @@
-// Runs in: the test runner. What --require and --import load before the template's own main: it works as in plain Node, sees nothing of
-// forkserver, and spoils nothing for children. (What it leaves open: template-unforkable.test.ts.)
+// Runs in: the test runner. What --require and --import load before the template's own main: it works as in plain Node,
+// sees nothing of forkserver, and spoils nothing for children. (What it leaves open: template-unforkable.test.ts.)
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'

@@ -1,5 +1,5 @@
-// Runs in: the test runner. A template whose children cannot live says so before it is ready: processes are then spawned, and the reason
-// is told.
+// Runs in: the test runner. A template whose children cannot live says so before it is ready: processes are then
+// spawned, and the reason is told.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { ForkServer, Process, remote } from 'forkserver'

@@ -1,4 +1,5 @@
-// Runs in: the test runner. A preload that leaves open what a fork would duplicate or lose: start() says what, and which module.
+// Runs in: the test runner. A preload that leaves open what a fork would duplicate or lose: start() says what, and
+// which module.
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'

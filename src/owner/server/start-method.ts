@@ -38,8 +38,8 @@ function choose(): Choice {
   if (!MEASURED_ARCHITECTURES.includes(process.arch)) return spawn(`forking was not measured on ${process.arch}`)
   if (!existsSync('/proc/self/task'))
     return spawn(
-      '/proc is not mounted here, or it does not show this process. forkserver reads there what the threads of a template do ' +
-        '(mount -t proc proc /proc)',
+      '/proc is not mounted here, or it does not show this process, ' +
+        'and forkserver reads there what the threads of a template do (mount -t proc proc /proc)',
     )
   if (!glibcVersion()) return spawn('forking was measured with glibc only, and this is another libc')
   const major = Number(process.versions.node.split('.')[0])
@@ -62,7 +62,8 @@ function hasWorkingDirectory(): boolean {
 
 /**
  * What no start method can do without. Node's own errors name a system call, but not what to do.
- * @throws UsageError ERR_INVALID_STATE: the working directory is gone; ResourceError ERR_RESOURCE: there is no /dev/null
+ * @throws UsageError ERR_INVALID_STATE: the working directory is gone
+ * @throws ResourceError ERR_RESOURCE: there is no /dev/null
  */
 function checkSurroundings(): void {
   if (!hasWorkingDirectory()) {
