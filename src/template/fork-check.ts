@@ -82,6 +82,11 @@ export class ForkCheck {
     for (const { id } of this.#look()) if (!this.#broughtBy.has(id)) this.#broughtBy.set(id, module)
   }
 
+  /** Whether anything is there now. */
+  isAny(): boolean {
+    return this.#look().length > 0
+  }
+
   /** What is there now, and still there a moment later: a thread of V8 opens a file of /sys when it first meets a contended lock. */
   findings(): Finding[] {
     const now = this.#look()

@@ -21,6 +21,7 @@ import { rehearse } from './rehearse-child.js'
 import { rehearseWorker } from './rehearse-worker.js'
 import { serve } from './serve-loop.js'
 import { readStartup, tellOwner } from './start-messages.js'
+import { stopEsbuild } from './stop-esbuild.js'
 import streams from './stream-stand-ins.cjs'
 import type { TemplateKeys } from './template-keys.js'
 import { makeReport, namesOfActive, workerThreads } from './template-report.js'
@@ -60,6 +61,7 @@ class Template {
     this.#config = config
     this.#check = new ForkCheck(this.#native, first)
     this.#check.attributeNewTo(optionsThatLoad())
+    if (config.nodeOptions !== null) process.env.NODE_OPTIONS = config.nodeOptions
     process.on('uncaughtExceptionMonitor', this.#onUncaught)
   }
 
@@ -81,6 +83,7 @@ class Template {
       this.#loading = 'the rehearsal'
       await rehearse(this.#native)
       await rehearseWorker(this.#native)
+      await stopEsbuild(() => this.#check.isAny())
       this.#loading = ''
       // It does not keep the loop busy itself. It is cleared when the loop is empty.
       this.#settling = setTimeout(

@@ -35,7 +35,8 @@ export interface StartedTemplate {
 export interface TemplateOptions {
   config: StartupConfig
   env: NodeJS.ProcessEnv
-  execArgv: readonly string[]
+  /** The flags of Node to start it with; `nodeOptions` stands in the environment until the template restores the variable. */
+  flags: { execArgv: readonly string[]; nodeOptions: string | undefined }
   key: AuthKey
   /** Read end of the owner's lifeline; the caller keeps it. */
   lifeline: number
@@ -82,8 +83,8 @@ export async function startTemplate(native: Native, options: TemplateOptions): P
     opened.push(openSync(PRELOAD, 'r'), openSync('/dev/null', 'r+'))
     stdio[TEMPLATE_DESCRIPTORS.preload] = opened[0]!
     for (let fd = 3; fd < MAX_STDIO; fd++) stdio[fd] = opened[1]!
-    const env = templateEnvironment(options.env)
-    template = spawn(process.execPath, [...TEMPLATE_FLAGS, ...options.execArgv, MAIN], { stdio, env })
+    const env = templateEnvironment({ ...options.env, NODE_OPTIONS: options.flags.nodeOptions })
+    template = spawn(process.execPath, [...TEMPLATE_FLAGS, ...options.flags.execArgv, MAIN], { stdio, env })
   } catch (error) {
     for (const pair of ends) native.close(pair.own)
     throw spawnError(error as Error) // E2BIG is thrown, and what openSync throws; EMFILE and EAGAIN of spawn are emitted
