@@ -15,6 +15,7 @@ import { encodeThrown } from '../wire/values/thrown.js'
 import { WORKER_MODULE } from '../wire/worker/worker-messages.js'
 import { ForkCheck, type Inventory } from './fork-check.js'
 import inventory from './inventory.cjs'
+import loaderHooks from './loader-hooks.cjs'
 import { loadBuiltIns, warmUp } from './preload.js'
 import { useUpBatches } from './random-batches.js'
 import { rehearse } from './rehearse-child.js'
@@ -36,6 +37,16 @@ function optionsThatLoad(): string {
     if (match) found.push(match[2] ? option : `${option} ${given[at + 1]}`)
   }
   return found.join(' ') || 'Node'
+}
+
+/** If module.register() was called, a clause that says what it means. */
+function whyHooksCannotFork(by: string): string | undefined {
+  const hooks = loaderHooks.hooksInThread()
+  if (hooks === undefined) return undefined
+  return (
+    `the loader hooks that ${by} registered by module.register('${hooks}') run in a thread, which a forked child would lack ` +
+    '(hooks of module.registerHooks() can be forked; Node 22.15 and later have it)'
+  )
 }
 
 class Template {
@@ -102,7 +113,9 @@ class Template {
 
   /** What was preloaded cannot be forked. */
   #refuse(reasons: string[]): never {
-    tellOwner({ status: 'unforkable', reasons: [...this.#check.findings().map(({ what }) => what), ...reasons] })
+    const hooks = whyHooksCannotFork('the preload')
+    const found = this.#check.findings().map(({ what }) => what)
+    tellOwner({ status: 'unforkable', reasons: [...(hooks ? [hooks] : []), ...found, ...reasons] })
     return this.#native.leave(1)
   }
 
@@ -115,6 +128,7 @@ class Template {
     const findings = this.#check.findings()
     const stops = findings.filter(({ severity }) => this.#config.strict || severity === 'impossible')
     if (stops.length > 0) this.#refuse([])
+    loaderHooks.stopWatchingHooks()
     this.#freeze()
     const warnings = findings.map(({ what }) => what)
     const born = serve(this.#native, this.#keys, this.#config.listen, {
@@ -180,7 +194,7 @@ export function beTemplate(): void {
   hideCommonJs()
   const first = inventory.firstInventory()
   if (!first) return sayCannotFork('this Node does not heed NODE_OPTIONS, by which forkserver has its first look')
-  const missing = whyNodeCannotFork(loadNative())
+  const missing = whyNodeCannotFork(loadNative()) ?? whyHooksCannotFork(optionsThatLoad())
   if (missing) sayCannotFork(missing)
   loadBuiltIns()
   const template = new Template(keys, config, first)

@@ -123,7 +123,10 @@ export class ForkServer implements AsyncDisposable {
       saidWhySpawn = true
       process.emitWarning(`Processes are spawned, not forked: ${reason}.`, { code: 'FORKSERVER_SPAWN' })
     }
-    const launcher = new SpawnLauncher({ preload: options.preload, execArgv: flagsOfSpawned(options.execArgv, process.execArgv) })
+    const launcher = new SpawnLauncher({
+      preload: options.preload,
+      execArgv: flagsOfSpawned(options.execArgv, process.execArgv),
+    })
     return new ForkServer({ launcher, transport: 'private', address: null, key: undefined, reason })
   }
 

@@ -35,7 +35,8 @@ export const FLAG_RULES: readonly FlagRule[] = [
       '--log-*',
       '--trace-event*',
     ],
-    because: 'a profiler has a thread of its own or writes one file, and a forked child would lack the one and share the other',
+    because:
+      'a profiler has a thread of its own or writes one file, and a forked child would lack the one and share the other',
   },
   {
     kind: 'program',
@@ -83,7 +84,10 @@ export const FLAG_RULES: readonly FlagRule[] = [
 ]
 
 /** The modules by which an editor attaches its debugger: of Visual Studio Code, and of the IDEs of JetBrains. */
-const DEBUGGER_MODULES = [/[\\/]ms-vscode\.js-debug[^\\/]*[\\/](.*[\\/])?bootloader(\.bundle)?\.js$/, /[\\/]debugConnector\.js$/]
+const DEBUGGER_MODULES = [
+  /[\\/]ms-vscode\.js-debug[^\\/]*[\\/](.*[\\/])?bootloader(\.bundle)?\.js$/,
+  /[\\/]debugConnector\.js$/,
+]
 const PRELOADING_FLAGS = ['-r', '--require', '--import']
 
 /** One flag as it was written, with its value, and its rule if it has one. */
