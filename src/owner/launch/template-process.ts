@@ -2,9 +2,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { Socket } from 'node:net'
-import { fileURLToPath } from 'node:url'
 import { ResourceError, TemplateError } from '../../errors.js'
 import { check, errnoName, type Native, PRELOAD, spawnError } from '../../platform/native.js'
+import { ownFile } from '../../platform/own-files.js'
 import { abortError } from '../../promises/abort.js'
 import type { AuthKey } from '../../wire/auth/auth-key.js'
 import { encodeFrame, FrameDecoder } from '../../wire/frames.js'
@@ -21,7 +21,7 @@ import { decodeValue } from '../../wire/values/clone.js'
 import { decodeThrown } from '../../wire/values/thrown.js'
 import { templateEnvironment } from './template-environment.js'
 
-const MAIN = fileURLToPath(new URL('../../main/template.js', import.meta.url))
+const MAIN = ownFile('main/template.js')
 const MAX_STATUS = 64 * 1024 * 1024
 
 /** A template that is frozen and serves. */

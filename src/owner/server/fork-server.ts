@@ -2,6 +2,7 @@
 
 import { UsageError } from '../../errors.js'
 import { check, type Native, native } from '../../platform/native.js'
+import { checkNotBundled } from '../../platform/own-files.js'
 import { abortError } from '../../promises/abort.js'
 import { AuthKey } from '../../wire/auth/auth-key.js'
 import type { ListenAddress, StartupConfig, TemplateReport } from '../../wire/startup.js'
@@ -68,6 +69,7 @@ export class ForkServer implements AsyncDisposable {
    */
   static async start(options: StartOptions = {}): Promise<ForkServer> {
     const checked = checkStart(options)
+    checkNotBundled()
     if (checked.signal?.aborted) throw abortError(checked.signal)
     const choice: Choice =
       checked.startMethod === 'spawn'
