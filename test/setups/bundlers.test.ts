@@ -1,6 +1,6 @@
 // Runs in: the test runner. Programs that a bundler made one file of. esbuild stands for them all.
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, symlinkSync, mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { after, describe, test } from 'node:test'
 import { type BuildOptions, build, stop } from 'esbuild'
@@ -10,10 +10,7 @@ import { ROOT, runSetup } from './owner.js'
 watchLeaks()
 
 const folder = mkdtempSync(path.join(ROOT, 'build', 'bundle-'))
-after(async () => {
-  await stop() // its process
-  rmSync(folder, { recursive: true, force: true })
-})
+after(() => rmSync(folder, { recursive: true, force: true }))
 mkdirSync(path.join(folder, 'node_modules'))
 symlinkSync(ROOT, path.join(folder, 'node_modules', 'forkserver'))
 writeFileSync(path.join(folder, 'jobs.mjs'), 'export const add = (a, b) => a + b\n')
@@ -41,7 +38,16 @@ interface Told {
 async function bundleAndRun(options: BuildOptions, jobs = 'jobs.mjs'): Promise<Told> {
   const outfile = path.join(folder, 'out', options.format === 'cjs' ? 'app.cjs' : 'app.mjs')
   const entryPoints = [path.join(folder, 'app.mjs')]
-  await build({ entryPoints, outfile, bundle: true, platform: 'node', logLevel: 'error', logOverride: QUIET, ...options })
+  await build({
+    entryPoints,
+    outfile,
+    bundle: true,
+    platform: 'node',
+    logLevel: 'error',
+    logOverride: QUIET,
+    ...options,
+  })
+  await stop() // its process
   return runSetup([outfile], { env: { JOBS: path.join(folder, jobs) } })
 }
 
@@ -50,7 +56,9 @@ const QUIET = { 'empty-import-meta': 'silent' } as const
 
 for (const format of ['esm', 'cjs'] as const) {
   describe(`a bundle of the format ${format}`, () => {
-    test('works if forkserver is external', { skip: format === 'cjs' && !process.features.require_module }, async () => {
+    test('works if forkserver is external', {
+      skip: format === 'cjs' && !process.features.require_module,
+    }, async () => {
       const told = await bundleAndRun({ format, external: ['forkserver'] })
       assert.deepEqual(told, { startMethod: 'forkserver', result: 3 })
     })

@@ -40,7 +40,9 @@ describe('hooks in a thread (module.register())', () => {
   })
 })
 
-test('hooks in the thread of the program (module.registerHooks()) are forked', { skip: !('registerHooks' in module) }, async () => {
+test('hooks in the thread of the program (module.registerHooks()) are forked', {
+  skip: !('registerHooks' in module),
+}, async () => {
   const told = await runOwner(plan, { flags: ['--import', inMain] })
   assert.deepEqual([told.startMethod, told.imported, told.warnings], ['forkserver', 'by a hook', []])
 })
