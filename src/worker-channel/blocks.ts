@@ -4,10 +4,12 @@
 // A block is used again when the receiver's garbage collector has found that nobody has the buffer any more: then the first word of the
 // block, which both see, becomes 0 (native/glue/addon-memory.c). Filling pages that are there and mapped takes a tenth of the time that new ones do,
 // which the kernel has to find and to map: `npm run bench -- pool` has the question of 16 MiB for each task.
+
 import { Buffer } from 'node:buffer' // a program may delete the global one
 import { fstatSync, writeSync } from 'node:fs'
 import { ProtocolError } from '../errors.js'
 import { check, type Native, resourceError, type SharedBlock } from '../platform/native.js'
+import { clearTimeout, setTimeout } from '../platform/timers.js'
 import type { Block, SentBlock } from '../wire/worker/block-table.js'
 
 /** Where a block begins: a multiple of every page size that Linux has. */

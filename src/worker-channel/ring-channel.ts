@@ -1,7 +1,9 @@
 // Runs in: owner and child. The worker channel through shared memory: a ring for each direction, and an event for each side to wake the
 // other one when it sleeps, or when it waits for room.
+
 import { Buffer } from 'node:buffer' // a program may delete the global one
 import { type Native, resourceError, WATCH_READABLE, type Watcher } from '../platform/native.js'
+import { nextTick } from '../platform/timers.js'
 import { encodeFrameHeader, FrameDecoder, MAX_OWN_PAYLOAD } from '../wire/frames.js'
 import { Ring, type RingPlace } from '../wire/worker/ring.js'
 import type { Channel, ChannelListener } from './worker-channel.js'
@@ -102,7 +104,7 @@ export class RingChannel implements Channel {
   #wakeReaderSoon(): void {
     if (this.#wakesSoon) return
     this.#wakesSoon = true
-    process.nextTick(() => {
+    nextTick(() => {
       this.#wakesSoon = false
       this.#wakeReader()
     })
