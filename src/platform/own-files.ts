@@ -18,8 +18,9 @@ export function checkNotBundled(): void {
   const main = ownFile('main/template.js')
   if (existsSync(main)) return
   const text =
-    `forkserver cannot find its own file ${main}, because it was bundled with the program. Leave it out of the bundle and ` +
-    "install it beside: esbuild --external:forkserver, rollup external: ['forkserver'], webpack externals: { forkserver: " +
-    "'module forkserver' }, ncc --external forkserver. The modules of jobs must stay files of their own, too (docs/SETUPS.md)."
+    `forkserver cannot find its own file ${main}, because it was bundled with the program. Leave it out of the ` +
+    "bundle and install it beside: esbuild --external:forkserver, rollup external: ['forkserver'], webpack " +
+    "externals: { forkserver: 'module forkserver' }, ncc --external forkserver. The modules of jobs must stay files " +
+    'of their own, too (docs/SETUPS.md).'
   throw new UsageError('ERR_UNSUPPORTED', text)
 }

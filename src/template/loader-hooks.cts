@@ -1,7 +1,9 @@
-// Runs in: template, before anything of the user's (main/first-look.cts). Notes who calls module.register(): such loader hooks run in a
-// thread, which a forked child would lack, and its next import would wait for it for ever. In the kernel's list it is a thread like others.
+// Runs in: template, before anything of the user's (main/first-look.cts). Notes who calls module.register(): such
+// loader hooks run in a thread, which a forked child would lack, and its next import would wait for it for ever. In
+// the kernel's list it is a thread like others.
 //
-// A child could only get the thread by starting it, and by registering all hooks again. That takes as long as a new process.
+// A child could only get the thread by starting it, and by registering all hooks again. That takes as long as a new
+// process.
 import nodeModule = require('node:module')
 
 type Register = typeof nodeModule.register

@@ -1,10 +1,14 @@
-// Runs in: template. Ends the process and the thread that esbuild keeps for its next call. TypeScript loaders (tsx) and programs start them
-// when they compile something, and a template cannot be forked while they run. esbuild starts new ones when it is called again, in a child.
+// Runs in: template. Ends the process and the thread that esbuild keeps for its next call. TypeScript loaders (tsx)
+// and programs start them when they compile something, and a template cannot be forked while they run. esbuild starts
+// new ones when it is called again, in a child.
 import { createRequire } from 'node:module'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 const MAIN_FILE = /[\\/]esbuild[\\/]lib[\\/]main\.js$/
-/** How often and how long we look whether they have ended, in milliseconds. After that the fork check says what is left. */
+/**
+ * How often and how long we look whether they have ended, in milliseconds. After that the fork check says what is
+ * left.
+ */
 const INTERVAL_MS = 2
 const LIMIT_MS = 2_000
 

@@ -7,7 +7,7 @@ const TIMERS = 'src/platform/timers.ts'
 const FOLDERS = ['owner', 'connection', 'worker-channel', 'promises', 'platform', 'options', 'wire']
 /** Calls of what fake timers replace. */
 const CALL =
-  /(?<![\w.#'`])(setTimeout|clearTimeout|setInterval|clearInterval|setImmediate|clearImmediate|queueMicrotask|nextTick|sleep|performance\.now|Date\.now)\(/g
+  /(?<![\w.#'`])(setTimeout|clearTimeout|setInterval|clearInterval|setImmediate|clearImmediate|queueMicrotask|nextTick|performance\.now|Date\.now)\(/g
 const REPLACED =
   /\b(process\.(nextTick|hrtime)|globalThis\.(set|clear|queue|performance)\w*|AbortSignal\.timeout|new Date\(\))/
 

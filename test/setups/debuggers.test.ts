@@ -1,4 +1,5 @@
-// Runs in: the test runner. A program that is debugged or profiled keeps forking: its server is started without those flags, and says so once.
+// Runs in: the test runner. A program that is debugged or profiled keeps forking: its template is started without those
+// flags, and one warning says so.
 import assert from 'node:assert/strict'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
@@ -12,7 +13,10 @@ watchLeaks()
 const folder = mkdtempSync(path.join(os.tmpdir(), 'setups-'))
 after(() => rmSync(folder, { recursive: true, force: true }))
 
-/** A module like the one by which an editor attaches its debugger: it opens the inspector in every Node that loads it. */
+/**
+ * A module like the one by which an editor attaches its debugger: it opens the inspector in every Node that loads
+ * it.
+ */
 function attachingModule(...names: string[]): string {
   const file = path.join(folder, ...names)
   mkdirSync(path.dirname(file), { recursive: true })

@@ -1,5 +1,5 @@
-// Runs in: the test runner. Hooks of Node's module loader: those in the thread of the program are forked, those in a thread of their own
-// are named, and never does a child wait for a thread that it has not.
+// Runs in: the test runner. Hooks of Node's module loader: those in the thread of the program are forked, those in a
+// thread of their own are named. No child waits for a thread that it does not have.
 import assert from 'node:assert/strict'
 import module from 'node:module'
 import { describe, test } from 'node:test'
@@ -10,9 +10,12 @@ watchLeaks()
 
 /** Hooks that make modules of the scheme `hooked:`. */
 const HOOKS = `
-  export const resolve = (url, context, next) => url.startsWith('hooked:') ? { url, format: 'module', shortCircuit: true } : next(url, context)
+  export const resolve = (url, context, next) =>
+    url.startsWith('hooked:') ? { url, format: 'module', shortCircuit: true } : next(url, context)
   export const load = (url, context, next) =>
-    url.startsWith('hooked:') ? { format: 'module', source: 'export const value = "by a hook"', shortCircuit: true } : next(url, context)`
+    url.startsWith('hooked:')
+      ? { format: 'module', source: 'export const value = "by a hook"', shortCircuit: true }
+      : next(url, context)`
 const inThread = inline(`import { register } from 'node:module'; register(${JSON.stringify(inline(HOOKS))})`)
 const inMain = inline(`import { registerHooks } from 'node:module'; ${HOOKS}; registerHooks({ resolve, load })`)
 const plan = { imports: 'hooked:module' }

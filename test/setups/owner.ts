@@ -1,4 +1,5 @@
-// Runs in: the test runner. Runs programs under the flags and variables of a setup, and reads the line of JSON that they print.
+// Runs in: the test runner. Runs programs under the flags and variables of a setup, and reads the line of JSON that
+// they print.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createRequire } from 'node:module'

@@ -1,4 +1,5 @@
-// Runs in: the test runner. Programs in TypeScript that nobody compiled before: tsx compiles owner, preload and what a child imports later.
+// Runs in: the test runner. Programs in TypeScript that nobody compiled before: tsx compiles the owner, the preload,
+// and what a child imports later.
 import assert from 'node:assert/strict'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'

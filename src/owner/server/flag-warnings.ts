@@ -10,7 +10,8 @@ export function warnOfLeftOutFlags({ leftOut }: NodeFlags): void {
     hasWarned = { ...hasWarned, inspector: true }
     const text =
       `The debugger does not see forked processes: they are started without ${inspector.join(' ')}. ` +
-      "To debug a job, call inspector.open(0) in it, or start the server with startMethod: 'spawn' (docs/SETUPS.md, Debuggers)."
+      "To debug a job, call inspector.open(0) in it, or start the server with startMethod: 'spawn' " +
+      '(docs/SETUPS.md, Debuggers).'
     process.emitWarning(text, { code: 'FORKSERVER_INSPECT' })
   }
   if (profiler.length > 0 && !hasWarned.profiler) {

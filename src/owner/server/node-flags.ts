@@ -1,7 +1,9 @@
-// Runs in: owner. Pure. Which flags of Node a template or a spawned child is started with, of those that its owner runs with or asks for.
+// Runs in: owner. Pure. Which flags of Node a template or a spawned child is started with, of those that its owner
+// runs with or asks for.
 //
-// A template inherits its owner's flags, as the processes of child_process.fork() and the threads of Worker do: a loader of TypeScript, a
-// larger heap and the like count for jobs, too. Some flags cannot go along, and the table says why.
+// A template inherits its owner's flags, as the processes of child_process.fork() and the threads of Worker do: a
+// loader of TypeScript, a larger heap and the like count for jobs, too. Some flags cannot go along, and the table
+// says why.
 import { UsageError } from '../../errors.js'
 import { joinNodeOptions, splitNodeOptions } from './node-options.js'
 
@@ -36,7 +38,7 @@ export const FLAG_RULES: readonly FlagRule[] = [
       '--trace-event*',
     ],
     because:
-      'a profiler has a thread of its own or writes one file, and a forked child would lack the one and share the other',
+      'a profiler has a thread of its own, which a forked child would lack, or a file, which all of them would share',
   },
   {
     kind: 'program',
@@ -185,8 +187,8 @@ export function flagsOfTemplate(
 }
 
 /**
- * The flags of a process of the start method `spawn`. It is a plain Node, and its owner may give it any flag. Of the owner's own flags it
- * gets those that hold for more than one process.
+ * The flags of a process of the start method `spawn`. It is a plain Node, and its owner may give it any flag. Of the
+ * owner's own flags it gets those that hold for more than one process.
  */
 export function flagsOfSpawned(given: readonly string[] | undefined, own: readonly string[]): readonly string[] {
   return given ?? wordsOf(keep(flagsOf(own), (kind) => kind === 'loader' || kind === 'profiler'))

@@ -1,6 +1,9 @@
 // Runs in: owner. Pure. The variable NODE_OPTIONS as a list of words, and back.
 
-/** The words of NODE_OPTIONS as Node reads them: spaces part them, except inside double quotes, where a backslash keeps the next character. */
+/**
+ * The words of NODE_OPTIONS as Node reads them: spaces part them, except inside double quotes, where a backslash
+ * keeps the next character.
+ */
 export function splitNodeOptions(text: string): string[] {
   const words: string[] = []
   let word: string | undefined
