@@ -3,6 +3,7 @@
 // each module tells which module brought what.
 import type { Native } from '../platform/native.js'
 import inventory from './inventory.cjs'
+import loaderHooks from './loader-hooks.cjs'
 
 /** What is there at one moment. */
 export type Inventory = ReturnType<typeof inventory.takeInventory>
@@ -104,6 +105,8 @@ export class ForkCheck {
   #look(): Finding[] {
     const { threads, descriptors } = inventory.takeInventory()
     const findings: Finding[] = []
+    const hooks = loaderHooks.whyHooksCannotFork()
+    if (hooks) findings.push({ id: 'loader hooks', ...impossible(hooks) })
     for (const [tid, name] of threads)
       if (!this.#first.threads.has(tid)) findings.push({ id: `thread ${tid}`, ...judgeThread(name) })
     for (const [key, target] of descriptors)

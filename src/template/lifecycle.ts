@@ -39,16 +39,6 @@ function optionsThatLoad(): string {
   return found.join(' ') || 'Node'
 }
 
-/** If module.register() was called, a clause that says what it means. */
-function whyHooksCannotFork(by: string): string | undefined {
-  const hooks = loaderHooks.hooksInThread()
-  if (hooks === undefined) return undefined
-  return (
-    `the loader hooks that ${by} registered by module.register('${hooks}') run in a thread, which a forked child would lack ` +
-    '(hooks of module.registerHooks() can be forked; Node 22.15 and later have it)'
-  )
-}
-
 class Template {
   readonly #native = loadNative()
   readonly #coverage = new Coverage()
@@ -113,9 +103,7 @@ class Template {
 
   /** What was preloaded cannot be forked. */
   #refuse(reasons: string[]): never {
-    const hooks = whyHooksCannotFork('the preload')
-    const found = this.#check.findings().map(({ what }) => what)
-    tellOwner({ status: 'unforkable', reasons: [...(hooks ? [hooks] : []), ...found, ...reasons] })
+    tellOwner({ status: 'unforkable', reasons: [...this.#check.findings().map(({ what }) => what), ...reasons] })
     return this.#native.leave(1)
   }
 
@@ -194,7 +182,8 @@ export function beTemplate(): void {
   hideCommonJs()
   const first = inventory.firstInventory()
   if (!first) return sayCannotFork('this Node does not heed NODE_OPTIONS, by which forkserver has its first look')
-  const missing = whyNodeCannotFork(loadNative()) ?? whyHooksCannotFork(optionsThatLoad())
+  const hooks = loaderHooks.whyHooksCannotFork()
+  const missing = whyNodeCannotFork(loadNative()) ?? (hooks && `${hooks} (${optionsThatLoad()} brought them)`)
   if (missing) sayCannotFork(missing)
   loadBuiltIns()
   const template = new Template(keys, config, first)

@@ -32,9 +32,13 @@ function watchHooks(): void {
   if (original) replace(watching.register as Register)
 }
 
-/** The module of the first hooks that were registered, or undefined. */
-function hooksInThread(): string | undefined {
-  return noted
+/** If hooks were registered, a clause that says what it means. */
+function whyHooksCannotFork(): string | undefined {
+  if (noted === undefined) return undefined
+  return (
+    `the loader hooks of module.register('${noted}') run in a thread, which a forked child would lack; ` +
+    'hooks of module.registerHooks() can be forked (Node 22.15 and later have it)'
+  )
 }
 
 /** In a child the function is Node's own again. */
@@ -43,4 +47,4 @@ function stopWatchingHooks(): void {
   if (original && nodeModule.register === watching.register) replace(original)
 }
 
-export = { watchHooks, hooksInThread, stopWatchingHooks }
+export = { watchHooks, whyHooksCannotFork, stopWatchingHooks }
