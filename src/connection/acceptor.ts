@@ -1,9 +1,11 @@
 // Runs in: owner and child. Listening sockets, made by our own system calls (unix sockets on Linux) or by node:net.
+
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs'
 import net from 'node:net'
 import { ResourceError } from '../errors.js'
 import { errnoName, isErrno, type Native, resourceError, WATCH_READABLE, type Watcher } from '../platform/native.js'
 import { isDeserted } from '../platform/stale-socket.js'
+import { clearTimeout, setTimeout } from '../platform/timers.js'
 import { type Address, checkLength, fromInfo, netPath, show } from './address.js'
 import { NativeTransport } from './native-transport.js'
 import { NetTransport } from './net-transport.js'

@@ -1,6 +1,7 @@
 // Runs in: owner and child. The handshake on a connection: both directions, or one half by itself.
 
 import { AuthError, type ProtocolError } from '../errors.js'
+import { clearTimeout, setTimeout } from '../platform/timers.js'
 import { abortError } from '../promises/abort.js'
 import { AuthKey } from '../wire/auth/auth-key.js'
 import { type DigestPolicy, digestPolicy } from '../wire/auth/digests.js'

@@ -1,10 +1,11 @@
 // Runs in: owner and child. Connects to a listener, here or in Python, and authenticates both sides. Like
 // multiprocessing.connection.Client.
+
 import net from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { ResourceError } from '../errors.js'
 import { checkOptions } from '../options/option-checks.js'
 import { errnoName, findNative, type Native } from '../platform/native.js'
+import { clearTimeout, performance, setTimeout, sleep } from '../platform/timers.js'
 import { abortError } from '../promises/abort.js'
 import { type Address, address as addressCheck, checkLength, netPath, show } from './address.js'
 import { shakeHands } from './authentication.js'

@@ -1,8 +1,10 @@
 // Runs in: owner and child. Accepts connections and authenticates them, like multiprocessing.connection.Listener. Each
 // handshake runs by itself under a time limit, so a client that fails it does not affect the others.
+
 import { EventEmitter } from 'node:events'
 import { AuthError, UsageError } from '../errors.js'
 import { findNative, type Native } from '../platform/native.js'
+import { queueMicrotask } from '../platform/timers.js'
 import { abortError } from '../promises/abort.js'
 import { type Acceptor, openAcceptor } from './acceptor.js'
 import type { Address } from './address.js'

@@ -1,5 +1,6 @@
 // Runs in: owner and child. A unix socket, used by our own system calls instead of a Node stream: one call sends header
 // and payload, a large message is read directly into its own memory, and descriptors can be passed.
+
 import { ProtocolError, type ResourceError } from '../errors.js'
 import {
   errnoName,
@@ -11,6 +12,7 @@ import {
   WATCH_WRITABLE,
   type Watcher,
 } from '../platform/native.js'
+import { nextTick } from '../platform/timers.js'
 import { type Item, Outbox, PACK_BYTES, SMALL_BYTES } from './outbox.js'
 import type { Outgoing, Sent, Sink, Transport } from './transport.js'
 
@@ -149,7 +151,7 @@ export class NativeTransport implements Transport {
 
   send(outgoing: Outgoing, sent: Sent): boolean {
     const { header, headerLength, body, start, end, descriptor } = outgoing
-    if (this.#inTurn++ === 0) process.nextTick(this.#endTurn)
+    if (this.#inTurn++ === 0) nextTick(this.#endTurn)
     const isJoined = this.#inTurn > MESSAGES_AT_ONCE && headerLength + end - start <= SMALL_BYTES
     if (!isJoined && this.#outbox.first && !this.#isFull) this.#flush()
     let taken = 0

@@ -3,6 +3,7 @@
 
 import { UsageError } from '../errors.js'
 import { MAX_MILLISECONDS } from '../options/option-checks.js'
+import { clearTimeout, setImmediate, setTimeout } from '../platform/timers.js'
 import { abortError } from '../promises/abort.js'
 
 /** How an object takes part in wait(). @internal */

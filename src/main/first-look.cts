@@ -1,6 +1,7 @@
 // Runs in: template, before anything of the user's: the first --require in its NODE_OPTIONS. It lists what Node itself
 // has open: what --require, --import and NODE_OPTIONS of the user bring is then counted as the user's
-// (template/fork-check.ts). And it puts stand-ins in the place of the standard streams, before anything can use them.
+// (template/fork-check.ts). It watches for loader hooks, and it puts stand-ins in the place of the standard streams,
+// before anything can use them.
 import threads = require('node:worker_threads')
 
 delete require.cache[__filename]
@@ -13,6 +14,8 @@ if (threads.isMainThread) {
   else delete process.env.NODE_OPTIONS
   const inventory = require('../template/inventory.cjs') as typeof import('../template/inventory.cjs')
   const streams = require('../template/stream-stand-ins.cjs') as typeof import('../template/stream-stand-ins.cjs')
+  const loaderHooks = require('../template/loader-hooks.cjs') as typeof import('../template/loader-hooks.cjs')
   inventory.takeFirstInventory()
   streams.standInForStreams(process)
+  loaderHooks.watchHooks()
 }

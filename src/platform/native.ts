@@ -2,9 +2,9 @@
 // of its errnos.
 import { existsSync } from 'node:fs'
 import os from 'node:os'
-import { fileURLToPath } from 'node:url'
 import { getSystemErrorName } from 'node:util'
 import { ResourceError } from '../errors.js'
+import { ownFile } from './own-files.js'
 
 /** What native/glue/addon.c exports. Every number that is returned may be minus an errno: see `check`. */
 export interface Native {
@@ -97,8 +97,7 @@ export const POLLIN = 1
 export const POLLOUT = 4
 export const POLLHUP = 16
 
-const built = (ending: string): string =>
-  fileURLToPath(new URL(`../../native/build/${process.platform}-${process.arch}${ending}`, import.meta.url))
+const built = (ending: string): string => ownFile(`../native/build/${process.platform}-${process.arch}${ending}`)
 
 /** The addon. */
 export const ADDON = built('.node')

@@ -1,5 +1,6 @@
 // Runs in: owner. Pure. Waiting with a bound.
 
+import { clearTimeout, setTimeout } from '../platform/timers.js'
 /**
  * What the promise resolves with, or undefined where that does not come within `ms` milliseconds, or never. The event loop is kept
  * alive for so long.

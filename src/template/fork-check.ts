@@ -3,6 +3,7 @@
 // each module tells which module brought what.
 import type { Native } from '../platform/native.js'
 import inventory from './inventory.cjs'
+import loaderHooks from './loader-hooks.cjs'
 
 /** What is there at one moment. */
 export type Inventory = ReturnType<typeof inventory.takeInventory>
@@ -84,6 +85,11 @@ export class ForkCheck {
     for (const { id } of this.#look()) if (!this.#broughtBy.has(id)) this.#broughtBy.set(id, module)
   }
 
+  /** Whether anything is there now. */
+  isAny(): boolean {
+    return this.#look().length > 0
+  }
+
   /**
    * What is there now, and still there a moment later: a thread of V8 opens a file of /sys when it first meets a
    * contended lock.
@@ -104,6 +110,8 @@ export class ForkCheck {
   #look(): Finding[] {
     const { threads, descriptors } = inventory.takeInventory()
     const findings: Finding[] = []
+    const hooks = loaderHooks.whyHooksCannotFork()
+    if (hooks) findings.push({ id: 'loader hooks', ...impossible(hooks) })
     for (const [tid, name] of threads)
       if (!this.#first.threads.has(tid)) findings.push({ id: `thread ${tid}`, ...judgeThread(name) })
     for (const [key, target] of descriptors)

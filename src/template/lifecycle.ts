@@ -15,12 +15,14 @@ import { encodeThrown } from '../wire/values/thrown.js'
 import { WORKER_MODULE } from '../wire/worker/worker-messages.js'
 import { ForkCheck, type Inventory } from './fork-check.js'
 import inventory from './inventory.cjs'
+import loaderHooks from './loader-hooks.cjs'
 import { loadBuiltIns, warmUp } from './preload.js'
 import { useUpBatches } from './random-batches.js'
 import { rehearse } from './rehearse-child.js'
 import { rehearseWorker } from './rehearse-worker.js'
 import { serve } from './serve-loop.js'
 import { readStartup, tellOwner } from './start-messages.js'
+import { stopEsbuild } from './stop-esbuild.js'
 import streams from './stream-stand-ins.cjs'
 import type { TemplateKeys } from './template-keys.js'
 import { makeReport, namesOfActive, workerThreads } from './template-report.js'
@@ -60,6 +62,7 @@ class Template {
     this.#config = config
     this.#check = new ForkCheck(this.#native, first)
     this.#check.attributeNewTo(optionsThatLoad())
+    if (config.nodeOptions !== null) process.env.NODE_OPTIONS = config.nodeOptions
     process.on('uncaughtExceptionMonitor', this.#onUncaught)
   }
 
@@ -81,6 +84,7 @@ class Template {
       this.#loading = 'the rehearsal'
       await rehearse(this.#native)
       await rehearseWorker(this.#native)
+      await stopEsbuild(() => this.#check.isAny())
       this.#loading = ''
       // It does not keep the loop busy itself. It is cleared when the loop is empty.
       this.#settling = setTimeout(
@@ -112,6 +116,7 @@ class Template {
     const findings = this.#check.findings()
     const stops = findings.filter(({ severity }) => this.#config.strict || severity === 'impossible')
     if (stops.length > 0) this.#refuse([])
+    loaderHooks.stopWatchingHooks()
     this.#freeze()
     const warnings = findings.map(({ what }) => what)
     const born = serve(this.#native, this.#keys, this.#config.listen, {
@@ -181,7 +186,8 @@ export function beTemplate(): void {
   hideCommonJs()
   const first = inventory.firstInventory()
   if (!first) return sayCannotFork('this Node does not heed NODE_OPTIONS, by which forkserver has its first look')
-  const missing = whyNodeCannotFork(loadNative())
+  const hooks = loaderHooks.whyHooksCannotFork()
+  const missing = whyNodeCannotFork(loadNative()) ?? (hooks && `${hooks} (${optionsThatLoad()} brought them)`)
   if (missing) sayCannotFork(missing)
   loadBuiltIns()
   const template = new Template(keys, config, first)

@@ -43,6 +43,10 @@ export interface StartupConfig {
   settleMs: number
   /** NODE_V8_COVERAGE of the template's environment; its process is started without it (child/coverage.ts). */
   coverage: string | null
+  /**
+   * NODE_OPTIONS of the template's environment. Its process is started without the flags that a template cannot have.
+   */
+  nodeOptions: string | null
 }
 
 /** What a frozen template holds. */

@@ -13,6 +13,7 @@ import { Buffer } from 'node:buffer' // a program may delete the global one
 import { fstatSync, type Stats, writeSync } from 'node:fs'
 import { ProtocolError } from '../errors.js'
 import { check, isErrno, type Native, resourceError, type SharedBlock } from '../platform/native.js'
+import { clearTimeout, setTimeout } from '../platform/timers.js'
 import type { Block, SentBlock } from '../wire/worker/block-table.js'
 
 /** Where a block begins: a multiple of every page size that Linux has. */

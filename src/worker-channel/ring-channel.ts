@@ -1,9 +1,9 @@
 // Runs in: owner and child. The worker channel through shared memory: a ring for each direction, and an event for each
 // side. A side sets the event of the other one to wake it, when it sleeps or waits for room.
 import { Buffer } from 'node:buffer' // a program may delete the global one
-import { setImmediate } from 'node:timers' // a program may put its own timers in place of the global ones
 import { ProtocolError } from '../errors.js'
 import { check, type Native, resourceError, WATCH_READABLE, type Watcher } from '../platform/native.js'
+import { nextTick, setImmediate } from '../platform/timers.js'
 import { CHECKED_HEADER_BYTES, encodeCheckedHeader, FrameDecoder, MAX_OWN_PAYLOAD } from '../wire/frames.js'
 import { Ring, type RingPlace } from '../wire/worker/ring.js'
 import type { Channel, ChannelListener } from './worker-channel.js'
@@ -128,7 +128,7 @@ export class RingChannel implements Channel {
   #wakeReaderSoon(): void {
     if (this.#wakesSoon) return
     this.#wakesSoon = true
-    process.nextTick(() => {
+    nextTick(() => {
       this.#wakesSoon = false
       // The number of a descriptor that is closed may be that of another file by now.
       if (!this.#isClosed) this.#guard(() => this.#wakeReader())

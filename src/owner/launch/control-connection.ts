@@ -1,10 +1,11 @@
 // Runs in: owner. Its end of the control socket: proves itself once, then asks for children and hears how they ended.
+
 import { Socket } from 'node:net'
 import os from 'node:os'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { AuthError, ProtocolError } from '../../errors.js'
 import { check, isErrno, type Native, resourceError } from '../../platform/native.js'
 import { readToTheEnd } from '../../platform/read-to-end.js'
+import { clearTimeout, setTimeout, sleep } from '../../platform/timers.js'
 import type { AuthKey } from '../../wire/auth/auth-key.js'
 import { Handshake, MAX_HANDSHAKE_PAYLOAD, roleKeys } from '../../wire/auth/handshake.js'
 import {

@@ -3,8 +3,8 @@
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { fileURLToPath } from 'node:url'
 import { check, findNative, native, spawnError } from '../../platform/native.js'
+import { ownFile } from '../../platform/own-files.js'
 import { readToTheEnd } from '../../platform/read-to-end.js'
 import { encodeFrameHeader } from '../../wire/frames.js'
 import { encodeJob } from '../../wire/job.js'
@@ -12,7 +12,7 @@ import { MAX_STDIO, SPAWNED_DESCRIPTORS } from '../../wire/startup.js'
 import type { Exit } from './exit.js'
 import type { Launched, Launcher, LaunchRequest } from './launcher.js'
 
-const MAIN = fileURLToPath(new URL('../../main/spawned-child.js', import.meta.url))
+const MAIN = ownFile('main/spawned-child.js')
 
 export interface SpawnOptions {
   /** Modules that every child imports before its job. */

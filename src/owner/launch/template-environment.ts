@@ -1,10 +1,10 @@
 // Runs in: owner. The environment that a template's process starts with. The program in it sees what its owner asked
 // for: the preload library restores LD_PRELOAD before Node runs, and first-look restores NODE_OPTIONS before anything
 // of the user's runs.
-import { fileURLToPath } from 'node:url'
+import { ownFile } from '../../platform/own-files.js'
 import { TEMPLATE_DESCRIPTORS } from '../../wire/startup.js'
 
-const FIRST_LOOK = fileURLToPath(new URL('../../main/first-look.cjs', import.meta.url))
+const FIRST_LOOK = ownFile('main/first-look.cjs')
 
 /** Node splits NODE_OPTIONS at spaces, except inside double quotes; in these a backslash keeps the next character. */
 const quoted = (text: string): string => `"${text.replaceAll(/["\\]/g, '\\$&')}"`

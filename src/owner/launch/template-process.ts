@@ -2,9 +2,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { Socket } from 'node:net'
-import { fileURLToPath } from 'node:url'
 import { ResourceError, TemplateError } from '../../errors.js'
 import { check, errnoName, type Native, PRELOAD, spawnError } from '../../platform/native.js'
+import { ownFile } from '../../platform/own-files.js'
 import { abortError } from '../../promises/abort.js'
 import type { AuthKey } from '../../wire/auth/auth-key.js'
 import { encodeFrame, FrameDecoder } from '../../wire/frames.js'
@@ -21,7 +21,7 @@ import { decodeValue } from '../../wire/values/clone.js'
 import { decodeThrown } from '../../wire/values/thrown.js'
 import { templateEnvironment } from './template-environment.js'
 
-const MAIN = fileURLToPath(new URL('../../main/template.js', import.meta.url))
+const MAIN = ownFile('main/template.js')
 const MAX_STATUS = 64 * 1024 * 1024
 
 /** A template that is frozen and serves. */
@@ -35,7 +35,8 @@ export interface StartedTemplate {
 export interface TemplateOptions {
   config: StartupConfig
   env: NodeJS.ProcessEnv
-  execArgv: readonly string[]
+  /** The flags of Node to start it with; `nodeOptions` stands in the environment until the template restores the variable. */
+  flags: { execArgv: readonly string[]; nodeOptions: string | undefined }
   key: AuthKey
   /** Read end of the owner's lifeline; the caller keeps it. */
   lifeline: number
@@ -82,8 +83,8 @@ export async function startTemplate(native: Native, options: TemplateOptions): P
     opened.push(openSync(PRELOAD, 'r'), openSync('/dev/null', 'r+'))
     stdio[TEMPLATE_DESCRIPTORS.preload] = opened[0]!
     for (let fd = 3; fd < MAX_STDIO; fd++) stdio[fd] = opened[1]!
-    const env = templateEnvironment(options.env)
-    template = spawn(process.execPath, [...TEMPLATE_FLAGS, ...options.execArgv, MAIN], { stdio, env })
+    const env = templateEnvironment({ ...options.env, NODE_OPTIONS: options.flags.nodeOptions })
+    template = spawn(process.execPath, [...TEMPLATE_FLAGS, ...options.flags.execArgv, MAIN], { stdio, env })
   } catch (error) {
     for (const pair of ends) native.close(pair.own)
     throw spawnError(error as Error) // E2BIG is thrown, and what openSync throws; EMFILE and EAGAIN of spawn are emitted

@@ -1,5 +1,7 @@
 // Runs in: owner. The clocks of one worker: the time limit of a task, and the time that it has to stop when nobody waits for it any more.
+
 import { ChildError } from '../../errors.js'
+import { clearTimeout, setTimeout } from '../../platform/timers.js'
 import type { Assignment } from './assignments.js'
 
 /** Whose clocks they are. */

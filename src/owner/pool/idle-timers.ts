@@ -1,5 +1,6 @@
 // Runs in: owner. Workers of a Pool that have nothing to do, and when they go.
 
+import { clearTimeout, setTimeout } from '../../platform/timers.js'
 /** A timer for each idle worker. */
 export class IdleTimers<W> {
   readonly #timers = new Map<W, NodeJS.Timeout>()

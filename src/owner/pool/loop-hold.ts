@@ -1,6 +1,8 @@
 // Runs in: owner. Whether a Pool keeps its owner's event loop running: while it has something to do, and a moment longer, so that a pool that
 // is given one task behind the other does not tell all of its workers each time.
 
+import { setTimeout } from '../../platform/timers.js'
+
 /** How long nothing has to be done until it lets go, in milliseconds. */
 const MOMENT_MS = 20
 

@@ -1,6 +1,8 @@
 // Runs in: owner. How a Pool calls its user back: never from within its own steps, which an exception would leave half done.
+
 import { AsyncResource } from 'node:async_hooks'
 import type { EventEmitter } from 'node:events'
+import { nextTick } from '../../platform/timers.js'
 import type { Exit } from '../launch/exit.js'
 import type { PoolWorker } from './pool-worker.js'
 import type { CrewListener } from './worker-set.js'
@@ -25,7 +27,7 @@ export interface PoolEvents {
 }
 
 const throwLater = (error: unknown): void => {
-  process.nextTick(() => {
+  nextTick(() => {
     throw error
   })
 }
@@ -50,7 +52,7 @@ const identityOf = ({ id, pid }: PoolWorker): WorkerIdentity => ({ id, pid: pid!
 /** What a crew tells becomes a pool's events. */
 export function listenerOf(pool: EventEmitter<PoolEvents>): CrewListener {
   const emit = (emission: () => void): void => {
-    process.nextTick(emission)
+    nextTick(emission)
   }
   return {
     onWorkerStart: (worker) => emit(() => pool.emit('workerStart', identityOf(worker))),

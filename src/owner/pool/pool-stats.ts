@@ -1,6 +1,8 @@
 // Runs in: owner. What a pool counts and times of its tasks and workers.
+
 import { readFileSync } from 'node:fs'
-import { createHistogram, performance, type RecordableHistogram } from 'node:perf_hooks'
+import { createHistogram, type RecordableHistogram } from 'node:perf_hooks'
+import { performance } from '../../platform/timers.js'
 import type { Chunk } from './chunk.js'
 
 /** How long something took, in milliseconds, over all that a pool has seen; zeros where there was nothing yet. */

@@ -1,5 +1,7 @@
 // Runs in: owner. What a Pool makes of workers that do not come up: it asks again later, or gives up.
+
 import { ResourceError } from '../../errors.js'
+import { setTimeout } from '../../platform/timers.js'
 
 /** So many workers in a row that end before they are ready, and the pool gives up. */
 export const MAX_STILLBORN = 3

@@ -1,9 +1,9 @@
 // Runs in: owner. What connects a Pool with one of its workers: memory that both share and an event for each side, or a
 // socket if this process has no addon; and what the worker writes, if the pool captures it.
 import type { Socket } from 'node:net'
-import { clearInterval, setInterval } from 'node:timers' // a program may put its own timers in place of the global ones
 import { ProtocolError } from '../../errors.js'
 import { native } from '../../platform/native.js'
+import { clearInterval, setInterval } from '../../platform/timers.js'
 import type { SentBlock } from '../../wire/worker/block-table.js'
 import { Ledger } from '../../wire/worker/ledger.js'
 import { WORKER_DESCRIPTORS } from '../../wire/worker/worker-messages.js'

@@ -1,8 +1,10 @@
 // Runs in: owner. Process: one job in one process of its own. It is given a server and does not know how that starts processes.
+
 import type { Socket } from 'node:net'
 import os from 'node:os'
 import type { Duplex, Readable, Writable } from 'node:stream'
 import { ChildError, UsageError } from '../../errors.js'
+import { clearTimeout, setTimeout } from '../../platform/timers.js'
 import { abortError } from '../../promises/abort.js'
 import { defer } from '../../promises/deferred.js'
 import type { JobHead } from '../../wire/job.js'

@@ -2,6 +2,7 @@
 
 import { UsageError } from '../../errors.js'
 import { check, type Native, native } from '../../platform/native.js'
+import { checkNotBundled } from '../../platform/own-files.js'
 import { abortError } from '../../promises/abort.js'
 import { AuthKey } from '../../wire/auth/auth-key.js'
 import type { ListenAddress, StartupConfig, TemplateReport } from '../../wire/startup.js'
@@ -11,8 +12,10 @@ import { SpawnLauncher } from '../launch/spawn-launcher.js'
 import { TemplateLauncher } from '../launch/template-launcher.js'
 import { addressError, CannotFork, fateOf, startTemplate } from '../launch/template-process.js'
 import { addressOf, removeAddress, type Transport } from './control-address.js'
+import { warnOfLeftOutFlags } from './flag-warnings.js'
+import { flagsOfSpawned, flagsOfTemplate } from './node-flags.js'
 import { type CloseOptions, checkClose, checkConnect, checkStart, type StartOptions } from './server-options.js'
-import { type Choice, chooseStartMethod, findRefusedFlag, type StartMethod } from './start-method.js'
+import { type Choice, chooseStartMethod, type StartMethod } from './start-method.js'
 
 interface Parts {
   launcher: Launcher
@@ -66,6 +69,7 @@ export class ForkServer implements AsyncDisposable {
    */
   static async start(options: StartOptions = {}): Promise<ForkServer> {
     const checked = checkStart(options)
+    checkNotBundled()
     if (checked.signal?.aborted) throw abortError(checked.signal)
     const choice: Choice =
       checked.startMethod === 'spawn'
@@ -74,12 +78,9 @@ export class ForkServer implements AsyncDisposable {
     if (choice.startMethod === 'spawn') return ForkServer.#spawning(choice.reason, checked)
     const { native } = choice
     const env = { ...(checked.env ?? process.env) }
-    const refused = findRefusedFlag(checked.execArgv, env)
-    if (refused)
-      throw new UsageError(
-        'ERR_INVALID_OPTION',
-        `A template cannot run with ${refused}. Leave it out of execArgv and NODE_OPTIONS.`,
-      )
+    const flags = flagsOfTemplate(checked.execArgv, process.execArgv, env.NODE_OPTIONS)
+    if (flags.loader) return ForkServer.#spawning(`the hooks of ${flags.loader} run in a thread`, checked)
+    warnOfLeftOutFlags(flags)
     const key = AuthKey.generate()
     const address = addressOf(native, checked.transport)
     let server: ForkServer
@@ -91,13 +92,14 @@ export class ForkServer implements AsyncDisposable {
       strict,
       settleMs,
       coverage: env.NODE_V8_COVERAGE || null,
+      nodeOptions: env.NODE_OPTIONS ?? null,
     }
     let isFirst = true
     const launcher = new TemplateLauncher(native, async (lifeline) => {
       const cwd = process.cwd()
       const signal = isFirst ? checked.signal : undefined
       isFirst = false
-      const started = await startTemplate(native, { config, env, execArgv: checked.execArgv, key, lifeline, signal })
+      const started = await startTemplate(native, { config, env, flags, key, lifeline, signal })
       const ended = new Promise<string>((resolve) =>
         started.process.once('exit', (code, by) => resolve(fateOf(code, by))),
       )
@@ -123,7 +125,10 @@ export class ForkServer implements AsyncDisposable {
       saidWhySpawn = true
       process.emitWarning(`Processes are spawned, not forked: ${reason}.`, { code: 'FORKSERVER_SPAWN' })
     }
-    const launcher = new SpawnLauncher({ preload: options.preload, execArgv: options.execArgv })
+    const launcher = new SpawnLauncher({
+      preload: options.preload,
+      execArgv: flagsOfSpawned(options.execArgv, process.execArgv),
+    })
     return new ForkServer({ launcher, transport: 'private', address: null, key: undefined, reason })
   }
 

@@ -32,7 +32,10 @@ export interface StartOptions {
   warmup?: Reference
   /** The template's environment; default: the owner's. */
   env?: NodeJS.ProcessEnv
-  /** Flags of Node for the template and so for every child; default: none. */
+  /**
+   * Flags of Node for the template and so for every child; default: the owner's own (process.execArgv), as for child_process.fork(),
+   * without those that a template cannot have (docs/SETUPS.md). `[]` passes none on.
+   */
   execArgv?: readonly string[]
   /** Who can reach the template: its starter alone (`private`, the default), or whoever has address and key. */
   transport?: Transport
@@ -77,7 +80,7 @@ export interface CheckedStart {
   preload: string[]
   warmup: { module: string; name: string } | null
   env: NodeJS.ProcessEnv | undefined
-  execArgv: readonly string[]
+  execArgv: readonly string[] | undefined
   transport: Transport
   signal: AbortSignal | undefined
   strict: boolean
@@ -102,7 +105,7 @@ export function checkStart(options: StartOptions): CheckedStart {
     preload: (given.preload ?? []).map((module) => remote(module).module),
     warmup: given.warmup ? { module: given.warmup.module, name: given.warmup.name } : null,
     env: given.env,
-    execArgv: given.execArgv ?? [],
+    execArgv: given.execArgv,
     transport: given.transport ?? 'private',
     signal: given.signal,
     strict: given.strict ?? true,

@@ -15,14 +15,6 @@ const MEASURED_ARCHITECTURES = ['x64']
 /** Majors of Node that were measured. On any other, the trial fork of each template decides alone. */
 const TESTED_MAJORS = [20, 22, 24, 26]
 
-/** Flags with which Node starts threads of its own or keeps files open. */
-const BESIDE = ['inspect', 'cpu-prof', 'heap-prof', 'trace-event', 'experimental-loader', 'loader']
-/** Flags with which Node does something else than run the template's main. */
-const INSTEAD = ['watch', 'test', 'check', 'eval', 'print', 'interactive', 'run', 'build-snapshot', 'version', 'help']
-const REFUSED_FLAGS = new RegExp(
-  `^(--(${BESIDE.join('|')})|--(prof|v8-options|${INSTEAD.join('|')})(=|$)|-([cepivh]|pe)$)`,
-)
-
 function glibcVersion(): string | undefined {
   const report = process.report?.getReport() as { header?: { glibcVersionRuntime?: string } } | undefined
   return report?.header?.glibcVersionRuntime
@@ -84,10 +76,4 @@ export function chooseStartMethod(): Choice {
   checkSurroundings()
   choice ??= choose()
   return choice
-}
-
-/** The first flag that a template must not have, or undefined. */
-export function findRefusedFlag(execArgv: readonly string[], env: NodeJS.ProcessEnv): string | undefined {
-  const fromEnvironment = (env.NODE_OPTIONS ?? '').split(/\s+/)
-  return [...execArgv, ...fromEnvironment].find((flag) => REFUSED_FLAGS.test(flag))
 }

@@ -26,7 +26,8 @@ export interface WorkerSetup {
 export const WORKER_DESCRIPTORS = { channel: 3, memory: 3, workerEvent: 4, ownerEvent: 5 } as const
 
 /** The module of a worker's job: every template has loaded it, and an owner only names it. */
-export const WORKER_MODULE = new URL('../../child/worker/worker-job.js', import.meta.url).href
+// A bundler that makes CommonJS leaves import.meta empty: platform/own-files.ts says then what to do.
+export const WORKER_MODULE = new URL('../../child/worker/worker-job.js', import.meta.url || 'file:///').href
 
 /** Kinds of the worker channel: the first byte of each frame. */
 export const WORKER_MESSAGES = {

@@ -7,7 +7,6 @@ import path from 'node:path'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { findRefusedFlag } from '#src/owner/server/start-method.js'
 import { findNative } from '#src/platform/native.js'
 import { watchLeaks } from '../../support/leaks.js'
 
@@ -55,35 +54,4 @@ describe('a working directory that was deleted', () => {
       } catch {} // the program removed it
     }
   })
-})
-
-describe('flags of Node', () => {
-  for (const flag of [
-    '--inspect',
-    '--inspect-brk=0',
-    '--cpu-prof',
-    '--prof',
-    '--watch',
-    '--test',
-    '--eval=1',
-    '-e',
-    '-c',
-    '--run=x',
-  ])
-    test(`${flag} is refused, wherever it stands`, () => {
-      assert.equal(findRefusedFlag(['--no-warnings', flag], {}), flag)
-      assert.equal(findRefusedFlag([], { NODE_OPTIONS: `--no-warnings ${flag}` }), flag)
-    })
-
-  for (const flag of [
-    '--test-reporter=spec',
-    '--import',
-    '-r',
-    '--enable-source-maps',
-    '--max-old-space-size=100',
-    '--profile',
-  ])
-    test(`${flag} is not`, () => {
-      assert.equal(findRefusedFlag([flag], {}), undefined)
-    })
 })

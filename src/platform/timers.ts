@@ -1,0 +1,10 @@
+// Runs in: owner and child. Pure. Node's timers and clock as they were when forkserver was imported. Fake timers of a
+// test (node:test, sinon, jest) put others in their place, and a time limit would then never end.
+import { promisify } from 'node:util'
+
+export const { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, queueMicrotask } = globalThis
+export const { nextTick } = process
+/** As setTimeout() of node:timers/promises. */
+export const sleep = promisify(setTimeout)
+
+export const performance = { now: globalThis.performance.now.bind(globalThis.performance) }
