@@ -138,6 +138,8 @@ const ADVICE: Record<string, string> = {
     'No more processes or threads are allowed here: let some end first, or raise the limit (ulimit -u, pids.max, kernel.pid_max).',
   EBUSY: 'A thread of the template did not come to rest: something that it preloaded keeps working in the background.',
   E2BIG: 'The environment or the arguments are longer than the kernel takes: pass less (option env).',
+  'fork E2BIG':
+    'The template has more threads than a fork can look after: preload less that starts threads, or set UV_THREADPOOL_SIZE lower.',
   ENOTRECOVERABLE:
     "The child's random numbers could not be made its own, so it was not born. Try the start method spawn.",
   ENOMEM: 'There is not enough memory for one more process: start fewer at once, or preload less.',
@@ -146,15 +148,16 @@ const ADVICE: Record<string, string> = {
 /** A ResourceError for a system call that failed. `errno` is positive. */
 export function resourceError(syscall: string, errno: number): ResourceError {
   const name = errnoName(errno)
-  return new ResourceError('ERR_RESOURCE', `${syscall}() failed with ${name}. ${ADVICE[name] ?? ''}`.trim(), {
+  return new ResourceError('ERR_RESOURCE', `${syscall}() failed with ${name}. ${ADVICE[`${syscall} ${name}`] ?? ADVICE[name] ?? ''}`.trim(), {
     errno: name,
     syscall,
   })
 }
 
-/** The typed error of child_process.spawn(), which throws some errors and emits others. */
-export function spawnError(error: NodeJS.ErrnoException): Error {
-  return error.errno ? resourceError('spawn', -error.errno) : error
+/** The typed error of a system call that Node made: of child_process.spawn(), which throws some errors and emits others, and of node:fs. */
+export function systemError(error: NodeJS.ErrnoException): Error {
+  const syscall = error.syscall?.split(' ')[0] ?? 'spawn' // spawn() names its program behind it
+  return error.errno ? resourceError(syscall, -error.errno) : error
 }
 
 /**

@@ -1,17 +1,18 @@
 // Runs in: owner. The start method `spawn`: a Launcher over child_process, for where fork does not work or is not wanted. The same
 // job over the same channel; only the birth is slow.
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
-import { closeSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { fileURLToPath } from 'node:url'
-import { check, findNative, spawnError } from '../../platform/native.js'
+import { findNative, systemError } from '../../platform/native.js'
 import { readToTheEnd } from '../../platform/read-to-end.js'
 import { encodeFrameHeader } from '../../wire/frames.js'
 import { encodeJob } from '../../wire/job.js'
 import { MAX_STDIO, SPAWNED_DESCRIPTORS } from '../../wire/startup.js'
 import type { Exit } from './exit.js'
+import { JobChannelReader } from './job-channel-reader.js'
 import type { Launched, Launcher, LaunchRequest } from './launcher.js'
+import { Lifeline } from './lifeline.js'
 
 const MAIN = fileURLToPath(new URL('../../main/spawned-child.js', import.meta.url))
 
@@ -25,8 +26,8 @@ export interface SpawnOptions {
 export class SpawnLauncher implements Launcher {
   readonly startMethod = 'spawn'
   readonly #options: SpawnOptions
-  /** The lifeline, where there is an addon to hold on to it: the end of its writers kills the children (template-launcher.ts). */
-  readonly #lifeline: { read: number; write: number } | undefined
+  /** Only if there is an addon: a child needs it to hold the lifeline. */
+  readonly #lifeline: Lifeline | undefined
   /** Children that may not outlive us. */
   readonly #attached = new Map<ChildProcess, Promise<Exit>>()
   #isKilling = false
@@ -34,19 +35,17 @@ export class SpawnLauncher implements Launcher {
   constructor(options: SpawnOptions) {
     this.#options = options
     const found = findNative()
-    if ('missing' in found) return
-    const pipe = new Int32Array(2)
-    check('pipe', found.native.pipe(pipe))
-    this.#lifeline = { read: pipe[0]!, write: pipe[1]! }
+    this.#lifeline = 'native' in found ? new Lifeline(found.native) : undefined
   }
 
   async launch(request: LaunchRequest): Promise<Launched> {
-    const lifeline = request.detached ? 'ignore' : (this.#lifeline?.read ?? 'ignore')
+    request.signal?.throwIfAborted()
+    const lifeline = request.detached ? 'ignore' : (this.#lifeline?.readEnd ?? 'ignore')
     const child = this.#spawn(request, lifeline)
     const exited = new Promise<Exit>((resolve) => child.on('exit', (exitCode, signal) => resolve({ exitCode, signal })))
     const started = new Promise<void>((resolve, reject) => {
       child.on('spawn', resolve)
-      child.on('error', (error) => reject(spawnError(error)))
+      child.on('error', (error) => reject(systemError(error)))
     })
     if (!request.detached) this.#follow(child, exited)
     if (child.pid === undefined) await started // it rejects; where descriptors ran out there are no streams either
@@ -54,13 +53,14 @@ export class SpawnLauncher implements Launcher {
     const stdio = request.stdio.map((_, index) => streams[index] as Duplex | null)
     for (const stream of stdio) stream?.on('error', () => stream.destroy()) // as pipeOf() does: its exit tells
     const channel = readToTheEnd(streams[SPAWNED_DESCRIPTORS.channel] as Socket)
-    request.follow(channel)
+    const reader = new JobChannelReader(channel)
     const payload = encodeJob({ ...request.head, cwd: request.cwd, preload: [...this.#options.preload] }, request.args)
     channel.write(encodeFrameHeader(payload.length))
     channel.write(payload)
     await started
     return {
       pid: child.pid!,
+      channel: reader,
       stdio,
       exited,
       kill: (signal) => child.kill(signal),
@@ -86,7 +86,7 @@ export class SpawnLauncher implements Launcher {
         detached: request.detached,
       })
     } catch (error) {
-      throw spawnError(error as Error) // EBADF and E2BIG are thrown, other errors are emitted
+      throw systemError(error as Error) // EBADF and E2BIG are thrown, other errors are emitted
     }
   }
 
@@ -105,8 +105,6 @@ export class SpawnLauncher implements Launcher {
   async close(): Promise<void> {
     for (const child of this.#attached.keys()) child.ref() // we wait for them, whether anybody else did or not
     await Promise.all(this.#attached.values())
-    if (!this.#lifeline) return
-    closeSync(this.#lifeline.write)
-    closeSync(this.#lifeline.read)
+    this.#lifeline?.close()
   }
 }

@@ -3,6 +3,7 @@ import type { Readable, Writable } from 'node:stream'
 import {
   abortSignal,
   boolean,
+  bytes,
   type Check,
   checkOptions,
   either,
@@ -13,6 +14,7 @@ import {
   nested,
   string,
 } from '../../options/option-checks.js'
+import type { JobSurroundings } from '../../wire/job.js'
 import { MAX_STDIO } from '../../wire/startup.js'
 import type { StdioTarget } from '../launch/launcher.js'
 import { ForkServer } from '../server/fork-server.js'
@@ -53,7 +55,7 @@ export interface ProcessOptions {
   env?: NodeJS.ProcessEnv
   /** For all three streams, or one each for stdin, stdout, stderr and at most twelve more descriptors; default 'inherit', for those 'ignore'. */
   stdio?: StdioOption | readonly StdioOption[]
-  /** The process is killed this long after its start, in milliseconds. */
+  /** The process is killed so many milliseconds after the call of start(). It also ends a start that takes longer. */
   timeout?: number
   /** Aborting it kills the process. */
   signal?: AbortSignal
@@ -99,8 +101,12 @@ const stdio: Check<Stdio> = (value, site) => {
 /** A server. */
 export const forkServer: Check<ForkServer> = (value, site) => {
   if (value instanceof ForkServer) return value
-  throw invalidOption(site, 'a ForkServer', value)
+  const hint = value instanceof Promise ? ' (await it: `server: await ForkServer.start()`)' : ''
+  throw invalidOption(site, `a ForkServer${hint}`, value)
 }
+
+/** The smallest limit of memory, in bytes: less is a number of megabytes by mistake. */
+const LEAST_MEMORY = 1024 * 1024
 
 /** The options of a process, checked and with their defaults. */
 export interface CheckedProcess {
@@ -133,7 +139,7 @@ export function checkProcess(options: ProcessOptions): CheckedProcess {
     timeout: milliseconds,
     signal: abortSignal,
     limits: nested<Limits>({
-      memory: integer(1024 * 1024),
+      memory: bytes(LEAST_MEMORY),
       cpuSeconds: integer(1, 2 ** 31 - 2),
       openFiles: integer(16, 2 ** 31 - 1),
     }),
@@ -149,4 +155,11 @@ export function checkProcess(options: ProcessOptions): CheckedProcess {
     limits: given.limits ?? {},
     detached: given.detached ?? false,
   }
+}
+
+/** What of the options travels with the job. */
+export function surroundingsOf({ limits, uid, gid, umask, nice }: CheckedProcess): JobSurroundings {
+  const { memory: heapLimit, cpuSeconds, openFiles } = limits
+  const given = Object.entries({ heapLimit, cpuSeconds, openFiles, uid, gid, umask, nice })
+  return Object.fromEntries(given.filter(([, value]) => value !== undefined))
 }
