@@ -4,6 +4,7 @@ import { EventEmitter } from 'node:events'
 import { AuthError, UsageError } from '../errors.js'
 import { findNative, type Native } from '../platform/native.js'
 import { abortError } from '../promises/abort.js'
+import { Admission } from '../wire/auth/admission.js'
 import { type Acceptor, openAcceptor } from './acceptor.js'
 import type { Address } from './address.js'
 import { shakeHands } from './authentication.js'
@@ -22,7 +23,7 @@ import { type Readiness, WAITABLE } from './wait.js'
 /** What a listener reports. */
 export interface ListenerEvents {
   /**
-   * A client was turned away, or accept(2) failed: why, and whence it came (undefined on unix sockets). The listener goes on.
+   * A client was turned away, or accept(2) failed: why, and where it came from (undefined on unix sockets). The listener goes on.
    * The error is an AuthError, a ProtocolError or a ResourceError.
    */
   clientError: [error: Error, from: Address | undefined]
@@ -50,8 +51,12 @@ export class Listener<T = unknown>
   readonly #options: CheckedListenOptions
   readonly #credentials: Credentials | null
   #acceptor!: Acceptor
-  /** Connections whose handshake runs, oldest first, with what drops each. */
+  /** Connections whose handshake runs, with what drops each. */
   readonly #pending = new Map<Connection<T>, (error: Error) => void>()
+  readonly #unproved: Admission<Connection<T>>
+  /** Clients that node:net accepted though there is no room for their handshake: it cannot leave them in the kernel. */
+  readonly #queued: [Transport, Address | undefined][] = []
+  #roomTimer: NodeJS.Timeout | undefined
   /** Connections that are proved and wait for accept(). */
   readonly #ready: Connection<T>[] = []
   #waiters: Waiter<T>[] = []
@@ -63,6 +68,7 @@ export class Listener<T = unknown>
     super()
     this.#options = options
     this.#credentials = credentialsOf(options)
+    this.#unproved = new Admission(options.maxPendingHandshakes)
   }
 
   /**
@@ -99,7 +105,7 @@ export class Listener<T = unknown>
     return this.#acceptor.address
   }
 
-  /** Whence the last connection came that accept() returned; undefined on unix sockets, whose clients have no name. */
+  /** Where the connection came from that accept() returned last. Undefined on unix sockets, whose clients have no name. */
   get lastAccepted(): Address | undefined {
     return this.#lastAccepted
   }
@@ -111,6 +117,20 @@ export class Listener<T = unknown>
 
   #arrived(transport: Transport, from: Address | undefined): void {
     if (this.#closing) return void transport.close(closedError())
+    if (this.#hasRoom) return this.#begin(transport, from)
+    if (this.#queued.length < this.#options.backlog) return void this.#queued.push([transport, from])
+    const text = `A client was turned away: ${this.#queued.length} others wait to begin their handshake. Raise backlog or maxPendingHandshakes.`
+    const error = new AuthError('ERR_AUTH_TIMEOUT', text)
+    void transport.close(error)
+    this.emit('clientError', error, from)
+  }
+
+  /** Whether one more client may begin its handshake now. */
+  get #hasRoom(): boolean {
+    return this.#unproved.acceptsFrom <= performance.now()
+  }
+
+  #begin(transport: Transport, from: Address | undefined): void {
     const connection = new Connection<T>({ transport, options: this.#options, address: from })
     void this.#admit(connection, from)
   }
@@ -132,23 +152,31 @@ export class Listener<T = unknown>
     const { handshakeTimeout: timeout, maxPendingHandshakes } = this.#options
     const dropped = new Promise<never>((_, reject) => this.#pending.set(connection, reject))
     dropped.catch(() => {}) // it is raced below
-    // The oldest is the least likely to be honest: an honest one needs less than a millisecond.
-    const [oldest] = this.#pending.entries()
-    if (oldest && this.#pending.size > maxPendingHandshakes) {
-      this.#pending.delete(oldest[0])
-      const text = `A client did not prove itself before ${maxPendingHandshakes} others came. Raise maxPendingHandshakes, if it was honest.`
-      oldest[1](new AuthError('ERR_AUTH_TIMEOUT', text))
+    const oldest = this.#unproved.inTheWay
+    if (oldest) {
+      this.#unproved.remove(oldest)
+      const text = `A client did not prove itself, and others wait: ${maxPendingHandshakes} may be unproved (maxPendingHandshakes).`
+      this.#pending.get(oldest)?.(new AuthError('ERR_AUTH_TIMEOUT', text))
     }
+    this.#unproved.add(connection, performance.now())
+    this.#restrain()
     try {
       await Promise.race([shakeHands(connection, 'listener', key.borrowBytes(), { policy, timeout }), dropped])
     } finally {
       this.#pending.delete(connection)
+      this.#unproved.remove(connection)
     }
   }
 
-  /** While enough connections wait to be accepted, the others wait in the kernel. */
+  /** Accepts if there is room: for a connection that waits for accept(), and for a handshake. The others wait in the kernel. */
   #restrain(): void {
-    if (!this.#closing) this.#acceptor.setAccepting(this.#ready.length < this.#options.backlog)
+    if (this.#closing) return
+    while (this.#queued.length > 0 && this.#hasRoom) this.#begin(...this.#queued.shift()!)
+    this.#acceptor.setAccepting(this.#ready.length < this.#options.backlog && this.#hasRoom)
+    if (this.#hasRoom) return
+    clearTimeout(this.#roomTimer)
+    const wait = Math.ceil(this.#unproved.acceptsFrom - performance.now())
+    this.#roomTimer = setTimeout(() => this.#restrain(), wait).unref()
   }
 
   #serve(): void {
@@ -244,6 +272,8 @@ export class Listener<T = unknown>
 
   async #close(): Promise<void> {
     const error = closedError()
+    clearTimeout(this.#roomTimer)
+    for (const [transport] of this.#queued.splice(0)) void transport.close(error)
     const closing = [this.#acceptor.close(), ...this.#ready.splice(0).map((connection) => connection.close())]
     for (const [connection] of this.#pending) closing.push(connection.close())
     this.#credentials?.key.destroy()

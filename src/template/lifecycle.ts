@@ -180,12 +180,12 @@ class Template {
     // Where they are not found, a child's process.uptime() and performance.now() count from the template's start.
     this.#native.findClocks(Math.round(performance.timeOrigin * 1e3), Math.round(process.uptime() * 1e9))
     const warnings = findings.map(({ what }) => what)
-    const born = serve(this.#native, this.#keys, this.#config.listen, {
+    const birth = serve(this.#native, this.#keys, this.#config.listen, {
       listening: () => tell({ status: 'ready', report: makeReport(warnings) }),
       refused: (syscall, errno) => tell({ status: 'refused', syscall, errno }),
     })
     setFlagsFromString('--flush-bytecode') // near its heap limit, V8 may need that memory (Node 26 collected garbage for ever)
-    beBorn(process as unknown as LeavingProcess, this.#native, born, {
+    beBorn(process as unknown as LeavingProcess, this.#native, birth.channel, {
       countFork,
       ownStreams: this.#ownStreams,
       runOnFork,

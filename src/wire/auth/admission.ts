@@ -1,0 +1,56 @@
+// Runs in: owner, template and child. Who may begin a handshake: a listening socket meets clients that connect and say nothing. Pure:
+// its caller has the clock.
+//
+// So many clients may be unproved at a time. While there are so many, others wait in the kernel. If the oldest of them had its time, it
+// makes room for one that waits. So an honest client always has this time, however many others come; and clients that say nothing delay
+// an honest one by this time at the most.
+
+/** How long a client stays, though others wait, in milliseconds. */
+export const UNDISTURBED_MS = 1_000
+
+/** The clients of one listening socket that have not proved themselves. */
+export class Admission<Client> {
+  readonly #max: number
+  /** Since when each is here, oldest first. */
+  readonly #since = new Map<Client, number>()
+
+  /** @param max how many clients may be unproved at a time */
+  constructor(max: number) {
+    this.#max = max
+  }
+
+  /** A client begins its handshake. All moments are on one clock, in milliseconds. */
+  add(client: Client, now: number): void {
+    this.#since.set(client, now)
+  }
+
+  /** A client is proved, or gone. */
+  remove(client: Client): void {
+    this.#since.delete(client)
+  }
+
+  /** From when on one more client may be accepted. 0 if there is room. */
+  get acceptsFrom(): number {
+    return this.#since.size < this.#max ? 0 : this.#oldest![1] + UNDISTURBED_MS
+  }
+
+  /** The client that has to make room for one more, or undefined. */
+  get inTheWay(): Client | undefined {
+    return this.#since.size < this.#max ? undefined : this.#oldest![0]
+  }
+
+  /** Since when the oldest client is here; Infinity if there is none. */
+  get oldestSince(): number {
+    return this.#oldest?.[1] ?? Number.POSITIVE_INFINITY
+  }
+
+  /** The clients that are here since then, or longer. */
+  hereSince(moment: number): Client[] {
+    return [...this.#since].filter(([, since]) => since <= moment).map(([client]) => client)
+  }
+
+  get #oldest(): [Client, number] | undefined {
+    for (const entry of this.#since) return entry
+    return undefined
+  }
+}
