@@ -9,22 +9,28 @@ interface Child {
   exited: Promise<unknown>
   /** Lets the event loop wait for it. */
   hold(): void
+  kill(): void
 }
 
 /** The children of one owner that have not ended. */
 export class AttachedChildren {
   readonly #children = new Set<Child>()
 
-  add(connection: ControlConnection, child: ForkedChild, channel: Socket): void {
+  add(connection: ControlConnection, child: ForkedChild, channel: Socket, kill: () => void): void {
     const silent = channel.closed ? Promise.resolve() : new Promise((resolve) => channel.once('close', resolve))
     const { exited } = child
-    const followed: Child = { silent, exited, hold: () => holdLoop(child, channel, true) }
+    const followed: Child = { silent, exited, hold: () => holdLoop(child, channel, true), kill }
     this.#children.add(followed)
     silent.then(() => {
       const answer = connection.expectExit(child.pid)
       exited.then(answer.settle, answer.settle)
     })
     Promise.allSettled([silent, exited]).then(() => this.#children.delete(followed))
+  }
+
+  /** Kills them one by one. The lifeline does not reach a child that was stopped before it took hold of it. */
+  kill(): void {
+    for (const child of this.#children) child.kill()
   }
 
   /** Waits until all of them have ended. The event loop waits, too, whether anybody else waits for them or not. */

@@ -138,7 +138,8 @@ export class TemplateLauncher implements Launcher {
       const reader = new JobChannelReader(channel)
       sendJob(channel, this.#headOf(request, state), request.args)
       const child = await asked
-      if (!request.detached) this.#attached.add(connection, child, channel)
+      const kill = (signal: NodeJS.Signals): boolean => this.#kill(connection, child, channel!, channelFd, signal)
+      if (!request.detached) this.#attached.add(connection, child, channel, () => kill('SIGKILL'))
       // Made only now: a stream reads at once, and its 'end' must not come before the caller can listen for it.
       const streams = request.stdio.map((target, index) =>
         target === 'pipe' ? pipeOf(descriptors.takeOwn(), index) : null,
@@ -150,7 +151,7 @@ export class TemplateLauncher implements Launcher {
         channel: reader,
         stdio: streams,
         exited: child.exited,
-        kill: (signal) => this.#kill(connection, child, channel!, channelFd, signal),
+        kill,
         holdLoop: (on) => holdLoop(child, channel!, on),
       }
     } catch (error) {
@@ -200,6 +201,7 @@ export class TemplateLauncher implements Launcher {
 
   killAttached(): void {
     this.#lifeline.cut() // the kernel does the rest, whatever the template does
+    this.#attached.kill()
     this.#killing.abort()
   }
 

@@ -4,13 +4,17 @@ import { findNative, type Native } from '../../platform/native.js'
 /** How processes start: forked from a template, or as new Node processes. */
 export type StartMethod = 'forkserver' | 'spawn'
 
-/** The start method that works here; where it is `spawn`, the reason. */
+/** The start method that works here; for `spawn` with the reason. */
 export type Choice = { startMethod: 'forkserver'; native: Native } | { startMethod: 'spawn'; reason: string }
 
 /** Processors on which docs/FORK_SAFETY.md has measurements. */
 const MEASURED_ARCHITECTURES = ['x64']
-/** Flags of Node that make a process that cannot be forked: they start threads of their own or keep files open. */
-const REFUSED_FLAGS = /^--(inspect|cpu-prof|heap-prof|prof$|trace-event|experimental-loader|loader)/
+/**
+ * Flags of Node that make no template. Most start threads of their own or keep files open; --watch and --test run the program in another
+ * process; others run no program.
+ */
+const REFUSED_FLAGS =
+  /^(--(inspect|cpu-prof|heap-prof|prof$|trace-event|experimental-loader|loader|watch|test$|run$|check$|eval$|print$|interactive$)|-[ceip]$)/
 
 function glibcVersion(): string | undefined {
   const report = process.report?.getReport() as { header?: { glibcVersionRuntime?: string } } | undefined
