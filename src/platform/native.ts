@@ -148,10 +148,14 @@ const ADVICE: Record<string, string> = {
 /** A ResourceError for a system call that failed. `errno` is positive. */
 export function resourceError(syscall: string, errno: number): ResourceError {
   const name = errnoName(errno)
-  return new ResourceError('ERR_RESOURCE', `${syscall}() failed with ${name}. ${ADVICE[`${syscall} ${name}`] ?? ADVICE[name] ?? ''}`.trim(), {
-    errno: name,
-    syscall,
-  })
+  return new ResourceError(
+    'ERR_RESOURCE',
+    `${syscall}() failed with ${name}. ${ADVICE[`${syscall} ${name}`] ?? ADVICE[name] ?? ''}`.trim(),
+    {
+      errno: name,
+      syscall,
+    },
+  )
 }
 
 /** The typed error of a system call that Node made: of child_process.spawn(), which throws some errors and emits others, and of node:fs. */

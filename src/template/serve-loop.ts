@@ -189,7 +189,8 @@ class Server {
     // Frame by frame, because the limit of a frame's length changes with the last one of the handshake.
     client.decoder.append(bytes)
     if (!client.isProved) this.#prove(client)
-    for (let payload: Buffer | undefined; client.isProved && (payload = client.decoder.next()); ) client.receive(payload)
+    for (let payload: Buffer | undefined; client.isProved && (payload = client.decoder.next()); )
+      client.receive(payload)
     client.decoder.keepUnread()
     // Descriptors come with the first byte of their message, so only the one message that is incomplete may have some left. All
     // others came too early, before the proof, or with a message that takes none.

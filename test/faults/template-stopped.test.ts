@@ -22,7 +22,8 @@ function stop(server: ForkServer): number {
   return server.pid!
 }
 
-const echo = (server: ForkServer): Process<typeof jobs.echo> => new Process(jobs.echo, ['here'], { server, stdio: 'ignore' })
+const echo = (server: ForkServer): Process<typeof jobs.echo> =>
+  new Process(jobs.echo, ['here'], { server, stdio: 'ignore' })
 
 async function echoes(server: ForkServer): Promise<void> {
   const p = await echo(server).start()

@@ -23,7 +23,8 @@ export function readStatus(socket: Socket): Promise<StartupStatus | undefined> {
         if (payload) resolve(decodeValue(payload) as StartupStatus)
       } catch (cause) {
         // Only an error that a module threw can be of any size.
-        const text = 'Preloading failed, and the error that a module threw is too large to be reported. Throw a smaller one.'
+        const text =
+          'Preloading failed, and the error that a module threw is too large to be reported. Throw a smaller one.'
         reject(new TemplateError('ERR_PRELOAD_FAILED', text, { cause }))
         socket.destroy()
       }
@@ -55,7 +56,6 @@ export function reportOf(status: StartupStatus, listen: ListenAddress | null): T
       throw addressError(status.syscall, status.errno, listen)
   }
 }
-
 
 function preloadError(what: string, cause: unknown): TemplateError {
   const isError = cause instanceof Error

@@ -16,7 +16,8 @@ export class Cutoff {
   /** @param pidOf the pid of the process, once it exists: for the message */
   constructor({ timeout, signal }: CutoffOptions, pidOf: () => number | undefined) {
     const onAbort = (): void => this.#cut(abortError(signal!))
-    const timer = timeout === undefined ? undefined : setTimeout(() => this.#cut(timeoutError(timeout, pidOf())), timeout)
+    const timer =
+      timeout === undefined ? undefined : setTimeout(() => this.#cut(timeoutError(timeout, pidOf())), timeout)
     signal?.addEventListener('abort', onAbort, { once: true })
     this.#cleanUp = () => {
       clearTimeout(timer)

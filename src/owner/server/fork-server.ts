@@ -7,10 +7,10 @@ import type { ListenAddress, StartupConfig, TemplateReport } from '../../wire/st
 import { ControlConnection } from '../launch/control-connection.js'
 import { dial } from '../launch/dial.js'
 import type { Launched, Launcher, LaunchRequest } from '../launch/launcher.js'
+import { checkNotImporting } from '../launch/self-start.js'
 import { SpawnLauncher } from '../launch/spawn-launcher.js'
 import { TemplateLauncher } from '../launch/template-launcher.js'
 import { startTemplate } from '../launch/template-process.js'
-import { checkNotImporting } from '../launch/self-start.js'
 import { addressOf, removeAddress, type Transport } from './control-address.js'
 import {
   type CheckedStart,
@@ -59,7 +59,10 @@ export class ForkServer implements AsyncDisposable {
 
   private constructor(parts: Parts) {
     if (!parts?.launcher)
-      throw new UsageError('ERR_INVALID_STATE', 'A ForkServer is made by `await ForkServer.start(options)`, not by new.')
+      throw new UsageError(
+        'ERR_INVALID_STATE',
+        'A ForkServer is made by `await ForkServer.start(options)`, not by new.',
+      )
     this.#launcher = parts.launcher
     this.#transport = parts.transport
     this.#address = parts.address
