@@ -34,6 +34,8 @@ export interface TemplateState {
   cwd: string | undefined
   /** Its process, if this owner started it. */
   process: TemplateProcess | undefined
+  /** Whether others can reach the template, so that it may have other owners. */
+  hasAddress: boolean
 }
 
 /** Starts a template, or connects to one that another process started. Aborting the signal ends that. */
@@ -94,9 +96,14 @@ export class TemplateLauncher implements Launcher {
   }
 
   /** The next launch starts a new template. One that was given up would keep its address, so it is killed if it is ours. */
-  #lost({ connection, process: template }: TemplateState): void {
+  #lost(state: TemplateState): void {
     this.#state = undefined
-    if (connection.isGivenUp) template?.kill()
+    if (state.connection.isGivenUp && !this.#leavesToOthers(state)) state.process?.kill()
+  }
+
+  /** A template that others can reach may serve them again once it is continued. If not, it leaves by itself then. */
+  #leavesToOthers({ hasAddress }: TemplateState): boolean {
+    return hasAddress && this.#isClosed
   }
 
   async launch(request: LaunchRequest): Promise<Launched> {
@@ -216,10 +223,11 @@ export class TemplateLauncher implements Launcher {
   }
 
   /** Takes leave of the template. Waits for its end, if this owner started it and is its only owner. */
-  async #leave({ connection, process: template }: TemplateState): Promise<void> {
+  async #leave(state: TemplateState): Promise<void> {
+    const { connection, process: template } = state
     const owners = await connection.detach().catch(() => 0) // one that was lost is gone, or was killed
     connection.close()
-    if (!template || owners > 0) return
+    if (!template || owners > 0 || (connection.isGivenUp && this.#leavesToOthers(state))) return
     template.ref()
     if ((await within(this.#templateTimeout, template.ended)) === undefined) {
       template.kill()

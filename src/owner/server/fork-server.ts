@@ -132,7 +132,7 @@ export class ForkServer implements AsyncDisposable {
         server.#template = { pid: connection.templatePid, report: started.report }
         for (const warning of started.report.warnings)
           process.emitWarning(`Preloading left ${warning}`, { code: 'FORKSERVER_SUSPICIOUS' })
-        return { connection, env, cwd, process: started.process }
+        return { connection, env, cwd, process: started.process, hasAddress: address !== null }
       } catch (error) {
         started.process.kill()
         throw error
@@ -168,7 +168,7 @@ export class ForkServer implements AsyncDisposable {
       const connection = await ControlConnection.open(options)
       server.#template = { pid: connection.templatePid, report: undefined }
       // What the template started with is its starter's: the whole environment and the working directory travel with each job.
-      return { connection, env: undefined, cwd: undefined, process: undefined }
+      return { connection, env: undefined, cwd: undefined, process: undefined, hasAddress: true }
     })
     const server = new ForkServer({ launcher, transport: 'private', address, key: checked.key, reason: undefined })
     return server.#whenReady(launcher)
