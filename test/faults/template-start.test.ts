@@ -63,7 +63,9 @@ describe('a preload that fails', () => {
 
   for (const mebibytes of [1, 70]) {
     test(`throws ${mebibytes} MiB: the message quotes a part of it`, async () => {
-      const error = await failBy('throws much', { env: { ...process.env, TEST_FAIL: 'throws much', TEST_MIB: `${mebibytes}` } })
+      const error = await failBy('throws much', {
+        env: { ...process.env, TEST_FAIL: 'throws much', TEST_MIB: `${mebibytes}` },
+      })
       assert.equal(error.code, 'ERR_PRELOAD_FAILED')
       assert.match(error.message, /failing\.js.*xxx/)
       assert.ok(error.message.length < 2_000, String(error.message.length))
