@@ -15,8 +15,8 @@ import { Attaching, type Phase, Proving, Serving } from './control-phases.js'
 import { type ForkedChild, Requests } from './pending-forks.js'
 import { hasEnded, workDone } from './process-state.js'
 
-/** A template has this long to prove itself and to attach its owner, in milliseconds. */
-const OPEN_TIMEOUT_MS = 10_000
+/** A template may take this many times `templateTimeout` to prove itself and to attach its owner: other clients may come first. */
+const OPENING_TIMEOUTS = 2
 
 /** How long to wait until Node reports how a lost template ended, in milliseconds. The end of its socket is seen a moment earlier. */
 const FATE_TIMEOUT_MS = 200
@@ -88,7 +88,8 @@ export class ControlConnection {
    */
   static async open(options: ControlOptions): Promise<ControlConnection> {
     const connection = new ControlConnection(options)
-    const deadline = new RunningTimer(OPEN_TIMEOUT_MS, () => connection.#giveUp('is silent', openTimeout()))
+    const openTimeout = OPENING_TIMEOUTS * options.templateTimeout
+    const deadline = new RunningTimer(openTimeout, () => connection.#giveUp('is silent', tooLate(openTimeout)))
     deadline.start()
     try {
       connection.#checkPeer()
@@ -273,8 +274,8 @@ export class ControlConnection {
   }
 }
 
-function openTimeout(): AuthError {
-  const text = `The template did not finish the handshake within ${OPEN_TIMEOUT_MS} ms.`
+function tooLate(ms: number): AuthError {
+  const text = `The template did not finish the handshake within ${ms} ms.`
   return new AuthError('ERR_AUTH_TIMEOUT', `${text} It may be stopped, or another program listens at this address.`)
 }
 
