@@ -64,7 +64,7 @@ export interface ListenOptions<T = unknown> extends ConnectionOptions<T>, AuthOp
   permissions?: number
   /** How long a client may take to prove itself, in milliseconds; 5,000 by default. */
   handshakeTimeout?: number
-  /** Clients that have not proved themselves; with one more the oldest is dropped. 64 by default. */
+  /** Clients that may be unproved at a time; 64 by default. Others wait, and the oldest is dropped for them after a second. */
   maxPendingHandshakes?: number
 }
 

@@ -39,21 +39,6 @@ for (const route of ROUTES) {
       await close()
     })
 
-    test('accepts 300 honest clients that connect in one turn, though only 64 may be unproved', async () => {
-      const { listener, close } = await listenOn(route, { backlog: 300 })
-      const refused: Error[] = []
-      listener.on('clientError', (error) => void refused.push(error))
-      const clients = await Promise.allSettled(
-        Array.from({ length: 300 }, () =>
-          connectWith(route.native, listener.address, { authKey: KEY, timeout: 60_000 }),
-        ),
-      )
-      const failures = clients.flatMap((one) => (one.status === 'rejected' ? [String(one.reason)] : []))
-      await Promise.all(clients.map((one) => one.status === 'fulfilled' && one.value.close()))
-      await close()
-      assert.deepEqual([failures, refused], [[], []])
-    })
-
     test('a wrong key is refused on both sides, reported as an event, and disturbs nobody', async () => {
       const { listener, close } = await listenOn(route)
       const refused: Error[] = []

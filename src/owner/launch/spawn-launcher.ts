@@ -1,5 +1,5 @@
-// Runs in: owner. The start method `spawn`: a Launcher over child_process, for where fork does not work or is not wanted. The same
-// job over the same channel; only the birth is slow.
+// Runs in: owner. The start method `spawn`: a Launcher over child_process, if fork does not work or is not wanted. The same job goes over
+// the same channel; only the birth is slow.
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -40,7 +40,8 @@ export class SpawnLauncher implements Launcher {
 
   async launch(request: LaunchRequest): Promise<Launched> {
     request.signal?.throwIfAborted()
-    const lifeline = request.detached ? 'ignore' : (this.#lifeline?.readEnd ?? 'ignore')
+    // Without the addon each child has a socket of its own for it (child/end-with-owner.ts).
+    const lifeline = request.detached ? 'ignore' : (this.#lifeline?.readEnd ?? 'pipe')
     const child = this.#spawn(request, lifeline)
     const exited = new Promise<Exit>((resolve) => child.on('exit', (exitCode, signal) => resolve({ exitCode, signal })))
     const started = new Promise<void>((resolve, reject) => {
@@ -52,6 +53,8 @@ export class SpawnLauncher implements Launcher {
     const streams: readonly unknown[] = child.stdio // their type ends at 4
     const stdio = request.stdio.map((_, index) => streams[index] as Duplex | null)
     for (const stream of stdio) stream?.on('error', () => stream.destroy()) // as pipeOf() does: its exit tells
+    const watched = streams[SPAWNED_DESCRIPTORS.lifeline] as Socket | null | undefined
+    watched?.on('error', () => {}).unref()
     const channel = readToTheEnd(streams[SPAWNED_DESCRIPTORS.channel] as Socket)
     const reader = new JobChannelReader(channel)
     const payload = encodeJob({ ...request.head, cwd: request.cwd, preload: [...this.#options.preload] }, request.args)
@@ -73,7 +76,7 @@ export class SpawnLauncher implements Launcher {
     }
   }
 
-  #spawn(request: LaunchRequest, lifeline: number | 'ignore'): ChildProcess {
+  #spawn(request: LaunchRequest, lifeline: number | 'ignore' | 'pipe'): ChildProcess {
     try {
       // The working directory goes with the job, as for a forked child: a wrong one is the job's error, with its name.
       const stdio: StdioOptions = [...request.stdio]
