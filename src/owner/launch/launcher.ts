@@ -31,6 +31,8 @@ export interface Launched {
   readonly stdio: readonly (Duplex | null)[]
   /** Settles when the end of the process is known. Rejects with TemplateError ERR_TEMPLATE_LOST if it cannot be known. */
   readonly exited: Promise<Exit>
+  /** The memory that it has in use, in bytes; undefined if that cannot be seen, or if it has ended. */
+  rssBytes(): number | undefined
   /** Sends a signal; false if the process has ended. */
   kill(signal: NodeJS.Signals): boolean
   /** Whether it keeps the owner's event loop running until it ends. At first it does. */

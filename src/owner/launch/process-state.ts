@@ -30,6 +30,16 @@ export function workDone(pid: number): string | undefined {
   return fields && WORK_FIELDS.map((index) => fields[index]).join(' ')
 }
 
+/** The resident set size of a process, in bytes; undefined if it has ended or /proc does not show it. */
+export function rssOf(pid: number): number | undefined {
+  try {
+    const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1')) ?? []
+    return kilobytes === undefined ? undefined : Number(kilobytes) * 1024
+  } catch {
+    return undefined
+  }
+}
+
 /** Kills a process and all its descendants. It is stopped first, so that it starts no others meanwhile. */
 export function killTree(root: number): void {
   signalIfThere(root, 'SIGSTOP')

@@ -13,6 +13,7 @@ import type { Exit } from './exit.js'
 import { JobChannelReader } from './job-channel-reader.js'
 import type { Launched, Launcher, LaunchRequest } from './launcher.js'
 import { Lifeline } from './lifeline.js'
+import { rssOf } from './process-state.js'
 
 const MAIN = fileURLToPath(new URL('../../main/spawned-child.js', import.meta.url))
 
@@ -66,6 +67,7 @@ export class SpawnLauncher implements Launcher {
       channel: reader,
       stdio,
       exited,
+      rssBytes: () => rssOf(child.pid!),
       kill: (signal) => child.kill(signal),
       holdLoop: (on) => {
         for (const handle of [child, channel]) {

@@ -16,6 +16,7 @@ import { JobChannelReader } from './job-channel-reader.js'
 import type { Launched, Launcher, LaunchRequest } from './launcher.js'
 import { Lifeline } from './lifeline.js'
 import type { ForkedChild } from './pending-forks.js'
+import { rssOf } from './process-state.js'
 import type { TemplateProcess } from './template-process.js'
 
 /**
@@ -158,6 +159,7 @@ export class TemplateLauncher implements Launcher {
         channel: reader,
         stdio: streams,
         exited: child.exited,
+        rssBytes: () => (connection.sharesPids ? rssOf(child.pid) : undefined),
         kill,
         holdLoop: (on) => holdLoop(child, channel!, on),
       }

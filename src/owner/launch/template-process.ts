@@ -7,6 +7,7 @@ import { TemplateError } from '../../errors.js'
 import { ADDON, check, type Native, systemError } from '../../platform/native.js'
 import { abortError } from '../../promises/abort.js'
 import { RunningTimer } from '../../promises/running-timer.js'
+import { within } from '../../promises/time-limit.js'
 import type { AuthKey } from '../../wire/auth/auth-key.js'
 import { encodeFrame } from '../../wire/frames.js'
 import {
@@ -20,6 +21,9 @@ import { killTree } from './process-state.js'
 import { readStatus, reportOf } from './template-status.js'
 
 const MAIN = fileURLToPath(new URL('../../main/template.js', import.meta.url))
+
+/** A process that is killed ends at once, unless it waits for a device, in milliseconds. */
+const KILL_TIMEOUT_MS = 1_000
 
 /** A template that is frozen and serves. */
 export interface StartedTemplate {
@@ -69,10 +73,12 @@ export class TemplateProcess {
     this.#process.kill('SIGKILL')
   }
 
-  /** Kills it and all that it started: it is no template yet, and may be a program that starts Node in its turn. */
-  killStart(): void {
-    if (this.pid !== undefined) killTree(this.pid)
+  /** Kills it and all that it started: it is no template yet, and may be a program that starts Node in its turn. Waits for its end. */
+  async killStart(): Promise<void> {
+    if (this.pid === undefined) return
+    killTree(this.pid)
     this.kill()
+    await within(KILL_TIMEOUT_MS, this.ended)
   }
 
   ref(): void {
@@ -160,7 +166,7 @@ export async function startTemplate(native: Native, options: TemplateOptions): P
     return { process: template, report, controlFd: own.control }
   } catch (error) {
     closeSync(own.control)
-    template.killStart()
+    await template.killStart()
     throw error
   } finally {
     limits.stop()

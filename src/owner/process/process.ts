@@ -1,27 +1,33 @@
 // Runs in: owner. Process: one job in one process of its own. It is given a server and does not know how that starts processes.
 import os from 'node:os'
 import type { Duplex, Readable, Writable } from 'node:stream'
-import { ChildError, UsageError } from '../../errors.js'
+import { UsageError } from '../../errors.js'
 import { defer, rejected } from '../../promises/deferred.js'
 import type { ChildMessage, JobHead } from '../../wire/job.js'
 import { encodeValue } from '../../wire/values/clone.js'
 import type { Exit } from '../launch/exit.js'
 import type { Launched, LaunchRequest } from '../launch/launcher.js'
 import { checkNotImporting } from '../launch/self-start.js'
-import { checkArgv, Program } from '../naming/program-reference.js'
-import { type ArgumentsOf, isReference, type Reference, type ResultOf } from '../naming/remote.js'
+import { Program } from '../naming/program-reference.js'
+import type { ArgumentsOf, Reference, ResultOf } from '../naming/remote.js'
 import { ForkServer, launch } from '../server/fork-server.js'
 import { noteMessage } from './child-message.js'
 import { Cutoff } from './cutoff.js'
+import { joinWithin } from './join-timeout.js'
 import { Outcome } from './outcome.js'
 import {
   type CheckedProcess,
   checkJoin,
   checkProcess,
+  checkTask,
   type JoinOptions,
   type ProcessOptions,
   surroundingsOf,
 } from './process-options.js'
+import { RssWatch } from './rss-watch.js'
+
+/** Settles when the job channel of a process has ended, which is before its exit is known: for Pool. */
+export const channelEnd = Symbol('channelEnd')
 
 /**
  * One job in a process of its own.
@@ -39,7 +45,9 @@ export class Process<R extends Reference | Program = Reference> implements Async
   readonly #result = defer<ResultOf<R>>()
   readonly #ended = defer<Exit>()
   readonly #outcome: Outcome
+  readonly #channelEnd = defer<void>()
   #cutoff: Cutoff | undefined
+  #rssWatch: RssWatch | undefined
   #launched: Launched | undefined
   #isStarted = false
   #isDisposed = false
@@ -52,17 +60,7 @@ export class Process<R extends Reference | Program = Reference> implements Async
    * @throws UsageError ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION
    */
   constructor(reference: R, args: ArgumentsOf<R>, options: ProcessOptions = {}) {
-    if (!isReference(reference) && !(reference instanceof Program))
-      throw new UsageError(
-        'ERR_INVALID_ARGUMENT',
-        'A Process takes a reference to an exported function, remote(moduleUrl).name, or a program(file).',
-      )
-    if (!Array.isArray(args))
-      throw new UsageError(
-        'ERR_INVALID_ARGUMENT',
-        'The arguments of a Process must be an array: new Process(jobs.render, [page]).',
-      )
-    if (reference instanceof Program) checkArgv(args)
+    checkTask(reference, args)
     this.#reference = reference
     this.#args = args
     this.#options = checkProcess(options)
@@ -139,10 +137,14 @@ export class Process<R extends Reference | Program = Reference> implements Async
       onMessage: (message) => this.#take(launched, message),
       onBroken: (error) => this.#end(launched, error),
       onEnd: () => {
+        this.#rssWatch?.stop()
         outcome.channelEnded()
+        this.#channelEnd.resolve()
         this.#settle()
       },
     })
+    const { rss } = this.#options.limits
+    if (rss !== undefined) this.#rssWatch = new RssWatch(launched, rss, (error) => this.#end(launched, error))
     launched.exited
       .then(
         (exit) => outcome.exited(exit),
@@ -178,6 +180,11 @@ export class Process<R extends Reference | Program = Reference> implements Async
     this.#cutoff?.stop()
     if ('exit' in end) this.#ended.resolve(end.exit)
     else this.#ended.reject(end.error)
+  }
+
+  /** @internal For Pool. */
+  get [channelEnd](): Promise<void> {
+    return this.#channelEnd.promise
   }
 
   /** Process id, once it is started. */
@@ -245,13 +252,7 @@ export class Process<R extends Reference | Program = Reference> implements Async
   async join(options: JoinOptions = {}): Promise<Exit> {
     const { timeout } = checkJoin(options)
     if (!this.#isStarted) throw notStarted('join()')
-    if (timeout === undefined) return this.#ended.promise
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<never>((_, reject) => {
-      const text = `${this.pid === undefined ? 'A process' : `Process ${this.pid}`} did not end within ${Math.round(timeout)} ms; it goes on. Join again, or call kill().`
-      timer = setTimeout(() => reject(new ChildError('ERR_TIMEOUT', text, { pid: this.pid })), timeout)
-    })
-    return Promise.race([this.#ended.promise, late]).finally(() => clearTimeout(timer))
+    return timeout === undefined ? this.#ended.promise : joinWithin(timeout, this.#ended.promise, this.pid)
   }
 
   /** It keeps this process's event loop running until it ends, as it does at first. */
