@@ -1,33 +1,26 @@
 // Runs in: template and child. See clock.h.
 //
-// performance.now() and process.uptime() count from two globals, performance.timeOrigin comes from a list of milestones, and what C++
-// measures counts from a member of the environment; all are set once, when Node starts. Other functions in their place would miss references
-// that a preloaded module holds, and what Node computes from them in C++ (performance entries, event loop utilisation). Where they
-// lie is in no interface: so they are searched for by their values, which are times in nanoseconds and are found nowhere else.
-// Sources: Node's src/env.h (time_origin_, performance_state_), src/node_perf_common.h (milestones), src/node_perf.cc
-// (performance_process_start), src/node.cc (node_start_time).
+// performance.now() and process.uptime() count from two globals, performance.timeOrigin comes from a list of
+// milestones, and what C++ measures counts from a member of the environment. Node sets all of them once, at its
+// start. Other functions in their place would miss the references that a preloaded module holds, and what Node
+// computes from them in C++ (performance entries, event loop utilisation). No interface says where they lie, so they
+// are searched for by their values, which are times in nanoseconds. A value that is found twice is not taken: a child
+// would write to something else. Sources: Node's src/env.h (time_origin_, performance_state_), src/node_perf_common.h
+// (milestones), src/node_perf.cc (performance_process_start), src/node.cc (node_start_time).
 #include "clock.h"
-#include <link.h>
-#include <stdlib.h>
+#include "memory-search.h"
 #include <string.h>
-#include <sys/uio.h>
 #include <time.h>
-#include <unistd.h>
 
 #define ENVIRONMENT_WORDS 1024
 #define STATE_WORDS 24
-#define MILESTONES 8            // timestamp of the origin, the origin, then what followed it
-#define WINDOW_NS 100000000LL    // for the time between a call of Node's function and this one, on a busy machine
+#define MILESTONES 8      // timestamp of the origin, the origin, then what followed it
+#define ROUNDING_NS 1000  // process.uptime() is a double, in seconds
 
 static uint64_t *origin = NULL;       // ns of the monotonic clock; the double behind it is the same moment in µs since 1970
 static double *milestones = NULL;
 static uint64_t *loaded = NULL;       // where performance.now() counts from
 static uint64_t *started = NULL;      // where process.uptime() counts from
-
-static int peek(const void *from, void *into, size_t bytes) {
-  struct iovec here = {into, bytes}, there = {(void *)from, bytes};
-  return process_vm_readv(getpid(), &here, 1, &there, 1, 0) == (ssize_t)bytes;
-}
 
 static int64_t clock_ns(clockid_t clock) {
   struct timespec t;
@@ -35,66 +28,55 @@ static int64_t clock_ns(clockid_t clock) {
   return t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 
-static int is_milestones(const double *at, double timestamp, double begun) {
+static int is_milestones(const void *at, double timestamp, double begun) {
   double first[2];
   return peek(at, first, sizeof first) && first[0] == timestamp && first[1] == begun;
 }
 
-// The environment points to the performance state, which points to the milestones.
+// The environment points to the performance state, which points to the milestones. NULL if that leads nowhere or to
+// two places.
 static double *find_milestones(const uint64_t *words, size_t count, double timestamp, double begun) {
+  double *found = NULL;
   for (size_t i = 0; i < count; i++) {
     uint64_t state[STATE_WORDS];
     if (words[i] & 7 || !peek((void *)words[i], state, sizeof state)) continue;
-    for (int word = 0; word < STATE_WORDS; word++)
-      if (!(state[word] & 7) && is_milestones((double *)state[word], timestamp, begun)) return (double *)state[word];
-  }
-  return NULL;
-}
-
-struct search {
-  int64_t expected, within;
-  const uint64_t *except;
-  uint64_t *found;
-};
-
-// The program comes first, before its libraries. Of several moments, the nearest.
-static int search_globals(struct dl_phdr_info *info, size_t size, void *argument) {
-  (void)size;
-  struct search *search = argument;
-  for (int i = 0; i < info->dlpi_phnum; i++) {
-    const ElfW(Phdr) *part = &info->dlpi_phdr[i];
-    if (part->p_type != PT_LOAD || !(part->p_flags & PF_W)) continue;
-    uint64_t *from = (uint64_t *)((info->dlpi_addr + part->p_vaddr + 7) & ~7UL);
-    uint64_t *to = (uint64_t *)((info->dlpi_addr + part->p_vaddr + part->p_memsz) & ~7UL);
-    for (uint64_t *word = from; word < to; word++) {
-      int64_t off = llabs((int64_t)*word - search->expected);
-      if (off > search->within || word == search->except) continue;
-      if (!search->found || off < llabs((int64_t)*search->found - search->expected)) search->found = word;
+    for (int word = 0; word < STATE_WORDS; word++) {
+      double *at = (double *)state[word];
+      if (state[word] & 7 || at == found || !is_milestones(at, timestamp, begun)) continue;
+      if (found) return NULL;
+      found = at;
     }
   }
-  return 1;
+  return found;
 }
 
-int find_clocks(void *environment, int64_t origin_us, int64_t uptime_ns) {
-  int64_t now = clock_ns(CLOCK_MONOTONIC);
-  uint64_t words[ENVIRONMENT_WORDS];
-  size_t count = ENVIRONMENT_WORDS;
-  while (count && !peek(environment, words, count * sizeof *words)) count /= 2;
-  size_t at = 0;
-  double timestamp = 0;
-  for (; at + 1 < count; at++) {
-    memcpy(&timestamp, &words[at + 1], sizeof timestamp);
-    if (timestamp == (double)origin_us && words[at] && words[at] < (uint64_t)now) break;
+// The environment's own copy: the origin, and behind it the timestamp. The index of the word, or `count` if there are
+// none or two.
+static size_t find_origin(const uint64_t *words, size_t count, double timestamp) {
+  const uint64_t now = (uint64_t)clock_ns(CLOCK_MONOTONIC);
+  size_t found = count;
+  for (size_t at = 0; at + 1 < count; at++) {
+    double behind;
+    memcpy(&behind, &words[at + 1], sizeof behind);
+    if (behind != timestamp || !words[at] || words[at] >= now) continue;
+    if (found < count) return count;
+    found = at;
   }
-  if (at + 1 >= count) return -1;
-  struct search load = {(int64_t)words[at], 0, NULL, NULL};
-  dl_iterate_phdr(search_globals, &load);
-  struct search start = {now - uptime_ns, WINDOW_NS, load.found, NULL};
-  dl_iterate_phdr(search_globals, &start);
-  milestones = find_milestones(words, count, timestamp, (double)words[at]);
-  loaded = load.found;
-  started = start.found;
-  if (!milestones || !loaded || !started) return -1;
+  return found;
+}
+
+int find_clocks(void *environment, int64_t origin_us, int64_t earliest_ns, int64_t latest_ns) {
+  uint64_t words[ENVIRONMENT_WORDS];
+  const size_t count = peek_words(environment, words, ENVIRONMENT_WORDS);
+  const size_t at = find_origin(words, count, (double)origin_us);
+  if (at >= count) return -1;
+  uint64_t *load, *start;
+  const uint64_t least = (uint64_t)(earliest_ns - ROUNDING_NS), most = (uint64_t)(latest_ns + ROUNDING_NS);
+  if (find_globals(words[at], words[at], NULL, &load) != 1 || find_globals(least, most, load, &start) != 1) return -1;
+  milestones = find_milestones(words, count, (double)origin_us, (double)words[at]);
+  if (!milestones) return -1;
+  loaded = load;
+  started = start;
   origin = (uint64_t *)environment + at;
   return 0;
 }
@@ -106,7 +88,7 @@ void renew_clocks(void) {
   *origin = *loaded = *started = (uint64_t)now;
   memcpy(origin + 1, &timestamp, sizeof timestamp);
   milestones[0] = timestamp;
-  // A child skips what comes before the loop; what has not happened yet (the end of the loop) is -1.
+  // A child skips what comes before the loop. What has not happened yet (the end of the loop) is -1.
   for (int i = 1; i < MILESTONES; i++)
     if (milestones[i] > 0) milestones[i] = (double)now;
 }

@@ -1,12 +1,13 @@
-// Runs in: template and child. When this process began, as Node knows it, which a fork copies.
+// Runs in: template and child. When this process began, as Node knows it. A fork copies that.
 #ifndef FORKSERVER_CLOCK_H
 #define FORKSERVER_CLOCK_H
 #include <stdint.h>
 
-// Finds where Node keeps when the process began, by what its own functions say at this moment: performance.timeOrigin in microseconds
-// and process.uptime() in nanoseconds. 0, or -1 where they are not in the known form.
-int find_clocks(void *environment, int64_t origin_us, int64_t uptime_ns);
-// In a newborn child: the process begins now.
+// Finds where Node keeps when the process began, by what Node's own functions say at this moment:
+// performance.timeOrigin in microseconds, and the nanoseconds of the monotonic clock between which process.uptime()
+// began to count. 0, or -1 if each is not found exactly once.
+int find_clocks(void *environment, int64_t origin_us, int64_t earliest_ns, int64_t latest_ns);
+// In a newborn child: the process begins now. Does nothing if find_clocks found nothing.
 void renew_clocks(void);
 
 #endif

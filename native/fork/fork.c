@@ -1,15 +1,15 @@
-// Runs in: template, and in the child until its first line of JavaScript. See fork.h; docs/FORK_SAFETY.md has the evidence for
-// every step and for their order.
+// Runs in: template, and in the child until its first line of JavaScript. See fork.h; docs/FORK_SAFETY.md has the
+// evidence for every step and for their order.
 #include "fork.h"
 #include "clock.h"
-#include "interpose.h"
+#include "../os/lifeline.h"
 #include "platform.h"
+#include "preloaded.h"
 #include "quiesce.h"
 #include "random.h"
 #include "reap.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
@@ -21,18 +21,20 @@
 
 int uv_loop_fork(struct uv_loop_s *loop); // from libuv, which Node exports
 
-#define PATIENCE_MS 5000
+#define QUIESCE_LIMIT_MS 5000
 #define MAX_STDIO 15 // MAX_DESCRIPTORS of a message without the job channel
 
-// Sent to the owner over the job channel when a child cannot be born: a frame of the job channel (docs/PROTOCOL.md, section 4).
+// Sent to the owner over the job channel when a child cannot be born: a frame of the job channel (docs/PROTOCOL.md,
+// section 4).
 #define UNBORN_KIND 5
 
 static int leave_code = 0;
 static int birth_channel = -1;
-static int lifeline_held = -1;
+static int lifeline_held = -1; // armed by this library; the preload library has one of its own
 
-// Node's own teardown must not run in a child: it joins threads that do not exist and runs loops that were inherited (the tracing
-// agent's, whose io_uring is shared with the template). _exit skips libuv's and V8's destructors as well.
+// Node's own teardown must not run in a child: it joins threads that do not exist and runs loops that were inherited
+// (the tracing agent's, whose io_uring is shared with the template). _exit skips libuv's and V8's destructors as
+// well.
 void leave(int code) {
   fflush(NULL);
   _exit(code);
@@ -53,12 +55,14 @@ static void leave_at_join(void) {
   if (gettid() == getpid()) leave(leave_code); // a join on another thread is a worker's own
 }
 
-// An error in a handler of uncaught errors has no at-exit callbacks: Node prints it and joins the threads of libuv's pool, which
-// are those of the template. glibc gives the stack of a dead thread to the next new one, and with it the same pthread_t: so the
-// join was one with a living worker thread of V8, for ever (Node 20; others have another order of threads and did not hang).
+// An error in a handler of uncaught errors has no at-exit callbacks: Node prints it and joins the threads of libuv's
+// pool, which are those of the template. glibc gives the stack of a dead thread to the next new one, and with it the
+// same pthread_t: so the join was one with a living worker thread of V8, for ever (Node 20; others have another order
+// of threads and did not hang).
 void leave_in_teardown(int code) {
   leave_code = code;
-  before_join = leave_at_join;
+  struct forkserver_preload *library = preloaded();
+  if (library) library->before_join = leave_at_join;
 }
 
 static void leave_on_exit(int status, void *unused) { // some C code called exit()
@@ -74,7 +78,7 @@ static void tell_unborn(int error) {
 }
 
 void check_born(double number) {
-  if (!is_reseeded(number)) tell_unborn(ENOTRECOVERABLE);
+  if (!is_reseeded(number)) tell_unborn(EILSEQ); // the wrong sequence; Node has a name for this errno
 }
 
 static int set_limit(int resource, rlim_t soft, rlim_t hard) {
@@ -94,30 +98,23 @@ int set_limits(unsigned cpu_seconds, unsigned open_files) {
   return error;
 }
 
-// The kernel sends the signal of F_SETSIG when the pipe's last writer is gone, however it died, and it needs no thread and no
-// turn of any loop in the child. O_ASYNC and its owner belong to the open file description, and an inherited one is shared with
-// all siblings: so each process opens the pipe anew. The one poll catches a writer that was gone before.
 int hold_lifeline(int pipe) {
-  char path[32];
-  snprintf(path, sizeof path, "/proc/self/fd/%d", pipe);
-  int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-  if (fd < 0) return -errno;
-  int flags = fcntl(fd, F_GETFL);
-  if (fcntl(fd, F_SETOWN, getpid()) != 0 || fcntl(fd, F_SETSIG, SIGKILL) != 0 || fcntl(fd, F_SETFL, flags | O_ASYNC) != 0) {
-    int error = errno;
-    close(fd);
-    return -error;
-  }
-  struct pollfd gone = {fd, POLLIN, 0};
-  if (poll(&gone, 1, 0) > 0 && gone.revents & POLLHUP) raise(SIGKILL);
-  lifeline_held = fd;
+  release_lifeline();
+  const int held = arm_lifeline(pipe);
+  if (held < 0) return held;
+  lifeline_held = held;
   return 0;
 }
 
 int release_lifeline(void) {
-  int closed = lifeline_held >= 0 ? close(lifeline_held) : 0;
-  lifeline_held = -1;
-  return closed == 0 ? 0 : -errno;
+  struct forkserver_preload *library = preloaded();
+  int *const held[] = {&lifeline_held, library ? &library->lifeline : &lifeline_held};
+  int error = 0;
+  for (int i = 0; i < 2; i++) {
+    if (*held[i] >= 0 && close(*held[i]) != 0) error = -errno;
+    *held[i] = -1;
+  }
+  return error;
 }
 
 static void take_stdio(const struct birth *birth) {
@@ -132,8 +129,8 @@ static void take_stdio(const struct birth *birth) {
   for (int i = 0; i < count; i++) close(from[i]);
 }
 
-// A loop of libuv that gets no descriptor makes Node abort. That of a new platform needs at most this many (epoll, an eventfd, the pipe of
-// signals); the child's own needs no more than it gives back.
+// A loop of libuv that gets no descriptor makes Node abort. That of a new platform needs at most this many (epoll, an
+// eventfd, the pipe of signals); the child's own needs no more than it gives back.
 #define LOOP_DESCRIPTORS 4
 static void check_room(int spare) {
   int fds[LOOP_DESCRIPTORS], count = 0, error = 0;
@@ -152,12 +149,12 @@ static void be_born(struct uv_loop_s *loop, const struct birth *birth) {
   // The loop's epoll set and rings are the template's until this call; before it, no other libuv function may run.
   int error = uv_loop_fork(loop);
   if (error) tell_unborn(-error);
-  // Before any JavaScript: an interrupt of V8 that waits (a finished Maglev job) posts to the worker threads at once. A platform
-  // that cannot start its threads aborts, or waits for them for ever (WorkerThreadsTaskRunner stops creating them and then waits
-  // for all): so a failure here is the end of the birth.
-  thread_failed = tell_unborn;
+  // Before any JavaScript: an interrupt of V8 that waits (a finished Maglev job) posts to the worker threads at once.
+  // A platform that cannot start its threads aborts, or waits for them for ever (WorkerThreadsTaskRunner stops
+  // creating them and then waits for all): so a failure here is the end of the birth.
+  preloaded()->thread_failed = tell_unborn;
   if (revive_platform(birth->worker_threads) != 0) tell_unborn(ENOSYS);
-  thread_failed = NULL;
+  preloaded()->thread_failed = NULL;
   if ((error = renew_random()) != 0) tell_unborn(-error);
   renew_clocks();
 
@@ -171,9 +168,9 @@ static void be_born(struct uv_loop_s *loop, const struct birth *birth) {
 }
 
 pid_t fork_child(struct uv_loop_s *loop, const struct birth *birth) {
-  if (find_platform() || check_random() != 0 || !is_interposed()) return -ENOSYS;
+  if (find_platform() || check_random() != 0 || is_preloaded() != 1) return -ENOSYS;
   drain_platform();
-  int error = quiesce(PATIENCE_MS);
+  int error = quiesce(QUIESCE_LIMIT_MS);
   if (error) return error;
   // A signal between fork and uv_loop_fork would go through the template's signal pipe and run the template's handler.
   sigset_t all, before;

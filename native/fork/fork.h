@@ -1,5 +1,5 @@
-// Runs in: template, and in the child until its first line of JavaScript. The fork itself, and all that must hold before and
-// after it.
+// Runs in: template, and in the child until its first line of JavaScript. The fork itself, and all that must hold
+// before and after it.
 #ifndef FORKSERVER_FORK_H
 #define FORKSERVER_FORK_H
 #include <sys/types.h>

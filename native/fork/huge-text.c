@@ -1,8 +1,9 @@
 // Runs in: template. See huge-text.h.
 //
-// A child shares the page cache's pages of Node's code, but not the template's page tables for them: each child takes about 130
-// faults to map, 64 KiB at a time, what it executes, and its exit undoes that. Anonymous huge pages are inherited with their tables:
-// for 2 MiB one entry is copied, and a child takes no fault. Node's own --use-largepages does the same, but Node 26 dropped it.
+// A child shares the page cache's pages of Node's code, but not the template's page tables for them: each child takes
+// about 130 faults to map, 64 KiB at a time, what it executes, and its exit undoes that. Anonymous huge pages are
+// inherited with their tables: for 2 MiB one entry is copied, and a child takes no fault. Node's own --use-largepages
+// does the same, but Node 26 dropped it.
 #include "huge-text.h"
 #include <errno.h>
 #include <link.h>
@@ -17,8 +18,8 @@ struct range {
   uintptr_t from, to;
 };
 
-// The program itself comes first, before its libraries; the largest of its parts that are executed is its code. Only whole huge
-// pages of it move.
+// The program itself comes first, before its libraries; the largest of its parts that are executed is its code. Only
+// whole huge pages of it move.
 static int find_text(struct dl_phdr_info *info, size_t size, void *found) {
   (void)size;
   struct range *text = found;

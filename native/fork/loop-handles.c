@@ -1,5 +1,5 @@
-// Runs in: template. See loop-handles.h. Node's own list (process.getActiveResourcesInfo) leaves out what was unref'ed, and a child would
-// inherit that too.
+// Runs in: template. See loop-handles.h. Node's own list (process.getActiveResourcesInfo) leaves out what was
+// unref'ed, and a child would inherit that too.
 #include "loop-handles.h"
 #include <stddef.h>
 

@@ -22,7 +22,12 @@ static void (*add_near_heap_limit)(void *isolate, void *callback, void *data);
 static void (*remove_near_heap_limit)(void *isolate, void *callback, size_t limit);
 static void (*at_exit)(void *environment, void (*callback)(void *), void *argument);
 
-static const struct { void *slot; const char *symbol; } wanted[] = {
+struct symbol {
+  void *slot;
+  const char *name;
+};
+
+static const struct symbol needed[] = {
     {&isolate_current, "_ZN2v87Isolate10GetCurrentEv"},
     {&current_context, "_ZN2v87Isolate17GetCurrentContextEv"},
     {&current_environment, "_ZN4node21GetCurrentEnvironmentEN2v85LocalINS0_7ContextEEE"},
@@ -30,20 +35,35 @@ static const struct { void *slot; const char *symbol; } wanted[] = {
     {&tracing_controller, "_ZN4node12NodePlatform20GetTracingControllerEv"},
     {&create_platform, "_ZN4node20MultiIsolatePlatform6CreateEiPN2v817TracingControllerEPNS1_13PageAllocatorE"},
     {&drain_tasks, "_ZN4node12NodePlatform10DrainTasksEPN2v87IsolateE"},
+    {&at_exit, "_ZN4node6AtExitEPNS_11EnvironmentEPFvPvES2_"},
+};
+
+// Without them a child is slower, or lacks one option.
+static const struct symbol optional[] = {
     {&notify_low_memory, "_ZN2v87Isolate21LowMemoryNotificationEv"},
     {&notify_context_disposed, "_ZN2v87Isolate27ContextDisposedNotificationEb"},
     {&add_near_heap_limit, "_ZN2v87Isolate24AddNearHeapLimitCallbackEPFmPvmmES1_"},
     {&remove_near_heap_limit, "_ZN2v87Isolate27RemoveNearHeapLimitCallbackEPFmPvmmEm"},
-    {&at_exit, "_ZN4node6AtExitEPNS_11EnvironmentEPFvPvES2_"},
 };
 
-const char *find_platform(void) {
-  if (at_exit) return NULL; // found before
-  for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
-    void *found = dlsym(RTLD_DEFAULT, wanted[i].symbol);
-    if (!found) return wanted[i].symbol;
-    *(void **)wanted[i].slot = found;
+// Returns the first symbol that is not there, or NULL.
+static const char *find_symbols(const struct symbol *symbols, size_t count) {
+  const char *missing = NULL;
+  for (size_t i = 0; i < count; i++) {
+    void *found = dlsym(RTLD_DEFAULT, symbols[i].name);
+    *(void **)symbols[i].slot = found;
+    if (!found && !missing) missing = symbols[i].name;
   }
+  return missing;
+}
+
+const char *find_platform(void) {
+  static int is_found = 0;
+  if (is_found) return NULL;
+  const char *missing = find_symbols(needed, sizeof needed / sizeof *needed);
+  if (missing) return missing;
+  find_symbols(optional, sizeof optional / sizeof *optional);
+  is_found = 1;
   return NULL;
 }
 
@@ -56,8 +76,8 @@ int check_random(void) { return find_random(isolate_current(), current_context(i
 
 int renew_random(void) { return reseed_random(current_context(isolate_current())); }
 
-int find_beginning(long long origin_us, long long uptime_ns) {
-  return find_clocks(environment(), origin_us, uptime_ns);
+int find_beginning(long long origin_us, long long earliest_ns, long long latest_ns) {
+  return find_clocks(environment(), origin_us, earliest_ns, latest_ns);
 }
 
 int set_locale(const char *name, int icu) {
@@ -76,18 +96,20 @@ static void *platform(void) { return environment_platform(environment()); }
 
 void drain_platform(void) { drain_tasks(platform(), isolate_current()); }
 
-// A collection makes V8 expect a heap of the size that is left, and collect old objects again when it has grown to a few times that: a
-// child would do so where a fresh Node does not yet. That a context is gone, on which no other one depends, makes V8 forget what it
-// expected. (In Node 20 another limit stays, that of the whole heap with what embedders have.)
+// A collection makes V8 expect a heap of the size that is left. V8 collects old objects again when the heap has grown
+// to a few times that: a child would do so earlier than a fresh Node. V8 forgets what it expected when it hears that
+// a context is gone on which no other one depends. (In Node 20 another limit stays, that of the whole heap with what
+// embedders have.)
 void collect_garbage(void) {
-  notify_low_memory(isolate_current());
-  notify_context_disposed(isolate_current(), 0);
+  if (notify_low_memory) notify_low_memory(isolate_current());
+  if (notify_context_disposed) notify_context_disposed(isolate_current(), 0);
 }
 
-// V8's worker threads do not survive fork, and the queue they waited on can block whoever posts to it for ever (glibc's
-// condition variable waits for waiters that are gone). NodePlatform keeps its runner in a std::shared_ptr that stands two words
-// behind its pointer to the tracing controller, in Node 20, 22, 24 and 26. A second platform has a living runner: the two change
-// places, and the second platform is leaked together with the dead runner, because destroying it would join dead threads.
+// V8's worker threads do not survive fork, and whoever posts to the queue they waited on can block for ever (glibc's
+// condition variable waits for waiters that are gone). NodePlatform keeps its runner in a std::shared_ptr that stands
+// two words behind its pointer to the tracing controller, in Node 20, 22, 24 and 26. A second platform has a living
+// runner: the two change places. The second platform is leaked together with the dead runner, because destroying it
+// would join dead threads.
 #define WORDS_SEARCHED 40
 static int find_controller(void **old, void **fresh, void *tracing) {
   for (int word = 1; word < WORDS_SEARCHED - 3; word++)
@@ -121,11 +143,11 @@ static size_t keep_limit(void *data, size_t current, size_t initial) {
   return current;
 }
 
-// The heap's size is fixed when an isolate is made, before there is a child to set it for. But V8 lets whoever removes a
-// near-heap-limit callback name the limit to go back to, and that may be a smaller one: then the child runs out of memory as
-// `node --max-old-space-size` does, with the same message and SIGABRT.
+// The heap's size is fixed when an isolate is made, before there is a child to set it for. But whoever removes a
+// near-heap-limit callback from V8 names the limit to go back to, and that may be a smaller one. Then the child runs
+// out of memory as `node --max-old-space-size` does, with the same message and SIGABRT.
 int set_heap_limit(size_t bytes) {
-  if (find_platform()) return -ENOSYS;
+  if (find_platform() || !add_near_heap_limit || !remove_near_heap_limit) return -ENOSYS;
   void *isolate = isolate_current();
   add_near_heap_limit(isolate, (void *)keep_limit, NULL);
   remove_near_heap_limit(isolate, (void *)keep_limit, bytes);

@@ -1,14 +1,17 @@
 // Runs in: template. See quiesce.h.
 //
-// A worker thread of V8 that runs at the moment of the fork may hold a lock (a page's mutex while it sweeps) that nobody in the
-// child would ever open. If every thread waits for work, in futex or epoll_wait, twice in a row, then none holds a lock that another
-// needs, and as this thread posts nothing meanwhile, none will wake.
+// A worker thread of V8 that runs at the moment of the fork may hold a lock (a page's mutex while it sweeps), and
+// nobody in the child would ever open it. If every thread waits for work twice in a row, in futex or epoll_wait, then
+// none holds a lock that another needs. None of them wakes after that, because this thread posts nothing meanwhile.
 //
-// That a thread sleeps is not enough. Node 24 hung in 1 of some hundred children of a busy template: absl measures the processor's
-// frequency the first time that a mutex is contended, and sleeps in nanosleep meanwhile, inside a call_once that a child would wait
-// for for ever (docs/FORK_SAFETY.md has the backtrace). So the system call counts: /proc/self/task/<tid>/syscall begins with its
-// number, or with "running". The files are kept open, because opening them costs more than reading them and this runs before
-// every fork.
+// It is not enough that a thread sleeps. Node 24 hung in 1 of some hundred children of a busy template: absl measures
+// the processor's frequency the first time that a mutex is contended, and sleeps in nanosleep meanwhile, inside a
+// call_once that a child would wait for for ever (docs/FORK_SAFETY.md has the backtrace). So the system call counts:
+// /proc/self/task/<tid>/syscall begins with its number, or with "running". The files stay open, because opening them
+// costs more than reading them, and this runs before every fork.
+//
+// A look that missed a thread is worth nothing. So what is listed is counted against the kernel's own number of
+// threads.
 #include "quiesce.h"
 #include <dirent.h>
 #include <errno.h>
@@ -24,11 +27,12 @@
 #define MAX_THREADS 256
 #define LOOKS_NEEDED 2
 #define PAUSE_NS 50000
+#define LINKS_OF_NONE 2 // the links of the task folder: two more than there are threads
 
 static int task_folder = -1;
 static int syscall_files[MAX_THREADS];
-static int threads = 0;
-static nlink_t links = 0; // of the task folder: two more than there are threads
+static int threads = 0;  // other than this one
+static nlink_t links = 0; // of the task folder, when it was listed
 
 void forget_threads(void) {
   for (int i = 0; i < threads; i++) close(syscall_files[i]);
@@ -38,26 +42,43 @@ void forget_threads(void) {
   links = 0;
 }
 
+// As /proc names it: gettid() is another number if /proc shows another pid namespace. Or -errno.
+static int own_thread(void) {
+  char link[64]; // <pid>/task/<tid>
+  ssize_t length = readlink("/proc/thread-self", link, sizeof link - 1);
+  if (length < 0) return -errno;
+  link[length] = 0;
+  const char *tid = strrchr(link, '/');
+  return tid ? atoi(tid + 1) : -ENODATA;
+}
+
+static int add_thread(int tid) {
+  char path[32];
+  snprintf(path, sizeof path, "%d/syscall", tid);
+  if (threads == MAX_THREADS) return -E2BIG;
+  int fd = openat(task_folder, path, O_RDONLY | O_CLOEXEC);
+  if (fd >= 0) syscall_files[threads++] = fd;
+  return fd >= 0 || errno == ENOENT ? 0 : -errno; // ENOENT: it ended since
+}
+
+// Lists them anew. -ENODATA if the list has not as many as the kernel counts: then it counts, or lists, something else.
 static int list_threads(nlink_t links_now) {
   forget_threads();
+  const int self = own_thread();
+  if (self < 0) return self;
   task_folder = open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (task_folder < 0) return -errno;
-  DIR *folder = opendir("/proc/self/task");
+  DIR *folder = task_folder < 0 ? NULL : opendir("/proc/self/task");
   if (!folder) return -errno;
-  int self = (int)syscall(SYS_gettid), error = 0;
+  int error = 0, has_self = 0;
   for (struct dirent *entry; !error && (entry = readdir(folder));) {
-    int tid = atoi(entry->d_name);
-    if (tid <= 0 || tid == self) continue;
-    if (threads == MAX_THREADS) error = -E2BIG;
-    char path[32];
-    snprintf(path, sizeof path, "%d/syscall", tid);
-    int fd = error ? -1 : openat(task_folder, path, O_RDONLY | O_CLOEXEC);
-    if (fd >= 0) syscall_files[threads++] = fd;
-    else if (errno != ENOENT) error = error ? error : -errno;
+    const int tid = atoi(entry->d_name);
+    if (tid == self) has_self = 1;
+    else if (tid > 0) error = add_thread(tid);
   }
   closedir(folder);
   links = links_now;
-  return error;
+  if (error) return error;
+  return has_self && (nlink_t)threads + 1 + LINKS_OF_NONE == links ? 0 : -ENODATA;
 }
 
 static int waits_for_work(long call) {
@@ -88,17 +109,19 @@ static int look(void) {
   return 1;
 }
 
-int quiesce(int patience_ms) {
+int quiesce(int limit_ms) {
   const struct timespec pause = {0, PAUSE_NS};
   struct timespec start, now;
   clock_gettime(CLOCK_MONOTONIC, &start);
   for (int calm = 0; calm < LOOKS_NEEDED;) {
-    int seen = look();
-    if (seen < 0) return seen;
-    calm = seen ? calm + 1 : 0;
-    if (seen) continue;
+    const int seen = look();
+    // A thread that began or ended while they were listed makes the numbers differ for a moment.
+    if (seen < 0 && seen != -ENODATA) return seen;
+    if (seen == -ENODATA) forget_threads();
+    calm = seen == 1 ? calm + 1 : 0;
+    if (seen == 1) continue;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    if ((now.tv_sec - start.tv_sec) * 1000 + (now.tv_nsec - start.tv_nsec) / 1000000 > patience_ms) return -EBUSY;
+    if ((now.tv_sec - start.tv_sec) * 1000 + (now.tv_nsec - start.tv_nsec) / 1000000 > limit_ms) return seen < 0 ? seen : -EBUSY;
     nanosleep(&pause, NULL);
   }
   return 0;

@@ -2,9 +2,10 @@
 #ifndef FORKSERVER_QUIESCE_H
 #define FORKSERVER_QUIESCE_H
 
-// 0 when all do, -EBUSY after `patience_ms` milliseconds of trying, or another -errno.
-int quiesce(int patience_ms);
-// Closes what quiesce keeps open; for a newborn child.
+// 0 when all do, -EBUSY after `limit_ms` milliseconds of trying, -ENODATA if /proc does not list all threads, or
+// another -errno.
+int quiesce(int limit_ms);
+// Closes what quiesce keeps open. For a newborn child.
 void forget_threads(void);
 
 #endif

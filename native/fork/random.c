@@ -1,25 +1,25 @@
 // Runs in: template and child. See random.h.
 //
-// Math.random() takes doubles from a cache of 64 that belongs to its context, and fills it from a xorshift128+ state in the same
-// context; a context that has no state yet takes one from a generator of the isolate. All three are copied by a fork, so siblings
-// drew the same numbers. Replacing the function would miss references that a preloaded module holds, and make calls slower; so the
-// states themselves get fresh bits. Where they lie is not in any interface: they are searched for once, and taken only if the
-// numbers in them follow from one another as V8 computes them (a chance of less than 2^-50 for anything else).
-// Sources: V8's src/numbers/math-random.cc, src/base/utils/random-number-generator.cc; the generator is Vigna's xorshift128+.
+// Math.random() takes doubles from a cache of 64 that belongs to its context, and fills the cache from a xorshift128+
+// state in the same context. A context that has no state yet takes one from a generator of the isolate. A fork copies
+// all three, so siblings drew the same numbers. Replacing the function would miss references that a preloaded module
+// holds, and make calls slower. So the states themselves get fresh bits. No interface says where they lie. They are
+// searched for once, and taken only if the numbers in them follow from one another as V8 computes them (a chance of
+// less than 2^-50 for anything else). Sources: V8's src/numbers/math-random.cc,
+// src/base/utils/random-number-generator.cc; the generator is Vigna's xorshift128+.
 #include "random.h"
+#include "memory-search.h"
 #include <errno.h>
-#include <inttypes.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
 #define CACHE_SIZE 64
 #define STATE_BYTES 16
 #define ISOLATE_WORDS (16 * 1024)
-#define MAX_STEPS 4096
+// V8 draws from the generator for each object that becomes a key of a Map or a WeakMap, so a program with loaders is
+// thousands of steps from the seed. A candidate costs 2 ns a step.
+#define MAX_STEPS (1 << 20)
 
 // A tagged value is a small integer in its upper half, or a pointer to an object with its lowest bit set.
 typedef uint64_t tagged;
@@ -29,12 +29,6 @@ enum { INDEX_SLOT, STATE_SLOT, CACHE_SLOT };     // their order in a native cont
 static int first_slot = 0;        // where these begin in a native context; 0 until they are found
 static uint64_t *generator = NULL; // of the isolate: seed, state0, state1
 static uint64_t expected[2];       // the state from which the next number comes
-
-// Reads memory that may not be there.
-static int peek(const void *from, void *into, size_t bytes) {
-  struct iovec here = {into, bytes}, there = {(void *)from, bytes};
-  return process_vm_readv(getpid(), &here, 1, &there, 1, 0) == (ssize_t)bytes;
-}
 
 static uint64_t *object_at(tagged value) {
   return (value & 3) == 1 ? (uint64_t *)(value - 1) : NULL;
@@ -58,7 +52,8 @@ static void step(uint64_t *state0, uint64_t *state1) {
   *state1 = a;
 }
 
-// V8 up to Node 20 fills the mantissa of a double between 1 and 2, later V8 scales 53 bits; since Node 26 they are those of the sum.
+// V8 up to Node 20 fills the mantissa of a double between 1 and 2, later V8 scales 53 bits; since Node 26 they are
+// those of the sum.
 static int is_number_of(double number, const uint64_t state[2]) {
   uint64_t bits = state[0] >> 12 | 0x3ff0000000000000;
   double older;
@@ -104,28 +99,18 @@ static int is_generator(const uint64_t words[3]) {
   return 0;
 }
 
-// V8 makes the generator on the main thread, with malloc: so it lies in the heap of the C library, which can be read without asking.
-static int find_heap(uint64_t *from, uint64_t *to) {
-  FILE *maps = fopen("/proc/self/maps", "re");
-  char line[512];
-  int is_found = 0;
-  while (maps && !is_found && fgets(line, sizeof line, maps))
-    is_found = strstr(line, "[heap]") && sscanf(line, "%" SCNx64 "-%" SCNx64, from, to) == 2;
-  if (maps) fclose(maps);
-  return is_found ? 0 : -1;
-}
-
 // Pointers and small numbers, of which memory is full, have no bits at the top; of random words, one in 2^16 has none.
 static int looks_random(uint64_t word) {
   return word >> 48 != 0;
 }
 
+// V8 makes the generator on the main thread, with malloc. So it lies in the heap of the C library, which can be read
+// as it is.
 static int find_generator(void *isolate) {
   static uint64_t words[ISOLATE_WORDS];
   uint64_t from, to;
   if (find_heap(&from, &to) != 0) return -1;
-  size_t held = ISOLATE_WORDS;
-  while (held > 0 && !peek(isolate, words, held * sizeof *words)) held /= 2;
+  const size_t held = peek_words(isolate, words, ISOLATE_WORDS);
   for (int random_words = 3; random_words >= 0; random_words--) { // the likely ones first: they are few
     for (size_t i = 0; i < held; i++) {
       if (words[i] % 16 != 0 || words[i] < from || words[i] > to - 3 * sizeof(uint64_t)) continue;

@@ -1,5 +1,5 @@
-// Runs in: owner and child. Glue for forkserver/connection: sending from and receiving into the middle of buffers, and watching
-// descriptors. As in addon.c, arguments in, a number out.
+// Runs in: owner and child. Glue for forkserver/connection: sending from and receiving into the middle of buffers,
+// and watching descriptors. As in addon.c, arguments in, a number out.
 #include "addon.h"
 #include "../os/sockets.h"
 #include "../os/watch.h"
@@ -157,16 +157,18 @@ static napi_value Unwatch(napi_env env, napi_callback_info info) {
   return number(env, 0);
 }
 
+static const struct export FUNCTIONS[] = {
+    {"sendParts", SendParts, NULL},
+    {"receiveInto", ReceiveInto, NULL},
+    {"shutdownWriting", ShutdownWriting, NULL},
+    {"setBlocking", SetBlocking, NULL},
+    {"setSendBuffer", SetSendBuffer, NULL},
+    {"watch", Watch, NULL},
+    {"watchFor", WatchFor, NULL},
+    {"holdLoop", HoldLoop, NULL},
+    {"unwatch", Unwatch, NULL},
+};
+
 void export_connections(napi_env env, napi_value exports) {
-  static const struct {
-    const char *name;
-    napi_callback call;
-  } functions[] = {{"sendParts", SendParts}, {"receiveInto", ReceiveInto}, {"shutdownWriting", ShutdownWriting},
-      {"setBlocking", SetBlocking},
-      {"setSendBuffer", SetSendBuffer}, {"watch", Watch}, {"watchFor", WatchFor}, {"holdLoop", HoldLoop}, {"unwatch", Unwatch}};
-  for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
-    napi_value function;
-    napi_create_function(env, functions[i].name, NAPI_AUTO_LENGTH, functions[i].call, NULL, &function);
-    napi_set_named_property(env, exports, functions[i].name, function);
-  }
+  export_all(env, exports, FUNCTIONS, sizeof FUNCTIONS / sizeof *FUNCTIONS);
 }

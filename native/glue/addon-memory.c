@@ -1,5 +1,6 @@
-// Runs in: owner, template and child. Glue for memory of a kind that JavaScript has not: pages that a fork does not copy, pages that two
-// processes share, and the events by which one wakes the other. As in addon.c, arguments in, a number out.
+// Runs in: owner, template and child. Glue for memory of a kind that JavaScript has not: pages that a fork does not
+// copy, pages that two processes share, and the events by which one wakes the other. As in addon.c, arguments in, a
+// number out.
 #include "addon.h"
 #include "../os/secret-page.h"
 #include "../os/shared-memory.h"
@@ -59,7 +60,8 @@ static napi_value MapSharedMemory(napi_env env, napi_callback_info info) {
   return number(env, -ENOSYS);
 }
 
-// openBlock(fd, offset, bytes): a block of shared memory for useBlock(), or minus errno. Its first word is 0 when nobody uses it.
+// openBlock(fd, offset, bytes): a block of shared memory for useBlock(), or minus errno. Its first word is 0 when
+// nobody uses it.
 static napi_value OpenBlock(napi_env env, napi_callback_info info) {
   arguments all = take(env, info);
   struct mapping *mapping = Map(&all);
@@ -79,7 +81,8 @@ static void FreeBlock(napi_env env, void *data, void *hint) {
   Leave(mapping);
 }
 
-// useBlock(block, start, length): an ArrayBuffer over a part of it, or minus errno. When that is collected, the first word is set to 0.
+// useBlock(block, start, length): an ArrayBuffer over a part of it, or minus errno. When that is collected, the first
+// word is set to 0.
 static napi_value UseBlock(napi_env env, napi_callback_info info) {
   arguments all = take(env, info);
   const int64_t start = number_at(&all, 1), length = number_at(&all, 2);
@@ -100,19 +103,18 @@ PLAIN(event, new_event())
 PLAIN(set, set_event((int)first))
 PLAIN(clear, clear_event((int)first))
 
+static const struct export FUNCTIONS[] = {
+    {"newSecretPage", NewSecretPage, NULL},
+    {"mapSharedMemory", MapSharedMemory, NULL},
+    {"openBlock", OpenBlock, NULL},
+    {"useBlock", UseBlock, NULL},
+    {"newSharedMemory", NULL, shared_memory},
+    {"freeSharedMemory", NULL, free_memory},
+    {"newEvent", NULL, event},
+    {"setEvent", NULL, set},
+    {"clearEvent", NULL, clear},
+};
+
 void export_memory(napi_env env, napi_value exports) {
-  static const struct {
-    const char *name;
-    napi_callback call;
-    plain_call plain;
-  } functions[] = {{"newSecretPage", NewSecretPage, NULL}, {"mapSharedMemory", MapSharedMemory, NULL},
-      {"openBlock", OpenBlock, NULL}, {"useBlock", UseBlock, NULL},
-      {"newSharedMemory", CallPlain, shared_memory}, {"freeSharedMemory", CallPlain, free_memory},
-      {"newEvent", CallPlain, event}, {"setEvent", CallPlain, set}, {"clearEvent", CallPlain, clear}};
-  for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
-    napi_value function;
-    void *plain = (void *)functions[i].plain;
-    napi_create_function(env, functions[i].name, NAPI_AUTO_LENGTH, functions[i].call, plain, &function);
-    napi_set_named_property(env, exports, functions[i].name, function);
-  }
+  export_all(env, exports, FUNCTIONS, sizeof FUNCTIONS / sizeof *FUNCTIONS);
 }

@@ -57,9 +57,28 @@ static inline napi_value CallPlain(napi_env env, napi_callback_info info) {
   return number(env, ((plain_call)call)(number_at(&all, 0), number_at(&all, 1), number_at(&all, 2)));
 }
 
+// One function that JavaScript sees: `call`, or CallPlain with a `plain` one.
+struct export {
+  const char *name;
+  napi_callback call;
+  plain_call plain;
+};
+
+static inline void export_all(napi_env env, napi_value exports, const struct export *functions, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    napi_value function;
+    void *plain = (void *)functions[i].plain;
+    const napi_callback call = functions[i].call ? functions[i].call : CallPlain;
+    napi_create_function(env, functions[i].name, NAPI_AUTO_LENGTH, call, plain, &function);
+    napi_set_named_property(env, exports, functions[i].name, function);
+  }
+}
+
 // addon-connections.c: what forkserver/connection needs besides.
 void export_connections(napi_env env, napi_value exports);
-// addon-memory.c: memory of a kind that JavaScript has not.
+// addon-fork.c: what a template and its children need.
+void export_fork(napi_env env, napi_value exports);
+// addon-memory.c: kinds of memory that JavaScript cannot make.
 void export_memory(napi_env env, napi_value exports);
 
 #endif

@@ -1,6 +1,6 @@
 // Runs in: template and child; the owner asks what is being imported. import() as the program's own modules would call it.
+import Module from 'node:module'
 import path from 'node:path'
-import vm from 'node:vm'
 
 /** Namespaces of the modules that the template loaded, by the specifier that named them. */
 const loaded = new Map<string, object>()
@@ -18,11 +18,15 @@ export function isBeingImported(specifier: string): boolean {
   return importing.has(specifier)
 }
 
-type Import = (specifier: string) => Promise<object>
+interface Importer {
+  exports: (specifier: string) => Promise<object>
+  _compile(code: string, filename: string): void
+}
 
 /**
- * Imports a module by URL, or by a package name that is looked up from the working directory. import() in a file of forkserver
- * would look for packages from its own folder; a script that claims to lie in the working directory looks from there.
+ * Imports a module by URL, or by a package name that is looked up from the working directory, with the conditions of import().
+ * import() in a file of forkserver would look for packages from its own folder. So a CommonJS module that exists in memory only,
+ * and whose file would lie in the working directory, calls it.
  */
 export async function importModule(specifier: string): Promise<object> {
   const known = loaded.get(specifier)
@@ -43,9 +47,8 @@ export async function importModule(specifier: string): Promise<object> {
  */
 export function importMain(specifier: string): Promise<object> {
   if (URL.canParse(specifier)) return import(specifier) as Promise<object>
-  const script = new vm.Script('(specifier) => import(specifier)', {
-    filename: path.join(process.cwd(), '[forkserver]'),
-    importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
-  })
-  return (script.runInThisContext() as Import)(specifier)
+  const filename = path.join(process.cwd(), '[forkserver]')
+  const importer = new Module(filename) as unknown as Importer
+  importer._compile('module.exports = (specifier) => import(specifier)', filename)
+  return importer.exports(specifier)
 }

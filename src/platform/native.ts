@@ -1,4 +1,5 @@
-// Runs in: owner, template and child. The only file that knows the addon: finds it, types it, and makes typed errors of its errnos.
+// Runs in: owner, template and child. The only file that knows the addon: finds it, types it, and makes typed errors
+// of its errnos.
 import { existsSync } from 'node:fs'
 import os from 'node:os'
 import { fileURLToPath } from 'node:url'
@@ -10,7 +11,7 @@ export interface Native {
   findPlatform(): string | null
   fork(spec: Int32Array): number
   processId(): number
-  isInterposed(): number
+  isPreloaded(): number
   checkBorn(drawn: number): number
   leave(code: number): never
   leaveLater(code: number): void
@@ -64,8 +65,9 @@ export interface Native {
   listHandles(): (string | number)[]
   collectGarbage(): number
   moveTextToHugePages(): number
-  findClocks(originMicros: number, uptimeNs: number): number
+  findClocks(originMicros: number, earliestNs: number, latestNs: number): number
   close(fd: number): number
+  closeAtEnd(fd: number): number
 }
 
 /** What `openBlock` makes. */
@@ -90,26 +92,32 @@ export const POLLIN = 1
 export const POLLOUT = 4
 export const POLLHUP = 16
 
-/** The addon, which a template also finds in LD_PRELOAD. */
-export const ADDON = fileURLToPath(
-  new URL(`../../native/build/${process.platform}-${process.arch}.node`, import.meta.url),
-)
+const built = (ending: string): string =>
+  fileURLToPath(new URL(`../../native/build/${process.platform}-${process.arch}${ending}`, import.meta.url))
+
+/** The addon. */
+export const ADDON = built('.node')
+/** The library that a template has in LD_PRELOAD (native/preload/preload.h says why it is not the addon). */
+export const PRELOAD = built('-preload.so')
 
 let loaded: { native: Native } | { missing: string } | undefined
 
 function load(): { native: Native } | { missing: string } {
   if (process.platform !== 'linux')
     return { missing: `fork(2) of Node is supported on Linux only, and this is ${process.platform}` }
-  if (!existsSync(ADDON))
+  if (!existsSync(ADDON) || !existsSync(PRELOAD))
     return {
-      missing: `the addon is not built for ${process.platform}-${process.arch} (npm rebuild builds it; it needs a C compiler)`,
+      missing:
+        `the addon is not built for ${process.platform}-${process.arch} ` +
+        '(npm rebuild builds it; that needs a C compiler)',
     }
   try {
     const module = { exports: {} }
     process.dlopen(module, ADDON) // not by require(), whose cache a program sees
     return { native: module.exports as Native }
   } catch (error) {
-    return { missing: `the addon does not load: ${(error as Error).message}` }
+    const text = (error as Error).message
+    return { missing: `the addon does not load: ${text} (a file system that is mounted noexec can be the cause)` }
   }
 }
 
@@ -119,7 +127,7 @@ export function findNative(): { native: Native } | { missing: string } {
   return loaded
 }
 
-/** The addon where the caller knows that there is one: behind a start method of `forkserver`. */
+/** The addon, if the caller knows that there is one: a server with the start method `forkserver` has it. */
 export function native(): Native {
   const found = findNative()
   if ('missing' in found) throw new ResourceError('ERR_RESOURCE', `forkserver has no addon here: ${found.missing}.`)
@@ -135,13 +143,17 @@ const ADVICE: Record<string, string> = {
   EMFILE: 'This process has too many open files: close some, or raise its limit (ulimit -n).',
   ENFILE: 'The machine has too many open files.',
   EAGAIN:
-    'No more processes or threads are allowed here: let some end first, or raise the limit (ulimit -u, pids.max, kernel.pid_max).',
-  EBUSY: 'A thread of the template did not come to rest: something that it preloaded keeps working in the background.',
+    'No more processes or threads are allowed here: let some end first, ' +
+    'or raise the limit (ulimit -u, pids.max, kernel.pid_max).',
+  EBUSY: 'A thread of the template did not come to rest: something that was preloaded keeps working in the background.',
+  ENODATA: 'The template cannot see all of its threads in /proc, and does not fork while one of them may be working.',
   E2BIG: 'The environment or the arguments are longer than the kernel takes: pass less (option env).',
   'fork E2BIG':
-    'The template has more threads than a fork can look after: preload less that starts threads, or set UV_THREADPOOL_SIZE lower.',
-  ENOTRECOVERABLE:
-    "The child's random numbers could not be made its own, so it was not born. Try the start method spawn.",
+    'The template has more threads than a fork can look after: preload less that starts threads, ' +
+    'or set UV_THREADPOOL_SIZE lower.',
+  EILSEQ:
+    'Math.random() in the child did not give random numbers of its own, so the child was ended. ' +
+    'Does a module replace it? Use the start method spawn.',
   ENOMEM: 'There is not enough memory for one more process: start fewer at once, or preload less.',
 }
 

@@ -1,7 +1,7 @@
-// Runs in: template. A warm process that does one thing: it forks. It loads what its owner names, checks that the result
-// can be forked, says so, and serves fork requests until its last owner is gone. It never sees a job's arguments or results, so
-// nothing that a user sends can break it.
-import { closeSync, readSync, writeSync } from 'node:fs'
+// Runs in: template. A warm process that does one thing: it forks. It loads what its owner names, checks that the
+// result can be forked, says so, and serves fork requests until its last owner is gone. It never sees a job's
+// arguments or results, so nothing that a user sends can break it.
+import { createRequire } from 'node:module'
 import { setFlagsFromString } from 'node:v8'
 import { countFork, runBeforeFreeze, runOnFork } from '../child/api/fork-hooks.js'
 import { beBorn } from '../child/birth.js'
@@ -9,114 +9,57 @@ import { Coverage } from '../child/coverage.js'
 import type { LeavingProcess } from '../child/leave.js'
 import * as worker from '../child/worker/task-loop.js'
 import { importModule, rememberModule } from '../platform/import-module.js'
-import { check, native as loadNative, type Native } from '../platform/native.js'
-import { encodeFrame, readFrameLength } from '../wire/frames.js'
-import {
-  KEY_LENGTH,
-  type StartupConfig,
-  type StartupStatus,
-  TEMPLATE_DESCRIPTORS,
-  TEMPLATE_FLAGS,
-} from '../wire/startup.js'
-import { encodeValue } from '../wire/values/clone.js'
+import { native as loadNative, type Native } from '../platform/native.js'
+import { type StartupConfig, TEMPLATE_FLAGS } from '../wire/startup.js'
 import { encodeThrown } from '../wire/values/thrown.js'
 import { WORKER_MODULE } from '../wire/worker/worker-messages.js'
-import { type Census, compareCensus, type Finding, takeCensus } from './fork-check.js'
+import { ForkCheck, type Inventory } from './fork-check.js'
+import inventory from './inventory.cjs'
 import { loadBuiltIns, warmUp } from './preload.js'
 import { useUpBatches } from './random-batches.js'
 import { rehearse } from './rehearse-child.js'
 import { rehearseWorker } from './rehearse-worker.js'
 import { serve } from './serve-loop.js'
-import { adoptKey, type TemplateKeys } from './template-keys.js'
-import { makeReport, namesOfActive } from './template-report.js'
+import { readStartup, tellOwner } from './start-messages.js'
+import streams from './stream-stand-ins.cjs'
+import type { TemplateKeys } from './template-keys.js'
+import { makeReport, namesOfActive, workerThreads } from './template-report.js'
+import { tryFork, whyNodeCannotFork } from './trial-fork.js'
 
-function readFully(fd: number, into: Uint8Array): void {
-  for (let at = 0; at < into.length; ) {
-    const got = readSync(fd, into, at, into.length - at, null)
-    if (got === 0) loadNative().leave(1) // the owner is gone
-    at += got
+/** What loads modules before the template's own main: the options of Node that do, as they were given. */
+function optionsThatLoad(): string {
+  const given = [...process.execArgv, ...(process.env.NODE_OPTIONS ?? '').split(/\s+/)]
+  const found: string[] = []
+  for (const [at, option] of given.entries()) {
+    const match = /^(-r|--require|--import)(=.*)?$/.exec(option)
+    if (match) found.push(match[2] ? option : `${option} ${given[at + 1]}`)
   }
-}
-
-function readStartup(): { keys: TemplateKeys; config: StartupConfig } {
-  const keys = adoptKey(loadNative(), (page) => readFully(TEMPLATE_DESCRIPTORS.startup, page.subarray(0, KEY_LENGTH)))
-  const header = Buffer.alloc(4)
-  readFully(TEMPLATE_DESCRIPTORS.startup, header)
-  const json = Buffer.alloc(readFrameLength(header))
-  readFully(TEMPLATE_DESCRIPTORS.startup, json)
-  closeSync(TEMPLATE_DESCRIPTORS.startup)
-  return { keys, config: JSON.parse(json.toString()) as StartupConfig }
-}
-
-function tell(status: StartupStatus): void {
-  const frame = encodeFrame(encodeValue(status, 'status'))
-  try {
-    for (let at = 0; at < frame.length; ) at += writeSync(TEMPLATE_DESCRIPTORS.status, frame, at)
-  } catch {} // EPIPE: the owner gave up; the loop that follows sees it too
-  closeSync(TEMPLATE_DESCRIPTORS.status)
-}
-
-/** How long apart two looks at what stands against the fork are, in milliseconds. */
-const MOMENT_MS = 20
-
-/** What stands against the fork so far, each with the module that brought it, where that is known. */
-class Suspects {
-  readonly #native: Native
-  readonly #blamed = new Map<string, string>()
-  #seen: Census
-  readonly #first: Census
-
-  constructor(native: Native) {
-    this.#native = native
-    this.#first = takeCensus(native)
-    this.#seen = this.#first
-  }
-
-  blame(module: string): void {
-    const now = takeCensus(this.#native)
-    for (const { id } of compareCensus(this.#seen, now)) if (!this.#blamed.has(id)) this.#blamed.set(id, module)
-    this.#seen = now
-  }
-
-  /** What is there now and a moment later: a thread of V8 opens a file of /sys for a moment, when it first meets a contended lock. */
-  list(): Finding[] {
-    const now = compareCensus(this.#first, takeCensus(this.#native))
-    if (now.length === 0) return now
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, MOMENT_MS)
-    const later = new Set(compareCensus(this.#first, takeCensus(this.#native)).map(({ id }) => id))
-    return now
-      .filter(({ id }) => later.has(id))
-      .map(({ id, severity, what }) => {
-        const module = this.#blamed.get(id)
-        return { id, severity, what: module ? `${what} (appeared while ${module} was loaded)` : what }
-      })
-  }
+  return found.join(' ') || 'Node'
 }
 
 class Template {
   readonly #native = loadNative()
   readonly #coverage = new Coverage()
   readonly #keys: TemplateKeys
-  readonly #ownStreams: () => void
   readonly #config: StartupConfig
-  readonly #suspects: Suspects
+  readonly #check: ForkCheck
   #settling: NodeJS.Timeout | undefined
   #loading = 'the preload'
-  /** What a module throws in a callback or a rejected promise, after its top level, is no less its error. */
+  /** What a module throws in a callback or a rejected promise, after its top level, is its error, too. */
   readonly #onUncaught = (error: unknown): void => {
     if (process.listenerCount('uncaughtException') > 0 || process.hasUncaughtExceptionCaptureCallback()) return
     this.#fail(this.#loading || 'the preload, after it was loaded', error)
   }
 
-  constructor(keys: TemplateKeys, config: StartupConfig, ownStreams: () => void) {
+  constructor(keys: TemplateKeys, config: StartupConfig, first: Inventory) {
     if (config.coverage) {
-      process.env.NODE_V8_COVERAGE = config.coverage // which Node's own profiler was not to see
+      process.env.NODE_V8_COVERAGE = config.coverage // Node's own profiler was not to see it
       this.#coverage.count()
     }
-    this.#ownStreams = ownStreams
     this.#keys = keys
     this.#config = config
-    this.#suspects = new Suspects(this.#native)
+    this.#check = new ForkCheck(this.#native, first)
+    this.#check.attributeNewTo(optionsThatLoad())
     process.on('uncaughtExceptionMonitor', this.#onUncaught)
   }
 
@@ -126,12 +69,12 @@ class Template {
       for (const specifier of this.#config.preload) {
         this.#loading = specifier
         rememberModule(specifier, await importModule(specifier))
-        this.#suspects.blame(specifier)
+        this.#check.attributeNewTo(specifier)
       }
       if (this.#config.warmup) {
         this.#loading = `the warm-up ${this.#config.warmup.name}()`
         await warmUp(this.#config.warmup)
-        this.#suspects.blame(this.#loading)
+        this.#check.attributeNewTo(this.#loading)
       }
       this.#loading = 'a callback of beforeFreeze()'
       await runBeforeFreeze()
@@ -139,9 +82,9 @@ class Template {
       await rehearse(this.#native)
       await rehearseWorker(this.#native)
       this.#loading = ''
-      // Not counted as a reason to keep the loop alive, and gone when the loop is empty.
+      // It does not keep the loop busy itself. It is cleared when the loop is empty.
       this.#settling = setTimeout(
-        () => this.refuse(namesOfActive().map((name) => `${name} keeps the event loop busy`)),
+        () => this.#refuse(namesOfActive().map((name) => `${name} keeps the event loop busy`)),
         this.#config.settleMs,
       ).unref()
     } catch (error) {
@@ -150,65 +93,93 @@ class Template {
   }
 
   #fail(what: string, error: unknown): never {
-    tell({ status: 'preloadFailed', what, thrown: encodeThrown(error) })
+    tellOwner({ status: 'preloadFailed', what, thrown: encodeThrown(error) })
     return this.#native.leave(1)
   }
 
-  refuse(reasons: string[]): never {
-    tell({ status: 'unforkable', reasons: [...this.#suspects.list().map(({ what }) => what), ...reasons] })
+  /** What was preloaded cannot be forked. */
+  #refuse(reasons: string[]): never {
+    tellOwner({ status: 'unforkable', reasons: [...this.#check.findings().map(({ what }) => what), ...reasons] })
     return this.#native.leave(1)
   }
 
   /** From 'beforeExit': Node found nothing left to do, and stands outside uv_run. Returns in a child only. */
   serveWhenEmpty(): void {
     if (this.#loading)
-      this.refuse([`${this.#loading} waits for something that never comes (an await that is never settled)`])
+      this.#refuse([`${this.#loading} waits for something that never comes (an await that is never settled)`])
     clearTimeout(this.#settling)
     process.off('uncaughtExceptionMonitor', this.#onUncaught)
-    const findings = this.#suspects.list()
+    const findings = this.#check.findings()
     const stops = findings.filter(({ severity }) => this.#config.strict || severity === 'impossible')
-    if (stops.length > 0) this.refuse([])
-    const missing = this.#native.findPlatform()
-    if (missing)
-      this.refuse([`a Node with these flags has not ${missing}, without which children would be alike or hang`])
-    const repeated = useUpBatches()
-    if (repeated.length > 0) this.refuse(repeated.map((name) => `${name} would give the same values in every child`))
-    runMicrotasks()
-    // Whatever is mapped here is paid for by every fork; the space of young objects alone holds 2 to 8 MB of what the preload left.
-    this.#native.collectGarbage()
-    this.#native.moveTextToHugePages() // where it cannot, each fork takes a little longer
-    // Where they are not found, a child's process.uptime() and performance.now() count from the template's start.
-    this.#native.findClocks(Math.round(performance.timeOrigin * 1e3), Math.round(process.uptime() * 1e9))
+    if (stops.length > 0) this.#refuse([])
+    this.#freeze()
     const warnings = findings.map(({ what }) => what)
     const birth = serve(this.#native, this.#keys, this.#config.listen, {
-      listening: () => tell({ status: 'ready', report: makeReport(warnings) }),
-      refused: (syscall, errno) => tell({ status: 'refused', syscall, errno }),
+      listening: () => tellOwner({ status: 'ready', report: makeReport(warnings) }),
+      refused: (syscall, errno) => tellOwner({ status: 'refused', syscall, errno }),
     })
     setFlagsFromString('--flush-bytecode') // near its heap limit, V8 may need that memory (Node 26 collected garbage for ever)
     beBorn(process as unknown as LeavingProcess, this.#native, birth.channel, {
       countFork,
-      ownStreams: this.#ownStreams,
+      ownStreams: streams.makeStreamsOwn,
       runOnFork,
       coverage: this.#coverage,
     })
   }
+
+  /** Makes this process what its children will be copies of, and makes one of them. */
+  #freeze(): void {
+    const repeated = useUpBatches()
+    if (repeated.length > 0)
+      sayCannotFork(`in Node ${process.version} children would repeat each other's values of ${repeated.join(' and ')}`)
+    runMicrotasks()
+    // Whatever is mapped here is paid for by every fork. The space of young objects alone holds 2 to 8 MB of what the
+    // preload left.
+    this.#native.collectGarbage()
+    this.#native.moveTextToHugePages() // if it cannot, each fork takes a little longer
+    findClocks(this.#native)
+    const failed = tryFork(this.#native, workerThreads(process.execArgv))
+    if (failed) sayCannotFork(failed)
+  }
 }
 
-/** What waits in promises and in process.nextTick() now is this process's business: left where it is, each child would run it. */
+/** Node, or this machine, cannot fork: the owner goes on with the start method spawn. */
+function sayCannotFork(reason: string): never {
+  tellOwner({ status: 'cannotFork', reason })
+  return loadNative().leave(1)
+}
+
+/** If the clocks are not found, a child's process.uptime() and performance.now() count from the template's start. */
+function findClocks(native: Native): void {
+  const before = process.hrtime.bigint()
+  const uptimeNs = Math.round(process.uptime() * 1e9)
+  const [earliest, latest] = [before, process.hrtime.bigint()].map((now) => Number(now) - uptimeNs)
+  native.findClocks(Math.round(performance.timeOrigin * 1e3), earliest!, latest!)
+}
+
+/** What waits in promises and in process.nextTick() now is this process's business. If it waited on, each child would run it. */
 function runMicrotasks(): void {
   ;(process as { _tickCallback?(): void })._tickCallback?.()
 }
 
-/** Makes this process a template, and in each child what the template made it. `ownStreams` makes the standard streams a child's own. */
-export function beTemplate(ownStreams: () => void): void {
+/** Our CommonJS modules are loaded; a program is not to find them in require.cache. */
+function hideCommonJs(): void {
+  const { cache, resolve } = createRequire(import.meta.url)
+  for (const file of ['./inventory.cjs', './stream-stand-ins.cjs']) delete cache[resolve(file)]
+}
+
+/** Makes this process a template, and in each child what the template made it. */
+export function beTemplate(): void {
   process.execArgv.splice(0, TEMPLATE_FLAGS.length)
   setFlagsFromString('--no-flush-bytecode') // functions that the warm-up compiled stay compiled
-  const { keys, config } = readStartup()
-  // Until the template serves, and sees the end of its owner by itself, the kernel ends it with its owner.
-  check('fcntl', loadNative().holdLifeline(TEMPLATE_DESCRIPTORS.lifeline))
+  const { keys, config } = readStartup(loadNative())
+  hideCommonJs()
+  const first = inventory.firstInventory()
+  if (!first) return sayCannotFork('this Node does not heed NODE_OPTIONS, by which forkserver has its first look')
+  const missing = whyNodeCannotFork(loadNative())
+  if (missing) sayCannotFork(missing)
   loadBuiltIns()
-  const template = new Template(keys, config, ownStreams)
-  if (!loadNative().isInterposed()) template.refuse(['LD_PRELOAD has no effect here, and a fork needs it'])
+  const template = new Template(keys, config, first)
   process.once('beforeExit', () => template.serveWhenEmpty())
   void template.load()
 }

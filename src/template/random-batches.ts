@@ -1,9 +1,10 @@
 // Runs in: template. Leaves children nothing of the random values that Node draws in advance.
 //
-// crypto.randomUUID() (and webcrypto's, and the ids of Blob URLs) takes from a batch of 128, crypto.randomInt() from one of 1,024
-// (lib/internal/crypto/random.js); children would take the same ones. OpenSSL itself notices a fork. So the batches are used up
-// before the first fork: whoever asks first, in whichever child, fills a new one. A batch is full when Node has just asked OpenSSL
-// for it, which is an asynchronous resource of its own, also where it is synchronous: async_hooks tells.
+// crypto.randomUUID() (and webcrypto's, and the ids of Blob URLs) takes from a batch of 128, crypto.randomInt() from
+// one of 1,024 (lib/internal/crypto/random.js); children would take the same ones. OpenSSL itself notices a fork. So
+// the batches are used up before the first fork: whoever asks first, in whichever child, fills a new one. A batch is
+// full when Node has just asked OpenSSL for it, which is an asynchronous resource of its own, also where it is
+// synchronous: async_hooks tells.
 import { createHook } from 'node:async_hooks'
 import { randomInt, randomUUID } from 'node:crypto'
 

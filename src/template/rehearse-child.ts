@@ -1,5 +1,6 @@
-// Runs in: template. Runs once what every child runs, from its birth to its exit, on a stand-in for the process. V8 compiles a
-// function at its first call; what was called here is compiled for all children, and costs each of them 2 ms less.
+// Runs in: template. Runs once what every child runs, from its birth to its exit, on a stand-in for the process. V8
+// compiles a function at its first call; what was called here is compiled for all children, and costs each of them 2
+// ms less.
 import { EventEmitter } from 'node:events'
 import { writeSync } from 'node:fs'
 import { setImmediate as nextTurn } from 'node:timers/promises'

@@ -1,5 +1,5 @@
-// Runs in: template. Runs once what every worker of a pool runs, for the same reason as rehearse-child.ts: without it a worker's first task waits
-// until its code is compiled, which takes longer than the fork.
+// Runs in: template. Runs once what every worker of a pool runs, for the same reason as rehearse-child.ts: without it
+// a worker's first task waits until its code is compiled, which takes longer than the fork.
 import { CurrentTask } from '../child/worker/current-task.js'
 import { rehearsal, serveTasks } from '../child/worker/task-loop.js'
 import { check, type Native } from '../platform/native.js'

@@ -11,7 +11,7 @@ import type { ThrownData } from './values/thrown.js'
 export const MAX_STDIO = 15
 
 /** The descriptors that a template inherits, beside those places. */
-export const TEMPLATE_DESCRIPTORS = { startup: 15, control: 16, status: 17, lifeline: 18, addon: 19 } as const
+export const TEMPLATE_DESCRIPTORS = { startup: 15, control: 16, status: 17, lifeline: 18, preload: 19 } as const
 
 /**
  * The options of Node that every template runs with; its modules and its children do not see them in process.execArgv.
@@ -61,4 +61,6 @@ export type StartupStatus =
   | { status: 'ready'; report: TemplateReport }
   | { status: 'preloadFailed'; what: string; thrown: ThrownData }
   | { status: 'unforkable'; reasons: string[] }
+  /** Node or the machine cannot fork, whatever was preloaded: a clause that says why. */
+  | { status: 'cannotFork'; reason: string }
   | { status: 'refused'; syscall: string; errno: number }

@@ -1,11 +1,16 @@
 // Runs in: the test runner. Where the function comes from: every kind of module, and what is wrong with some.
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { Process, type Reference, remote, UsageError } from 'forkserver'
 import { contract, errorOf, follow, jobs, rejectionOf, run } from './contract.js'
+
+const FACE = fileURLToPath(import.meta.resolve('forkserver'))
 
 let folder = ''
 
@@ -27,14 +32,23 @@ const FILES: Record<string, string> = {
   'name with spaces & ü#?.mjs': "export const run = () => 'odd name'",
   'node_modules/pretend-package/package.json':
     '{ "name": "pretend-package", "type": "module", "exports": { ".": "./main.js", "./sub": "./sub.js" } }',
+  'node_modules/only-import/package.json':
+    '{ "name": "only-import", "type": "module", "exports": { ".": { "import": "./main.js" } } }',
+  'node_modules/only-import/main.js': "export const run = () => 'a package that cannot be required'",
+  'node_modules/both-kinds/package.json':
+    '{ "name": "both-kinds", "exports": { "import": "./main.mjs", "require": "./main.cjs" } }',
+  'node_modules/both-kinds/main.mjs': "export const run = () => 'as import() has it'",
+  'node_modules/both-kinds/main.cjs': "exports.run = () => 'as require() has it'",
   'node_modules/pretend-package/main.js': "export const run = () => 'the main of a package'",
   'node_modules/pretend-package/sub.js': "export const run = () => 'the sub of a package'",
 }
 
 before(() => {
   folder = mkdtempSync(path.join(os.tmpdir(), 'forkserver-modules-'))
-  mkdirSync(path.join(folder, 'node_modules/pretend-package'), { recursive: true })
-  for (const [name, text] of Object.entries(FILES)) writeFileSync(path.join(folder, name), text)
+  for (const [name, text] of Object.entries(FILES)) {
+    mkdirSync(path.join(folder, path.dirname(name)), { recursive: true })
+    writeFileSync(path.join(folder, name), text)
+  }
 })
 after(() => rmSync(folder, { recursive: true }))
 
@@ -72,6 +86,8 @@ contract('modules', (site) => {
     const options = { server: site.server, cwd: folder }
     assert.equal(await run(remote('pretend-package').run!, [], options), 'the main of a package')
     assert.equal(await run(remote('pretend-package/sub').run!, [], options), 'the sub of a package')
+    assert.equal(await run(remote('only-import').run!, [], options), 'a package that cannot be required')
+    assert.equal(await run(remote('both-kinds').run!, [], options), 'as import() has it')
     const missing = await follow(remote('pretend-package').run!, [], { server: site.server, cwd: os.tmpdir() })
     assert.equal(missing.exit.exitCode, 1)
     assert.ok('error' in missing.answer)
@@ -158,3 +174,16 @@ contract(
   },
   { preload: [jobs.module, 'leven'], warmup: jobs.getPid },
 )
+
+test('preloading packages prints nothing: Node warns of what is experimental', async () => {
+  const code = `import { ForkServer, Process, remote } from ${JSON.stringify(FACE)}
+    const { run } = remote('only-import')
+    const server = await ForkServer.start({ preload: ['only-import', 'both-kinds'] })
+    const p = await new Process(run, [], { server }).start()
+    console.log(await p.result)
+    await server.close()`
+  const file = path.join(folder, 'preloads.mjs')
+  writeFileSync(file, code)
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, [file], { cwd: folder })
+  assert.deepEqual({ stdout, stderr }, { stdout: 'a package that cannot be required\n', stderr: '' })
+})

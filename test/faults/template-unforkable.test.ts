@@ -15,15 +15,16 @@ const SETTLE_MS = 300
 let folder: string
 let listener: Server
 const addressInFolder = (): string => path.join(folder, 'listener.sock')
+const environment = (thing: string): NodeJS.ProcessEnv => ({
+  ...process.env,
+  TEST_HOLD: thing,
+  TEST_ADDRESS: addressInFolder(),
+  TEST_DATABASE: path.join(folder, 'x.db'),
+})
 const start = (thing: string, options: StartOptions = {}): Promise<ForkServer> =>
   ForkServer.start({
     preload: [jobs.module, holding.module],
-    env: {
-      ...process.env,
-      TEST_HOLD: thing,
-      TEST_ADDRESS: addressInFolder(),
-      TEST_DATABASE: path.join(folder, 'x.db'),
-    },
+    env: environment(thing),
     settleMs: SETTLE_MS,
     ...options,
   })
@@ -50,7 +51,7 @@ after(() => {
   listener.close()
   rmSync(folder, { recursive: true })
 })
-watchLeaks() // behind these hooks: the listener is the test's own
+watchLeaks() // after these hooks: the listener is the test's own
 
 // What is left behind, what a reason must say, and whether the module is named in that reason.
 const IMPOSSIBLE: [thing: string, says: RegExp, isBlamed: boolean][] = [
@@ -81,6 +82,36 @@ describe('a preload that leaves behind what cannot be forked', () => {
     }
   }
 
+  // These run before the template's own main: what they bring must not pass for Node's own.
+  for (const thing of [
+    'a server socket, unref',
+    'a file watcher, unref',
+    'a worker thread, unref',
+    'a hooks thread',
+    'a database',
+  ]) {
+    const says = IMPOSSIBLE.find(([name]) => name === thing)![1]
+    const wanted = new RegExp(`${says.source}.*appeared while --import.*holding\\.js was loaded`)
+    const withPreload = { preload: [jobs.module] }
+
+    test(`${thing}, brought by --import in execArgv`, async () => {
+      const { reasons } = await refusal(thing, { ...withPreload, execArgv: ['--import', holding.module] })
+      assert.ok(
+        reasons.some((text) => wanted.test(text)),
+        reasons.join('\n'),
+      )
+    })
+
+    test(`${thing}, brought by --import in NODE_OPTIONS`, async () => {
+      const env = { ...environment(thing), NODE_OPTIONS: `--no-warnings --import=${holding.module}` }
+      const { reasons } = await refusal(thing, { ...withPreload, env })
+      assert.ok(
+        reasons.some((text) => wanted.test(text)),
+        reasons.join('\n'),
+      )
+    })
+  }
+
   test('two things: both are listed', async () => {
     const { reasons } = await refusal('a file watcher, unref, and a database')
     assert.ok(reasons.some((text) => /file watcher/.test(text)) && reasons.some((text) => /database/.test(text)))
@@ -94,7 +125,7 @@ describe('a preload that leaves behind what is only suspicious', () => {
     assert.match(reasons[0]!, /open file .*holding\.js.*appeared while .*holding\.js was loaded/)
   })
 
-  test('an open file is a warning where strict is false, and children run', async () => {
+  test('an open file is a warning if strict is false, and children run', async () => {
     const warnings: (Error & { code?: string })[] = []
     const hear = (warning: Error): void => void warnings.push(warning)
     process.on('warning', hear)

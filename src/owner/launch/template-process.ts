@@ -4,7 +4,7 @@ import { closeSync, openSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { TemplateError } from '../../errors.js'
-import { ADDON, check, type Native, systemError } from '../../platform/native.js'
+import { check, type Native, PRELOAD, systemError } from '../../platform/native.js'
 import { abortError } from '../../promises/abort.js'
 import { RunningTimer } from '../../promises/running-timer.js'
 import { within } from '../../promises/time-limit.js'
@@ -18,6 +18,7 @@ import {
   type TemplateReport,
 } from '../../wire/startup.js'
 import { killTree } from './process-state.js'
+import { templateEnvironment } from './template-environment.js'
 import { readStatus, reportOf } from './template-status.js'
 
 const MAIN = fileURLToPath(new URL('../../main/template.js', import.meta.url))
@@ -116,11 +117,6 @@ interface OwnEnds {
   status: number
 }
 
-/** The template has the addon in front of all libraries (native/fork/interpose.h), and restores the variable before Node runs. */
-function preloaded({ LD_PRELOAD }: NodeJS.ProcessEnv): string {
-  return `/proc/self/fd/${TEMPLATE_DESCRIPTORS.addon}${LD_PRELOAD ? `:${LD_PRELOAD}` : ''}`
-}
-
 /** @throws ResourceError ERR_RESOURCE: nothing is open then that was not open before */
 function spawnTemplate(native: Native, options: TemplateOptions): { template: TemplateProcess; own: OwnEnds } {
   const ours = new OpenDescriptors(native)
@@ -137,8 +133,8 @@ function spawnTemplate(native: Native, options: TemplateOptions): { template: Te
     const devNull = theirs.add(openSync('/dev/null', 'r+'))
     for (let fd = 3; fd < MAX_STDIO; fd++) stdio[fd] = devNull
     stdio[TEMPLATE_DESCRIPTORS.lifeline] = options.lifeline
-    stdio[TEMPLATE_DESCRIPTORS.addon] = theirs.add(openSync(ADDON, 'r'))
-    const env = { ...options.env, LD_PRELOAD: preloaded(options.env), NODE_V8_COVERAGE: undefined }
+    stdio[TEMPLATE_DESCRIPTORS.preload] = theirs.add(openSync(PRELOAD, 'r'))
+    const env = templateEnvironment(options.env)
     const args = [...TEMPLATE_FLAGS, ...options.execArgv, MAIN]
     return { template: new TemplateProcess(spawn(process.execPath, args, { stdio, env })), own }
   } catch (error) {

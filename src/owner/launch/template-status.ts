@@ -10,6 +10,16 @@ import { addressError } from './address-error.js'
 /** A message quotes at most so many characters of another one. */
 const MAX_QUOTE = 1_000
 
+/** Node or this machine cannot fork, whatever was preloaded. ForkServer.start() goes on with the start method spawn. */
+export class CannotFork extends TemplateError {
+  /** Why, as a clause. */
+  readonly reason: string
+  constructor(reason: string) {
+    super('ERR_UNFORKABLE', `A template cannot fork here: ${reason}. Use startMethod: 'spawn'.`, { reasons: [reason] })
+    this.reason = reason
+  }
+}
+
 /**
  * Reads the one report. Resolves with undefined if the template ends without one.
  * @throws TemplateError ERR_PRELOAD_FAILED if the report cannot be read
@@ -52,6 +62,8 @@ export function reportOf(status: StartupStatus, listen: ListenAddress | null): T
         reasons: status.reasons,
       })
     }
+    case 'cannotFork':
+      throw new CannotFork(status.reason)
     case 'refused':
       throw addressError(status.syscall, status.errno, listen)
   }

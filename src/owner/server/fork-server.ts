@@ -11,6 +11,7 @@ import { checkNotImporting } from '../launch/self-start.js'
 import { SpawnLauncher } from '../launch/spawn-launcher.js'
 import { TemplateLauncher } from '../launch/template-launcher.js'
 import { startTemplate } from '../launch/template-process.js'
+import { CannotFork } from '../launch/template-status.js'
 import { addressOf, removeAddress, type Transport } from './control-address.js'
 import {
   type CheckedStart,
@@ -142,7 +143,12 @@ export class ForkServer implements AsyncDisposable {
       }
     })
     const server = new ForkServer({ launcher, transport, address, key, reason: undefined })
-    return server.#whenReady(launcher)
+    try {
+      return await server.#whenReady(launcher)
+    } catch (error) {
+      if (error instanceof CannotFork) return ForkServer.#spawning(error.reason, checked)
+      throw error
+    }
   }
 
   /**

@@ -1,20 +1,27 @@
-// Runs in: owner and template. Whether this machine and this Node can be forked.
+// Runs in: owner. Whether an owner on this machine can have a template at all. Whether this Node can be forked is the
+// template's to find out (template/trial-fork.ts): an owner may be a worker thread, or run under any flags.
+import { existsSync } from 'node:fs'
+import { ResourceError, UsageError } from '../../errors.js'
 import { findNative, type Native } from '../../platform/native.js'
 
 /** How processes start: forked from a template, or as new Node processes. */
 export type StartMethod = 'forkserver' | 'spawn'
 
-/** The start method that works here; for `spawn` with the reason. */
+/** The start method that works here; for `spawn` with the reason, as a clause. */
 export type Choice = { startMethod: 'forkserver'; native: Native } | { startMethod: 'spawn'; reason: string }
 
 /** Processors on which docs/FORK_SAFETY.md has measurements. */
 const MEASURED_ARCHITECTURES = ['x64']
-/**
- * Flags of Node that make no template. Most start threads of their own or keep files open; --watch and --test run the program in another
- * process; others run no program.
- */
-const REFUSED_FLAGS =
-  /^(--(inspect|cpu-prof|heap-prof|prof$|trace-event|experimental-loader|loader|watch|test$|run$|check$|eval$|print$|interactive$)|-[ceip]$)/
+/** Majors of Node that were measured. On any other, the trial fork of each template decides alone. */
+const TESTED_MAJORS = [20, 22, 24, 26]
+
+/** Flags with which Node starts threads of its own or keeps files open. */
+const BESIDE = ['inspect', 'cpu-prof', 'heap-prof', 'trace-event', 'experimental-loader', 'loader']
+/** Flags with which Node does something else than run the template's main. */
+const INSTEAD = ['watch', 'test', 'check', 'eval', 'print', 'interactive', 'run', 'build-snapshot', 'version', 'help']
+const REFUSED_FLAGS = new RegExp(
+  `^(--(${BESIDE.join('|')})|--(prof|v8-options|${INSTEAD.join('|')})(=|$)|-([cepivh]|pe)$)`,
+)
 
 function glibcVersion(): string | undefined {
   const report = process.report?.getReport() as { header?: { glibcVersionRuntime?: string } } | undefined
@@ -23,21 +30,57 @@ function glibcVersion(): string | undefined {
 
 let choice: Choice | undefined
 
+const spawn = (reason: string): Choice => ({ startMethod: 'spawn', reason })
+
 function choose(): Choice {
   const found = findNative()
-  if ('missing' in found) return { startMethod: 'spawn', reason: found.missing }
-  if (!MEASURED_ARCHITECTURES.includes(process.arch))
-    return { startMethod: 'spawn', reason: `forking was not measured on ${process.arch}` }
-  if (!glibcVersion())
-    return { startMethod: 'spawn', reason: 'forking was measured with glibc only, and this is another libc' }
-  Math.random() // its state is looked at, and is made by the first call
-  const missing = found.native.findPlatform()
-  if (missing) return { startMethod: 'spawn', reason: `Node ${process.version} lacks ${missing}, which a fork needs` }
+  if ('missing' in found) return spawn(found.missing)
+  if (!MEASURED_ARCHITECTURES.includes(process.arch)) return spawn(`forking was not measured on ${process.arch}`)
+  if (!existsSync('/proc/self/task'))
+    return spawn(
+      '/proc is not mounted here, or it does not show this process. forkserver reads there what the threads of a template do ' +
+        '(mount -t proc proc /proc)',
+    )
+  if (!glibcVersion()) return spawn('forking was measured with glibc only, and this is another libc')
+  const major = Number(process.versions.node.split('.')[0])
+  if (!TESTED_MAJORS.includes(major))
+    process.emitWarning(
+      `forkserver was tested with Node ${TESTED_MAJORS.join(', ')}, and this is ${process.version}. ` +
+        'Each template makes a trial fork before it is ready; if that fails, processes are spawned.',
+      { code: 'FORKSERVER_UNTESTED_NODE' },
+    )
   return { startMethod: 'forkserver', native: found.native }
 }
 
-/** Chooses once for this process. */
+function hasWorkingDirectory(): boolean {
+  try {
+    return existsSync(process.cwd()) // Node remembers what it last was, and then does not notice that it is gone
+  } catch {
+    return false
+  }
+}
+
+/**
+ * What no start method can do without. Node's own errors name a system call, but not what to do.
+ * @throws UsageError ERR_INVALID_STATE: the working directory is gone; ResourceError ERR_RESOURCE: there is no /dev/null
+ */
+function checkSurroundings(): void {
+  if (!hasWorkingDirectory()) {
+    const text =
+      'The working directory of this process was deleted. Go to another one with process.chdir(), then start.'
+    throw new UsageError('ERR_INVALID_STATE', text)
+  }
+  if (process.platform === 'win32' || existsSync('/dev/null')) return
+  const text = 'There is no /dev/null here, and child processes need it. Make it (mknod -m 666 /dev/null c 1 3).'
+  throw new ResourceError('ERR_RESOURCE', text, { errno: 'ENOENT', syscall: 'open' })
+}
+
+/**
+ * Chooses once for this process.
+ * @throws UsageError ERR_INVALID_STATE; ResourceError ERR_RESOURCE
+ */
 export function chooseStartMethod(): Choice {
+  checkSurroundings()
   choice ??= choose()
   return choice
 }

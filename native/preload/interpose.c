@@ -1,19 +1,25 @@
-// Runs in: template and child. See interpose.h.
+// Runs in: template and child. The preload library: it replaces functions of the C library for Node's own code.
 //
-// madvise: V8 marks what it maps MADV_DONTFORK, so that a program with a big heap forks (and execs) quickly; the first bytecode
-// fetch of a plain fork then faults. Here the marks are never made. Undoing them instead means to read /proc/self/maps before every
-// fork, 0.13 to 0.2 ms, and misses what a background thread maps in between.
+// An owner starts its template with this library in LD_PRELOAD. So the library's functions come before the C
+// library's, from Node's first call on, and by the rules of the dynamic linker. It exports only what exports.map
+// names.
 //
-// mmap: V8 asks for each of its pages at an address of its own, anywhere in the address space, so each needs up to three pages of
-// page tables, which a fork makes and an exit frees. Without the hint the kernel puts new pages beside one another: the page
-// tables of a bare template shrink from 930 to 270 kB. What is large is a reservation and keeps its hint: V8 wants code within
-// reach of its builtins.
+// madvise: V8 marks what it maps MADV_DONTFORK, so that a program with a big heap forks (and execs) quickly. The
+// first bytecode fetch in a plain fork then faults. Here the marks are never made. The other way is to undo them:
+// that means reading /proc/self/maps before every fork, 0.13 to 0.2 ms, and it misses what a background thread maps
+// in between.
 //
-// syscall: libuv asks for two io_uring in each loop, to batch its calls of epoll_ctl(2), and a child for two of its own. Without
-// them it calls epoll_ctl(2), and there is nothing that a fork shares.
+// mmap: V8 asks for each of its pages at an address of its own, anywhere in the address space. So each page needs up
+// to three pages of page tables, which a fork makes and an exit frees. Without the hint the kernel puts new pages
+// next to one another, and the page tables of a bare template shrink from 930 to 270 kB. A large mapping is a
+// reservation and keeps its hint: V8 wants code within reach of its builtins.
 //
-// pthread_create, pthread_join: see fork.c.
-#include "interpose.h"
+// syscall: libuv asks for two io_uring in each loop, to batch its calls of epoll_ctl(2), and a child asks for two of
+// its own. Without them libuv calls epoll_ctl(2), and a fork shares nothing.
+//
+// pthread_create, pthread_join: see ../fork/fork.c.
+#include "preload.h"
+#include "../os/lifeline.h"
 #include <dlfcn.h>
 #include <errno.h>
 #include <link.h>
@@ -24,24 +30,23 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #define VISIBLE __attribute__((visibility("default")))
 #define VARIABLE "LD_PRELOAD"
-// The owner passes the library as an open descriptor, because a path in this variable must not contain a space or a colon.
+// The owner passes the library as an open descriptor, because a path in this variable must not contain a space or a
+// colon.
 #define BY_DESCRIPTOR "/proc/self/fd/"
 #define MAX_COMPACT ((size_t)64 << 20)
 
-void (*thread_failed)(int error) = NULL;
-void (*before_join)(void) = NULL;
+// TEMPLATE_DESCRIPTORS.lifeline of src/wire/startup.ts.
+#define LIFELINE 18
 
-static int is_first = 0;
+VISIBLE struct forkserver_preload FORKSERVER_PRELOAD = {0, -1, 0, NULL, NULL};
+
 static uintptr_t node_from = 0, node_to = 0;
-
-int is_interposed(void) {
-  return is_first;
-}
 
 // The program comes first, before its libraries.
 static int find_node(struct dl_phdr_info *info, size_t size, void *unused) {
@@ -57,28 +62,37 @@ static int find_node(struct dl_phdr_info *info, size_t size, void *unused) {
   return 1;
 }
 
-// Debuggers open libraries by the name that the linker has for them, and there this one opens their own descriptor of that number:
-// gdb waits for ever if that is a pipe.
+// Debuggers open a library by the name that the dynamic linker has for it. That name would be a descriptor of the
+// debugger's own, and gdb waits for ever if that is a pipe. So the library gets the name of its file.
 static void name_library(int fd) {
   Dl_info unused;
   struct link_map *map = NULL;
   char link[32], path[4096];
   snprintf(link, sizeof link, BY_DESCRIPTOR "%d", fd);
   ssize_t length = readlink(link, path, sizeof path);
-  if (length <= 0 || length == sizeof path || !dladdr1((void *)&is_first, &unused, (void **)&map, RTLD_DL_LINKMAP)) return;
+  if (length <= 0 || length == sizeof path || !dladdr1((void *)&FORKSERVER_PRELOAD, &unused, (void **)&map, RTLD_DL_LINKMAP)) return;
   char *name = strndup(path, (size_t)length);
   if (name) map->l_name = name;
 }
 
-// Before main(). Programs that this process starts, and its environment, are not to see the variable: it is what it would be
-// without us.
+// If the owner is killed, this process must end, even if Node never gets as far as its first JavaScript.
+static void hold_lifeline(void) {
+  struct stat lifeline;
+  if (fstat(LIFELINE, &lifeline) != 0 || !S_ISFIFO(lifeline.st_mode)) return;
+  const int held = arm_lifeline(LIFELINE);
+  if (held >= 0) FORKSERVER_PRELOAD.lifeline = held;
+  else FORKSERVER_PRELOAD.lifeline_error = -held;
+}
+
+// Runs before main(). Node, and the programs that it starts, must not see the variable as we changed it.
 __attribute__((constructor)) static void begin(void) {
   const char *value = getenv(VARIABLE);
   int fd = -1, length = 0;
   if (!value || sscanf(value, BY_DESCRIPTOR "%d%n", &fd, &length) != 1) return;
-  is_first = 1;
+  FORKSERVER_PRELOAD.is_in_front = 1;
   name_library(fd);
   close(fd);
+  hold_lifeline();
   dl_iterate_phdr(find_node, NULL);
   char *rest = value[length] ? strdup(value + length + 1) : NULL; // behind the separator
   if (rest) setenv(VARIABLE, rest, 1);
@@ -131,7 +145,7 @@ VISIBLE int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, 
   static create_function create = NULL;
   if (!create) create = (create_function)dlsym(RTLD_NEXT, "pthread_create");
   int error = create(thread, attributes, run, argument);
-  if (error && thread_failed) thread_failed(error);
+  if (error && FORKSERVER_PRELOAD.thread_failed) FORKSERVER_PRELOAD.thread_failed(error);
   return error;
 }
 
@@ -140,6 +154,6 @@ typedef int (*join_function)(pthread_t, void **);
 VISIBLE int pthread_join(pthread_t thread, void **result) {
   static join_function join = NULL;
   if (!join) join = (join_function)dlsym(RTLD_NEXT, "pthread_join");
-  if (before_join) before_join();
+  if (FORKSERVER_PRELOAD.before_join) FORKSERVER_PRELOAD.before_join();
   return join(thread, result);
 }

@@ -1,21 +1,25 @@
-// Runs in: template; and in the child, to end it. Node makes process.stdin, stdout and stderr at first use, and by what the descriptor
-// is then: a terminal, a file, a pipe. A preload that used them would fix the template's kind for all children, whose descriptors
-// lead elsewhere; so Node makes them in the child, and until then there are stand-ins.
+// Runs in: template; and in the child, to end it. Node makes process.stdin, stdout and stderr at first use, and by what the
+// descriptor is then: a terminal, a file, a pipe. A module that uses them in the template would fix the template's kind for all
+// children, whose descriptors lead elsewhere. So Node makes them in the child, and until then there are stand-ins.
 //
-// A module may keep a reference (`const { stdout } = process`, and `console` does): what it keeps is a Proxy, which leads to the
+// A module may keep a reference (`const { stdout } = process`, and `console` does). What it keeps is a Proxy, which leads to the
 // stand-in in the template and to the child's own stream in a child. A stream that no module touched is Node's own, without one.
-import { writeSync } from 'node:fs'
-import { Readable, Writable } from 'node:stream'
-import tty from 'node:tty'
+//
+// CommonJS, because it runs under --require (main/first-look.cts): what the user's --require and --import load may print.
+import fs = require('node:fs')
+import streams = require('node:stream')
+import tty = require('node:tty')
 
 /** How often to look whether a full pipe has room, in milliseconds. */
 const RETRY_MS = 1
 
 const NAMES = ['stdin', 'stdout', 'stderr'] as const
 
-/** Replaces the three streams of this process by stand-ins. Returns what makes them a child's own. */
-export function standInForStreams(self: NodeJS.Process): () => void {
-  const streams = NAMES.map((name, fd) => {
+let makeOwn = (): void => {}
+
+/** Replaces the three streams of this process by stand-ins. */
+function standInForStreams(self: NodeJS.Process): void {
+  const each = NAMES.map((name, fd) => {
     const nodes = Object.getOwnPropertyDescriptor(self, name)!
     let current: (() => object) | undefined
     let stream: object | undefined
@@ -33,15 +37,20 @@ export function standInForStreams(self: NodeJS.Process): () => void {
       current = () => Reflect.apply(nodes.get!, self, [])
     }
   })
-  return () => {
-    for (const makeOwn of streams) makeOwn()
+  makeOwn = () => {
+    for (const make of each) make()
   }
 }
 
-/** What modules find while they are loaded: output goes out at once, as nothing of it may be copied by a fork; input is at its end. */
+/** In a child: makes the three streams its own. */
+function makeStreamsOwn(): void {
+  makeOwn()
+}
+
+/** What modules find while they are loaded. Output goes out at once, because a fork must copy none of it. Input is at its end. */
 function standIn(fd: number): object {
-  if (fd === 0) return Object.assign(Readable.from([]), { fd })
-  const stream = new Writable({
+  if (fd === 0) return Object.assign(streams.Readable.from([]), { fd })
+  const stream = new streams.Writable({
     decodeStrings: true,
     write(chunk: Buffer, _encoding, done) {
       try {
@@ -57,11 +66,11 @@ function standIn(fd: number): object {
   return Object.assign(stream, { fd, isTTY: true, getColorDepth, hasColors })
 }
 
-/** As a blocking write does, also where another process has made the pipe a non-blocking one. */
+/** As a blocking write does, also if another process has made the pipe a non-blocking one. */
 function writeAll(fd: number, bytes: Buffer): void {
   for (let at = 0; at < bytes.length; ) {
     try {
-      at += writeSync(fd, bytes, at)
+      at += fs.writeSync(fd, bytes, at)
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS)
@@ -91,3 +100,5 @@ function forwarding(current: () => object): object {
     },
   )
 }
+
+export = { standInForStreams, makeStreamsOwn }

@@ -1,0 +1,145 @@
+// Runs in: template, and in its first child. Whether this Node can be forked: what the addon found in it, and a
+// trial. A child is born, runs a function, collects garbage and leaves, before any owner relies on it.
+import { constants } from 'node:os'
+import { getHeapSpaceStatistics } from 'node:v8'
+import { check, errnoName, type Native, POLLIN, RECEIVED_DESCRIPTORS } from '../platform/native.js'
+import { FrameDecoder } from '../wire/frames.js'
+import { decodeChildMessage } from '../wire/job.js'
+import { MAX_STDIO, TEMPLATE_DESCRIPTORS } from '../wire/startup.js'
+
+/** A trial child that is not gone after so long, in milliseconds, hangs. It takes 3. */
+const LIMIT_MS = 5_000
+/** Objects that are made between two looks whether V8 has collected them, and a bound for such looks: together 100 MB. */
+const OBJECTS_A_ROUND = 1_000
+const MAX_ROUNDS = 1_000
+/** How long to wait between two looks for a process that has closed its channel, in milliseconds. */
+const STEP_MS = 1
+
+/** What the addon can miss, and what that means for a child. Anything else that it names is a symbol. */
+const MISSING: Record<string, string> = {
+  platform:
+    'V8 in this Node keeps its worker threads where forkserver cannot find them, so a child could not get new ones',
+  random:
+    'V8 in this Node keeps the state of Math.random() where forkserver cannot find it, ' +
+    "so children would repeat each other's random numbers",
+  memory:
+    'the system call process_vm_readv() is not allowed here, and forkserver finds with it what a child must make anew ' +
+    '(a seccomp profile of the container may forbid it)',
+}
+
+/** Why this Node cannot be forked, as a clause, before anything of the user's is loaded. */
+export function whyNodeCannotFork(native: Native): string | undefined {
+  const preloaded = native.isPreloaded()
+  if (preloaded === 0)
+    return (
+      'LD_PRELOAD has no effect on this Node, and a fork needs it ' +
+      '(a policy of the machine, or file capabilities of the Node binary, can be the cause)'
+    )
+  if (preloaded < 0) return `the template could not watch for the end of its owner: ${errnoName(-preloaded)}`
+  Math.random() // its first call makes the state that the addon looks for
+  const missing = native.findPlatform()
+  if (missing === null) return undefined
+  return MISSING[missing] ?? `this Node does not export ${missing}, which a fork needs`
+}
+
+/** Forks once. Returns why that failed, as a clause. */
+export function tryFork(native: Native, workers: number): string | undefined {
+  const pair = new Int32Array(2)
+  check('socketpair', native.socketPair(pair))
+  const [own, childs] = [pair[0]!, pair[1]!]
+  const { lifeline, control, status } = TEMPLATE_DESCRIPTORS
+  const stdio = [0, 1, 2]
+  const close = [own, control, status]
+  const pid = native.fork(Int32Array.of(lifeline, 0, workers, MAX_STDIO, stdio.length, childs, ...stdio, ...close))
+  if (pid === 0) beTrialChild(native)
+  native.close(childs)
+  try {
+    return pid < 0 ? whyNotForked(-pid) : watchTrialChild(native, pid, own)
+  } finally {
+    native.close(own)
+  }
+}
+
+function whyNotForked(errno: number): string {
+  const name = errnoName(errno)
+  if (name === 'EBUSY') return 'a thread of the template did not come to rest'
+  if (name === 'ENODATA')
+    return 'the list of threads in /proc/self/task is not complete (is it the /proc of this process?)'
+  return `fork() failed with ${name}`
+}
+
+function whyUnborn(errno: number): string {
+  const name = errnoName(errno)
+  return name === 'EILSEQ'
+    ? 'Math.random() did not give a trial child random numbers of its own (a preloaded module may replace it)'
+    : `a trial child could not be made: ${name}`
+}
+
+/** What a child does first. If the fork lost a thread or a lock, this shows it: V8 hands work to its threads when it collects. */
+function beTrialChild(native: Native): never {
+  native.checkBorn(Math.random())
+  collectYoungObjects()
+  return native.leave(0)
+}
+
+const YOUNG = ['new_space', 'new_large_object_space']
+const youngBytes = (): number =>
+  getHeapSpaceStatistics().reduce(
+    (sum, space) => (YOUNG.includes(space.space_name) ? sum + space.space_used_size : sum),
+    0,
+  )
+
+/** Makes garbage until V8 collects it, 1 ms later. A collection of everything would take 30 ms. */
+function collectYoungObjects(): void {
+  for (let round = 0, before = 0, now = youngBytes(); now >= before && round < MAX_ROUNDS; round++) {
+    makeGarbage(round)
+    before = now
+    now = youngBytes()
+  }
+}
+
+const makeGarbage = (round: number): unknown =>
+  Array.from({ length: OBJECTS_A_ROUND }, (_, at) => ({ at, round, garbage: [at] })).at(-1)
+
+function watchTrialChild(native: Native, pid: number, channel: number): string | undefined {
+  const end = performance.now() + LIMIT_MS
+  const watched = Int32Array.of(channel, POLLIN, 0)
+  let ready = 0
+  while (ready <= 0 && performance.now() < end) ready = native.poll(watched, 1, Math.ceil(end - performance.now()))
+  const exit = ready > 0 ? reapOne(native, end) : undefined
+  if (!exit) {
+    process.kill(pid, 'SIGKILL')
+    reapOne(native, performance.now() + LIMIT_MS)
+    return `a trial child did not end within ${LIMIT_MS / 1000} s`
+  }
+  if (exit.exitCode === 0 && exit.signal === 0) return undefined
+  const unborn = unbornErrno(native, channel)
+  if (unborn) return whyUnborn(unborn)
+  return exit.signal
+    ? `a trial child was killed by ${signalName(exit.signal)}`
+    : `a trial child left with exit code ${exit.exitCode}`
+}
+
+function reapOne(native: Native, end: number): { exitCode: number; signal: number } | undefined {
+  const usage = new Float64Array(7)
+  const pause = new Int32Array(new SharedArrayBuffer(4))
+  do {
+    if (native.reap(usage) > 0) return { exitCode: usage[0]!, signal: usage[1]! }
+    Atomics.wait(pause, 0, 0, STEP_MS)
+  } while (performance.now() < end)
+  return undefined
+}
+
+/** Why the child could not be born, if it said so: an errno, or 0. */
+function unbornErrno(native: Native, channel: number): number {
+  const bytes = Buffer.alloc(64)
+  const got = native.receive(channel, bytes, new Int32Array(RECEIVED_DESCRIPTORS))
+  const payload = got > 0 ? new FrameDecoder({ maxLength: bytes.length }).push(bytes.subarray(0, got))[0] : undefined
+  const message = payload && decodeChildMessage(payload)
+  return message?.kind === 'unborn' ? message.errno : 0
+}
+
+function signalName(signal: number): string {
+  const found = Object.entries(constants.signals).find(([, number]) => number === signal)
+  return found ? found[0] : `signal ${signal}`
+}

@@ -1,0 +1,42 @@
+// Runs in: the test runner. An owner that is a worker thread: it forks as the main thread does, and nothing is left when it ends.
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { describe, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { Worker } from 'node:worker_threads'
+import { ForkServer } from 'forkserver'
+import type { ThreadReport } from '../fixtures/contract/threaded.js'
+import { isAlive, openDescriptors, until, watchLeaks } from '../support/leaks.js'
+
+watchLeaks()
+
+const THREADED = fileURLToPath(new URL('../fixtures/contract/threaded.js', import.meta.url))
+const startMethods = ['forkserver', 'spawn'] as const
+
+async function runThread(workerData: { startMethod: string; closes: boolean }): Promise<[Worker, ThreadReport]> {
+  const thread = new Worker(THREADED, { workerData })
+  const [report] = (await once(thread, 'message')) as [ThreadReport]
+  return [thread, report]
+}
+
+for (const startMethod of startMethods) {
+  describe(`an owner in a worker thread, start method ${startMethod}`, () => {
+    test('has the start method that the main thread has, and runs a job', async () => {
+      await using inMain = await ForkServer.start({ startMethod })
+      const [thread, report] = await runThread({ startMethod, closes: true })
+      assert.equal(report.startMethod, inMain.startMethod)
+      assert.equal(report.answer, 'hello you')
+      const [exitCode] = await once(thread, 'exit')
+      assert.equal(exitCode, 0)
+    })
+
+    test('is terminated: its template and its children end, and no descriptor is left', async () => {
+      const before = openDescriptors().length
+      const [thread, { pids }] = await runThread({ startMethod, closes: false })
+      assert.equal(pids.length, startMethod === 'spawn' ? 1 : 2)
+      await thread.terminate()
+      assert.ok(await until(() => !pids.some(isAlive)), 'a process outlives its thread')
+      assert.ok(await until(() => openDescriptors().length <= before), openDescriptors().join('\n'))
+    })
+  })
+}
