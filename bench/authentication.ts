@@ -1,4 +1,5 @@
-// Runs in: owner. `npm run bench -- authentication`: what the handshake costs, alone and as a part of starting processes.
+// Runs in: owner. `npm run bench -- authentication`: what the handshake costs, alone and as a part of starting
+// processes.
 import { ForkServer } from 'forkserver'
 import { startServer } from './children.js'
 import { type Target, timeComputation, timeConnect, timeOverSocket, timePython } from './handshake.js'
@@ -27,7 +28,10 @@ import { Scope } from './scope.js'
 import type { Settings } from './settings.js'
 import type { Latency, Spread } from './statistics.js'
 
-/** "Normal use": so many processes over one connection. It is few: a connection lives as long as its owner. */
+/**
+ * The number of processes over one connection in "normal use". It is a low number: a connection lives as long as its
+ * owner.
+ */
 const NORMAL_USE = 100
 
 interface Timed extends Latency {
@@ -35,10 +39,10 @@ interface Timed extends Latency {
 }
 
 interface Share {
-  /** Time of a process at its rate, two at a time, in milliseconds of one lane. */
+  /** Time for one process in milliseconds, if two lanes start processes one after another. */
   processMs: number
   handshakeMs: number
-  /** The handshake's part of the whole, in percent, where each process has a connection of its own, and in normal use. */
+  /** The handshake's share of the time in percent, if each process has a connection of its own, and in normal use. */
   eachPercent: number
   normalPercent: number
   normalProcesses: number
@@ -148,8 +152,10 @@ async function run(settings: Settings, progress: (text: string) => void): Promis
     bars: judge(timed, share),
     skipped,
     notes: [
-      'A connection is made once for an owner, whatever it starts. "A new connection for each" is ForkServer.connect(), Process, close().',
-      'The percentage is time of the handshake (dial included) by that time and the time of the processes, one after the other in a lane.',
+      'An owner connects once, however many processes it starts. ' +
+        '"A new connection for each" is ForkServer.connect(), Process, close().',
+      'The percentage is the time of the handshake (connecting included), divided by the sum of ' +
+        'that time and the time of the processes, which run one after another.',
     ],
   }
 }

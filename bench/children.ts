@@ -1,4 +1,4 @@
-// Runs in: owner. Children that live and do nothing, by the thousand.
+// Runs in: owner. Starts thousands of children that do nothing.
 import { once } from 'node:events'
 import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -6,15 +6,15 @@ import { ForkServer, Process } from 'forkserver'
 import { jobs } from './peers.js'
 import { type Scope, within } from './scope.js'
 
-/** A child says within this time that it runs, in milliseconds. */
+/** Time limit in milliseconds for a child to report that it runs. */
 const READY_MS = 60_000
-/** Once killed it is gone within this time. */
+/** Time limit in milliseconds for a killed child to be gone. */
 const END_MS = 30_000
-/** After it said so, it goes to sleep within this time. */
+/** Time limit in milliseconds for a child to go to sleep after it has reported. */
 const SETTLE_MS = 200
 const STARTED_AT_A_TIME = 8
 
-/** A template for the benchmarks' jobs. */
+/** A template for the jobs of the benchmarks. */
 export async function startServer(
   scope: Scope,
   transport: 'private' | 'path' = 'private',
@@ -26,13 +26,13 @@ export async function startServer(
   return server as ForkServer & { readonly pid: number }
 }
 
-/** Waits until whoever writes to this stream has said that it runs; nothing else will come. */
+/** Waits until the process that writes to this stream has reported that it runs. It writes nothing else. */
 export async function heard(stdout: Readable): Promise<void> {
   await within(READY_MS, 'An idle child', once(stdout, 'data'))
   stdout.destroy()
 }
 
-/** A growing crowd of idle children. */
+/** A growing number of idle children. */
 export class Crowd implements AsyncDisposable {
   readonly #server: ForkServer
   readonly #children: Process[] = []
@@ -52,11 +52,11 @@ export class Crowd implements AsyncDisposable {
     await heard(child.stdout!)
   }
 
-  /** Starts children until this many live, and waits until they idle. */
+  /** Starts children until this many live, and waits until all are idle. */
   async growTo(count: number): Promise<void> {
     while (this.#children.length < count) {
       const missing = Math.min(STARTED_AT_A_TIME, count - this.#children.length)
-      // All are waited for, whatever happens to one: nothing is started behind the back of whoever ends the crowd.
+      // Waits for all of them, even if one fails, so that nothing is started after the children have been ended.
       const started = await Promise.allSettled(Array.from({ length: missing }, () => this.#startOne()))
       for (const one of started) if (one.status === 'rejected') throw one.reason
     }
@@ -65,7 +65,10 @@ export class Crowd implements AsyncDisposable {
     if (dead.length > 0) throw new Error(`${dead.length} of ${count} idle children have ended.`)
   }
 
-  /** Ends a few at a time, as they were started: a thousand address spaces that go at once are no quiet machine. */
+  /**
+   * Ends a few at a time, in the order in which they were started. Freeing a thousand address spaces at once would
+   * disturb the machine.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     while (this.#children.length > 0) {
       const some = this.#children.splice(0, STARTED_AT_A_TIME)

@@ -1,4 +1,5 @@
-// Runs in: owner. `npm run bench -- connection`: what a message costs between two processes, by forkserver/connection and by its peers.
+// Runs in: owner. `npm run bench -- connection`: what a message between two processes costs, with forkserver/connection
+// and with its competitors.
 import { batchOf, SIZES, sizeName } from './exchange.js'
 import { timeConnections, timePython } from './handshake.js'
 import { type NearEnd, openIpc, openNet, openOurs, openPort } from './near-end.js'
@@ -21,16 +22,16 @@ import { Scope } from './scope.js'
 import type { Settings } from './settings.js'
 import type { Latency, Spread } from './statistics.js'
 
-/** There are twice as many races as sizes, of nine contenders. */
+/** There are twice as many races as sizes, with nine competitors each. */
 const SLICES_PER_RUN = 4
 const MB = 1e6
 
 type Way = 'roundTrips' | 'oneWay'
 type Role = 'ours' | 'cpython' | 'ipc' | 'thread' | 'net'
-/** Bytes as they are, bytes as a value, or a string as JSON: each is compared with its like. */
+/** Plain bytes, bytes as a value, or a string as JSON. Each is compared with the same kind. */
 type Kind = 'bytes' | 'values' | 'json'
 
-/** Somebody who sends messages. */
+/** A competitor: something that sends messages. */
 interface Entry {
   role: Role
   kind: Kind
@@ -40,7 +41,7 @@ interface Entry {
 interface Racer extends Rates {
   role: Role
   kind: Kind
-  /** Ours, of the same kind, in rates of this one. */
+  /** The rate of forkserver for the same kind, divided by the rate of this competitor. */
   forkserverIsFasterBy: Spread
 }
 
@@ -141,7 +142,9 @@ function megabytes({ median }: Spread, bytes: number): string {
 function tabulate(questions: readonly Question[], handshakes: readonly Handshake[]): TableData[] {
   return [
     ...questions.map(({ way, bytes, racers }) => ({
-      title: `${sizeName(bytes)}, ${WAYS[way]}: ${way === 'oneWay' ? 'messages' : 'round trips'} per second, median (lowest - highest) of the rounds`,
+      title:
+        `${sizeName(bytes)}, ${WAYS[way]}: ${way === 'oneWay' ? 'messages' : 'round trips'} per second, ` +
+        'median (lowest - highest) of the rounds',
       head: ['', 'n', 'per second', 'MB/s', 'forkserver is faster by'],
       rows: racers.map(({ name, role, processes, perSecond, forkserverIsFasterBy }) => [
         name,
@@ -176,9 +179,12 @@ async function run(settings: Settings, progress: (text: string) => void): Promis
     bars: judge(questions, handshakes),
     skipped,
     notes: [
-      "Bytes are compared with bytes (sendBytes, send_bytes, net.Socket), values with values (send, 'advanced', MessagePort), JSON with JSON. A bar is for the least of its factors.",
-      `One way, batches of ${SIZES.map((bytes) => `${batchOf(bytes)} x ${sizeName(bytes)}`).join(', ')} are acknowledged by one message.`,
-      'A thread shares the process, and plain bytes have no ends of messages: they are here to compare with, and only the last has a bar.',
+      'Bytes are compared with bytes (sendBytes, send_bytes, net.Socket), JSON with JSON, and ' +
+        "values with values (send, 'advanced', MessagePort). A goal holds for the lowest of its factors.",
+      `One way, batches of ${SIZES.map((bytes) => `${batchOf(bytes)} x ${sizeName(bytes)}`).join(', ')} are ` +
+        'acknowledged by one message.',
+      'A thread shares the process, and plain bytes have no message boundaries. ' +
+        'Both are only for comparison; of the two, only plain bytes have a goal.',
     ],
   }
 }

@@ -1,7 +1,8 @@
-// Runs in: owner, and the far end of each connection that is measured. What the two ends say to each other. Pure.
+// Runs in: owner, and the far end of each measured connection. The protocol between the two ends. Pure.
 //
-// A message of the size in question is sent back as it came. A count announces so many messages that are only received: when the last
-// one is there, it is acknowledged by one. So a stream is bounded by its batch, and its cost is that of its messages.
+// A message of the measured size is sent back unchanged. A count announces that so many messages follow which are only
+// received; when the last one has arrived, one message acknowledges them. So a stream is never longer than its batch,
+// and its cost is that of its messages.
 
 const KIB = 1024
 const MIB = KIB * KIB
@@ -11,20 +12,20 @@ export const SIZES = [64, 4 * KIB, MIB] as const
 const BATCH_BYTES = 16 * MIB
 const MAX_BATCH = 4096
 
-/** Messages that are sent before the other end is waited for: some ten milliseconds of them. */
+/** How many messages are sent before the other end acknowledges: about ten milliseconds of them. */
 export function batchOf(bytes: number): number {
   return Math.min(MAX_BATCH, BATCH_BYTES / bytes)
 }
 
-/** A size for people. */
+/** A size as text for people. */
 export function sizeName(bytes: number): string {
   if (bytes >= MIB) return `${bytes / MIB} MiB`
   return bytes >= KIB ? `${bytes / KIB} KiB` : `${bytes} B`
 }
 
-/** Bytes of a count, where messages are bytes; no size is so small. */
+/** The size of a count in bytes, if messages are bytes. No measured size is that small. */
 export const COUNT_BYTES = 4
-/** What acknowledges a batch. */
+/** The message that acknowledges a batch. */
 export const ACKNOWLEDGED = 0
 
 /** A count as bytes. */
@@ -34,7 +35,7 @@ export function countToBytes(count: number): Buffer {
   return bytes
 }
 
-/** The far end where messages come as events: what it says to each, if anything. */
+/** A far end that gets messages as events: returns its answer to each, if there is one. */
 export class Responder {
   #left = 0
 
@@ -46,7 +47,10 @@ export class Responder {
   }
 }
 
-/** Cuts a stream of bytes into frames of the simplest kind: 4 bytes of length, and so many bytes. Plain bytes may lie between them. */
+/**
+ * Cuts a stream of bytes into the simplest frames: 4 bytes of length, then the bytes. Plain bytes may come between
+ * frames.
+ */
 export class PlainFrames {
   #chunks: Buffer[] = []
   #held = 0
@@ -60,7 +64,7 @@ export class PlainFrames {
     this.#onFrame = onFrame
   }
 
-  /** So many bytes that come next are only counted. After them the other end waits. */
+  /** The next bytes, as many as this says, are only counted. The other end waits after them. */
   count(bytes: number, onCounted: () => void): void {
     this.#onCounted = onCounted
     this.#uncounted = bytes

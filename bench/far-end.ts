@@ -1,6 +1,6 @@
-// Runs in: a process or thread of its own, the far end of a connection that is measured. Its first argument says of which:
-// 'connections' (ours: bytes on descriptor 3, values on 4, JSON on 5), 'net' (the path of a socket follows), 'ipc'; a thread has a MessagePort.
-// It ends when the near end does.
+// Runs in: a process or thread of its own, the far end of a measured connection. Its first argument says of which kind:
+// 'connections' (forkserver/connection: bytes on descriptor 3, values on 4, JSON on 5), 'net' (the path of a socket
+// follows) or 'ipc'. A thread has a MessagePort. It ends when the near end does.
 import net from 'node:net'
 import { parentPort } from 'node:worker_threads'
 import { Connection } from 'forkserver/connection'

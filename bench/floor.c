@@ -1,5 +1,6 @@
-/* Runs in: a process of its own, of a benchmark. The floor: what the kernel asks for fork, exit and wait, two at a time, of a process
- * that has as much anonymous memory resident as the template. No runtime, no sockets, no child that does anything.
+/* Runs in: a process of its own, started by a benchmark. Measures what fork, exit and wait cost in the kernel, two at a
+ * time, for a process with as much resident anonymous memory as the template. It has no runtime and no sockets, and its
+ * children do nothing.
  *
  * usage: floor <bytes>. Answers each line "rate <milliseconds>" on stdin with "<processes> <nanoseconds>". */
 #define _GNU_SOURCE
@@ -44,7 +45,7 @@ int main(int argc, char **argv) {
     perror("mmap");
     return 1;
   }
-  /* Written, so that each page is a page and not the kernel's one page of zeros. */
+  /* Written to, because otherwise all pages are the kernel's one page of zeros. */
   for (size_t at = 0; at < bytes; at += page) memory[at] = 1;
   puts("ready");
   fflush(stdout);

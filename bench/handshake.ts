@@ -1,4 +1,5 @@
-// Runs in: owner. Times one mutual handshake: as computation, over the control socket of a template, and in ForkServer.connect().
+// Runs in: owner. Times one mutual handshake: as computation, over the control socket of a template, and in
+// ForkServer.connect().
 import { randomBytes } from 'node:crypto'
 import net from 'node:net'
 import { ForkServer } from 'forkserver'
@@ -12,16 +13,19 @@ import { type Latency, latencyOf } from './statistics.js'
 
 const DIAL_LIMIT_MS = 10_000
 const PYTHON_LIMIT_MS = 60_000
-/** Unmeasured ones at first, which compile the code on both sides. */
+/** The first handshakes are not measured. They compile the code on both sides. */
 const WARM_UPS = 50
 
-/** A server that others can reach: its control socket and its key. */
+/** A server that other processes can reach: its control socket and its key. */
 export interface Target {
   path: string
   key: Uint8Array
 }
 
-/** Both sides in this process, without a socket. The connector derives its keys each time, as an owner does; a template has done so. */
+/**
+ * Both sides in this process, without a socket. The connector derives its keys each time, as an owner does. A template
+ * derives them only once.
+ */
 function shakeInProcess(key: Uint8Array, listenerKeys: ReturnType<typeof roleKeys>): void {
   const sides: Record<HandshakeSide, Handshake> = {
     listener: new Handshake('listener', listenerKeys),
@@ -39,7 +43,7 @@ function shakeInProcess(key: Uint8Array, listenerKeys: ReturnType<typeof roleKey
   }
 }
 
-/** The computation alone: both sides, one after the other. */
+/** Only the computation: both sides, one after the other. */
 export async function timeComputation(samples: number): Promise<Latency> {
   const key = randomBytes(32)
   const listenerKeys = roleKeys(key, 'listener')
@@ -51,7 +55,7 @@ export async function timeComputation(samples: number): Promise<Latency> {
   return latencyOf(result.latency.samples)
 }
 
-/** Dials a template, proves itself, is proved to, and hangs up: nothing of forkserver but the handshake. */
+/** Connects to a template, completes the handshake and disconnects. Uses no other part of forkserver. */
 function shakeOverSocket({ path, key }: Target): Promise<number> {
   return new Promise<number>((resolve, reject) => {
     const start = performance.now()
@@ -93,17 +97,20 @@ async function sample(samples: number, one: () => Promise<number>): Promise<Late
   return latencyOf(taken)
 }
 
-/** From dialling to the verdict of both sides, with the template's process at the other end. */
+/** The time from connecting until both sides have accepted, with the template process on the other end. */
 export function timeOverSocket(target: Target, samples: number): Promise<Latency> {
   return sample(samples, () => shakeOverSocket(target))
 }
 
-/** ForkServer.connect(): the handshake, and what makes a connection of it. */
+/** ForkServer.connect(): the handshake, and everything else that a connection needs. */
 export function timeConnect(target: Target, samples: number): Promise<Latency> {
   return sample(samples, () => connectAndClose(target))
 }
 
-/** The handshake of forkserver/connection, on two ends that this process has: as CPython's below, with one thread instead of two. */
+/**
+ * The handshake of forkserver/connection, with both ends in this process. As CPython's below, but with one thread
+ * instead of two.
+ */
 export async function timeConnections(samples: number): Promise<Latency> {
   const key = randomBytes(32)
   const [listener, connector] = await pipe()

@@ -1,5 +1,6 @@
-// Runs in: child, and in a plain Node beside it. Work that keeps V8 busy, each piece for about a tenth of a second: a garbage collector's,
-// a compiler's, JSON's, WebAssembly's, and random numbers. Each returns how long it took, in milliseconds, by the clock of its own process.
+// Runs in: child, and a plain Node for comparison. Work that keeps V8 busy, each piece for about a tenth of a second:
+// garbage collection, compiling, JSON, WebAssembly and random numbers. Each function returns how long it took, in
+// milliseconds, by the clock of its own process.
 import { randomInt, randomUUID } from 'node:crypto'
 
 function timed(work: () => unknown): number {
@@ -10,7 +11,7 @@ function timed(work: () => unknown): number {
   return tookMs
 }
 
-/** A million objects that survive, among others that do not. */
+/** Makes a million objects that survive, among others that do not. */
 export function collectGarbage(): number {
   return timed(() => {
     let kept: object | undefined
@@ -22,7 +23,7 @@ export function collectGarbage(): number {
   })
 }
 
-/** Loops that a tier of the compiler after the other takes over. */
+/** Loops that one tier of the compiler after another takes over. */
 export function compile(): number {
   return timed(() => {
     const sieve = new Uint8Array(2_000_000)
@@ -39,7 +40,7 @@ export function compile(): number {
   })
 }
 
-/** A document of some megabytes, there and back. */
+/** Writes and parses a document of some megabytes. */
 export function parseJson(): number {
   return timed(() => {
     const rows = Array.from({ length: 30_000 }, (_, id) => ({
@@ -56,11 +57,11 @@ export function parseJson(): number {
 
 // (func (export "f") (param i32) (result i32)): adds up i * i for i = 0 to the parameter, in a loop.
 const MODULE = Uint8Array.of(
-  0, 97, 115, 109, 1, 0, 0, 0, 1, 6, 1, 96, 1, 127, 1, 127, 3, 2, 1, 0, 7, 5, 1, 1, 102, 0, 0, 10, 33, 1, 31, 1, 2, 127, 3, 64, 32, 1, 32,
-  2, 32, 2, 108, 106, 33, 1, 32, 2, 65, 1, 106, 34, 2, 32, 0, 72, 13, 0, 11, 32, 1, 11,
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 6, 1, 96, 1, 127, 1, 127, 3, 2, 1, 0, 7, 5, 1, 1, 102, 0, 0, 10, 33, 1, 31, 1, 2, 127,
+  3, 64, 32, 1, 32, 2, 32, 2, 108, 106, 33, 1, 32, 2, 65, 1, 106, 34, 2, 32, 0, 72, 13, 0, 11, 32, 1, 11,
 ) // biome-ignore format: bytes
 
-/** Random numbers, of each kind that a child makes different from its siblings'. */
+/** Draws random numbers of each kind that forkserver makes different between children. */
 export function drawRandom(): number {
   return timed(() => {
     let sum = 0
@@ -70,14 +71,14 @@ export function drawRandom(): number {
   })
 }
 
-// Not in the types of Node without those of the DOM.
+// The types of Node do not declare it without those of the DOM.
 interface Wasm {
   Module: new (bytes: Uint8Array) => object
   Instance: new (module: object) => { exports: { f(n: number): number } }
 }
 const WASM = (globalThis as unknown as { WebAssembly: Wasm }).WebAssembly
 
-/** A small module, compiled and then run until its faster code is there. */
+/** Compiles a small module and runs it until V8 has its optimised code. */
 export function runWasm(): number {
   return timed(() => {
     const { Module, Instance } = WASM

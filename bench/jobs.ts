@@ -1,29 +1,29 @@
-// Runs in: child. The jobs of the benchmarks: as close to nothing as each question allows.
+// Runs in: child. The jobs of the benchmarks. They do as little as possible.
 import { writeSync } from 'node:fs'
 
 /** Returns at once. */
 export function nothing(): void {}
 
-/** The first thing that a user's function can do: look at the clock. CLOCK_MONOTONIC, which all processes of a machine share. */
+/** Reads the clock: the first line of a user's function. It is CLOCK_MONOTONIC, which is the same for all processes. */
 export function now(): bigint {
   return process.hrtime.bigint()
 }
 
-/** Says on stdout that it runs, and never ends. */
+/** Reports on stdout that it runs, and never ends. */
 export function idle(): Promise<never> {
-  // By descriptor: first use of process.stdout would cost memory that an idle child does not need.
+  // Writes to the descriptor, because the first use of process.stdout takes memory that an idle child does not need.
   writeSync(1, '.')
-  // The promise alone would not keep the process: an empty loop ends it.
+  // A promise does not keep the process alive: an empty event loop ends it.
   setInterval(() => {}, 2 ** 30)
   return new Promise(() => {})
 }
 
-/** What a pool costs, without the work. */
+/** Returns its argument, to measure the pool without any work. */
 export function identity<T>(value: T): T {
   return value
 }
 
-/** Takes much and gives back little. */
+/** Takes a large argument and returns a small result. */
 export function sizeOf(bytes: Uint8Array): number {
   return bytes.length
 }

@@ -1,4 +1,4 @@
-// Runs in: owner. From start() to the first line of the user's function, on a clock that both processes share.
+// Runs in: owner. The time from start() to the first line of the user's function, on a clock that both processes share.
 import { type ForkServer, Process } from 'forkserver'
 import { Crowd } from './children.js'
 import { jobs } from './peers.js'
@@ -6,9 +6,12 @@ import { within } from './scope.js'
 import type { Settings } from './settings.js'
 import { type Latency, latencyOf } from './statistics.js'
 
-/** Numbers of children that live while another one is started. */
+/** How many children live while another one is started. */
 const LIVE = [1, 10, 100, 1_000]
-/** With children alive, the samples are taken in this many climbs from few to many, so that slow drift of the machine cancels out. */
+/**
+ * The number of children rises from few to many this many times, so that a slow change of the machine's speed cancels
+ * out.
+ */
 const CLIMBS = 3
 const SAMPLE_LIMIT_MS = 30_000
 
@@ -19,7 +22,7 @@ async function sampleOnce(server: ForkServer): Promise<number> {
   const at = await child.result
   await child.join()
   const after = process.hrtime.bigint()
-  // It is CLOCK_MONOTONIC on Linux, the same for all processes, unless they are in different time namespaces.
+  // On Linux this is CLOCK_MONOTONIC, the same for all processes, unless they are in different time namespaces.
   if (at <= before || at >= after)
     throw new Error('The clocks of owner and child differ: the latency cannot be measured.')
   return Number(at - before) / 1e6

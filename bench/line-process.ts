@@ -1,4 +1,5 @@
-// Runs in: owner. A peer that is a program of its own, in another language: asked by a line on its stdin, it answers by one on stdout.
+// Runs in: owner. A competitor that is a program in another language. It gets a question as a line on its stdin, and
+// answers with a line on its stdout.
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
@@ -6,7 +7,7 @@ import type { Readable, Writable } from 'node:stream'
 import type { Slice } from './race.js'
 import { within } from './scope.js'
 
-/** A peer leaves when its stdin ends; after this long it is killed, in milliseconds. */
+/** It exits when its stdin ends. If it does not, it is killed after this many milliseconds. */
 const LEAVE_MS = 3_000
 const FIRST_LINE_MS = 20_000
 const KEPT_ERRORS = 2_000
@@ -19,7 +20,7 @@ export class LineProcess implements AsyncDisposable {
 
   private constructor(command: string, args: readonly string[], env: NodeJS.ProcessEnv) {
     this.#child = spawn(command, args, { env, stdio: ['pipe', 'pipe', 'pipe'] })
-    this.#child.stdin.on('error', () => {}) // EPIPE: it has ended; reading tells
+    this.#child.stdin.on('error', () => {}) // EPIPE: it has ended, and reading reports that
     this.#child.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.#errors = (this.#errors + text).slice(-KEPT_ERRORS)
     })
@@ -29,7 +30,7 @@ export class LineProcess implements AsyncDisposable {
     this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]()
   }
 
-  /** Starts it, and waits for its first line. */
+  /** Starts the program, and waits for its first line. */
   static async start(
     command: string,
     args: readonly string[],
@@ -49,19 +50,19 @@ export class LineProcess implements AsyncDisposable {
     const { done, value } = await within(limitMs, spawnfile, this.#lines.next())
     if (!done) return value
     await within(LEAVE_MS, spawnfile, this.#ended)
-    if (this.#child.pid === undefined) throw new Error(this.#errors) // it could not be started
+    if (this.#child.pid === undefined) throw new Error(this.#errors) // the program could not be started
     throw new Error(
-      `${spawnfile} ended (${this.#child.exitCode ?? this.#child.signalCode}): ${this.#errors.trim() || 'it said nothing'}`,
+      `${spawnfile} ended (${this.#child.exitCode ?? this.#child.signalCode}): ${this.#errors.trim() || 'no output'}`,
     )
   }
 
-  /** Asks a question, and waits for the answer. */
+  /** Sends a question, and waits for the answer. */
   ask(question: string, limitMs: number): Promise<string> {
     this.#child.stdin.write(`${question}\n`)
     return this.#nextLine(limitMs)
   }
 
-  /** Asks for processes, or for what else a question for so many milliseconds gets. */
+  /** Asks the program to start processes, or do what else the question asks for, for this many milliseconds. */
   async race(ms: number, question = (ms: number): string => `rate ${ms}`): Promise<Slice> {
     const answer = await this.ask(question(Math.ceil(ms)), 10 * ms + FIRST_LINE_MS)
     const [processes, ns] = answer.split(' ').map(Number)

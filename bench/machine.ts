@@ -1,4 +1,4 @@
-// Runs in: owner. Where and when a benchmark ran: figures without it say nothing.
+// Runs in: owner. Where and when a benchmark ran. Figures mean little without that.
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import os from 'node:os'
@@ -11,11 +11,11 @@ export interface Machine {
   cores: number
   kernel: string
   libc: string
-  /** Whether the kernel gives huge pages unasked ('always'): they make fork several times cheaper. */
+  /** Whether the kernel provides huge pages without being asked ('always'). They make fork several times cheaper. */
   hugePages: string
-  /** Processes that wanted a core just before: above 0.5 the figures are disturbed. */
+  /** The load average before the run. Above 0.5, other processes disturb the figures. */
   loadAverage: number
-  /** Commit of this project, with '+' where files differ from it. */
+  /** The commit of this project, with '+' if files differ from it. */
   commit: string
 }
 
@@ -37,7 +37,7 @@ function commit(): string {
       (git('status', '--porcelain', '--', 'src', 'native', 'bench', ':!bench/results') ? '+' : '')
     )
   } catch {
-    return 'unknown' // a copy without its history
+    return 'unknown' // not a git checkout
   }
 }
 

@@ -1,4 +1,5 @@
-// Runs in: owner. `npm run bench -- memory`: what an idle child costs, and whether a template grows while it forks.
+// Runs in: owner. `npm run bench -- memory`: how much memory an idle child takes, and whether a template grows while it
+// forks.
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -13,28 +14,36 @@ import type { Settings } from './settings.js'
 import { median } from './statistics.js'
 
 const MIB = 2 ** 20
-/** Numbers of idle children of which each one's share is read. */
+/** How many idle children there are when the memory of each is read. */
 const CROWDS = [1, 10, 100]
-/** child_process.fork() children, to compare. */
+/** How many children of child_process.fork() are started for comparison. */
 const PEERS = 10
 const SETTLE_MS = 200
-/** The growth is read at this many moments. */
+/** The growth is read this many times. */
 const STEPS = 10
 const FORKS_PER_STEP_LIMIT_MS = 120_000
-/** A heap breathes: what stays below this is not growth, in MiB. A leak of 120 bytes in each of 9,000 forks would be above. */
+/**
+ * Heaps grow and shrink a little. Less than this, in MiB, is not growth. A leak of 120 bytes in each of 9,000 forks
+ * would be more.
+ */
 const RSS_TOLERANCE_MIB = 1
-/** With fewer forks the first tenth does not warm the template up, and a heap that fills looks like one that grows. */
+/**
+ * With fewer forks, the first tenth is not enough to warm up the template, and a heap that fills up looks like a leak.
+ */
 const ENOUGH_FORKS = 5_000
-/** The bar of an idle child's memory is one for this many. */
+/** The goal for the memory of an idle child is for this many children. */
 const BAR_CHILDREN = 100
 
 interface PerChild {
   way: string
   children: number
-  /** Medians of the children, in bytes. */
+  /** The medians of the children, in bytes. */
   pssBytes: number
   privateBytes: number
-  /** What all of them, and their template, take more than the template alone, per child. Null where there is no template. */
+  /**
+   * How much more memory the children and their template take than the template alone, per child. Null without a
+   * template.
+   */
   addedBytes: number | null
 }
 
@@ -97,7 +106,7 @@ async function forkMany(server: ForkServer, count: number): Promise<void> {
   await Promise.all(Array.from({ length: AT_A_TIME }, lane))
 }
 
-/** What the template holds, from its first fork to its last; no child lives while it is read. */
+/** What the template holds, from its first fork to its last. No child is alive when it is read. */
 async function watchGrowth(
   server: ForkServer & { readonly pid: number },
   forks: number,
@@ -120,7 +129,7 @@ function judge(perChild: readonly PerChild[], moments: readonly Moment[]): { bar
   if (most)
     bars.push(atMost(`PSS per idle child, of ${BAR_CHILDREN}`, most.pssBytes / MIB, { unit: 'MiB', limit: 1.5 }))
   else skipped.push({ what: 'the bar of PSS per idle child', why: `it takes ${BAR_CHILDREN} live children` })
-  // The first tenth warms the template up: code that it runs for the first time is compiled, and caches fill.
+  // The first tenth warms up the template: it compiles code that runs for the first time, and fills caches.
   const [warm, end] = [moments[1]!, moments.at(-1)!]
   const over = `template over ${end.forks - warm.forks} forks`
   if (end.forks >= ENOUGH_FORKS) {
@@ -166,7 +175,7 @@ function tabulate(perChild: readonly PerChild[], moments: readonly Moment[]): Ta
 async function run({ live, forks }: Settings, progress: (text: string) => void): Promise<Finding> {
   await using scope = new Scope()
   const server = await startServer(scope)
-  // First, because the crowd is itself a number of forks.
+  // This comes first, because starting the children is itself a number of forks.
   const moments = await watchGrowth(server, forks, progress)
   const perChild = await weighChildren(server, live, progress)
   perChild.push(await weighPeers(Math.min(PEERS, live)))
@@ -176,7 +185,8 @@ async function run({ live, forks }: Settings, progress: (text: string) => void):
     ...judge(perChild, moments),
     notes: [
       'PSS counts a page that n processes share as 1/n: with one child, half of the whole template is on its account.',
-      '"Added" is what template and children take together more than the template did alone (PSS), by the number of children.',
+      '"Added" is how much more memory (PSS) template and children take together ' +
+        'than the template alone, divided by the number of children.',
       'The template grows from the first tenth of the forks to the last: before, it warms up.',
     ],
   }

@@ -1,4 +1,5 @@
-// Runs in: owner. The near ends of the connections that are measured: each sends in its own best way to a far end of the same kind.
+// Runs in: owner. The near ends of the measured connections. Each sends in its fastest way to a far end of the same
+// kind.
 import { type ChildProcess, fork, type SerializationType, type StdioOptions } from 'node:child_process'
 import { once } from 'node:events'
 import net from 'node:net'
@@ -13,21 +14,21 @@ import { type Scope, within } from './scope.js'
 const FAR_END = fileURLToPath(new URL('./far-end.js', import.meta.url))
 const START_MS = 20_000
 
-/** One connection, asked for messages of so many bytes for so long. */
+/** One connection. Each call says the size of the messages and for how long to send. */
 export interface NearEnd {
   readonly name: string
-  /** A message is sent back before the next one. */
+  /** Each message is sent back before the next one is sent. */
   roundTrips(ms: number, bytes: number): Promise<Slice>
   /** Messages go one way, in batches. */
   oneWay(ms: number, bytes: number): Promise<Slice>
 }
 
-/** A message. JSON has no bytes: there it is a string of as many characters, which is its best case. */
+/** A message. JSON has no bytes, so it gets a string of as many characters, which is its best case. */
 type Message = Uint8Array | string
 const bytesOf = (bytes: number): Uint8Array => new Uint8Array(bytes)
 const stringOf = (bytes: number): string => 'm'.repeat(bytes)
 
-/** Repeats something that handles some messages at a time. */
+/** Repeats a function that handles several messages at a time. */
 async function repeat(ms: number, messages: number, turn: () => Promise<void>): Promise<Slice> {
   const start = performance.now()
   for (let processes = 0; ; ) {
@@ -90,10 +91,10 @@ function ourValues<M extends Message>(
   }
 }
 
-/** What tells of messages by events. */
+/** An object that reports messages as events. */
 interface EventLink {
   send(message: unknown): void
-  /** Replaces who is told. */
+  /** Replaces the listener. */
   hear(heard: (message: unknown) => void): void
 }
 
@@ -136,7 +137,7 @@ function byEvents(name: string, link: EventLink, messageOf: (bytes: number) => M
   }
 }
 
-/** The floor: a socket of node:net, frames of the simplest kind for round trips, and plain bytes one way. */
+/** For comparison: a socket of node:net, with the simplest frames for round trips and plain bytes one way. */
 function rawNet(socket: net.Socket): NearEnd {
   let heard = (_: Buffer): void => {}
   const frames = new PlainFrames((frame) => heard(frame))
@@ -186,7 +187,10 @@ function startFar(
   return child
 }
 
-/** Ours, with a process that has the other ends: of bytes, of values by the default codec, and of JSON. */
+/**
+ * forkserver/connection, with a process that has the other ends: for bytes, for values by the default codec, and for
+ * JSON.
+ */
 export async function openOurs(scope: Scope): Promise<Record<'bytes' | 'values' | 'json', NearEnd>> {
   const ends = [
     await pipe(),

@@ -1,4 +1,4 @@
-// Runs in: owner. The contenders of the races: forkserver, what Node offers, CPython, and the floor.
+// Runs in: owner. The competitors in the races: forkserver, what Node offers, CPython, and the C program.
 import { type ChildProcess, execFile, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { rmSync } from 'node:fs'
@@ -16,7 +16,7 @@ import type { Scope } from './scope.js'
 
 const COMPILE_MS = 30_000
 
-/** The folder of what is not compiled. */
+/** The folder of the files that are not compiled. */
 export const SOURCES = fileURLToPath(new URL('../../bench/', import.meta.url))
 export const EMPTY = path.join(SOURCES, 'empty.cjs')
 /** The script of an idle child of child_process.fork(). */
@@ -24,13 +24,13 @@ export const IDLE = path.join(SOURCES, 'idle.cjs')
 
 export const jobs = remote<typeof import('./jobs.js')>(new URL('./jobs.js', import.meta.url))
 
-/** What CPython says of itself, and how to ask it. */
+/** What CPython reports about itself, and the process to ask. */
 export interface Python {
   peer: LineProcess
   version: string
-  /** Whether its fork server is authenticated. */
+  /** Whether its fork server authenticates its clients. */
   authenticates: boolean
-  /** Whether its handshake is the one that ours is, too. */
+  /** Whether it has the same handshake as forkserver. */
   hasModernHandshake: boolean
 }
 
@@ -62,7 +62,7 @@ export function childProcessContender(scope: Scope): Contender {
   return { name: 'child_process.fork', race: (ms) => lanes(ms, one) }
 }
 
-/** A thread is no process; it is here because people use it in place of one. */
+/** A thread is not a process. It is measured because people use threads instead of processes. */
 export function workerContender(scope: Scope): Contender {
   const running = new Set<Worker>()
   scope.defer(() => Promise.all([...running].map((worker) => worker.terminate())))
@@ -75,11 +75,11 @@ export function workerContender(scope: Scope): Contender {
   return { name: 'worker_threads Worker', race: (ms) => lanes(ms, one) }
 }
 
-/** A temporary folder that goes with the scope. */
+/** A temporary folder that is removed at the end of the scope. */
 export async function temporaryFolder(scope: Scope): Promise<string> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'fsb-'))
   const remove = (): void => rmSync(folder, { recursive: true, force: true })
-  process.once('exit', remove) // for a benchmark that is interrupted
+  process.once('exit', remove) // if the benchmark is interrupted
   scope.defer(() => {
     process.off('exit', remove)
     remove()
@@ -87,7 +87,10 @@ export async function temporaryFolder(scope: Scope): Promise<string> {
   return folder
 }
 
-/** The pythons of FORKSERVER_BENCH_PYTHON (commands, separated by ':'), or `python3`, with a module of this folder that answers. */
+/**
+ * Starts a module of this folder with each Python in FORKSERVER_BENCH_PYTHON (commands, separated by ':'), or with
+ * `python3`.
+ */
 export async function startPythons(
   scope: Scope,
   folder: string,
@@ -97,7 +100,8 @@ export async function startPythons(
   const commands = (process.env.FORKSERVER_BENCH_PYTHON || 'python3').split(':').filter(Boolean)
   const pythons: Python[] = []
   for (const command of commands) {
-    // TMPDIR: a Python that is killed leaves its socket behind. By the path, so that a child imports nothing anew as __main__.
+    // TMPDIR, because a Python that is killed leaves its socket behind. The module is named by its path, so that a
+    // child does not import it again as __main__.
     const env = { ...process.env, TMPDIR: folder, PYTHONPATH: SOURCES, PYTHONDONTWRITEBYTECODE: '1' }
     try {
       const { peer, greeting } = await LineProcess.start(command, ['-c', `import ${module}; ${module}.main()`], env)
@@ -115,7 +119,7 @@ export function pythonContender({ peer, version, authenticates }: Python): Conte
   return { name, race: (ms) => peer.race(ms) }
 }
 
-/** Compiles the floor. Returns its path, or undefined where there is no compiler. */
+/** Compiles the C program. Returns its path, or undefined if there is no compiler. */
 export async function compileFloor(folder: string, skipped: Skipped[]): Promise<string | undefined> {
   const program = path.join(folder, 'floor')
   try {

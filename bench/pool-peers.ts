@@ -1,4 +1,4 @@
-// Runs in: owner. The pools that ours is compared with: those that Node's users have, each with two workers and in its best case.
+// Runs in: owner. The pools of Node that ours is compared with, each with two workers and in its best case.
 import os from 'node:os'
 import path from 'node:path'
 import { Worker as JestWorker } from 'jest-worker'
@@ -9,9 +9,9 @@ import { SOURCES } from './peers.js'
 import type { Slice } from './race.js'
 import { type Scope, within } from './scope.js'
 
-/** Workers of each pool. */
+/** The number of workers in each pool. */
 export const PROCESSES = 2
-/** Calls that a pool has at a time: it never waits for its user. */
+/** The number of calls that a pool has at a time, so that it never waits for its caller. */
 const CALLS_AT_A_TIME = 64
 const END_MS = 10_000
 
@@ -27,7 +27,7 @@ export interface NodePool {
   call(job: JobName, argument: unknown): Promise<unknown>
 }
 
-/** Calls for `ms` milliseconds, several at a time. */
+/** Makes calls for `ms` milliseconds, several at a time. */
 export async function drive(
   { call }: Pick<NodePool, 'call'>,
   job: JobName,
@@ -53,7 +53,7 @@ function tinypool(scope: Scope, runtime: 'child_process' | 'worker_threads', iso
     isolateWorkers,
     minThreads: PROCESSES,
     maxThreads: PROCESSES,
-    serialization: 'advanced', // by default it is JSON, which takes 16 seconds for 16 MiB
+    serialization: 'advanced', // the default is JSON, which takes 16 seconds for 16 MiB
   })
   scope.defer(() => within(END_MS, 'The end of tinypool', pool.destroy()))
   const isProcesses = runtime === 'child_process'
@@ -94,7 +94,7 @@ function jestWorker(scope: Scope): NodePool {
   return { name: 'jest-worker (processes)', isProcesses: true, call: (job, argument) => pool[job](argument) }
 }
 
-/** All of them, started. */
+/** Starts all of them. */
 export function nodePools(scope: Scope): NodePool[] {
   return [
     tinypool(scope, 'child_process'),
@@ -105,7 +105,7 @@ export function nodePools(scope: Scope): NodePool[] {
   ]
 }
 
-/** Those that have a fresh worker for each task. */
+/** Starts those that have a new worker for each task. */
 export function isolatingPools(scope: Scope): NodePool[] {
   return [tinypool(scope, 'child_process', true), tinypool(scope, 'worker_threads', true)]
 }

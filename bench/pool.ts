@@ -1,4 +1,5 @@
-// Runs in: owner. `npm run bench -- pool`: what a task costs in a pool of two workers, against the pools of Node and of CPython.
+// Runs in: owner. `npm run bench -- pool`: what a task costs in a pool of two workers, compared with the pools of Node
+// and of CPython.
 import { type ForkServer, Pool } from 'forkserver'
 import { startServer } from './children.js'
 import { jobs, type Python, startPythons, temporaryFolder } from './peers.js'
@@ -23,11 +24,11 @@ import { type Latency, latencyOf, type Spread } from './statistics.js'
 const MIB = 2 ** 20
 const BUFFER_BYTES = 16 * MIB
 const BUFFER_NAME = `${BUFFER_BYTES / MIB} MiB for each task`
-/** concurrent_imap of pyperformance: two workers, so many items, in chunks of so many. */
+/** concurrent_imap of pyperformance: two workers, this many items, in chunks of this size. */
 const IMAP_ITEMS = 1_000
 const IMAP_CHUNK = 10
 const LARGE_CHUNK = 100
-/** A race of several contenders in a slice each has four questions, where process-creation has one. */
+/** There are four races here, and only one in process-creation, so each of them has a shorter slice. */
 const SLICES_PER_RUN = 2
 const SAMPLES_PER_RUN = 25
 const ASK_MS = 60_000
@@ -41,7 +42,7 @@ interface Entry {
 
 interface Racer extends Rates {
   role: Role
-  /** Our rate in rates of this one. */
+  /** The rate of our pool, divided by the rate of this one. */
   forkserverIsFasterBy: Spread
 }
 
@@ -54,7 +55,7 @@ function* numbers(end: number): Generator<number> {
   for (let i = 0; i < end; i++) yield i
 }
 
-/** Numbers for so long. */
+/** Yields numbers for this many milliseconds. */
 function* numbersFor(ms: number): Generator<number> {
   const end = performance.now() + ms
   for (let i = 0; performance.now() < end; i++) yield i
@@ -157,10 +158,10 @@ async function askIsolated(server: ForkServer, options: RaceOptions): Promise<Qu
     nodeEntry(peer, (ms) => drive(peer, 'identity', 1, { ms, atATime: 2 * PROCESSES })),
   )
   const entries = [ours("Pool, isolate: 'task'", (ms) => imapFor(pool, ms, 1)), ...fresh]
-  return await ask('A fresh worker for each task', entries, options) // before the scope ends what is asked
+  return await ask('A fresh worker for each task', entries, options) // wait before the scope ends the competitors
 }
 
-/** One pool: made, drained and ended. */
+/** One pool: creates it, reads all results and ends it. */
 async function concurrentImap(server: ForkServer): Promise<number> {
   const start = performance.now()
   const pool = new Pool({ server, processes: PROCESSES })
@@ -185,14 +186,14 @@ async function comparePools(server: ForkServer, pythons: readonly Python[], samp
     ),
   ]
   const taken = contenders.map((): number[] => [])
-  for (const { one } of contenders) await one() // compiles, and starts the fork server of Python
+  for (const { one } of contenders) await one() // not measured: compiles code, and starts the fork server of Python
   for (let i = 0; i < samples; i++) {
     for (const [index, { one }] of contenders.entries()) taken[index]!.push(await one())
   }
   return contenders.map(({ name }, index) => ({ name, ...latencyOf(taken[index]!) }))
 }
 
-/** Our rate in rates of the fastest of this role: within each round, as a ratio is. */
+/** The rate of our pool, divided by the rate of the fastest pool of this role. Computed within each round. */
 function againstBest(racers: readonly Racer[], role: Role): number | undefined {
   const factors = racers.filter((racer) => racer.role === role).map((racer) => racer.forkserverIsFasterBy.median)
   return factors.length > 0 ? Math.min(...factors) : undefined
@@ -230,7 +231,9 @@ function tabulate(questions: readonly Question[], whole: readonly Whole[]): Tabl
       ]),
     })),
     {
-      title: `concurrent_imap: a pool of ${PROCESSES} is made, drained of ${IMAP_ITEMS} items in chunks of ${IMAP_CHUNK}, and ended`,
+      title:
+        `concurrent_imap: create a pool of ${PROCESSES}, ` +
+        `read ${IMAP_ITEMS} results in chunks of ${IMAP_CHUNK}, end it`,
       head: ['', ...LATENCY_HEAD],
       rows: whole.map((row) => [row.name, ...latencyCells(row)]),
     },
@@ -252,8 +255,10 @@ async function run(settings: Settings, progress: (text: string) => void): Promis
     bars: judge(questions, whole),
     skipped,
     notes: [
-      `Each pool has ${PROCESSES} workers. The pools of Node get their calls ahead of need; processes by structured clone ('advanced').`,
-      'Threads share memory and a process; they are here because people use them in place of processes, and have no bar.',
+      `Each pool has ${PROCESSES} workers. Node's pools always have calls waiting, ` +
+        "and those of processes use structured clone ('advanced').",
+      'Threads share a process and its memory. They are here because people use them instead of processes; ' +
+        'there is no goal for them.',
       "CPython's Pool of the races has forked its workers, as it does by default on Linux before 3.14.",
     ],
   }

@@ -1,4 +1,4 @@
-// Runs in: owner. What the kernel says of a process in /proc.
+// Runs in: owner. What the kernel reports about a process in /proc.
 import { readdirSync, readFileSync } from 'node:fs'
 
 const KIB = 1024
@@ -6,15 +6,15 @@ const KIB = 1024
 /** Memory of a process, in bytes. */
 export interface Memory {
   rssBytes: number
-  /** Proportional: a page that n processes share counts 1/n. */
+  /** Proportional set size: a page that n processes share counts 1/n. */
   pssBytes: number
-  /** What no other process shares: freed if it ended. */
+  /** Memory that no other process shares. It becomes free if this process ends. */
   privateBytes: number
-  /** Resident pages that belong to no file: what fork() has to copy the tables of. */
+  /** Resident pages that belong to no file. fork() has to copy their page tables. */
   anonymousBytes: number
 }
 
-/** What must not grow while a template forks. */
+/** The figures that must not grow while a template forks. */
 export interface Holdings {
   rssBytes: number
   descriptors: number
@@ -39,7 +39,7 @@ export function readMemory(pid: number): Memory {
 
 export function readHoldings(pid: number): Holdings {
   return {
-    rssBytes: readMemory(pid).rssBytes, // counted page by page, where VmRSS may lag behind
+    rssBytes: readMemory(pid).rssBytes, // counted page by page; VmRSS may be out of date
     descriptors: readdirSync(`/proc/${pid}/fd`).length,
     mappings: readFileSync(`/proc/${pid}/maps`, 'utf8').trimEnd().split('\n').length,
   }

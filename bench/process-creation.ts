@@ -1,4 +1,5 @@
-// Runs in: owner. `npm run bench -- process-creation`: how fast processes start, against the peers and against the kernel.
+// Runs in: owner. `npm run bench -- process-creation`: how fast processes start, compared with competitors and with the
+// kernel alone.
 import type { ForkServer } from 'forkserver'
 import { startServer } from './children.js'
 import { sampleLatencies, sampleWithLive } from './latency.js'
@@ -32,9 +33,9 @@ import type { Settings } from './settings.js'
 import { type Latency, latencyOf, type Spread } from './statistics.js'
 
 const MIB = 2 ** 20
-/** Node 20 starts slower than its successors, so more is asked for there. */
+/** Node 20 itself starts slower than later versions, so the goal is higher there. */
 const SLOW_MAJOR = 20
-/** "Flat": the median with the most live children, in medians with the fewest. */
+/** How much larger the median with the most live children may be than the median with the fewest. */
 const FLAT = 1.25
 
 type Role = 'ours' | 'child_process' | 'worker' | 'cpython' | 'floor' | 'floor, anonymous'
@@ -46,7 +47,7 @@ interface Entry {
 
 interface Racer extends Rates {
   role: Role
-  /** forkserver's rate in rates of this one. */
+  /** The rate of forkserver, divided by the rate of this competitor. */
   forkserverIsFasterBy: Spread
 }
 
@@ -144,7 +145,7 @@ async function run(settings: Settings, progress: (text: string) => void): Promis
   await using scope = new Scope()
   const server = await startServer(scope)
   const { racers, skipped } = await runRace(server, settings, progress)
-  // Only now, when no peer is left: the latency is that of an idle machine.
+  // This comes last, when no competitor is running, because the latency is for an idle machine.
   progress('latency')
   const latency = latencyOf(await sampleLatencies(server, settings.samples))
   const byLive = await sampleWithLive(server, settings, progress)
@@ -154,7 +155,8 @@ async function run(settings: Settings, progress: (text: string) => void): Promis
     bars: judge(racers, latency, byLive),
     skipped,
     notes: [
-      'Peers run in turns with forkserver; a factor is the median of the factors of the rounds, so that a disturbance counts for both.',
+      'Competitors and forkserver run in turns. A factor is the median of the factors of all rounds, ' +
+        'so that a disturbance affects both.',
       `"Flat" is at most ${FLAT} x. A thread (Worker) is not isolated and is no process; it has no bar.`,
     ],
   }

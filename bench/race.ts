@@ -1,15 +1,15 @@
-// Runs in: owner. A race: contenders take turns in rounds, so that what disturbs the machine for a while disturbs all of them. Ratios
-// are taken within a round, and only then their median: they are steadier than the rates.
+// Runs in: owner. A race: competitors take turns in rounds, so that a disturbance of the machine affects all of them.
+// Ratios are computed within a round, then their median is taken. That is steadier than a ratio of median rates.
 import { within } from './scope.js'
 import { type Spread, spreadOf } from './statistics.js'
 
-/** How many processes each contender has running at a time. */
+/** How many processes each competitor runs at a time. */
 export const AT_A_TIME = 2
 
-/** Beyond its slice a contender has this long to end what it began, in milliseconds. */
+/** After its slice, a competitor has this many milliseconds to finish what it has begun. */
 const GRACE_MS = 30_000
 
-/** What a contender did in its turn. */
+/** What a competitor did in its turn. */
 export interface Slice {
   processes: number
   ms: number
@@ -28,7 +28,7 @@ export interface Rates {
   perRound: number[]
 }
 
-/** Two lanes that do one thing after the other. */
+/** Two lanes, each of which does one thing after the other. */
 export async function lanes(ms: number, one: () => Promise<void>): Promise<Slice> {
   const start = performance.now()
   let processes = 0
@@ -48,17 +48,18 @@ async function takeTurn(contender: Contender, ms: number): Promise<Slice> {
   return slice
 }
 
-/** @returns the rates, in the order of the contenders */
+/** @returns the rates, in the order of the competitors */
 export async function race(
   contenders: readonly Contender[],
   { rounds, sliceMs, progress }: { rounds: number; sliceMs: number; progress: (text: string) => void },
 ): Promise<Rates[]> {
   const slices = contenders.map((): Slice[] => [])
-  // Unmeasured: compiles the code of the owner, starts the fork server of Python.
+  // Not measured: this compiles the owner's code, and starts the fork server of Python.
   for (const contender of contenders) await takeTurn(contender, sliceMs / 4)
   for (let round = 0; round < rounds; round++) {
     for (let turn = 0; turn < contenders.length; turn++) {
-      // Each round begins with another contender, and every second one runs backwards, so that none always follows the same one.
+      // Each round begins with another competitor, and every second round runs in reverse, so that none always follows
+      // the same one.
       const step = round % 2 === 0 ? turn : contenders.length - turn
       const index = (round + step) % contenders.length
       progress(`round ${round + 1} of ${rounds}: ${contenders[index]!.name}`)

@@ -1,18 +1,18 @@
-// Runs in: owner. What a benchmark found, for people (tables) and for machines (JSON). Pure.
+// Runs in: owner. The results of a benchmark, for people (tables) and for machines (JSON). Pure.
 import Table from 'cli-table3'
 import type { Machine } from './machine.js'
 import type { Settings } from './settings.js'
 import type { Latency, Spread } from './statistics.js'
 
-/** A figure that the project promises. */
+/** A figure that the project promises to reach. */
 export interface Bar {
   name: string
-  /** In words: 'at least 10 x'. */
+  /** In words, such as 'at least 10 x'. */
   wanted: string
   measured: number
   unit: string
   met: boolean
-  /** A better figure that is hoped for, where there is one. */
+  /** A better figure that the project hopes for, if there is one. */
   aim?: { wanted: string; met: boolean }
 }
 
@@ -34,11 +34,11 @@ export interface Finding {
   tables: TableData[]
   bars: Bar[]
   skipped: Skipped[]
-  /** What a reader must know to understand the tables. */
+  /** Notes that a reader needs to understand the tables. */
   notes: string[]
 }
 
-/** What one benchmark asks, and its answer. */
+/** The title of one benchmark, and its results. */
 export interface Benchmark {
   readonly name: string
   readonly question: string
@@ -57,7 +57,7 @@ export interface Report {
   notes: string[]
 }
 
-/** Two or three digits that mean something. */
+/** Rounds to two or three significant digits. */
 export function short(value: number): string {
   const size = Math.abs(value)
   if (size >= 100 || value === 0) return value.toFixed(0)
@@ -72,7 +72,7 @@ export function latencyCells({ samples, medianMs, p99Ms, highestMs }: Latency): 
   return [String(samples), ...[medianMs, p99Ms, highestMs].map(short)]
 }
 
-/** The heads of latencyCells(). */
+/** The column heads of latencyCells(). */
 export const LATENCY_HEAD = ['n', 'median ms', 'p99 ms', 'highest ms']
 
 interface Limits {

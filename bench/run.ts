@@ -1,4 +1,4 @@
-// Runs in: owner. `npm run bench -- <name>`: reads the command line, runs one benchmark and prints what it found.
+// Runs in: owner. `npm run bench -- <name>`: reads the command line, runs one benchmark and prints its results.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
@@ -68,10 +68,10 @@ async function main(): Promise<void> {
     process.exitCode = USAGE_EXIT
     return
   }
-  // An exit ends everything: children and peers notice that their owner is gone.
+  // Exiting ends everything: children and competitors notice that their owner is gone.
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, () => process.exit(128 + os.constants.signals[signal]))
-  const machine = describeMachine() // before it: the load average shall not be our own
+  const machine = describeMachine() // before the run, so that the load average is not our own
   const settings = settingsOf(options)
   const progress = (text: string): void => {
     if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`)

@@ -1,6 +1,6 @@
-// Runs in: owner. Whatever a benchmark starts is ended, however the benchmark ends, and nothing is waited for without a limit.
+// Runs in: owner. Ends everything that a benchmark has started, however the benchmark ends. Every wait has a limit.
 
-/** Ends what was put into it, last first. (Node 20 has no AsyncDisposableStack.) */
+/** Ends what was added to it, the last first. (Node 20 has no AsyncDisposableStack.) */
 export class Scope implements AsyncDisposable {
   readonly #ends: (() => unknown)[] = []
 
@@ -27,7 +27,7 @@ export class Scope implements AsyncDisposable {
   }
 }
 
-/** Gives up on work that takes longer than it ever should. What it left running, the scope ends. */
+/** Stops waiting for work that takes longer than it ever should. The scope ends what is still running. */
 export async function within<T>(limitMs: number, what: string, work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {

@@ -1,16 +1,16 @@
-// Runs in: owner. How much the benchmarks measure: the command line may change each figure. Pure.
+// Runs in: owner. How much the benchmarks measure. The command line can change each figure. Pure.
 
 /** Each figure is an option of `npm run bench`. */
 export interface Settings {
-  /** Rounds in which the contenders of a race take turns. */
+  /** The number of rounds in which the competitors of a race take turns. */
   rounds: number
-  /** How long a contender races in each round, in milliseconds. */
+  /** How long a competitor runs in each round, in milliseconds. */
   sliceMs: number
-  /** Latencies measured for each figure. */
+  /** The number of latencies measured for each figure. */
   samples: number
-  /** Children that a template forks before its growth is judged. */
+  /** The number of forks after which the growth of a template is judged. */
   forks: number
-  /** The most children that live at a time. */
+  /** The largest number of children that live at a time. */
   live: number
 }
 

@@ -1,13 +1,13 @@
 // Runs in: owner. Medians, percentiles and spreads. Pure.
 
-/** A median and how far the values lie apart. */
+/** A median, and how far the values are apart. */
 export interface Spread {
   median: number
   lowest: number
   highest: number
 }
 
-/** Latencies of one thing, in milliseconds. */
+/** The latencies of one thing, in milliseconds. */
 export interface Latency {
   samples: number
   medianMs: number
@@ -15,7 +15,7 @@ export interface Latency {
   highestMs: number
 }
 
-/** The value below which a part (0 to 1) of the values lies, interpolated between the two that are next to it. */
+/** The value below which a part (0 to 1) of the values is, interpolated between its two neighbours. */
 export function quantile(values: readonly number[], part: number): number {
   if (values.length === 0) throw new RangeError('There is no quantile of nothing.')
   const sorted = values.toSorted((a, b) => a - b)

@@ -1,5 +1,5 @@
-// Runs in: owner. `npm run bench -- workloads`: whether JavaScript runs as fast in a child as in a plain Node, and what a whole program
-// costs to start.
+// Runs in: owner. `npm run bench -- workloads`: whether JavaScript runs as fast in a child as in a plain Node, and how
+// long a whole program takes to start.
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -12,7 +12,7 @@ import { median } from './statistics.js'
 
 const heavy = remote<typeof import('./heavy.js')>(new URL('./heavy.js', import.meta.url))
 const PLAIN = fileURLToPath(new URL('./heavy-main.js', import.meta.url))
-/** Each with how many times as long a child may take. */
+/** Each workload, and how many times as long a child may take. */
 const WORKLOADS: readonly (readonly [Reference<() => number>, number])[] = [
   [heavy.collectGarbage, 1.1],
   [heavy.compile, 1.1],
@@ -21,7 +21,7 @@ const WORKLOADS: readonly (readonly [Reference<() => number>, number])[] = [
   [heavy.drawRandom, 2],
 ]
 const LIMIT_MS = 60_000
-/** One piece of work is a thousand times longer than a latency. */
+/** One piece of work takes a thousand times as long as a latency, so there are fewer samples. */
 const SAMPLES_PER_RUN = 50
 const PROGRAM_LIMIT = 1.5
 
@@ -46,7 +46,7 @@ async function runForked(reference: Reference<() => number>, server: ForkServer)
 async function compare(reference: Reference<() => number>, server: ForkServer, samples: number): Promise<Row> {
   const [plain, forked]: [number[], number[]] = [[], []]
   for (let i = 0; i < samples; i++) {
-    // In turns, and each first as often as second: the machine has other work, too.
+    // In turns, and each one first as often as second, because the machine has other work, too.
     const turns = [
       async () => plain.push(await runPlainly(reference)),
       async () => forked.push(await runForked(reference, server)),

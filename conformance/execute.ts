@@ -1,4 +1,5 @@
-// Runs in: a tool process. Runs one test file, by plain node or in a forked child, and sees to it that nothing of it is left.
+// Runs in: a tool process. Runs one test file, by plain node or in a forked child, and ends everything that the test
+// has left.
 import { spawn } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -12,14 +13,14 @@ export interface Ran {
   passed: boolean
   /** 'exit code 1', 'SIGSEGV', 'over 60 s' */
   how: string
-  /** The end of what it wrote, stderr behind stdout. */
+  /** The last part of its output, stdout before stderr. */
   said: string
 }
 
-/** Where and for how long tests are run. */
+/** Where tests are run, and for how long. */
 export interface Site {
   readonly root: string
-  readonly patienceMs: number
+  readonly timeoutMs: number
   /** The environment of every test, with the mark of this run. */
   readonly env: Readonly<Record<string, string>>
 }
@@ -33,7 +34,10 @@ interface Started {
 
 const FORKSERVER = path.dirname(createRequire(import.meta.url).resolve('forkserver/package.json'))
 const MAX_SAID = 1_000
-/** Whoever inherits a test's output can keep it open after the test's end; this long it is read on, in milliseconds. */
+/**
+ * A process that inherits the output of a test can keep it open after the test has ended. Reading continues for this
+ * many milliseconds.
+ */
 const OUTPUT_PATIENCE_MS = 1_000
 
 function startPlain(test: NodeTest, { root }: Site, env: Record<string, string>): Started {
@@ -62,11 +66,11 @@ async function startForked(
   const what = program(path.join(root, 'test', test.name), { require: test.require, import: test.import })
   const options = { server, cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true } as const
   const p = await new Process(what, [], options).start()
-  p.result.catch(() => {}) // its exit is what counts here
+  p.result.catch(() => {}) // only its exit counts here
   return { pid: p.pid!, stdout: p.stdout, stderr: p.stderr, ended: p.join() }
 }
 
-/** Runs a test in a process group of its own, which ends with it. */
+/** Runs a test in a process group of its own, and ends the group with it. */
 export async function runTest(test: NodeTest, site: Site, lane: number, server?: ForkServer): Promise<Ran> {
   // Each lane has a temporary folder and ports of its own (test/common/tmpdir.js, test/common/index.js).
   const own = { TEST_SERIAL_ID: String(lane), TEST_PARALLEL: '1', NODE_COMMON_PORT: String(12_346 + 100 * lane) }
@@ -76,17 +80,17 @@ export async function runTest(test: NodeTest, site: Site, lane: number, server?:
   const timer = setTimeout(() => {
     isLate = true
     killGroup(started.pid)
-  }, site.patienceMs)
+  }, site.timeoutMs)
   const outputs = [started.stdout, started.stderr].map(readEnd)
   const { exitCode, signal } = await started.ended
   clearTimeout(timer)
   killGroup(started.pid)
   const said = (await Promise.all(outputs.map(({ end }) => end()))).join('\n')
-  const how = isLate ? `over ${site.patienceMs / 1000} s` : (signal ?? `exit code ${exitCode}`)
+  const how = isLate ? `over ${site.timeoutMs / 1000} s` : (signal ?? `exit code ${exitCode}`)
   return { passed: exitCode === 0 && !isLate, how, said: withoutPlaces(said.trim(), site).slice(-MAX_SAID) }
 }
 
-// Where things lie on this machine is nobody's business.
+// Paths of this machine do not belong into the results.
 function withoutPlaces(text: string, { root }: Site): string {
   return text.replaceAll(root, '.').replaceAll(FORKSERVER, 'forkserver').replaceAll(process.execPath, 'node')
 }
@@ -94,7 +98,7 @@ function withoutPlaces(text: string, { root }: Site): string {
 function killGroup(leader: number): void {
   try {
     process.kill(-leader, 'SIGKILL')
-  } catch {} // ESRCH: nobody is left
+  } catch {} // ESRCH: no process is left
 }
 
 function readEnd(stream: Readable | null): { end(): Promise<string> } {
@@ -109,10 +113,10 @@ function readEnd(stream: Readable | null): { end(): Promise<string> } {
   return {
     async end() {
       let timer: NodeJS.Timeout | undefined
-      const patience = new Promise<void>((resolve) => {
+      const tooLate = new Promise<void>((resolve) => {
         timer = setTimeout(resolve, OUTPUT_PATIENCE_MS)
       })
-      await Promise.race([ended, patience])
+      await Promise.race([ended, tooLate])
       clearTimeout(timer)
       stream?.destroy()
       return text
@@ -120,7 +124,10 @@ function readEnd(stream: Readable | null): { end(): Promise<string> } {
   }
 }
 
-/** Kills what left its group: every process that has this run's mark in its environment. Returns how many there were. */
+/**
+ * Kills the processes that have left the group: all that have the mark of this run in their environment. Returns how
+ * many there were.
+ */
 export function killStrays(mark: string, spare: ReadonlySet<number>): number {
   let count = 0
   for (const name of readdirSync('/proc')) {
@@ -130,7 +137,7 @@ export function killStrays(mark: string, spare: ReadonlySet<number>): number {
       if (!readFileSync(`/proc/${name}/environ`, 'latin1').split('\0').includes(mark)) continue
       process.kill(pid, 'SIGKILL')
       count++
-    } catch {} // it is gone, or another user's
+    } catch {} // it has ended, or belongs to another user
   }
   return count
 }

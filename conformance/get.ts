@@ -1,15 +1,17 @@
-// Runs in: a tool process. Gets Node's own test files from the source package of Debian, through this machine's own apt and the
-// archive that it is set up for: its signatures are checked, and nothing of the machine's setup is changed.
+// Runs in: a tool process. Downloads Node's own test files from Debian's source package. It uses the apt and the
+// archive of this machine, so signatures are checked, and changes no settings of the machine.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 
-/** The release of Debian that has a package `nodejs` of this major version of Node, perhaps beside others. */
+/** The release of Debian with a package `nodejs` of this major version of Node. It may have others, too. */
 const RELEASES: Readonly<Record<string, string>> = { 18: 'bookworm', 20: 'trixie', 22: 'sid', 24: 'sid' }
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg'
 
-/** Unpacks Node's folder `test` into `folder`. Throws with what to do instead where that cannot be. */
+/**
+ * Unpacks Node's folder `test` into `folder`. If that is not possible, throws an error that says what to do instead.
+ */
 export function getNodeTests(folder: string, major: string): void {
   const release = RELEASES[major]
   if (!release)
@@ -44,15 +46,15 @@ export function getNodeTests(folder: string, major: string): void {
   }
 }
 
-/** Downloads the file of Node itself, and returns its name. */
+/** Downloads the archive of Node itself, and returns its name. */
 function download(settings: readonly string[], cwd: string, major: string): string | undefined {
   const listed = execFileSync('apt-cache', [...settings, 'showsrc', 'nodejs'], { encoding: 'utf8' })
   const version = [...listed.matchAll(/^Version: (\S+)$/gm)]
     .map(([, text]) => text!)
     .find((text) => text.startsWith(`${major}.`))
   if (!version) return undefined
-  // The package has other files beside it, and an archive in the middle of an update may lack one of those: apt fails then, and has
-  // fetched, and checked, the one that is wanted.
+  // The package has other files, too. If the archive is being updated, one of them may be missing. apt then fails, but
+  // it has downloaded and checked the file that we need.
   const source = ['-qq', 'source', '--download-only', '--tar-only', `nodejs=${version}`]
   spawnSync('apt-get', [...settings, ...source], { cwd, stdio: ['ignore', 'inherit', 'inherit'] })
   return readdirSync(cwd).find((name) => /^nodejs_.*\.orig\.tar\.\w+$/.test(name))

@@ -1,5 +1,5 @@
-// Runs in: a tool process. Runs Node's own test files by plain node and, where that passes, as the main program of a forked child, and
-// compares: npm run conformance -- --node-tests FOLDER [--get]
+// Runs in: a tool process. Runs Node's own test files by plain node. If a test passes, runs it as the main program of a
+// forked child, too, and compares: npm run conformance -- --node-tests FOLDER [--get]
 import { randomUUID } from 'node:crypto'
 import { appendFileSync, existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
@@ -11,7 +11,7 @@ import { readResults, type TestResult } from './results.js'
 import { summaryOf } from './table.js'
 import { findRoot, listTests, type NodeTest } from './tests.js'
 
-/** A test that fails in a child is repeated this often, by plain node too, to tell what is unsteady from what fails. */
+/** How often a test that failed in a child is repeated, by plain node too, to find out whether it fails every time. */
 const REPEATS = 2
 
 interface Options {
@@ -21,7 +21,7 @@ interface Options {
   suites: string[]
   jobs: number
   share: number
-  patience: number
+  timeout: number
   json?: string
   resume?: true
 }
@@ -32,7 +32,7 @@ const count = (text: string): number => {
   return value
 }
 
-/** The templates: one for each set of flags, from the first test that needs it to the last. */
+/** The templates: one for each set of flags. It lives from the first test that needs it to the last. */
 class Templates {
   readonly #servers = new Map<string, Promise<ForkServer | string>>()
   readonly #left = new Map<string, number>()
@@ -44,7 +44,7 @@ class Templates {
     for (const test of tests) this.#left.set(keyOf(test), (this.#left.get(keyOf(test)) ?? 0) + 1)
   }
 
-  /** The server for a test, or why there is none. */
+  /** The server for a test, or the reason why there is none. */
   get(test: NodeTest): Promise<ForkServer | string> {
     const key = keyOf(test)
     let server = this.#servers.get(key)
@@ -63,7 +63,7 @@ class Templates {
     }
   }
 
-  /** One test less needs its server. */
+  /** Tells that one test no longer needs its server. */
   async done(test: NodeTest): Promise<void> {
     const key = keyOf(test)
     const left = this.#left.get(key)! - 1
@@ -116,31 +116,31 @@ async function main(): Promise<void> {
     .requiredOption('--node-tests <folder>', "Node's source, or a folder that holds its folder test")
     .option('--get', 'download the test files of this major version of Node into that folder first')
     .option('--filter <word>', 'only tests whose name contains the word', '')
-    .option('--suites <names>', 'folders of test, with commas', (text) => text.split(','), ['parallel'])
+    .option('--suites <names>', 'folders of test, separated by commas', (text) => text.split(','), ['parallel'])
     .option('--jobs <n>', 'tests at a time', count, 2)
     .option('--share <n>', 'only every n-th test', count, 1)
-    .option('--patience <seconds>', 'a test that takes longer hangs', count, 60)
+    .option('--timeout <seconds>', 'time limit of a test: if it takes longer, it counts as hanging', count, 60)
     .option('--json <file>', 'append each result to this file, one line each')
-    .option('--resume', 'leave out the tests that this file has a result for')
+    .option('--resume', 'skip the tests that have a result in the --json file')
     .parse()
     .opts<Options>()
   if (options.get) getNodeTests(options.nodeTests, process.versions.node.split('.')[0]!)
   const root = findRoot(options.nodeTests)
-  if (!root) throw new Error(`${options.nodeTests} holds no folder test of Node. Download it by --get.`)
+  if (!root) throw new Error(`${options.nodeTests} has no folder 'test' of Node. Add --get to download it.`)
   const json = options.json && path.resolve(options.json)
   const isDone = doneBefore(options.resume && json)
   const tests = listTests(root, options.suites, options.filter).filter(
     (test, index) => index % options.share === 0 && !isDone(test),
   )
-  process.chdir(root) // flags name files from there
+  process.chdir(root) // flags name files relative to it
   const mark = `CONFORMANCE_RUN=${randomUUID()}`
   const { NODE_OPTIONS: _options, NODE_V8_COVERAGE: _coverage, ...given } = process.env as Record<string, string>
   const env = { ...given, [mark.split('=')[0]!]: mark.split('=')[1]! }
-  const site: Site = { root, patienceMs: options.patience * 1000, env }
+  const site: Site = { root, timeoutMs: options.timeout * 1000, env }
   const templates = new Templates(tests, given)
   const common = { node: process.version, tests: versionOf(root), date: new Date().toISOString().slice(0, 10) }
   const results: TestResult[] = []
-  // Beside one another those with the same flags, so that few templates live at a time.
+  // Tests with the same flags run one after another, so that few templates live at a time.
   const queue = [...tests].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : keyOf(a) > keyOf(b) ? 1 : 0))
   const lane = async (number: number): Promise<void> => {
     for (let test: NodeTest | undefined; (test = queue.shift()); ) {

@@ -1,29 +1,29 @@
-// Runs in: a tool process. Node's own test files: where they are, which there are, and what each asks for in its comments.
+// Runs in: a tool process. Node's own test files: where they are, their names, and what each asks for in its comments.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 
 /** One of Node's test files. */
 export interface NodeTest {
-  /** Its path below the folder `test`: 'parallel/test-fs-read.js'. */
+  /** Its path in the folder `test`, such as 'parallel/test-fs-read.js'. */
   readonly name: string
-  /** Flags of Node that it needs, without those that name modules. */
+  /** The Node options that it needs, without those that name modules. */
   readonly flags: readonly string[]
   readonly require: readonly string[]
   readonly import: readonly string[]
-  /** Variables that it needs. */
+  /** The environment variables that it needs. */
   readonly env: Readonly<Record<string, string>>
 }
 
 const TEST_FILE = /^test-.*\.(js|mjs|cjs|mts|cts|ts)$/
 
-/** The folder that holds `test/parallel`, at or below the one that was given. */
+/** Finds the folder that contains `test/parallel`: the given one or one inside it. */
 export function findRoot(folder: string): string | undefined {
   const below = existsSync(folder) ? readdirSync(folder).map((name) => path.join(folder, name)) : []
   const roots = [folder, path.dirname(folder), ...below].map((candidate) => path.resolve(candidate))
   return roots.find((candidate) => existsSync(path.join(candidate, 'test', 'common')))
 }
 
-/** The tests of these suites (folders of `test`) whose name contains the word. */
+/** The tests in these suites (folders of `test`) whose name contains the word. */
 export function listTests(root: string, suites: readonly string[], word: string): NodeTest[] {
   return suites
     .flatMap((suite) =>
@@ -36,7 +36,10 @@ export function listTests(root: string, suites: readonly string[], word: string)
     .map((name) => describe(name, readFileSync(path.join(root, 'test', name), 'utf8')))
 }
 
-/** Reads what a test's comments ask for, as Node's own runner does: lines that begin with `// Flags:` and `// Env:`. */
+/**
+ * Reads what the comments of a test ask for, as Node's own runner does: lines that begin with `// Flags:` and `//
+ * Env:`.
+ */
 export function describe(name: string, code: string): NodeTest {
   const words = (title: string): string[] =>
     [...code.matchAll(new RegExp(`^// ${title}:[ \\t]*(.*)$`, 'gm'))].flatMap(([, text]) => split(text!))
@@ -53,7 +56,7 @@ export function describe(name: string, code: string): NodeTest {
   return { name, flags, ...modules, env }
 }
 
-// As a shell would, as far as these comments go: words apart by spaces, of which quotes may hold some.
+// Splits words as a shell does, as far as these comments need it: at spaces, except inside quotes.
 function split(text: string): string[] {
   return [...text.matchAll(/(?:"[^"]*"|'[^']*'|[^\s"'])+/g)].map(([word]) => word.replace(/["']/g, ''))
 }

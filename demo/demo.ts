@@ -1,5 +1,6 @@
-// Runs in: owner. `npm run demo [-- folder]`: transpiles every TypeScript file of a project, each in a fresh process forked from a
-// warm template, and a sample of them in new Node processes; shows what each way costs.
+// Runs in: owner. `npm run demo [-- folder]`: transpiles every TypeScript file of a project, each in a new process
+// forked from a warm template. Does the same with some of the files in new Node processes, and shows the time of each
+// way.
 import { ForkServer, ForkServerError } from 'forkserver'
 import { DemoError, Stopped } from './errors.js'
 import { checkFolder, type Found, findFiles } from './files.js'
@@ -9,10 +10,10 @@ import { makeProgress, type Progress } from './progress.js'
 import { formatFailures, formatReport, plural, type Report, type Row } from './report.js'
 import { type Bounds, childProcessFork, forkserver, jobs, NODE_FLAGS, plainNode, type Way } from './ways.js'
 
-/** As shells report a process that a signal ended. */
+/** The exit code that shells use for a process that a signal ended. */
 const SIGNAL_EXIT_CODES: Partial<Record<NodeJS.Signals, number>> = { SIGINT: 130, SIGTERM: 143 }
 
-/** Aborted by Ctrl-C, so that everything that runs is ended and awaited. A second one ends the demo as it stands. */
+/** Ctrl-C aborts it, so that everything that runs is ended and awaited. A second Ctrl-C ends the demo at once. */
 function stopOnSignals(): AbortSignal {
   const controller = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => controller.abort(new Stopped(signal)))
@@ -39,7 +40,10 @@ async function measureShown(
   }
 }
 
-/** All files by forkserver; then the sample by every way, forkserver too, so that the same files are compared. */
+/**
+ * Transpiles all files by forkserver, then the sample in every way, including forkserver, so that the same files are
+ * compared.
+ */
 async function measureAll(server: ForkServer, files: readonly string[], work: Work): Promise<Row[]> {
   const { options, signal } = work
   const bounds: Bounds = { timeout: options.timeout, signal }
@@ -71,7 +75,7 @@ async function run(found: Found, work: Work): Promise<Report> {
   const { options, signal } = work
   const files = spread(found.files, options.maxFiles)
   const start = performance.now()
-  // The jobs module loads typescript itself, in the way that is fast (jobs.ts).
+  // The jobs module loads typescript itself, in the faster way (jobs.ts).
   const { startMethod } = options
   await using server = await ForkServer.start({
     preload: [jobs.module],
@@ -106,7 +110,7 @@ async function main(signal: AbortSignal): Promise<void> {
     throw new DemoError(`There are no TypeScript files in ${options.folder}.`)
   if (found.files.length === 0) throw new DemoError(formatFailures(found.failures))
   process.stderr.write(
-    `Transpiling ${plural(found.files.length, 'TypeScript file')} of ${options.folder}, each in a process of its own.\n`,
+    `Transpiling ${plural(found.files.length, 'TypeScript file')} of ${options.folder}, each in its own process.\n`,
   )
   const report = await run(found, { options, signal, progress: makeProgress() })
   const isAnyDone = report.rows[0]!.failures.length < report.files
@@ -121,9 +125,9 @@ const signal = stopOnSignals()
 try {
   await main(signal)
 } catch (error) {
-  // Whatever failed after Ctrl-C failed because of it.
+  // After Ctrl-C, every failure is a result of it.
   const reason: unknown = signal.aborted ? signal.reason : error
-  // Anything else is a bug, and its stack is wanted.
+  // Anything else is a bug, so its stack is shown.
   if (!(reason instanceof DemoError || reason instanceof ForkServerError)) throw reason
   process.stderr.write(`${reason.message}\n`)
   process.exitCode = reason instanceof Stopped ? SIGNAL_EXIT_CODES[reason.signal]! : 1

@@ -1,4 +1,4 @@
-// Runs in: owner. Finds the TypeScript files of a project, and says what it did not look at.
+// Runs in: owner. Finds the TypeScript files of a project, and reports what it did not look at.
 import { readdir, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { DemoError } from './errors.js'
@@ -8,26 +8,26 @@ const TYPESCRIPT = /\.([cm]?ts|tsx)$/
 const OUTPUT_FOLDERS = ['build', 'dist']
 
 export interface Found {
-  /** Relative to the folder, sorted. */
+  /** Paths relative to the folder, sorted. */
   files: string[]
   /** Folders and special files that cannot be read. */
   failures: Failure[]
-  /** Symbolic links to folders: not followed, as they may lead in circles. */
+  /** Symbolic links to folders. They are not followed, because they may form a circle. */
   linkedFolders: number
 }
 
 function isIgnored(folder: string, name: string): boolean {
   if (name === '.git') return true
-  // What this project built. A dependency ships its declarations in folders of these names.
+  // Build results of this project are skipped. In a dependency, folders with these names contain its declarations.
   return OUTPUT_FOLDERS.includes(name) && !folder.split(path.sep).includes('node_modules')
 }
 
-/** Why a system call failed, without the path that the caller names anyway. */
+/** The reason of a failed system call, without the path, which the caller names anyway. */
 function reasonOf(error: unknown): string {
   return (error as Error).message.split(', ')[0]!
 }
 
-/** @throws DemoError where there is no such folder */
+/** @throws DemoError if there is no such folder */
 export async function checkFolder(folder: string): Promise<void> {
   let isDirectory: boolean
   try {
@@ -41,7 +41,7 @@ export async function checkFolder(folder: string): Promise<void> {
   if (!isDirectory) throw new DemoError(`${folder} is a file. Name the folder of a TypeScript project.`)
 }
 
-/** @throws DemoError where the folder itself cannot be read; the signal's reason once it is aborted */
+/** @throws DemoError if the folder itself cannot be read; the signal's reason if it is aborted */
 export async function findFiles(folder: string, signal: AbortSignal): Promise<Found> {
   const found: Found = { files: [], failures: [], linkedFolders: 0 }
   const pending = ['']
@@ -66,7 +66,7 @@ export async function findFiles(folder: string, signal: AbortSignal): Promise<Fo
 function addFile(name: string, isFile: boolean, { files, failures }: Found): void {
   if (!TYPESCRIPT.test(name)) return
   if (isFile) files.push(name)
-  else failures.push({ file: name, reason: 'it is neither a file nor a folder' }) // a pipe, say: reading it would wait forever
+  else failures.push({ file: name, reason: 'it is neither a file nor a folder' }) // reading a pipe would wait forever
 }
 
 async function addLink(folder: string, name: string, found: Found): Promise<void> {
@@ -75,7 +75,7 @@ async function addLink(folder: string, name: string, found: Found): Promise<void
     if (target.isDirectory()) found.linkedFolders++
     else addFile(name, target.isFile(), found)
   } catch (error) {
-    // A broken link matters only where it stands for a file that was to be transpiled.
+    // A broken link matters only if its name is that of a file to transpile.
     if (TYPESCRIPT.test(name)) found.failures.push({ file: name, reason: reasonOf(error) })
   }
 }

@@ -1,9 +1,12 @@
-// Runs in: owner. Sends files through one way, a few processes at a time, and measures.
+// Runs in: owner. Transpiles files in one way, a few processes at a time, and measures the time.
 import path from 'node:path'
 import type { Memory, Transpiled } from './jobs.js'
 import type { Way } from './ways.js'
 
-/** Reading the memory of a process takes it some milliseconds: not more than every sixteenth is asked, but about four at least. */
+/**
+ * Reading its memory takes a process some milliseconds. So only every sixteenth process is asked, but at least about
+ * four.
+ */
 const MEMORY_EVERY = 16
 const MEMORY_SAMPLES = 4
 
@@ -13,24 +16,24 @@ export interface Failure {
   reason: string
 }
 
-/** What one way needed for its files. */
+/** The time and memory that one way needed for its files. */
 export interface Measured {
   way: string
   processes: number
   wallMs: number
-  /** Wall time by processes, at the concurrency that they had. */
+  /** Wall time divided by the number of processes, at the concurrency that they had. */
   msPerProcess: number
   processesPerSecond: number
   bytesIn: number
   bytesOut: number
-  /** Median of those that were asked. */
+  /** The median of the processes that were asked. */
   memory: (Memory & { samples: number }) | null
   failures: Failure[]
 }
 
 export interface MeasureOptions {
   folder: string
-  /** Relative to the folder. */
+  /** The path relative to the folder. */
   files: readonly string[]
   concurrency: number
   signal: AbortSignal
@@ -55,7 +58,7 @@ function summarise(memories: readonly Memory[]): Measured['memory'] {
   return { pssBytes, ownBytes, samples: memories.length }
 }
 
-/** @throws the signal's reason once it is aborted */
+/** @throws the signal's reason if it is aborted */
 export async function measure(way: Way, options: MeasureOptions): Promise<Measured> {
   const { folder, files, concurrency, signal, progress } = options
   const every = Math.max(1, Math.min(MEMORY_EVERY, Math.floor(files.length / MEMORY_SAMPLES)))

@@ -13,10 +13,10 @@ export interface DemoOptions {
   /** Absolute path. */
   folder: string
   concurrency: number
-  /** Files that each peer does. */
+  /** The number of files for each competitor. */
   sample: number
   maxFiles: number
-  /** Of each process, in milliseconds. */
+  /** The time limit of each process, in milliseconds. */
   timeout: number
   startMethod: StartMethod
   json: boolean
@@ -30,24 +30,38 @@ function integer(min: number, max: number): (text: string) => number {
   }
 }
 
-/** npm runs scripts in the package's folder; a relative path is meant as seen from where the user typed it. */
+/**
+ * npm runs scripts in the folder of the package. But the user means a relative path as seen from the folder where they
+ * typed it.
+ */
 function resolveFolder(folder: string): string {
   const { npm_lifecycle_event: script, INIT_CWD: typedIn } = process.env
   const base = script === 'demo' && typedIn && existsSync(typedIn) ? typedIn : process.cwd()
   return path.resolve(base, folder)
 }
 
-/** Ends the process for --help and for options that do not exist. */
+/** Ends the process for --help and for unknown options. */
 export function parseOptions(argv: readonly string[]): DemoOptions {
   const command = new Command('npm run demo --')
     .description(
-      'Transpiles every TypeScript file of a project, each in a fresh process that is forked from a warm template, and compares that with new Node processes on a sample of the same files.',
+      'Transpiles every TypeScript file of a project, each in a new process forked from a warm template. ' +
+        'Does the same with some of the files in new Node processes, and compares the times.',
     )
     .argument('[folder]', 'a TypeScript project, with its node_modules (default: this one)')
     .option('--concurrency <n>', 'processes at a time', integer(1, MAX_CONCURRENCY), os.availableParallelism())
-    .option('--sample <n>', 'files that child_process.fork and plain node do; 0 for no comparison', integer(0, 1e6), 12)
-    .option('--max-files <n>', 'of a larger project, only so many files, evenly spread', integer(1, 1e6), 5_000)
-    .option('--timeout <seconds>', 'time that one process has', integer(1, 3_600), 60)
+    .option(
+      '--sample <n>',
+      'how many files child_process.fork and plain node transpile; ' + '0: no comparison',
+      integer(0, 1e6),
+      12,
+    )
+    .option(
+      '--max-files <n>',
+      'largest number of files; of a larger ' + 'project they are chosen evenly',
+      integer(1, 1e6),
+      5_000,
+    )
+    .option('--timeout <seconds>', 'time limit of one process', integer(1, 3_600), 60)
     .addOption(
       new Option('--start-method <method>', 'spawn: without a template')
         .choices(['forkserver', 'spawn'])

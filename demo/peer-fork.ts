@@ -1,4 +1,5 @@
-// Runs in: a peer, started by child_process.fork(). One transpiled file, named and answered by IPC message.
+// Runs in: a competitor, started by child_process.fork(). Transpiles one file. The name and the answer are IPC
+// messages.
 import { transpile } from './jobs.js'
 import type { PeerAnswer, Task } from './ways.js'
 

@@ -1,4 +1,5 @@
-// Runs in: a peer, started as `node peer-node.js file yes|no`. One transpiled file by a plain new Node; tells on stdout.
+// Runs in: a competitor, started as `node peer-node.js file yes|no`. Transpiles one file in a new plain Node, and
+// prints the result on stdout.
 import { transpile } from './jobs.js'
 
 const [file = '', wantsMemory] = process.argv.slice(2)

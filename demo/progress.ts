@@ -1,4 +1,4 @@
-// Runs in: owner. Shows how far the demo is, on stderr: a bar on a terminal, else one plain line for each way.
+// Runs in: owner. Shows the progress of the demo on stderr: a bar on a terminal, otherwise one plain line for each way.
 import { SingleBar } from 'cli-progress'
 
 export interface Progress {
@@ -11,7 +11,7 @@ class Bar implements Progress {
   #bar: SingleBar | undefined
 
   start(way: string, files: number): void {
-    // Ctrl-C is the demo's to handle, hence gracefulExit.
+    // gracefulExit is off because the demo itself handles Ctrl-C.
     const format = `${way.padEnd(18)} {bar} {value}/{total} files, {duration} s`
     this.#bar = new SingleBar({
       format,

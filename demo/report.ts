@@ -1,4 +1,4 @@
-// Runs in: owner. What the demo found out, as a table and in words. Pure.
+// Runs in: owner. The results of the demo, as a table and in words. Pure.
 import Table from 'cli-table3'
 import type { StartMethod } from 'forkserver'
 import type { Failure, Measured } from './measure.js'
@@ -7,11 +7,11 @@ import { NODE_FLAGS } from './ways.js'
 const MAX_SHOWN_FAILURES = 20
 const HEAD_LINES = 2
 
-/** One way's figures. */
+/** The figures of one way. */
 export interface Row extends Measured {
-  /** Whether these are all files, or the sample. */
+  /** Whether these are all files or only the sample. */
   isSample: boolean
-  /** How many times as long as forkserver it needed for the same files; null where it is forkserver. */
+  /** Its time for the same files, divided by that of forkserver. Null for forkserver itself. */
   forkserverTimesAsFast: number | null
 }
 
@@ -23,7 +23,7 @@ export interface Report {
   startMethod: StartMethod
   spawnReason: string | null
   templateStartMs: number
-  /** Resident set of the template. */
+  /** The resident set of the template. */
   templateBytes: number | null
   files: number
   skippedFiles: number
@@ -40,7 +40,7 @@ function duration(ms: number): string {
   return ms < 1000 ? `${ms.toFixed(0)} ms` : `${(ms / 1000).toFixed(1)} s`
 }
 
-/** Two or three digits that mean something. */
+/** Rounds to two or three significant digits. */
 function short(value: number): string {
   return value.toFixed(value < 9.95 ? 1 : 0)
 }
@@ -50,9 +50,10 @@ function megabytes(bytes: number | undefined): string {
   return bytes < 1e5 ? `${(bytes / 1000).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`
 }
 
-// No lines but the one under the head: the table fits into 100 columns.
+// Only one line, under the head, so that the table fits into 100 columns.
 const BORDERS = {
-  top: '', 'top-mid': '', 'top-left': '', 'top-right': '', bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '',
+  top: '', 'top-mid': '', 'top-left': '', 'top-right': '',
+  bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '',
   left: '', 'left-mid': '', right: '', 'right-mid': '', middle: '', mid: '', 'mid-mid': '',
 } // biome-ignore format: a table
 
@@ -98,7 +99,7 @@ function skipped({ skippedFiles, linkedFolders }: Report): string[] {
   return lines
 }
 
-/** The whole result for people; at least one file was done. */
+/** The whole result for people. At least one file was transpiled. */
 export function formatReport(report: Report): string {
   const { rows, startMethod, spawnReason, templateStartMs, templateBytes } = report
   const lines = [formatTable(report), notes(report)]
@@ -106,14 +107,16 @@ export function formatReport(report: Report): string {
     lines.push(`There is no template: processes were spawned, not forked, because ${spawnReason}.`)
   else
     lines.push(
-      `Starting the template took ${duration(templateStartMs)}, once; it holds ${megabytes(templateBytes ?? undefined)}.`,
+      `Starting the template took ${duration(templateStartMs)}, ` +
+        `once; it holds ${megabytes(templateBytes ?? undefined)}.`,
     )
   lines.push(...skipped(report))
   const [all] = rows
   const done = all!.processes - all!.failures.length
   const size = megabytes(all!.bytesIn)
   lines.push(
-    `${plural(done, 'file')} (${size}) in ${plural(done, 'process', 'processes')} of their own took ${duration(all!.wallMs)}.${closing(rows)}`,
+    `${plural(done, 'file')} (${size}) in ${plural(done, 'process', 'processes')} ` +
+      `of their own took ${duration(all!.wallMs)}.${closing(rows)}`,
   )
   return lines.join('\n')
 }

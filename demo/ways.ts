@@ -1,4 +1,5 @@
-// Runs in: owner. The three ways to transpile a file in a process of its own: forked from a template, and the two that Node has.
+// Runs in: owner. The three ways to transpile a file in its own process: forked from a template, and the two that Node
+// offers.
 import { execFile, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -8,20 +9,20 @@ import type { Transpiled } from './jobs.js'
 export interface Task {
   /** Absolute path. */
   file: string
-  /** Whether its process shall tell how much memory it has. */
+  /** Whether its process reports how much memory it uses. */
   wantsMemory: boolean
 }
 
-/** What peer-fork.ts sends. */
+/** The messages of peer-fork.ts. */
 export type PeerAnswer = { transpiled: Transpiled } | { failed: string }
 
-/** Bounds of every process. */
+/** The limits of every process. */
 export interface Bounds {
   timeout: number
   signal: AbortSignal
 }
 
-/** Starts one process, waits for its result and for its end. */
+/** Starts one process, and waits for its result and its end. */
 export interface Way {
   name: string
   run(task: Task): Promise<Transpiled>
@@ -32,8 +33,8 @@ export const jobs = remote<typeof import('./jobs.js')>(new URL('./jobs.js', impo
 const PEER_NODE = fileURLToPath(new URL('./peer-node.js', import.meta.url))
 const PEER_FORK = fileURLToPath(new URL('./peer-fork.js', import.meta.url))
 /**
- * Flags of Node for all three ways. V8 optimises in the background what runs often; a process that transpiles one file is over
- * before that pays, and the other processes want the processors.
+ * Node options for all three ways. V8 optimises code that runs often in the background. A process that transpiles one
+ * file ends before that helps, and the other processes need the processors.
  */
 export const NODE_FLAGS = ['--no-opt', '--no-maglev']
 

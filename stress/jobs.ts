@@ -1,5 +1,5 @@
-// Runs in: template (preloaded) and child. The work of the stress cells: each exercises one part of Node that a bad fork breaks, and
-// then leaves in the way that it was told.
+// Runs in: template (preloaded) and child. The work of the stress cells. Each uses one part of Node that a wrong fork
+// breaks, and then ends in the way that it was told.
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
@@ -11,7 +11,7 @@ import vm from 'node:vm'
 import { Worker } from 'node:worker_threads'
 import { gunzip, gzip } from 'node:zlib'
 
-/** The ways to leave, and how each is seen from outside: exit code, or signal. */
+/** The ways to end, and what the owner sees of each: exit code or signal. */
 export const WAYS = {
   return: { exitCode: 0, signal: null },
   exitCode: { exitCode: 7, signal: null },
@@ -52,14 +52,14 @@ const WASM = new Uint8Array([
   3, 64, 32, 1, 32, 0, 106, 33, 1, 32, 0, 65, 1, 107, 34, 0, 13, 0, 11, 32, 1, 11,
 ])
 
-// The types of Node 20 do not have the global.
+// The types of Node 20 do not declare this global.
 const wasm = (
   globalThis as unknown as {
     WebAssembly: { instantiate(bytes: Uint8Array): Promise<{ instance: { exports: { f(n: number): number } } }> }
   }
 ).WebAssembly
 
-/** What each cell does. */
+/** The work of each cell. */
 const CELLS = {
   async fs() {
     check((await readFile('/proc/self/stat', 'utf8')).startsWith(`${process.pid} `), 'the stat of another process')
@@ -119,7 +119,7 @@ const CELLS = {
 export type Cell = keyof typeof CELLS
 export const CELL_NAMES = Object.keys(CELLS) as Cell[]
 
-/** One child's work. */
+/** The work of one child. */
 export async function work(cell: Cell, way: Way): Promise<string> {
   await CELLS[cell]()
   if (way === 'exitCode') process.exitCode = 7
@@ -136,8 +136,9 @@ export async function work(cell: Cell, way: Way): Promise<string> {
 }
 
 /**
- * Makes the template busy: directly before each fork it allocates, collects and compiles new functions, so that V8's threads have
- * work in flight. Int32Array.of is what the template calls last before it forks.
+ * Makes the template busy: directly before each fork it allocates memory, collects garbage and compiles new functions,
+ * so that V8's threads have work at that moment. Int32Array.of is the last function that the template calls before it
+ * forks.
  */
 export function makeBusy(): void {
   const of = Int32Array.of
@@ -149,5 +150,5 @@ export function makeBusy(): void {
   } as typeof of
 }
 
-/** Makes nothing: the warm-up of an idle template. */
+/** Does nothing: the warm-up of an idle template. */
 export function stayIdle(): void {}

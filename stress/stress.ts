@@ -1,5 +1,6 @@
-// Runs in: owner. `npm run stress`: forks children by the thousand from idle and busy templates, lets each do real work and leave in
-// one of six ways, and counts every hang and every wrong exit. A hang is caught with a backtrace, never retried.
+// Runs in: owner. `npm run stress`: forks thousands of children from idle and busy templates. Each does real work and
+// ends in one of six ways. Counts every hang and every wrong exit. For a hang it records a backtrace; it never tries
+// again.
 import { spawnSync } from 'node:child_process'
 import { appendFileSync, readdirSync, readFileSync } from 'node:fs'
 import os from 'node:os'
@@ -8,9 +9,11 @@ import { Command, InvalidArgumentError } from 'commander'
 import { type Exit, ForkServer, Process, remote } from 'forkserver'
 import { CELL_NAMES, type Cell, WAYS, type Way } from './jobs.js'
 
-/** A child has this long; the slowest cell takes a hundredth of it. */
+/** Time limit of a child, in milliseconds. The slowest cell takes a hundredth of it. */
 const WATCHDOG_MS = 30_000
-/** A cell of which one child takes longer than this from start to join, in milliseconds, is run with fewer of them. */
+/**
+ * If a child of a cell takes longer than this from start to join, in milliseconds, the cell is run with fewer children.
+ */
 const SLOW_MS = 30
 const PROBE_FORKS = 40
 
@@ -43,12 +46,15 @@ export interface CellResult {
 const jobs = remote<typeof import('./jobs.js')>(new URL('./jobs.js', import.meta.url))
 const WAY_NAMES = Object.keys(WAYS) as Way[]
 
-/** All that can be seen of a process that hangs: its threads, where each waits in the kernel, and its stacks. */
+/** Everything that can be seen of a hanging process: its threads, where each waits in the kernel, and its stacks. */
 function backtrace(pid: number): string {
   try {
     const threads = readdirSync(`/proc/${pid}/task`).map((tid) => {
       const read = (file: string): string => readFileSync(`/proc/${pid}/task/${tid}/${file}`, 'utf8').trim()
-      return `${tid} ${read('comm')}, system call ${read('syscall').split(' ')[0]}, state ${/State:\s*(.*)/.exec(read('status'))?.[1]}`
+      return (
+        `${tid} ${read('comm')}, system call ${read('syscall').split(' ')[0]}, ` +
+        `state ${/State:\s*(.*)/.exec(read('status'))?.[1]}`
+      )
     })
     const gdb = spawnSync('gdb', ['-p', String(pid), '-batch', '-ex', 'thread apply all bt 30'], {
       encoding: 'utf8',
@@ -60,7 +66,7 @@ function backtrace(pid: number): string {
   }
 }
 
-/** Runs one child. Returns what was wrong with it, or undefined. */
+/** Runs one child. Returns what went wrong, or undefined. */
 async function runOne(
   server: ForkServer,
   cell: Cell,
@@ -121,7 +127,8 @@ async function runCell(template: Template, cell: Cell, options: Options): Promis
     preload: [jobs.module],
     warmup: template === 'busy' ? jobs.makeBusy : jobs.stayIdle,
   })
-  if (server.startMethod !== 'forkserver') throw new Error(`Nothing to stress: ${server.spawnReason}.`)
+  if (server.startMethod !== 'forkserver')
+    throw new Error('There is no fork to test, because the start method is spawn: ' + `${server.spawnReason}.`)
   const start = performance.now()
   await runMany(server, cell, Math.min(PROBE_FORKS, forks), options, result)
   const isSlow = ((performance.now() - start) / result.forks) * concurrency > SLOW_MS
@@ -161,7 +168,7 @@ async function main(): Promise<void> {
   const program = new Command('stress')
     .description('Forks by the thousand, and counts hangs and wrong exits.')
     .option('--forks <n>', 'children per cell', count, 300)
-    .option('--slow-forks <n>', `children per cell where one takes over ${SLOW_MS} ms`, count, 2_000)
+    .option('--slow-forks <n>', `children per cell if one takes over ${SLOW_MS} ms`, count, 2_000)
     .option('--concurrency <n>', 'children at a time', count, 2)
     .option('--cells <names>', `some of ${CELL_NAMES.join(',')}`, listOf(CELL_NAMES), CELL_NAMES)
     .option('--templates <names>', 'some of idle,busy', listOf<Template>(['idle', 'busy']), ['idle', 'busy'])
@@ -175,7 +182,8 @@ async function main(): Promise<void> {
       const result = await runCell(template, cell, options)
       results.push(result)
       console.log(
-        `${result.node} ${template} ${cell}: ${result.forks} forks, ${result.hangs} hangs, ${result.wrongExits} wrong exits, ${result.seconds} s`,
+        `${result.node} ${template} ${cell}: ${result.forks} forks, ` +
+          `${result.hangs} hangs, ${result.wrongExits} wrong exits, ${result.seconds} s`,
       )
       for (const text of result.wrong) console.log(text)
       if (options.json) appendFileSync(options.json, `${JSON.stringify(result)}\n`)

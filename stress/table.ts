@@ -15,7 +15,8 @@ export function tableOf(results: readonly CellResult[]): string {
     const row = rows.get(key) ?? new Map<string, { failed: number; forks: number }>()
     const failed = result.hangs + result.wrongExits
     const before = row.get(result.cell) ?? { failed: 0, forks: 0 }
-    row.set(result.cell, { failed: before.failed + failed, forks: before.forks + result.forks }) // all runs of a cell are added up
+    // All runs of a cell are added up.
+    row.set(result.cell, { failed: before.failed + failed, forks: before.forks + result.forks })
     rows.set(key, row)
     forks += result.forks
     failures += failed
@@ -24,7 +25,8 @@ export function tableOf(results: readonly CellResult[]): string {
     sum ? `${sum.failed} of ${sum.forks.toLocaleString('en')}` : 'not run'
   const environments = [...new Set(results.map(({ date, kernel, libc }) => `${date}, Linux ${kernel}, ${libc}`))]
   const lines = [
-    `A cell shows how many of its children hung or ended wrongly, and how many were forked. In total: ${failures} of ${forks.toLocaleString('en')}.`,
+    'A cell shows how many of its children hung or ended wrongly, ' +
+      `and how many were forked. In total: ${failures} of ${forks.toLocaleString('en')}.`,
     '',
     ...environments.map((environment) => `- ${environment}`),
     '',

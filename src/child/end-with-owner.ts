@@ -10,8 +10,8 @@ new Socket({ fd: require('node:worker_threads').workerData, readable: true }).on
 `
 
 /**
- * Kills this process when the other end of a socket closes, which only the owner holds. A child that may outlive its owner has
- * /dev/null there.
+ * Kills this process when the other end of a socket closes, which only the owner holds. A child that may outlive its
+ * owner has /dev/null there.
  */
 export function endWithOwner(fd: number): void {
   if (!fstatSync(fd).isSocket()) return

@@ -1,4 +1,4 @@
-// Runs in: owner and child. Listening sockets: of our own system calls (unix sockets on Linux), or of node:net.
+// Runs in: owner and child. Listening sockets, made by our own system calls (unix sockets on Linux) or by node:net.
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs'
 import net from 'node:net'
 import { ResourceError } from '../errors.js'
@@ -9,29 +9,32 @@ import { NativeTransport } from './native-transport.js'
 import { NetTransport } from './net-transport.js'
 import type { Transport } from './transport.js'
 
-/** Accepted in one turn of the loop, before others have theirs. */
+/** How many connections are accepted in one turn of the event loop, before other events are handled. */
 const ACCEPTS_IN_A_ROW = 64
-/** How long a listener rests after accept() failed for want of descriptors, in milliseconds: it would be reported at once again. */
+/**
+ * How many milliseconds a listener pauses after accept() failed because no descriptor was free. Without the pause the
+ * event loop would report the same connection again at once.
+ */
 const REST_MS = 100
 
-/** Who hears of a listening socket. */
+/** Who is told about connections and failures of a listening socket. */
 export interface Doorkeeper {
   arrived(transport: Transport, from: Address | undefined): void
-  /** accept() failed; the listener goes on. */
+  /** accept() failed. The listener continues. */
   failed(error: Error): void
 }
 
 /** A listening socket. */
 export interface Acceptor {
   readonly address: Address
-  /** Whether to accept: while not, connections wait in the kernel as far as it can be helped. */
+  /** Whether to accept connections. If not, they wait in the kernel, as far as the kind of socket allows. */
   setAccepting(on: boolean): void
-  /** Whether somebody waits for a connection: only then does it keep the process alive. */
+  /** Whether somebody waits for a connection. Only then does the socket keep the process alive. */
   setWaiting(on: boolean): void
   close(): Promise<void>
 }
 
-/** What to listen at, and how. */
+/** Where and how to listen. */
 export interface Listening {
   readonly address: Address
   readonly backlog: number
@@ -41,10 +44,14 @@ export interface Listening {
 function listenError(code: string, address: Address, cause?: Error): ResourceError {
   const where = show(address)
   if (code === 'EADDRINUSE') {
-    const text = `Somebody listens at ${where} already, or a file lies there. Choose another address, or end the other one.`
+    const text =
+      `Another process already listens at ${where}, or a file has that name. ` +
+      'Choose another address, or end that process.'
     return new ResourceError('ERR_ADDRESS_IN_USE', text, { errno: code, syscall: 'bind', cause })
   }
-  const text = `Listening at ${where} failed with ${code}. Choose an address that exists here and may be used.`
+  const text =
+    `Listening at ${where} failed with ${code}. ` +
+    'Choose an address that exists on this machine and that this process may use.'
   return new ResourceError('ERR_RESOURCE', text, { errno: code, syscall: 'bind', cause })
 }
 
@@ -69,7 +76,7 @@ class NativeAcceptor implements Acceptor {
     this.#doorkeeper = doorkeeper
     this.address = address
     this.#inode = isAbstract ? 0 : lstatSync(name).ino
-    // The file was born with the permissions less the umask: what that took away is given back here.
+    // The kernel created the file with the permissions that the umask left. This sets those that were asked for.
     if (!isAbstract) chmodSync(name, permissions)
     const watcher = native.watch(fd, () => this.#accept())
     if (typeof watcher === 'number') throw resourceError('epoll_ctl', -watcher)
@@ -116,11 +123,11 @@ class NativeAcceptor implements Acceptor {
   }
 }
 
-/** Takes the name away, unless somebody else has it by now. */
+/** Removes the socket file, unless another listener has replaced it. */
 function removeFile(path: string, inode: number): void {
   try {
     if (lstatSync(path).ino === inode) unlinkSync(path)
-  } catch {} // it is gone already
+  } catch {} // somebody has removed it before
 }
 
 class NetAcceptor implements Acceptor {
@@ -161,14 +168,14 @@ class NetAcceptor implements Acceptor {
     } catch (error) {
       throw listenError((error as NodeJS.ErrnoException).code ?? 'unknown', address, error as Error)
     }
-    // node:net binds before this: for a moment the file has the mode that the umask leaves it.
+    // node:net has bound the socket already. For a moment the file has the mode that the umask left.
     if ('path' in place && process.platform !== 'win32') chmodSync(place.path, permissions)
     const info = server.address()
     const actual = typeof info === 'object' && info !== null ? fromInfo(info) : address
     return new NetAcceptor(server, actual, doorkeeper)
   }
 
-  setAccepting(): void {} // node:net has no pause: the limits of the listener hold without it
+  setAccepting(): void {} // node:net cannot pause; the limits of the listener still hold
 
   setWaiting(on: boolean): void {
     if (on) this.#server.ref()
@@ -176,7 +183,8 @@ class NetAcceptor implements Acceptor {
   }
 
   close(): Promise<void> {
-    // Not awaited: node:net calls back only when every accepted connection is closed, too. The socket itself closes now.
+    // Not awaited, because node:net calls back only when every accepted connection is closed, too. The listening socket
+    // itself is closed now.
     this.#server.close()
     return Promise.resolve()
   }
@@ -197,7 +205,7 @@ async function isStaleFile(path: string): Promise<boolean> {
 /**
  * Listens.
  *
- * @param native the addon, where there is one
+ * @param native the addon, if there is one
  * @throws ResourceError ERR_ADDRESS_IN_USE, ERR_ADDRESS_TOO_LONG, ERR_RESOURCE; UsageError ERR_UNSUPPORTED
  */
 export async function openAcceptor(

@@ -1,4 +1,4 @@
-// Runs in: owner and child. Where a connection can be listened for or reached, as users write it. Pure.
+// Runs in: owner and child. Addresses of connections, as users write them, and their checks. Pure.
 import type { AddressInfo } from 'node:net'
 import { ResourceError, UsageError } from '../errors.js'
 import { type Check, checkOptions, integer, invalidOption, string } from '../options/option-checks.js'
@@ -10,7 +10,10 @@ export type Address =
   | { readonly abstract: string }
 
 const MAX_PORT = 65_535
-/** Bytes of sun_path: 108 on Linux, 104 elsewhere; a path needs one for its closing zero, an abstract name for its leading one. */
+/**
+ * The size of sun_path: 108 bytes on Linux, 104 elsewhere. A path needs one of them for its closing zero, an abstract
+ * name needs one for its leading zero.
+ */
 const SUN_PATH_BYTES = process.platform === 'linux' ? 108 : 104
 
 const CHECKS = {
@@ -19,7 +22,7 @@ const CHECKS = {
   abstract: { abstract: string },
 }
 
-/** Checks an address. Returns a copy. */
+/** Checks an address and returns a copy. */
 export const address: Check<Address> = (value, site) => {
   const must = 'an address: { host, port }, { path } or { abstract }'
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalidOption(site, must, value)
@@ -32,7 +35,7 @@ export const address: Check<Address> = (value, site) => {
   return { host, port }
 }
 
-/** An address for messages. */
+/** The address as text, for error messages. */
 export function show(to: Address): string {
   if ('path' in to) return to.path
   if ('abstract' in to) return `the abstract name ${to.abstract}`
@@ -48,11 +51,12 @@ export function fromInfo({ address: host, port }: Pick<AddressInfo, 'address' | 
 export function checkLength(name: string): void {
   const bytes = Buffer.byteLength(name)
   if (bytes < SUN_PATH_BYTES) return
-  const text = `The address has ${bytes} bytes; a unix socket's has at most ${SUN_PATH_BYTES - 1}. Choose a shorter folder.`
+  const text =
+    `The address has ${bytes} bytes; ` + `a unix socket allows ${SUN_PATH_BYTES - 1}. Choose a shorter path or name.`
   throw new ResourceError('ERR_ADDRESS_TOO_LONG', text)
 }
 
-/** Node's own name for a path, where node:net must do: abstract names it does not know in all versions. */
+/** The path as node:net takes it. node:net does not know abstract names in all versions. */
 export function netPath(to: Address): string {
   if ('path' in to) return to.path
   throw new UsageError(

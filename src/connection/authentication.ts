@@ -1,4 +1,4 @@
-// Runs in: owner and child. The handshake on a connection: both directions, or each half by itself.
+// Runs in: owner and child. The handshake on a connection: both directions, or one half by itself.
 
 import { AuthError, ProtocolError } from '../errors.js'
 import { abortError } from '../promises/abort.js'
@@ -8,13 +8,13 @@ import { Handshake, type HandshakePart, MAX_HANDSHAKE_PAYLOAD, sameKey } from '.
 import type { Connection } from './connection.js'
 import { type ChallengeOptions, checkChallenge, DEFAULT_HANDSHAKE_MS } from './connection-options.js'
 
-/** What a connection must do to carry a handshake. */
+/** What the handshake needs of a connection. */
 type Carrier = Pick<Connection, 'sendBytes' | 'recvBytes'>
 
 /**
- * Does one part of a handshake.
+ * Runs one part of a handshake.
  *
- * @throws AuthError ERR_AUTH_REFUSED, ERR_AUTH_TIMEOUT; ProtocolError; what sending and receiving throws
+ * @throws AuthError ERR_AUTH_REFUSED, ERR_AUTH_TIMEOUT; ProtocolError; everything that sending and receiving can throw
  */
 export async function shakeHands(
   carrier: Carrier,
@@ -40,7 +40,9 @@ export async function shakeHands(
   } catch (error) {
     if (signal?.aborted) throw abortError(signal)
     if (!clock.signal.aborted) throw isTooLarge(error) ? notThisProtocol(error) : error
-    const text = `The handshake did not finish within ${timeout} ms: it is '${handshake.state}'. The other side may want none.`
+    const text =
+      `The handshake did not finish within ${timeout} ms: ` +
+      `its state is '${handshake.state}'. Check that the other side uses a key, too.`
     throw new AuthError('ERR_AUTH_TIMEOUT', text, { cause: error })
   } finally {
     clearTimeout(timer)
@@ -54,13 +56,16 @@ function isTooLarge(error: unknown): error is Error {
 
 /** A client of another protocol, 'GET / HTTP/1.1' say, announces a huge message with its first four bytes. */
 function notThisProtocol(cause: Error): ProtocolError {
-  const text = `The other side did not begin the handshake: its first bytes are of another protocol, as a browser or a port scanner sends them.`
+  const text =
+    'The other side did not begin a handshake. Its first bytes belong to another protocol, ' +
+    'as a browser or a port scanner sends them.'
   return new ProtocolError('ERR_MESSAGE_TOO_LARGE', text, { cause })
 }
 
 /**
- * Returns the error of a connection that the other side has closed, and does not throw it: a connector sends its challenge behind its
- * response, and who refuses that response says so and leaves; what it said is there to be read.
+ * If sending fails because the other side has closed the connection, returns that error instead of throwing it. A
+ * connector sends its challenge directly after its response. If the other side refuses the response, it says so and
+ * closes; that message can still be read.
  */
 async function sendAll(
   carrier: Carrier,
@@ -86,13 +91,13 @@ function halfOf(carrier: Carrier, part: HandshakePart, key: AuthKey | Uint8Array
 }
 
 /**
- * Challenges the other side to prove that it holds the key, and tells it the verdict: the first half of a listener's handshake, the
- * second of a connector's. The other side calls answerChallenge(), here or in Python.
+ * Challenges the other side to prove that it holds the key, and tells it the result. A listener does this first; a
+ * connector does it second. Meanwhile the other side must call answerChallenge(), here or in Python.
  *
- * @param connection any that is open
- * @param key that both sides share; it is copied, and the copy overwritten at the end
- * @returns when the other side has proved itself and was told so
- * @throws AuthError ERR_AUTH_REFUSED, ERR_AUTH_TIMEOUT; ProtocolError: close the connection then. AbortError
+ * @param connection any open connection
+ * @param key the key that both sides share. It is copied, and the copy is overwritten at the end
+ * @returns when the other side has proved that it holds the key, and was told so
+ * @throws AuthError ERR_AUTH_REFUSED, ERR_AUTH_TIMEOUT, or ProtocolError: close the connection then. AbortError
  * @throws UsageError ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_INVALID_ARGUMENT, ERR_UNSUPPORTED
  * @example
  * // The listener's side. The connector answers first, and then challenges.
@@ -110,10 +115,10 @@ export async function deliverChallenge(
 /**
  * Proves to the other side that we hold the key: the counterpart of deliverChallenge().
  *
- * @param connection any that is open
- * @param key that both sides share; it is copied, and the copy overwritten at the end
- * @returns when the other side has told that it is content
- * @throws AuthError ERR_AUTH_REFUSED, ERR_AUTH_TIMEOUT; ProtocolError: close the connection then. AbortError
+ * @param connection any open connection
+ * @param key the key that both sides share. It is copied, and the copy is overwritten at the end
+ * @returns when the other side has accepted the proof
+ * @throws AuthError ERR_AUTH_REFUSED, ERR_AUTH_TIMEOUT, or ProtocolError: close the connection then. AbortError
  * @throws UsageError ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_INVALID_ARGUMENT, ERR_UNSUPPORTED
  * @example
  * // The connector's side of the example of deliverChallenge().

@@ -1,8 +1,9 @@
-// Runs in: owner and child. The codec 'clone': structured clones, with a short way for bytes that are sent by themselves. Pure.
+// Runs in: owner and child. The codec 'clone': structured clones, with a faster way for a message that is one array of
+// bytes. Pure.
 //
-// V8's serializer is an object of C++ for each value, and asks JavaScript three times for an array of bytes: several microseconds, which a
-// small message feels. What it writes for one is a fixed beginning, a length and the bytes, so that is written and read here; every
-// other value, and whatever is not exactly that, is the serializer's.
+// V8's serializer creates a C++ object for each value and calls JavaScript three times for an array of bytes. That
+// takes several microseconds, which matters for a small message. For an array of bytes V8 writes a fixed start, a
+// length and the bytes. This file writes and reads exactly that form itself. V8's serializer does all other values.
 import { types } from 'node:util'
 import { decodeValue, encodeValue } from '../wire/values/clone.js'
 import { MAX_VALUE_BYTES } from '../wire/values/clone-refusal.js'
@@ -10,15 +11,18 @@ import { MAX_VALUE_BYTES } from '../wire/values/clone-refusal.js'
 const LENGTH_BITS = 7
 const MORE = 1 << LENGTH_BITS
 
-/** How V8 begins an array of bytes, learned from V8 itself: it changes with V8. The last byte names the class. */
+/**
+ * The start that V8 writes for an array of bytes. It is taken from V8 itself, because it differs between versions. The
+ * last byte stands for the class.
+ */
 const beginningOf = (empty: Uint8Array): Buffer => encodeValue(empty, 'message').subarray(0, -1)
 let beginnings: { readonly buffer: Buffer; readonly uint8Array: Buffer } | undefined
 const learned = (): NonNullable<typeof beginnings> =>
   (beginnings ??= { buffer: beginningOf(Buffer.alloc(0)), uint8Array: beginningOf(new Uint8Array(0)) })
 
-/** Writes a value as encodeValue() writes it. */
+/** Writes a value in the same form as encodeValue(). */
 export function encodeClone(value: unknown): Uint8Array {
-  // A view of memory that was transferred away has no length; why it cannot be sent is told by the serializer.
+  // If the memory was transferred away, the length is 0. The serializer then says why the array cannot be sent.
   if (!types.isUint8Array(value) || value.length === 0 || value.length > MAX_VALUE_BYTES - MORE) {
     return encodeValue(value, 'message')
   }
@@ -45,7 +49,7 @@ export function decodeClone(bytes: Uint8Array): unknown {
   return (beginning && bytesBehind(beginning, bytes)) ?? decodeValue(bytes)
 }
 
-/** The array of bytes that a message is, or undefined where it is not exactly one. */
+/** Returns the array of bytes if the message is exactly that; otherwise undefined. */
 function bytesBehind(beginning: Buffer, bytes: Uint8Array): Uint8Array | undefined {
   for (let at = 0; at < beginning.length; at++) if (bytes[at] !== beginning[at]) return undefined
   let at = beginning.length

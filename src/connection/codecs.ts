@@ -1,24 +1,28 @@
-// Runs in: owner and child. What send() makes of a value and recv() of a message. Pure.
+// Runs in: owner and child. Codecs convert the values of send() and recv() to messages and back. Pure.
 import { ProtocolError, UsageError } from '../errors.js'
 import { decodeClone, encodeClone } from './clone-codec.js'
 import { pickle } from './pickle/pickle.js'
 
 /**
- * Turns values into messages and back. What either method throws is what send() or recv() rejects with.
+ * Converts values to messages and back. If a method throws, send() or recv() rejects with that error.
  *
- * @typeParam T the values
+ * @typeParam T the type of the values
  * @example
- * const text: Codec<string> = { encode: (value) => Buffer.from(value), decode: (bytes) => Buffer.from(bytes).toString() }
+ * const text: Codec<string> = {
+ *   encode: (value) => Buffer.from(value),
+ *   decode: (bytes) => Buffer.from(bytes).toString(),
+ * }
  */
 export interface Codec<T = unknown> {
   /** @returns the bytes of the message. They must not change until send() has resolved. */
   encode(value: T): Uint8Array
-  /** @param bytes of one message, in memory that is the codec's from now on */
+  /** @param bytes the bytes of one message. The codec may keep this memory */
   decode(bytes: Uint8Array): T
 }
 
 /**
- * The codecs that have a name: structured clones; JSON; a Uint8Array as it is; plain data as Python's pickle writes it.
+ * The codecs with a name: structured clone, JSON, a Uint8Array unchanged, and plain data in the form of Python's
+ * pickle.
  */
 export type CodecName = 'clone' | 'json' | 'bytes' | 'pickle'
 
@@ -28,15 +32,12 @@ function encodeJson(value: unknown): Uint8Array {
     text = JSON.stringify(value)
   } catch (cause) {
     const reason = (cause as Error).message
-    throw new UsageError('ERR_CANNOT_CLONE', `The value has no form in JSON: ${reason}. Use the codec 'clone'.`, {
+    throw new UsageError('ERR_CANNOT_CLONE', `The value cannot be written as JSON: ${reason}. Use the codec 'clone'.`, {
       cause,
     })
   }
   if (text !== undefined) return Buffer.from(text)
-  throw new UsageError(
-    'ERR_CANNOT_CLONE',
-    `The value is ${typeof value}, which has no form in JSON. Pass null instead.`,
-  )
+  throw new UsageError('ERR_CANNOT_CLONE', `JSON cannot represent a value of type ${typeof value}. Pass null instead.`)
 }
 
 function decodeJson(bytes: Uint8Array): unknown {
@@ -61,10 +62,10 @@ const CODECS: Readonly<Record<CodecName, Codec>> = {
   pickle,
 }
 
-/** The names, for checks. */
+/** The names, for the check of the option. */
 export const CODEC_NAMES = Object.keys(CODECS) as readonly CodecName[]
 
-/** Finds a codec by its name, or takes one's own. */
+/** Returns the codec of that name. A codec of the user is returned unchanged. */
 export function codecOf(codec: CodecName | Codec): Codec {
   return typeof codec === 'string' ? CODECS[codec] : codec
 }

@@ -1,4 +1,5 @@
-// Runs in: owner and child. Connects to a listener, here or in Python, and proves itself: multiprocessing.connection.Client.
+// Runs in: owner and child. Connects to a listener, here or in Python, and authenticates both sides. Like
+// multiprocessing.connection.Client.
 import net from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ResourceError } from '../errors.js'
@@ -13,16 +14,16 @@ import { NativeTransport } from './native-transport.js'
 import { NetTransport } from './net-transport.js'
 import type { Transport } from './transport.js'
 
-/** Between two tries at a listener whose backlog is full, in milliseconds. */
+/** How many milliseconds to wait before the next attempt, if the backlog of the listener is full. */
 const RETRY_MS = 5
 
 function connectError(code: string, to: Address, cause?: Error): ResourceError {
   const advice =
     code === 'ENOENT' || code === 'ECONNREFUSED'
-      ? 'Nobody listens there: start the listener first.'
+      ? 'Nobody listens there. Start the listener first.'
       : code === 'ETIMEDOUT'
-        ? 'The listener does not answer: is it too busy, or behind a firewall?'
-        : 'Check the address, and whether this process may reach it.'
+        ? 'The listener did not answer. Check whether it is busy or behind a firewall, or raise the timeout.'
+        : 'Check the address, and whether this process has permission to connect to it.'
   const text = `Connecting to ${show(to)} failed with ${code}. ${advice}`
   return new ResourceError('ERR_CONNECT', text, { errno: code, syscall: 'connect', cause })
 }
@@ -35,7 +36,9 @@ async function connectUnix(native: Native, to: Address): Promise<Transport> {
   throw connectError(errnoName(-fd), to)
 }
 
-/** A unix socket whose backlog is full answers EAGAIN at once: it is tried again until the time is over. */
+/**
+ * If the backlog of a unix socket is full, connect() fails with EAGAIN at once. It is repeated until the time is over.
+ */
 async function untilRoom(dialOnce: () => Promise<Transport>, clock: AbortSignal): Promise<Transport> {
   for (;;) {
     try {
@@ -54,7 +57,7 @@ function connectNet(to: Address, clock: AbortSignal): Promise<Transport> {
     const socket = net.connect({ ...place, allowHalfOpen: true })
     const fail = (error: NodeJS.ErrnoException): void => {
       clock.removeEventListener('abort', abort)
-      // A name with several addresses fails with an AggregateError, which has a code of its own.
+      // A host name with several addresses fails with an AggregateError, which has a code of its own.
       reject(connectError(error.code ?? 'unknown', to, error))
     }
     const abort = (): void => {
@@ -75,13 +78,13 @@ function connectNet(to: Address, clock: AbortSignal): Promise<Transport> {
 }
 
 /**
- * Connects to a listener, and proves to each other that both hold the key.
+ * Connects to a listener. Then each side proves to the other that it holds the key.
  *
  * @param address `{ host, port }`, `{ path }` or `{ abstract }`
- * @param options `authKey` is needed
- * @returns the connection, proved
- * @throws ResourceError ERR_CONNECT where nobody listens or the time is over; ERR_ADDRESS_TOO_LONG
- * @throws AuthError ERR_AUTH_REFUSED, ERR_AUTH_TIMEOUT; ProtocolError where the other side speaks something else
+ * @param options `authKey` is required; `timeout` is in milliseconds
+ * @returns the authenticated connection
+ * @throws ResourceError ERR_CONNECT if nobody listens there or the time is over; ERR_ADDRESS_TOO_LONG
+ * @throws AuthError ERR_AUTH_REFUSED, ERR_AUTH_TIMEOUT; ProtocolError if the other side uses another protocol
  * @throws UsageError ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_INVALID_ARGUMENT, ERR_UNSUPPORTED; AbortError
  * @example
  * await using connection = await connect({ path: '/run/app.sock' }, { authKey })
@@ -92,7 +95,7 @@ export function connect<T = unknown>(address: Address, options: ConnectOptions<T
   return connectWith('native' in found ? found.native : undefined, address, options)
 }
 
-/** As connect(), with the addon or without. @internal */
+/** Like connect(), with or without the addon. @internal */
 export async function connectWith<T = unknown>(
   native: Native | undefined,
   address: Address,

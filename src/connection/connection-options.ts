@@ -17,94 +17,109 @@ import { type Digest, type DigestPolicy, digestPolicy, STRONG_DIGESTS } from '..
 import { type Address, address } from './address.js'
 import { CODEC_NAMES, type Codec, type CodecName } from './codecs.js'
 
-/** The largest message that is taken where nothing else is said, in bytes. */
+/** The default limit for the size of a message, in bytes. */
 export const DEFAULT_MAX_MESSAGE_BYTES = 1024 ** 3
-/** How long a handshake may take where nothing else is said, in milliseconds. An honest one takes less than one. */
+/** The default time limit of a handshake, in milliseconds. A handshake normally takes less than one. */
 export const DEFAULT_HANDSHAKE_MS = 5_000
 const DEFAULT_BACKLOG = 128
 const DEFAULT_MAX_PENDING = 64
 const DEFAULT_PERMISSIONS = 0o600
 
-/** What every connection can be told. `T` is what it sends and receives: the codec's, or what you say that it is. */
+/**
+ * Options of every connection. `T` is the type of the values that it sends and receives: that of the codec, or the one
+ * that you state.
+ */
 export interface ConnectionOptions<T = unknown> {
-  /** What send() makes of a value: a structured clone by default. Both sides need the same. */
+  /** How values are converted to bytes; structured clone by default. Both sides need the same codec. */
   codec?: CodecName | Codec<T>
-  /** The largest message to take, in bytes; 1 GiB by default. Memory is taken only for bytes that have arrived. */
+  /**
+   * The largest message to accept, in bytes; 1 GiB by default. Memory is allocated only for bytes that have arrived.
+   */
   maxMessageLength?: number
 }
 
-/** How two sides prove that they hold the same key. */
+/** How the two sides prove that they hold the same key. */
 export interface AuthOptions {
   /**
-   * The shared key: an AuthKey, or at least 32 bytes to make one of. It is copied, and the copy overwritten when it is no
-   * longer needed. `null`: no handshake, so that anybody who reaches the address is let in.
+   * The shared key: an AuthKey, or at least 32 bytes. It is copied, and the copy is overwritten when it is no longer
+   * needed. `null` means no handshake: everybody who can reach the address can connect.
    */
   authKey: AuthKey | Uint8Array | null
-  /** The digest that our challenge asks for; SHA-256 by default. The other side's may ask for any of the list. */
+  /**
+   * The digest that our challenge requires; SHA-256 by default. The challenge of the other side may require any of the
+   * list.
+   */
   digest?: Digest | 'md5'
-  /** Whether MD5 is given and taken, which is all that Python up to 3.11 knows; false by default. */
+  /** Whether to accept and use MD5, the only digest that Python up to 3.11 knows; false by default. */
   allowLegacyMd5?: boolean
 }
 
 /** The options of connect(). */
 export interface ConnectOptions<T = unknown> extends ConnectionOptions<T>, AuthOptions {
-  /** Milliseconds for connecting and for the handshake together; 5,000 by default. */
+  /** Time limit in milliseconds for connecting and the handshake together; 5,000 by default. */
   timeout?: number
-  /** Gives it up. */
+  /** Aborting it cancels the call. */
   signal?: AbortSignal
 }
 
 /** The options of Listener.listen(). */
 export interface ListenOptions<T = unknown> extends ConnectionOptions<T>, AuthOptions {
-  /** Where to listen. Port 0 picks a free one: `listener.address` tells. */
+  /** Where to listen. Port 0 chooses a free port; `listener.address` tells which. */
   address: Address
-  /** How many connections wait to be accepted, in the kernel and, proved, in the listener; 128 by default. */
+  /**
+   * How many connections may wait in the kernel, and how many authenticated ones may wait for accept(); 128 by default.
+   */
   backlog?: number
   /** Mode of the socket file; 0o600 by default. */
   permissions?: number
-  /** How long a client may take to prove itself, in milliseconds; 5,000 by default. */
+  /** How many milliseconds a client has to prove that it holds the key; 5,000 by default. */
   handshakeTimeout?: number
-  /** Clients that may be unproved at a time; 64 by default. Others wait, and the oldest is dropped for them after a second. */
+  /**
+   * How many clients may be in the handshake at a time. Others wait until one has finished. If none does, the oldest is
+   * disconnected after a second. 64 by default.
+   */
   maxPendingHandshakes?: number
 }
 
 /** The options of pipe(). */
 export interface PipeOptions<T = unknown> extends ConnectionOptions<T> {
-  /** Whether both ends send and receive (the default); otherwise the first only receives and the second only sends. */
+  /**
+   * Whether both ends send and receive (the default). If false, the first end only receives and the second only sends.
+   */
   duplex?: boolean
 }
 
-/** How one half of the handshake goes. */
+/** The options of deliverChallenge() and answerChallenge(). */
 export interface ChallengeOptions {
-  /** The digest that deliverChallenge() asks for; SHA-256 by default. */
+  /** The digest that deliverChallenge() requires; SHA-256 by default. */
   digest?: Digest | 'md5'
-  /** Whether MD5 is given and taken, as Python up to 3.11 needs it; false by default. */
+  /** Whether to accept and use MD5, which Python up to 3.11 needs; false by default. */
   allowLegacyMd5?: boolean
-  /** Milliseconds; 5,000 by default. */
+  /** Time limit in milliseconds; 5,000 by default. */
   timeout?: number
-  /** Gives it up. */
+  /** Aborting it cancels the call. */
   signal?: AbortSignal
 }
 
 /** Which part of a buffer to send, and a signal. */
 export interface SendOptions {
-  /** Where the message begins in the bytes; 0 where it is absent. */
+  /** Where the message begins in the bytes; 0 by default. */
   offset?: number
-  /** Bytes of the message; all that follow `offset` where it is absent. */
+  /** The number of bytes in the message; all that follow `offset` by default. */
   size?: number
-  /** Gives the waiting up; the message leaves all the same, for its part alone would be worth nothing. */
+  /** Aborting it ends the wait. The message is sent all the same, because the other side could not use a part of it. */
   signal?: AbortSignal
 }
 
 /** How to receive. */
 export interface ReceiveOptions {
-  /** Gives the waiting up; nothing is lost. `AbortSignal.timeout(ms)` makes a time limit. */
+  /** Aborting it ends the wait. No message is lost. Use `AbortSignal.timeout(ms)` for a time limit. */
   signal?: AbortSignal
 }
 
 /** How to receive bytes. */
 export interface ReceiveBytesOptions extends ReceiveOptions {
-  /** The largest message to take this time, in bytes, in place of the connection's maxMessageLength. */
+  /** The largest message to accept in this call, in bytes, instead of maxMessageLength of the connection. */
   maxLength?: number
 }
 
@@ -118,7 +133,7 @@ const codec: Check<CodecName | Codec> = (value, site) => {
 
 const authKey: Check<AuthKey | Uint8Array | null> = (value, site) => {
   if (value === null || value instanceof AuthKey || value instanceof Uint8Array) return value
-  // Without the value: it may be a secret in another form.
+  // The message must not contain the value: it may be a secret in another form.
   throw invalidOption(site, 'an AuthKey, at least 32 bytes, or null for none', typeof value)
 }
 
@@ -145,7 +160,7 @@ export function checkConnect(options: unknown): ConnectOptions {
   return withKey('connect()', checkOptions<ConnectOptions>('connect()', options, checks))
 }
 
-/** The options of Listener.listen(), with what was left out. */
+/** The options of Listener.listen(), including those that were left out. */
 export type CheckedListenOptions = Required<Omit<ListenOptions, 'codec' | 'digest'>> & ListenOptions
 
 /** Checks the options of deliverChallenge() and answerChallenge(). */
@@ -180,22 +195,24 @@ export function checkListen(options: unknown): CheckedListenOptions {
 }
 
 function missing(where: string, option: string, what: string): UsageError {
-  return new UsageError('ERR_INVALID_OPTION', `${where} needs the option '${option}', ${what}.`)
+  return new UsageError('ERR_INVALID_OPTION', `${where} needs the option '${option}': ${what}.`)
 }
 
-/** A key that was forgotten must not be an open door. */
+/** authKey has no default, so that nobody accepts every client by forgetting it. */
 function withKey<T extends AuthOptions>(where: string, options: T): T {
   if (options.authKey !== undefined) return options
   throw missing(where, 'authKey', 'an AuthKey that both sides have; null lets anybody in')
 }
 
-/** A key and how it is used: our own copy of it, to be destroyed; or null for no handshake. */
+/** A copy of the key, which has to be destroyed, and how it is used. Null if there is no handshake. */
 export interface Credentials {
   readonly key: AuthKey
   readonly policy: DigestPolicy
 }
 
-/** @throws UsageError ERR_INVALID_ARGUMENT for a key that is too short; ERR_INVALID_OPTION, ERR_UNSUPPORTED of the digest */
+/**
+ * @throws UsageError ERR_INVALID_ARGUMENT if the key is too short; ERR_INVALID_OPTION, ERR_UNSUPPORTED for the digest
+ */
 export function credentialsOf(options: AuthOptions): Credentials | null {
   if (options.authKey === null) return null
   const policy = digestPolicy(options)
@@ -203,14 +220,14 @@ export function credentialsOf(options: AuthOptions): Credentials | null {
   return { key: AuthKey.from(options.authKey.borrowBytes(), { allowShort: true }), policy }
 }
 
-/** Checks what recvBytes() is asked to take at most. */
+/** Checks the size limit that recvBytes() was given. */
 export function checkMaxLength(asked: number | undefined): number | undefined {
   if (asked === undefined || (Number.isInteger(asked) && asked >= 0)) return asked
   const text = `maxLength is a number of bytes, 0 or more, not ${String(asked)}.`
   throw new UsageError('ERR_INVALID_ARGUMENT', text)
 }
 
-/** The part of some bytes that `offset` and `size` name. */
+/** Returns the part of the bytes that `offset` and `size` select. */
 export function checkPart(
   bytes: Uint8Array,
   options: { offset?: number; size?: number } | undefined,
@@ -226,6 +243,6 @@ export function checkPart(
   if (Number.isInteger(offset) && Number.isInteger(size) && offset >= 0 && size >= 0 && offset + size <= bytes.length) {
     return [offset, offset + size]
   }
-  const text = `There are ${bytes.length} bytes, so offset ${offset} and size ${size} name no part of them.`
+  const text = `There are ${bytes.length} bytes, so offset ${offset} and size ${size} reach beyond them.`
   throw new UsageError('ERR_INVALID_ARGUMENT', text)
 }

@@ -1,4 +1,4 @@
-// Runs in: owner and child. A connection of messages, as users hold it: the counterpart of multiprocessing.connection.Connection.
+// Runs in: owner and child. Connection, as users hold it: the counterpart of multiprocessing.connection.Connection.
 import { UsageError } from '../errors.js'
 import { native } from '../platform/native.js'
 import type { Address } from './address.js'
@@ -19,7 +19,7 @@ import { Sender } from './sender.js'
 import type { Transport } from './transport.js'
 import { WAITABLE, wait } from './wait.js'
 
-/** What a connection is made of. @internal */
+/** The parts of a connection. @internal */
 export interface Parts {
   readonly transport: Transport
   readonly options?: ConnectionOptions | undefined
@@ -29,11 +29,10 @@ export interface Parts {
 }
 
 /**
- * Messages in both directions, whole and in order. Made by connect(), Listener.accept(), pipe() and Connection.open().
+ * Sends and receives messages, whole and in order. You get one from connect(), Listener.accept(), pipe() or open(). It
+ * keeps the process alive only while something waits on it: a recv(), a poll(), or a message to be sent.
  *
- * It keeps the process alive only while something waits on it: a recv(), a poll(), or a message that has not left yet.
- *
- * @typeParam T what it sends and receives. Nothing checks that the other side keeps to it, unless the codec does.
+ * @typeParam T the type of the values. Nothing checks that the other side sends such values, unless the codec does.
  */
 export class Connection<T = unknown> implements AsyncDisposable, AsyncIterable<T> {
   readonly #transport: Transport
@@ -42,18 +41,18 @@ export class Connection<T = unknown> implements AsyncDisposable, AsyncIterable<T
   readonly #codec: Codec<T>
   #closing: Promise<void> | undefined
   #isDetached = false
-  /** Whether it receives. False for the writing end of pipe({ duplex: false }). */
+  /** Whether this end can receive. False for the writing end of pipe({ duplex: false }). */
   readonly readable: boolean
-  /** Whether it sends. False for the reading end of pipe({ duplex: false }). */
+  /** Whether this end can send. False for the reading end of pipe({ duplex: false }). */
   readonly writable: boolean
-  /** The address that was connected to, or of the client of a TCP connection that was accepted; undefined where there is none. */
+  /** The address that connect() was given, or that of the TCP client that was accepted. Otherwise undefined. */
   readonly address: Address | undefined
 
   /** @internal */
   constructor({ transport, options = {}, address, readable = true, writable = true }: Parts) {
     this.#transport = transport
     this.#outgoing = new Sender(transport)
-    // What a named codec reads is what its user says that it is.
+    // For a named codec, T is whatever type the user states.
     this.#codec = codecOf(options.codec ?? 'clone') as Codec<T>
     this.readable = readable
     this.writable = writable
@@ -63,38 +62,38 @@ export class Connection<T = unknown> implements AsyncDisposable, AsyncIterable<T
   }
 
   /**
-   * Makes a connection of a descriptor that this process inherited or was handed: a connected unix stream socket. It is
-   * the connection's from now on. Linux only.
+   * Makes a connection from a descriptor that this process inherited or received: a connected unix stream socket. The
+   * connection owns it from then on. Linux only.
    *
-   * @param fd of the socket, such as 3 for the fourth entry of `stdio` in child_process.spawn()
-   * @throws UsageError ERR_INVALID_ARGUMENT, ERR_INVALID_OPTION; ResourceError ERR_RESOURCE where there is no addon
+   * @param fd the descriptor, such as 3 for the fourth entry of `stdio` in child_process.spawn()
+   * @throws UsageError ERR_INVALID_ARGUMENT, ERR_INVALID_OPTION; ResourceError ERR_RESOURCE if there is no addon
    * @example
    * const parent = Connection.open(3)
    */
   static open<T = unknown>(fd: number, options?: ConnectionOptions<T>): Connection<T> {
     const checked = checkConnection('Connection.open()', options)
     if (!Number.isInteger(fd) || fd < 0) {
-      throw new UsageError('ERR_INVALID_ARGUMENT', `Connection.open() takes a descriptor, not ${String(fd)}.`)
+      throw new UsageError('ERR_INVALID_ARGUMENT', `Connection.open() takes a file descriptor, not ${String(fd)}.`)
     }
     return new Connection({ transport: new NativeTransport(native(), fd), options: checked })
   }
 
-  /** The descriptor, to be handed to a process that is started: `stdio: ['inherit', 'inherit', 'inherit', end.fd]`. */
+  /** The file descriptor. Pass it to a process that you start: `stdio: ['inherit', 'inherit', 'inherit', end.fd]`. */
   get fd(): number | undefined {
     return this.#transport.fd
   }
 
-  /** Whether it was closed here, or given away. */
+  /** Whether it was closed on this side, or its descriptor was given away by detach(). */
   get closed(): boolean {
     return this.#closing !== undefined || this.#isDetached
   }
 
   /**
-   * Sends a value, as the connection's codec writes it.
+   * Sends a value, converted by the codec of the connection.
    *
-   * @param value structured-cloned by default
-   * @returns when the kernel has taken it: wait for it, and the other side's pace is yours
-   * @throws UsageError ERR_CANNOT_CLONE, or what the codec throws; and as sendBytes()
+   * @param value copied by structured clone, unless the connection has another codec
+   * @returns when the kernel has taken the message. If you await it, you send no faster than the other side receives
+   * @throws UsageError ERR_CANNOT_CLONE, or the error of your own codec; and the errors of sendBytes()
    */
   send(value: T, options?: Pick<SendOptions, 'signal'>): Promise<void> {
     try {
@@ -106,13 +105,13 @@ export class Connection<T = unknown> implements AsyncDisposable, AsyncIterable<T
   }
 
   /**
-   * Sends bytes as one message. They are not copied: do not change them before it resolves.
+   * Sends bytes as one message. The bytes are not copied: do not change them before the promise resolves.
    *
-   * @param bytes any, none included
-   * @param options `offset` and `size` choose a part
+   * @param bytes any bytes; the message may be empty
+   * @param options `offset` and `size`, in bytes, choose a part
    * @returns when the kernel has taken all of it
-   * @throws UsageError ERR_INVALID_ARGUMENT; ERR_INVALID_STATE where it is closed, ended or read-only
-   * @throws ProtocolError ERR_CONNECTION_CLOSED where the other side is gone; ResourceError ERR_RESOURCE; AbortError
+   * @throws UsageError ERR_INVALID_ARGUMENT; ERR_INVALID_STATE if this side is closed, ended or cannot send
+   * @throws ProtocolError ERR_CONNECTION_CLOSED if the other side is gone; ResourceError ERR_RESOURCE; AbortError
    */
   sendBytes(bytes: Uint8Array, options?: SendOptions): Promise<void> {
     try {
@@ -124,28 +123,30 @@ export class Connection<T = unknown> implements AsyncDisposable, AsyncIterable<T
   }
 
   #checkOpen(): void {
-    if (this.#isDetached) throw invalidState('The descriptor of this connection was given away by detach().')
-    if (this.#closing) throw invalidState('This connection was closed here.')
+    if (this.#isDetached) throw invalidState('detach() has given away the descriptor of this connection.')
+    if (this.#closing) throw invalidState('This connection is closed: close() was called on this side.')
   }
 
   #sender(): Sender {
     this.#checkOpen()
-    if (!this.writable) throw invalidState('This end of the pipe only receives.')
+    if (!this.writable) throw invalidState('This end of the pipe can only receive. Send on the other one.')
     return this.#outgoing
   }
 
   #checkReadable(): void {
     this.#checkOpen()
-    if (!this.readable) throw invalidState('This end of the pipe only sends.')
+    if (!this.readable) throw invalidState('This end of the pipe can only send. Receive on the other one.')
   }
 
   /**
-   * Receives a value that the other side sent with send() and the same codec. Several calls may wait: they are served in order.
+   * Receives a value that the other side sent with send() and the same codec. If several calls wait, the earliest gets
+   * the first value.
    *
    * @returns the next value
-   * @throws ProtocolError ERR_CONNECTION_CLOSED at the end, ERR_CONNECTION_ENDED in the middle of a message,
-   * ERR_MESSAGE_TOO_LARGE or ERR_PROTOCOL for a frame that is not taken: nothing can be received after that
-   * @throws UsageError ERR_INVALID_STATE where it is closed or write-only; AbortError; what the codec throws
+   * @throws ProtocolError ERR_CONNECTION_CLOSED at the end; ERR_CONNECTION_ENDED in the middle of a message;
+   *   ERR_MESSAGE_TOO_LARGE or ERR_PROTOCOL for a frame that is not accepted: you cannot receive anything after that
+   * @throws UsageError ERR_INVALID_STATE if this side is closed or cannot receive; AbortError; the error of your own
+   *   codec
    */
   recv<V extends T = T>(options?: ReceiveOptions): Promise<V> {
     return this.#receive(options, (bytes) => this.#codec.decode(bytes) as V)
@@ -155,7 +156,7 @@ export class Connection<T = unknown> implements AsyncDisposable, AsyncIterable<T
    * Receives one message as bytes.
    *
    * @returns the bytes, in memory of their own
-   * @throws UsageError ERR_INVALID_ARGUMENT; and as recv()
+   * @throws UsageError ERR_INVALID_ARGUMENT; and the errors of recv()
    */
   recvBytes(options?: ReceiveBytesOptions): Promise<Buffer> {
     return this.#receive(options)
@@ -171,9 +172,9 @@ export class Connection<T = unknown> implements AsyncDisposable, AsyncIterable<T
   }
 
   /**
-   * Whether recv() would settle at once: a message is there, or the end, or an error.
+   * Whether recv() would settle at once, with a message, the end or an error.
    *
-   * @param timeout how long to wait for one, in milliseconds: 0 looks and returns, Infinity waits
+   * @param timeout how many milliseconds to wait for that: 0 does not wait, Infinity has no limit
    * @throws UsageError ERR_INVALID_STATE, ERR_INVALID_ARGUMENT; AbortError
    */
   async poll(timeout = 0, options?: ReceiveOptions): Promise<boolean> {
@@ -187,9 +188,9 @@ export class Connection<T = unknown> implements AsyncDisposable, AsyncIterable<T
   }
 
   /**
-   * The values, up to the end of the connection. Leaving the loop leaves the connection open.
+   * The received values, until the other side ends. Leaving the loop does not close the connection.
    *
-   * @throws as recv(), but the end between two messages is the end of the loop
+   * @throws as recv(), but if the other side closes between two messages, the loop ends without an error
    */
   async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
     for (;;) {
@@ -205,17 +206,17 @@ export class Connection<T = unknown> implements AsyncDisposable, AsyncIterable<T
   }
 
   /**
-   * Passes a descriptor to the other side, which receives one of its own for the same open file: recvHandle() here,
-   * multiprocessing.reduction.recv_handle() in Python. Over unix sockets on Linux.
+   * Passes a file descriptor to the other side, over unix sockets on Linux. The other side gets its own descriptor of
+   * the same open file, by recvHandle() or by multiprocessing.reduction.recv_handle() in Python.
    *
-   * @param fd it stays the caller's; keep it open until this resolves
-   * @throws UsageError ERR_UNSUPPORTED over TCP; and as sendBytes()
+   * @param fd stays yours; keep it open until the promise resolves
+   * @throws UsageError ERR_UNSUPPORTED over TCP; and the errors of sendBytes()
    */
   sendHandle(fd: number, options?: Pick<SendOptions, 'signal'>): Promise<void> {
     try {
       this.#checkHandles()
       if (!Number.isInteger(fd) || fd < 0) {
-        throw new UsageError('ERR_INVALID_ARGUMENT', `sendHandle() passes an open descriptor, not ${String(fd)}.`)
+        throw new UsageError('ERR_INVALID_ARGUMENT', `sendHandle() takes an open file descriptor, not ${String(fd)}.`)
       }
       return this.#sender().handle(fd, options?.signal)
     } catch (error) {
@@ -224,11 +225,11 @@ export class Connection<T = unknown> implements AsyncDisposable, AsyncIterable<T
   }
 
   /**
-   * Receives a descriptor that the other side passed at this place between its messages.
+   * Receives a file descriptor that the other side passed at this place between its messages.
    *
-   * @returns the descriptor: close it when it is no longer needed
-   * @throws ProtocolError ERR_PROTOCOL where a message comes next: it is not lost; ResourceError ERR_RESOURCE EMFILE where the
-   * descriptor was; UsageError ERR_UNSUPPORTED over TCP; and as recv()
+   * @returns the descriptor; close it when you no longer need it
+   * @throws ProtocolError ERR_PROTOCOL if a message comes next (it is not lost); UsageError ERR_UNSUPPORTED over TCP
+   * @throws ResourceError ERR_RESOURCE EMFILE if this process had no room for it; and the errors of recv()
    */
   recvHandle(options?: ReceiveOptions): Promise<number> {
     try {
@@ -246,9 +247,8 @@ export class Connection<T = unknown> implements AsyncDisposable, AsyncIterable<T
   }
 
   /**
-   * Says that nothing more will be sent, after all that was: the other side's for await ends. Receiving goes on.
-   *
-   * @throws UsageError ERR_INVALID_STATE where it is closed
+   * Ends the sending direction. The for await loop of the other side then ends. You can still receive.
+   * @throws UsageError ERR_INVALID_STATE if this side is closed
    */
   end(): void {
     this.#checkOpen()
@@ -256,11 +256,11 @@ export class Connection<T = unknown> implements AsyncDisposable, AsyncIterable<T
   }
 
   /**
-   * Gives the descriptor to the caller, set to blocking, as another program expects it; this connection is then closed without
-   * closing the descriptor. What was received and not taken is lost.
+   * Gives the file descriptor to the caller, in blocking mode, as other programs expect it, and closes the connection.
+   * Messages that have arrived here and were not received yet are lost.
    *
    * @returns the descriptor
-   * @throws UsageError ERR_INVALID_STATE where it is closed; ERR_UNSUPPORTED where it has none of its own (TCP)
+   * @throws UsageError ERR_INVALID_STATE if this side is closed; ERR_UNSUPPORTED for TCP
    */
   detach(): number {
     this.#checkOpen()
@@ -268,20 +268,20 @@ export class Connection<T = unknown> implements AsyncDisposable, AsyncIterable<T
       throw new UsageError('ERR_UNSUPPORTED', 'A TCP connection has no descriptor of its own to give away.')
     }
     this.#isDetached = true
-    this.#inbox.close(invalidState('The descriptor of this connection was given away by detach().'))
+    this.#inbox.close(invalidState('detach() has given away the descriptor of this connection.'))
     return this.#transport.detach()
   }
 
   /**
-   * Closes at once, in both directions, and never waits for the other side. What the kernel has taken still arrives. What it has not is
-   * dropped, and those send() reject; so do the recv() that wait. Calling it again is harmless.
+   * Closes both directions at once, without waiting. What the kernel has taken still arrives. Messages that it has not
+   * taken are dropped: their send() rejects, and so does every waiting recv(). You may call it again.
    *
    * @returns when the descriptor is closed
    */
   close(): Promise<void> {
     if (this.#isDetached) return Promise.resolve()
     if (!this.#closing) {
-      const error = invalidState('This connection was closed here.')
+      const error = invalidState('This connection is closed: close() was called on this side.')
       this.#closing = this.#transport.close(error)
       this.#inbox.close(error)
     }

@@ -1,9 +1,11 @@
-// Runs in: owner and child. Cuts a connection's bytes into messages, one at a time and only when asked: between two messages there
-// may be a byte that carries a descriptor, and whoever reads knows which comes next. Pure: bytes in, bytes out.
+// Runs in: owner and child. Cuts the bytes of a connection into messages, one at a time and only on request: a byte
+// that carries a descriptor may follow a message, and only the caller knows which of the two comes next. Pure: bytes
+// in, bytes out.
 //
-// Unlike FrameDecoder, which keeps the chunks it is given, this owns its memory: small messages are copied out of a chunk that the
-// caller uses again for the next read, and a large one gets its memory first, so that the caller can read straight into it. That memory
-// grows with what has arrived: an announced length costs nothing.
+// FrameDecoder keeps the chunks that it is given. This class has memory of its own. It copies small messages out of a
+// chunk, so that the caller can use the chunk again for the next read. For a large message it allocates memory first,
+// so that the caller can read directly into it. That memory grows with the bytes that have arrived, so an announced
+// length alone costs nothing.
 
 import { ProtocolError } from '../errors.js'
 import { readFrameLength } from '../wire/frames.js'
@@ -11,20 +13,20 @@ import type { Destination } from './transport.js'
 
 const SHORT_HEADER_BYTES = 4
 const LONG_HEADER_BYTES = 12
-/** A payload above this is received in memory of its own. */
+/** A payload larger than this gets memory of its own. */
 const LARGE_BYTES = 32 * 1024
 /**
- * The first memory of a large payload, and how many times as much it gets when that is full. A little above a power of two: data
- * often has one for its length, and a codec adds some bytes.
+ * The first block of memory for a large payload. When a block is full, the next is GROWTH times as large. The first is
+ * a little larger than a power of two, because data often has a power of two as its length and a codec adds some bytes.
  */
 const FIRST_ROOM_BYTES = 1024 * 1024 + 4096
 const GROWTH = 4
 const LEAST_HELD_BYTES = 4096
 const NOTHING: Buffer = Buffer.alloc(0)
 
-/** The messages of one stream. The first violation is final. */
+/** The messages of one stream of bytes. After the first error of the protocol nothing more can be read. */
 export class FrameReader {
-  /** Bytes that were not taken yet: of a chunk that was lent, or our own. */
+  /** Bytes that were not taken yet: in the chunk of the caller, or in our own memory. */
   #bytes = NOTHING
   #start = 0
   #end = 0
@@ -33,18 +35,18 @@ export class FrameReader {
   #large: Buffer | undefined
   #largeLength = 0
   #largeFilled = 0
-  /** What the last look found: the length of the next payload and of its header. */
+  /** The length of the next payload and of its header, as found by the last look. */
   #length = 0
   #headerLength = 0
   #taken = 0
   #failure: ProtocolError | undefined
 
-  /** Bytes that are held and belong to no message that was taken, headers included. */
+  /** How many bytes are held that belong to no finished message, including headers. */
   get pendingBytes(): number {
     return this.#end - this.#start + this.#largeFilled
   }
 
-  /** How many bytes were received up to now. */
+  /** How many bytes were received so far. */
   get received(): number {
     return this.#taken + this.#end - this.#start
   }
@@ -54,7 +56,7 @@ export class FrameReader {
     return this.#taken
   }
 
-  /** The first `count` bytes of a chunk come next. They stay the caller's: keep() before they change. */
+  /** Adds the first `count` bytes of a chunk. The chunk stays the caller's: call keep() before it changes. */
   lend(chunk: Buffer, count: number): void {
     let from = 0
     if (this.#large && this.#start === this.#end) {
@@ -71,7 +73,7 @@ export class FrameReader {
     this.#isLent = true
   }
 
-  /** Copies what is left of a chunk that was lent. */
+  /** Copies the bytes of the caller's chunk that were not taken yet. */
   keep(): void {
     if (this.#isLent) {
       const chunk = this.#bytes
@@ -101,14 +103,14 @@ export class FrameReader {
     this.#end += to - from
   }
 
-  /** Where the rest of a large message belongs, if one is being received. */
+  /** Where to put the rest of a large message, if one is being received. */
   destination(): Destination | undefined {
     if (!this.#large || this.#start < this.#end || this.#largeFilled === this.#largeLength) return undefined
     this.#makeRoom(this.#largeFilled + 1)
     return { bytes: this.#large, start: this.#largeFilled, end: this.#large.length }
   }
 
-  /** So many bytes were written there. */
+  /** Tells how many bytes were put there. */
   filled(count: number): void {
     this.#largeFilled += count
     this.#taken += count
@@ -122,9 +124,9 @@ export class FrameReader {
   }
 
   /**
-   * Looks without taking anything.
+   * Looks for the next message without taking it.
    *
-   * @param maxLength the largest payload to take, in bytes
+   * @param maxLength the largest payload to accept, in bytes
    * @returns whether next() would return or throw
    */
   isReady(maxLength: number): boolean {
@@ -136,11 +138,11 @@ export class FrameReader {
   }
 
   /**
-   * Takes the next message, where all of it has arrived.
+   * Takes the next message, if it has arrived completely.
    *
-   * @param maxLength the largest payload to take, in bytes
-   * @returns the payload in memory of its own, or undefined where more bytes are needed
-   * @throws ProtocolError ERR_MESSAGE_TOO_LARGE, ERR_PROTOCOL: the same from now on
+   * @param maxLength the largest payload to accept, in bytes
+   * @returns the payload in memory of its own, or undefined if bytes are missing
+   * @throws ProtocolError ERR_MESSAGE_TOO_LARGE, ERR_PROTOCOL; all later calls throw the same
    */
   next(maxLength: number): Buffer | undefined {
     if (!this.#look(maxLength)) return undefined
@@ -157,14 +159,14 @@ export class FrameReader {
     return payload
   }
 
-  /** Takes one byte that is no part of a message. Returns undefined where none has come. */
+  /** Takes one byte that does not belong to a message. Returns undefined if none has arrived. */
   takeByte(): number | undefined {
     const byte = this.#start < this.#end && !this.#large ? this.#bytes[this.#start] : undefined
     if (byte !== undefined) this.#take(1)
     return byte
   }
 
-  /** Whether the next message is complete. Begins to receive a large one. */
+  /** Whether the next message is complete. If it is a large one, this begins to receive it. */
   #look(maxLength: number): boolean {
     if (this.#failure) throw this.#failure
     if (this.#large) return this.#largeFilled === this.#largeLength
@@ -192,7 +194,9 @@ export class FrameReader {
       throw (this.#failure = error as ProtocolError)
     }
     if (this.#length <= maxLength) return true
-    const text = `A message of ${this.#length} bytes is announced; at most ${maxLength} are taken. Raise maxMessageLength, if it shall be.`
+    const text =
+      `A message of ${this.#length} bytes is coming; ` +
+      `at most ${maxLength} are accepted. Raise maxMessageLength if that is right.`
     throw (this.#failure = new ProtocolError('ERR_MESSAGE_TOO_LARGE', text))
   }
 

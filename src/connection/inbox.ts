@@ -1,21 +1,23 @@
-// Runs in: owner and child. What a connection has received and who waits for it, in order. It reads ahead a little and then stops, so
-// that whoever sends too fast is held back by the kernel.
+// Runs in: owner and child. What a connection has received, and who waits for it, in order. It reads ahead a little and
+// then stops, so that the kernel slows down a sender that is too fast.
 
 import { ProtocolError, ResourceError } from '../errors.js'
 import { abortError } from '../promises/abort.js'
 import { FrameReader } from './frame-reader.js'
 import type { DescriptorSet, Destination, Sink, Transport } from './transport.js'
 
-/** Bytes that are read before anybody asks for them. */
+/** How many bytes are read before anybody asks for them. */
 const READ_AHEAD_BYTES = 64 * 1024
-/** Sets of descriptors that are kept before anybody asks for them. */
+/** How many sets of descriptors are kept before anybody asks for them. */
 const MAX_KEPT_SETS = 16
 
-/** What an attempt returns as long as that which it wants has not come: undefined may be a value. */
+/**
+ * An attempt returns this if what it wants has not arrived. It cannot be undefined, because undefined may be a value.
+ */
 const NOT_YET = Symbol('not yet')
 type Maybe<T> = T | typeof NOT_YET
 
-/** What somebody waits for. `attempt` may throw. */
+/** A waiting call. `attempt` may throw. */
 interface Waiter {
   readonly attempt: () => unknown
   readonly resolve: (value: never) => void
@@ -28,12 +30,12 @@ export class Inbox implements Sink {
   readonly #closeDescriptor: (fd: number) => void
   readonly #reader = new FrameReader()
   readonly #maxLength: number
-  /** In the order of arrival, each with the place of its byte in the stream. */
+  /** In the order of arrival, each with the position of its byte in the stream. */
   #sets: { at: number; set: DescriptorSet }[] = []
   #waiters: Waiter[] = []
-  /** They wait for something to be there and take nothing. */
+  /** Calls that wait for something to arrive, without taking it. */
   #onlookers: (() => void)[] = []
-  /** Why nothing more comes. */
+  /** Why nothing more will arrive. */
   #end: Error | undefined
   #isCleanEnd = false
 
@@ -44,7 +46,7 @@ export class Inbox implements Sink {
     transport.attach(this)
   }
 
-  /** Whether the other side closed between two messages, and all of them were taken. */
+  /** Whether the other side closed between two messages, and all messages were taken. */
   get isAtEnd(): boolean {
     return this.#isCleanEnd && this.#waiters.length === 0 && this.#reader.pendingBytes === 0
   }
@@ -67,7 +69,7 @@ export class Inbox implements Sink {
     this.#restrain()
   }
 
-  /** Reads no further ahead than it should. */
+  /** Stops reading when enough is read ahead. */
   #restrain(): void {
     if (this.#isIdle && this.#isFull) this.#transport.setReading(false)
   }
@@ -80,18 +82,18 @@ export class Inbox implements Sink {
     const pending = this.#reader.pendingBytes
     this.#isCleanEnd = pending === 0 && cause === undefined
     const why = cause ? ` (${cause.code})` : ''
-    // Whole messages may still lie there; this is what comes after them.
+    // Complete messages may still be here. This error comes after them.
     this.stop(new ProtocolError('ERR_CONNECTION_CLOSED', `The other side has closed the connection${why}.`, { cause }))
   }
 
-  /** Nothing more comes: whoever waits, and cannot be served from what is there, learns why. */
+  /** Nothing more will arrive. A waiting call that cannot be served from what is here rejects with the reason. */
   stop(error: Error): void {
     this.#end ??= error
     this.#transport.setReading(false)
     this.#serve()
   }
 
-  /** Drops everything, descriptors included: the connection is closed here. */
+  /** Drops everything, including descriptors, because the connection was closed on this side. */
   close(error: Error): void {
     this.#end = error
     this.#isCleanEnd = false
@@ -108,7 +110,7 @@ export class Inbox implements Sink {
     return this.#reader.pendingBytes >= READ_AHEAD_BYTES || this.#sets.length >= MAX_KEPT_SETS
   }
 
-  /** Takes the next message, at once if it is there. */
+  /** Takes the next message. It settles at once if the message is here. */
   message<V = Buffer>(maxLength = this.#maxLength, signal?: AbortSignal, decode?: (bytes: Buffer) => V): Promise<V> {
     return this.#take(() => {
       const message = this.#nextMessage(maxLength)
@@ -117,18 +119,18 @@ export class Inbox implements Sink {
     }, signal)
   }
 
-  /** Takes the next descriptor, at once if it is there. */
+  /** Takes the next descriptor. It settles at once if the descriptor is here. */
   handle(signal?: AbortSignal): Promise<number> {
     return this.#take(() => this.#nextHandle() ?? NOT_YET, signal)
   }
 
-  /** Whether a message, a descriptor, an error or the end is there, so that whoever asks for it need not wait. */
+  /** Whether a message, a descriptor, an error or the end is here, so that a call for it need not wait. */
   get isReady(): boolean {
     if (this.#end || this.#sets[0]?.at === this.#reader.position) return true
     return this.#reader.isReady(this.#maxLength)
   }
 
-  /** Calls back once, when isReady may have become true. Returns what takes that back. */
+  /** Calls back once, when isReady may have become true. Returns a function that cancels that. */
   onReady(callback: () => void): () => void {
     this.#onlookers.push(callback)
     this.#wait()
@@ -212,24 +214,26 @@ export class Inbox implements Sink {
     for (const callback of this.#onlookers.splice(0)) callback()
   }
 
-  /** @throws the reason why what is waited for will not come */
+  /** @throws the reason why what the caller waits for will not come */
   #checkEnd(): void {
     if (!this.#end) return
     if (this.#reader.pendingBytes === 0) throw this.#end
-    const text = `The connection ended in the middle of a message, after ${this.#reader.pendingBytes} bytes of it.`
+    const text =
+      'The other side closed the connection in the middle of a message, ' +
+      `after ${this.#reader.pendingBytes} bytes of it.`
     throw new ProtocolError('ERR_CONNECTION_ENDED', text, { cause: this.#end })
   }
 
   #nextMessage(maxLength: number): Buffer | undefined {
     if (this.#sets[0]?.at === this.#reader.position) {
-      throw new ProtocolError('ERR_PROTOCOL', 'What comes next is a descriptor, not a message: call recvHandle().')
+      throw new ProtocolError('ERR_PROTOCOL', 'A descriptor comes next, not a message: call recvHandle().')
     }
     const message = this.#reader.next(maxLength)
     if (message !== undefined) this.#closeStrays()
     return message
   }
 
-  /** Descriptors that came within a message were asked for by nobody. */
+  /** Closes descriptors that came within a message, because nobody asked for them. */
   #closeStrays(): void {
     while (this.#sets.length > 0 && this.#sets[0]!.at < this.#reader.position) {
       for (const fd of this.#sets.shift()!.set ?? []) this.#closeDescriptor(fd)
@@ -240,18 +244,22 @@ export class Inbox implements Sink {
     if (this.#reader.pendingBytes === 0) return undefined
     const first = this.#sets[0]
     if (first?.at !== this.#reader.position) {
-      throw new ProtocolError('ERR_PROTOCOL', 'What comes next is a message, not a descriptor: call recv().')
+      throw new ProtocolError('ERR_PROTOCOL', 'A message comes next, not a descriptor: call recv().')
     }
     this.#sets.shift()
     const announced = this.#reader.takeByte()
     if (first.set === null) {
-      const text = 'The descriptor was lost on the way: this process had no room for it (ulimit -n).'
+      const text =
+        'The kernel dropped the descriptor: ' + 'this process has too many open files. Close some, or raise ulimit -n.'
       throw new ResourceError('ERR_RESOURCE', text, { errno: 'EMFILE', syscall: 'recvmsg' })
     }
     const [fd] = first.set
-    // Python sends one descriptor with one byte, which counts them.
+    // Python sends one descriptor with one byte, whose value is the number of descriptors.
     if (fd !== undefined && first.set.length === 1 && announced === 1) return fd
     for (const other of first.set) this.#closeDescriptor(other)
-    throw new ProtocolError('ERR_PROTOCOL', `One descriptor was expected, and ${first.set.length} came.`)
+    throw new ProtocolError(
+      'ERR_PROTOCOL',
+      `The other side passed ${first.set.length} descriptors at once; only one at a time is allowed.`,
+    )
   }
 }

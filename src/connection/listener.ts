@@ -1,5 +1,5 @@
-// Runs in: owner and child. Accepts connections and lets only those in that prove themselves: multiprocessing.connection.Listener. Every
-// handshake runs by itself, under a deadline, and whoever fails it disturbs nobody.
+// Runs in: owner and child. Accepts connections and authenticates them, like multiprocessing.connection.Listener. Each
+// handshake runs by itself under a time limit, so a client that fails it does not affect the others.
 import { EventEmitter } from 'node:events'
 import { AuthError, UsageError } from '../errors.js'
 import { findNative, type Native } from '../platform/native.js'
@@ -20,11 +20,11 @@ import {
 import type { Transport } from './transport.js'
 import { type Readiness, WAITABLE } from './wait.js'
 
-/** What a listener reports. */
+/** The events of a listener. */
 export interface ListenerEvents {
   /**
-   * A client was turned away, or accept(2) failed: why, and where it came from (undefined on unix sockets). The listener goes on.
-   * The error is an AuthError, a ProtocolError or a ResourceError.
+   * A client was refused, or accept(2) failed. `error` says why: it is an AuthError, a ProtocolError or a
+   * ResourceError. `from` is the client's address (undefined on unix sockets). The listener continues.
    */
   clientError: [error: Error, from: Address | undefined]
 }
@@ -35,11 +35,11 @@ interface Waiter<T> {
 }
 
 /**
- * Listens for connections. `clientError` is emitted for every client that was turned away.
+ * Listens for connections. It emits `clientError` for every client that was refused.
  *
  * It keeps the process alive only while somebody waits in accept() or in `for await`.
  *
- * @typeParam T what its connections send and receive
+ * @typeParam T the type of the values that its connections send and receive
  * @example
  * await using listener = await Listener.listen({ address: { path: '/run/app.sock' }, authKey })
  * for await (const connection of listener) serve(connection)
@@ -51,13 +51,13 @@ export class Listener<T = unknown>
   readonly #options: CheckedListenOptions
   readonly #credentials: Credentials | null
   #acceptor!: Acceptor
-  /** Connections whose handshake runs, with what drops each. */
+  /** Connections whose handshake is running, oldest first, each with the function that ends it. */
   readonly #pending = new Map<Connection<T>, (error: Error) => void>()
   readonly #unproved: Admission<Connection<T>>
-  /** Clients that node:net accepted though there is no room for their handshake: it cannot leave them in the kernel. */
+  /** Clients that node:net accepted without room for their handshake: it cannot leave them in the kernel. */
   readonly #queued: [Transport, Address | undefined][] = []
   #roomTimer: NodeJS.Timeout | undefined
-  /** Connections that are proved and wait for accept(). */
+  /** Authenticated connections that wait for accept(). */
   readonly #ready: Connection<T>[] = []
   #waiters: Waiter<T>[] = []
   #onlookers: (() => void)[] = []
@@ -72,9 +72,9 @@ export class Listener<T = unknown>
   }
 
   /**
-   * Listens.
+   * Starts to listen.
    *
-   * @param options `address` and `authKey` are needed
+   * @param options `address` and `authKey` are required
    * @returns the listener, when clients can connect
    * @throws UsageError ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_INVALID_ARGUMENT, ERR_UNSUPPORTED
    * @throws ResourceError ERR_ADDRESS_IN_USE, ERR_ADDRESS_TOO_LONG, ERR_RESOURCE
@@ -84,7 +84,7 @@ export class Listener<T = unknown>
     return Listener.listenWith('native' in found ? found.native : undefined, options)
   }
 
-  /** As listen(), with the addon or without. @internal */
+  /** Like listen(), with or without the addon. @internal */
   static async listenWith<T = unknown>(native: Native | undefined, options: ListenOptions<T>): Promise<Listener<T>> {
     const listener = new Listener<T>(checkListen(options))
     try {
@@ -100,17 +100,18 @@ export class Listener<T = unknown>
     return listener
   }
 
-  /** Where it listens, with the port that was picked. */
+  /** The address where it listens, with the port that was chosen. */
   get address(): Address {
     return this.#acceptor.address
   }
 
-  /** Where the connection came from that accept() returned last. Undefined on unix sockets, whose clients have no name. */
+  /**
+   * The address of the client that accept() returned last. Undefined on unix sockets, whose clients have no address.
+   */
   get lastAccepted(): Address | undefined {
     return this.#lastAccepted
   }
 
-  /** Whether it was closed. */
   get closed(): boolean {
     return this.#closing !== undefined
   }
@@ -119,7 +120,7 @@ export class Listener<T = unknown>
     if (this.#closing) return void transport.close(closedError())
     if (this.#hasRoom) return this.#begin(transport, from)
     if (this.#queued.length < this.#options.backlog) return void this.#queued.push([transport, from])
-    const text = `A client was turned away: ${this.#queued.length} others wait to begin their handshake. Raise backlog or maxPendingHandshakes.`
+    const text = `A client was turned away: ${this.#queued.length} others wait for their handshake. Raise backlog.`
     const error = new AuthError('ERR_AUTH_TIMEOUT', text)
     void transport.close(error)
     this.emit('clientError', error, from)
@@ -151,24 +152,27 @@ export class Listener<T = unknown>
   async #prove(connection: Connection<T>, { key, policy }: Credentials): Promise<void> {
     const { handshakeTimeout: timeout, maxPendingHandshakes } = this.#options
     const dropped = new Promise<never>((_, reject) => this.#pending.set(connection, reject))
-    dropped.catch(() => {}) // it is raced below
+    dropped.catch(() => {}) // Promise.race() below handles it
     const oldest = this.#unproved.inTheWay
     if (oldest) {
       this.#unproved.remove(oldest)
-      const text = `A client did not prove itself, and others wait: ${maxPendingHandshakes} may be unproved (maxPendingHandshakes).`
+      const text =
+        'The handshake did not finish, and other clients wait for their own. ' +
+        `Raise maxPendingHandshakes (it is ${maxPendingHandshakes}) if there are that many.`
       this.#pending.get(oldest)?.(new AuthError('ERR_AUTH_TIMEOUT', text))
     }
     this.#unproved.add(connection, performance.now())
     this.#restrain()
     try {
       await Promise.race([shakeHands(connection, 'listener', key.borrowBytes(), { policy, timeout }), dropped])
+      this.#unproved.proved(connection, performance.now())
     } finally {
       this.#pending.delete(connection)
       this.#unproved.remove(connection)
     }
   }
 
-  /** Accepts if there is room: for a connection that waits for accept(), and for a handshake. The others wait in the kernel. */
+  /** Accepts if there is room: in the queue for accept(), and for a handshake. Other clients wait in the kernel. */
   #restrain(): void {
     if (this.#closing) return
     while (this.#queued.length > 0 && this.#hasRoom) this.#begin(...this.#queued.shift()!)
@@ -197,9 +201,11 @@ export class Listener<T = unknown>
   }
 
   /**
-   * Waits for a connection that has proved itself. Several calls may wait: they are served in order.
+   * Waits for a client that has proved that it holds the key. If several calls wait, the earliest gets the first
+   * client.
    *
-   * @throws UsageError ERR_INVALID_STATE where the listener is closed, before or meanwhile; AbortError
+   * @returns the connection to that client
+   * @throws UsageError ERR_INVALID_STATE if the listener is closed, before or during the call; AbortError
    */
   accept({ signal }: ReceiveOptions = {}): Promise<Connection<T>> {
     if (this.#closing) return Promise.reject(closedError())
@@ -228,7 +234,7 @@ export class Listener<T = unknown>
     })
   }
 
-  /** Connections, until the listener is closed. Leaving the loop leaves it open. */
+  /** The accepted connections, until the listener is closed. Leaving the loop does not close the listener. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Connection<T>, void, undefined> {
     while (!this.#closing) {
       let connection: Connection<T>
@@ -262,8 +268,8 @@ export class Listener<T = unknown>
   }
 
   /**
-   * Listens no more. The socket file is removed, the key overwritten; clients that have not been accepted are closed, those that have
-   * are not. accept() rejects, and `for await` ends. Calling it again is harmless.
+   * Stops listening. It removes the socket file, overwrites the key, and disconnects clients that were not accepted
+   * yet; accepted connections stay open. Waiting accept() calls reject, and `for await` ends. You may call it again.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close()
@@ -290,5 +296,5 @@ export class Listener<T = unknown>
 }
 
 function closedError(): UsageError {
-  return new UsageError('ERR_INVALID_STATE', 'This listener is closed.')
+  return new UsageError('ERR_INVALID_STATE', 'This listener is closed. Call Listener.listen() for a new one.')
 }

@@ -1,5 +1,5 @@
-// Runs in: owner and child. A unix socket by our own system calls: no stream between, one call for header and payload, large messages
-// read where they belong, and descriptors passed along.
+// Runs in: owner and child. A unix socket, used by our own system calls instead of a Node stream: one call sends header
+// and payload, a large message is read directly into its own memory, and descriptors can be passed.
 import { ProtocolError, type ResourceError } from '../errors.js'
 import {
   errnoName,
@@ -14,24 +14,28 @@ import {
 import { type Item, Outbox, PACK_BYTES, SMALL_BYTES } from './outbox.js'
 import type { Outgoing, Sent, Sink, Transport } from './transport.js'
 
-// One for all connections of a thread: what is read is taken out of it before the next read.
+// One chunk for all connections of a thread: what was read is taken out of it before the next read.
 const CHUNK = Buffer.allocUnsafeSlow(64 * 1024)
 const RECEIVED = new Int32Array(RECEIVED_DESCRIPTORS)
-/** What a connection asks the kernel for once it was full; Linux grants twice net.core.wmem_max, by default 416 KiB. */
+/**
+ * The send buffer that a connection asks the kernel for once the default one was full. Linux grants at most twice
+ * net.core.wmem_max, by default 416 KiB.
+ */
 const SEND_BUFFER_BYTES = 1024 * 1024
 /**
- * So many messages of one turn of the event loop leave at once, each in a system call of its own; those behind them are joined, and leave
- * at the end of the turn. So a few are not held up by what their sender does next, and thousands cost a tenth of the system calls.
+ * This many messages of one turn of the event loop leave at once, each in a system call of its own. Later messages of
+ * that turn are joined and leave at its end. So a few messages are not delayed by what their sender does next, and
+ * thousands of messages need a tenth of the system calls.
  */
 const MESSAGES_AT_ONCE = 8
-/** System calls for one event, before other connections have their turn. */
+/** How many system calls are made for one event, before other connections have their turn. */
 const CALLS_IN_A_ROW = 16
 
-/** A failed system call of a connection. The other side's end has a code of its own. */
+/** The error for a failed system call. If the other side has closed, the error has a code of its own. */
 function connectionError(syscall: string, errno: number): ProtocolError | ResourceError {
   const name = errnoName(errno)
   if (name !== 'EPIPE' && name !== 'ECONNRESET') return resourceError(syscall, errno)
-  const text = `The other side has closed the connection (${name}): nothing can be sent any more.`
+  const text = `The other side has closed the connection (${name}). You cannot send any more.`
   return new ProtocolError('ERR_CONNECTION_CLOSED', text)
 }
 
@@ -49,9 +53,9 @@ export class NativeTransport implements Transport {
   #isEnded = false
   #isEnding = false
   #isRoomy = false
-  /** The kernel takes no more: its word that it does is waited for. */
+  /** The kernel takes no more bytes. We wait until it reports that it does. */
   #isFull = false
-  /** Messages that were sent in this turn of the event loop. */
+  /** How many messages were sent in this turn of the event loop. */
   #inTurn = 0
   readonly #endTurn = (): void => {
     this.#inTurn = 0
@@ -59,7 +63,7 @@ export class NativeTransport implements Transport {
     this.#update()
   }
 
-  /** Takes the descriptor over. */
+  /** Takes ownership of the descriptor. */
   constructor(native: Native, fd: number) {
     this.#native = native
     this.#fd = fd
@@ -85,13 +89,13 @@ export class NativeTransport implements Transport {
     this.#update()
   }
 
-  /** Tells the kernel only what has changed: each change of events is a system call. */
+  /** Tells the kernel which events to report, only if that has changed: each change is a system call. */
   #update(): void {
     if (this.#fd < 0) return
     const isUnsent = this.#outbox.first !== undefined
     const events = (this.#isReading && !this.#isEnded ? WATCH_READABLE : 0) | (this.#isFull ? WATCH_WRITABLE : 0)
     if (events !== this.#watched) {
-      // Only now: to watch a descriptor makes it non-blocking, and it may be meant for another program.
+      // Not earlier: watching a descriptor makes it non-blocking, and it may be meant for another program.
       if (!this.#watcher) this.#startWatching()
       this.#native.watchFor(this.#watcher!, events)
       this.#watched = events
@@ -111,7 +115,7 @@ export class NativeTransport implements Transport {
   }
 
   #report(events: number): void {
-    // libuv says EBADF for EPOLLERR, which is an error that the next read or write tells, and has stopped watching.
+    // For EPOLLERR libuv reports EBADF and stops watching. The next read or write returns the actual error.
     if (events < 0) this.#watched = 0
     if (events < 0 || events & WATCH_WRITABLE) this.#flush()
     if (events < 0 || events & WATCH_READABLE) this.#read()
@@ -164,7 +168,7 @@ export class NativeTransport implements Transport {
   }
 
   #makeRoom(): void {
-    // More room for whoever sends much: half as many turns of both loops for a megabyte.
+    // A larger buffer for a sender of large messages: half as many turns of both event loops for a megabyte.
     if (!this.#isRoomy) this.#native.setSendBuffer(this.#fd, SEND_BUFFER_BYTES)
     this.#isRoomy = true
   }
@@ -173,7 +177,7 @@ export class NativeTransport implements Transport {
     this.#isFull = false
     for (let calls = 0, item: Item | undefined; (item = this.#outbox.next()); calls++) {
       if (calls === CALLS_IN_A_ROW) {
-        this.#isFull = true // or not: others have their turn
+        this.#isFull = true // perhaps not, but other connections have their turn now
         return
       }
       const taken = this.#native.sendParts(this.#fd, item.bytes, 0, item.bytes, item.start, item.end, item.descriptor)
@@ -209,7 +213,7 @@ export class NativeTransport implements Transport {
   close(error: Error): Promise<void> {
     if (this.#fd >= 0) {
       const fd = this.#fd
-      if (!this.#isFull) this.#flush() // what was sent in this turn
+      if (!this.#isFull) this.#flush() // send what was collected in this turn
       this.#stop()
       this.#native.close(fd)
     }

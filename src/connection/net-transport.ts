@@ -1,9 +1,9 @@
-// Runs in: owner and child. A socket of node:net as a transport: TCP everywhere, and unix sockets where there is no addon.
+// Runs in: owner and child. A socket of node:net as a transport: TCP everywhere, and unix sockets if there is no addon.
 import type { Socket } from 'node:net'
 import { ProtocolError, ResourceError } from '../errors.js'
 import type { Outgoing, Sent, Sink, Transport } from './transport.js'
 
-/** Up to so many bytes, header and body are joined: one write, and no wait for Nagle's algorithm. */
+/** Up to this size, header and body are joined. That makes one write, which does not wait for Nagle's algorithm. */
 const JOIN_BYTES = 16 * 1024
 
 type Done = (error?: Error | null) => void
@@ -11,7 +11,7 @@ type Done = (error?: Error | null) => void
 function sendError(cause: NodeJS.ErrnoException): Error {
   const name = cause.code ?? 'unknown'
   if (['EPIPE', 'ECONNRESET', 'ERR_STREAM_DESTROYED', 'ERR_STREAM_WRITE_AFTER_END', 'ECANCELED'].includes(name)) {
-    const text = `The other side has closed the connection (${name}): nothing can be sent any more.`
+    const text = `The other side has closed the connection (${name}). You cannot send any more.`
     return new ProtocolError('ERR_CONNECTION_CLOSED', text, { cause })
   }
   return new ResourceError('ERR_RESOURCE', `write() failed with ${name}.`, { cause, errno: name, syscall: 'write' })
@@ -30,7 +30,7 @@ export class NetTransport implements Transport {
   #isEnded = false
   #closing: Error | undefined
 
-  /** Takes over a connected socket that has allowHalfOpen and is not being read. */
+  /** Takes ownership of a connected socket that has allowHalfOpen set and is not being read. */
   constructor(socket: Socket) {
     this.#socket = socket
     this.#closed = new Promise((resolve) => socket.once('close', () => resolve()))
@@ -44,7 +44,10 @@ export class NetTransport implements Transport {
     socket.on('close', () => this.#end())
   }
 
-  /** node:net destroys a socket whose write failed, and with it the last words of the other side that were not read yet. */
+  /**
+   * node:net destroys a socket after a failed write. The last messages of the other side, which were not read yet,
+   * would be lost.
+   */
   #keepOpenOnFailedWrites(): void {
     const socket = this.#socket
     const { _write: write, _writev: writev } = socket
@@ -90,7 +93,7 @@ export class NetTransport implements Transport {
     const done: Done = (error) => {
       this.#unsent--
       this.#hold()
-      // A write that is cut off by destroy() is reported as if it had succeeded.
+      // If destroy() interrupts a write, node:net reports the write as successful.
       const failure = error ?? this.#broken
       sent(this.#closing ?? (failure ? sendError(failure) : undefined))
     }
@@ -112,7 +115,7 @@ export class NetTransport implements Transport {
   }
 
   detach(): number {
-    throw new ResourceError('ERR_RESOURCE', 'The descriptor of this socket belongs to node:net.')
+    throw new ResourceError('ERR_RESOURCE', 'node:net owns the descriptor of this socket, so it cannot be given away.')
   }
 
   close(error: Error): Promise<void> {

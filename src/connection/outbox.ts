@@ -1,13 +1,13 @@
-// Runs in: owner and child. What waits to be sent, in order, joined so that many messages leave in one system call, and wake the
-// receiver once: small ones as they come, larger ones when they leave, as copies of many of those would be memory that nobody had in use
-// before. Pure: it moves nothing itself.
+// Runs in: owner and child. Messages that wait to be sent, in order. Several are joined, so that they leave in one
+// system call and wake the receiver once. Small messages are joined when they are added. Larger ones are joined only
+// when they leave, because copies of many waiting messages would take much memory. Pure: it sends nothing itself.
 import type { Outgoing, Sent } from './transport.js'
 
-/** At most so many bytes are joined. */
+/** The largest number of bytes that are joined. */
 export const PACK_BYTES = 64 * 1024
-/** A message up to this is copied as it comes. */
+/** A message up to this size is copied when it is added. */
 export const SMALL_BYTES = 1024
-/** A message above this is not worth copying. */
+/** A message above this size is never copied. */
 const MEDIUM_BYTES = 16 * 1024
 
 /** Bytes to be sent. */
@@ -19,20 +19,20 @@ export interface Item {
 }
 
 interface Waiting extends Item {
-  /** The messages that end with it. */
+  /** The callbacks of the messages that end with these bytes. */
   readonly sent: Sent[]
-  /** Whether small messages may still be added behind its end. */
+  /** Whether small messages may still be appended. */
   readonly isPack: boolean
 }
 
-// One of each for all connections of a thread: most packs leave before the next one is begun, and what is joined to leave is made anew
-// where it did not.
+// One of each for all connections of a thread, because most of them leave before the next one is needed. If one has not
+// left, a new one is allocated.
 let sparePack: Buffer | undefined
 let joined: Buffer | undefined
 
 export class Outbox {
   #items: Waiting[] = []
-  /** Items in front of this have left. */
+  /** Items before this index have left. */
   #head = 0
   #bytes = 0
 
@@ -40,12 +40,12 @@ export class Outbox {
     return this.#items[this.#head]
   }
 
-  /** Bytes that wait. */
+  /** How many bytes wait. */
   get bytes(): number {
     return this.#bytes
   }
 
-  /** Adds what is left of a message of which `taken` bytes have left. */
+  /** Adds the rest of a message, of which `taken` bytes have left. */
   add({ header, headerLength, body, start, end, descriptor }: Outgoing, taken: number, sent: Sent): void {
     const length = headerLength + end - start
     this.#bytes += length - taken
@@ -59,7 +59,7 @@ export class Outbox {
     }
     let carried = taken > 0 ? -1 : descriptor
     if (taken < headerLength) {
-      const rest = Buffer.from(header.subarray(taken, headerLength)) // headers are written into one buffer again and again
+      const rest = Buffer.from(header.subarray(taken, headerLength)) // all headers are written into the same buffer
       const isAll = start === end
       this.#items.push(itemOf(rest, 0, rest.length, { descriptor: carried, sent: isAll ? [sent] : [] }))
       carried = -1
@@ -79,11 +79,12 @@ export class Outbox {
     return pack
   }
 
-  /** What to send next: the first item, or several joined. */
+  /** What to send next: the first item, or several items joined. */
   next(): Item | undefined {
     const first = this.#items[this.#head]
     const second = this.#items[this.#head + 1]
-    // A byte that carries a descriptor leaves alone: the receiver knows the descriptor by the end of what it came with.
+    // A byte that carries a descriptor leaves alone. The receiver finds the descriptor at the end of the bytes that it
+    // came with.
     if (!first || !second || !isJoinable(first) || !isJoinable(second)) return first
     joined ??= Buffer.allocUnsafeSlow(PACK_BYTES)
     let length = 0
@@ -96,7 +97,7 @@ export class Outbox {
     return { bytes: joined, start: 0, end: length, descriptor: -1 }
   }
 
-  /** So many bytes of it have left. */
+  /** Tells how many bytes of it have left. */
   taken(count: number): void {
     this.#bytes -= count
     const done: Sent[][] = []
@@ -104,7 +105,7 @@ export class Outbox {
       const item = this.#items[this.#head]!
       const bytes = Math.min(rest, item.end - item.start)
       item.start += bytes
-      item.descriptor = -1 // it went with the first byte
+      item.descriptor = -1 // it left with the first byte
       rest -= bytes
       if (item.start < item.end) break
       if (item.isPack) sparePack = item.bytes as Buffer
@@ -121,7 +122,7 @@ export class Outbox {
     for (const messages of done) for (const sent of messages) sent()
   }
 
-  /** Nothing of it will leave any more. */
+  /** Nothing more will leave. */
   fail(error: Error): void {
     const items = this.#items.slice(this.#head)
     this.#items = []

@@ -1,4 +1,4 @@
-// Runs in: owner and child. Two connections that are each other's other side: multiprocessing.Pipe().
+// Runs in: owner and child. Two connections that are connected to each other, like multiprocessing.Pipe().
 
 import net from 'node:net'
 import { ResourceError } from '../errors.js'
@@ -16,8 +16,9 @@ function pairOf(native: Native): [Transport, Transport] {
 }
 
 /**
- * Without the addon there is no socketpair(2): two sockets over the loopback, where the port is open for the moment between. Each end
- * knows the other's port, so a stranger who was faster is not taken for it.
+ * Without the addon there is no socketpair(2). Instead, two TCP sockets connect over the loopback interface, and the
+ * port is open for a moment. Each end checks the port of the other, so that a stranger who connects first is not
+ * accepted.
  */
 async function pairOverLoopback(): Promise<[Transport, Transport]> {
   const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true })
@@ -47,16 +48,16 @@ async function pairOverLoopback(): Promise<[Transport, Transport]> {
 }
 
 /**
- * Two connected connections. One end can be handed to a process that is started, by its `fd`: it is a blocking descriptor, as other
- * programs expect it, as long as nothing was received here.
+ * Makes two connections that are connected to each other. You can pass the `fd` of one end to a process that you start.
+ * As long as nothing was received on that end here, its descriptor is blocking, as other programs expect it.
  *
- * @param options `duplex: false` for one way: the first end receives, the second sends
+ * @param options `duplex: false` for one direction only: the first end receives, the second sends
  * @returns both ends
  * @throws UsageError ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION; ResourceError ERR_RESOURCE
  * @example
  * const [ours, theirs] = await pipe()
  * const child = spawn('python3', ['worker.py'], { stdio: ['inherit', 'inherit', 'inherit', theirs.fd] })
- * await theirs.close()      // the child has its own
+ * await theirs.close()      // the child has its own copy
  * await ours.send('hello')
  */
 export function pipe<T = unknown>(options?: PipeOptions<T>): Promise<[Connection<T>, Connection<T>]> {
@@ -64,7 +65,7 @@ export function pipe<T = unknown>(options?: PipeOptions<T>): Promise<[Connection
   return pipeWith('native' in found ? found.native : undefined, options)
 }
 
-/** As pipe(), with the addon or without. @internal */
+/** Like pipe(), with or without the addon. @internal */
 export async function pipeWith<T = unknown>(
   native: Native | undefined,
   options?: PipeOptions<T>,

@@ -1,4 +1,5 @@
-// Runs in: owner and child. The sending half of a connection: headers, and promises that follow the kernel's pace.
+// Runs in: owner and child. The sending half of a connection: it writes the headers, and its promises resolve when the
+// kernel has taken a message.
 
 import { UsageError } from '../errors.js'
 import { abortError } from '../promises/abort.js'
@@ -7,12 +8,15 @@ import type { Outgoing, Transport } from './transport.js'
 
 const SENT = Promise.resolve()
 const NOTHING = new Uint8Array(0)
-/** What carries a descriptor: one byte outside of any frame, which counts them. Source: sendfds() in CPython's reduction.py. */
+/**
+ * The byte that carries a descriptor. It belongs to no frame; its value is the number of descriptors. Source: sendfds()
+ * in CPython's reduction.py.
+ */
 const HANDLE_MARK = Buffer.of(1)
-// One for all connections of a thread: whoever keeps it for later copies it.
+// One buffer for all connections of a thread. Code that keeps it for later has to copy it.
 const HEADER = Buffer.allocUnsafeSlow(12)
 
-/** The header of frames.ts, without new memory for each message. */
+/** Writes the same header as frames.ts, without allocating memory for each message. */
 function writeHeader(length: number): number {
   if (length > MAX_SHORT_LENGTH) {
     HEADER.writeInt32BE(-1, 0)
@@ -34,7 +38,7 @@ export class Sender {
     this.#transport = transport
   }
 
-  /** Sends a part of some bytes as one message. Throws or rejects as Connection.sendBytes() rejects. */
+  /** Sends a part of some bytes as one message. Throws or rejects with the errors of Connection.sendBytes(). */
   message(body: Uint8Array, start: number, end: number, signal: AbortSignal | undefined): Promise<void> {
     return this.#post(
       { header: HEADER, headerLength: writeHeader(end - start), body, start, end, descriptor: -1 },
@@ -42,18 +46,18 @@ export class Sender {
     )
   }
 
-  /** Passes a descriptor along. Throws or rejects as Connection.sendHandle() rejects. */
+  /** Passes a descriptor. Throws or rejects with the errors of Connection.sendHandle(). */
   handle(fd: number, signal: AbortSignal | undefined): Promise<void> {
     const none = { body: NOTHING, start: 0, end: 0 }
     return this.#post({ header: HANDLE_MARK, headerLength: 1, ...none, descriptor: fd }, signal)
   }
 
   #post(outgoing: Outgoing, signal: AbortSignal | undefined): Promise<void> {
-    if (this.#isEnded) throw new UsageError('ERR_INVALID_STATE', 'Nothing can be sent after end().')
+    if (this.#isEnded) throw new UsageError('ERR_INVALID_STATE', 'You cannot send after end().')
     if (signal?.aborted) throw abortError(signal)
     let early: { error: Error | undefined } | undefined
     let settle = (error?: Error): void => {
-      early = { error } // it has left within send(), together with others
+      early = { error } // send() has already called back
     }
     if (this.#transport.send(outgoing, (error) => settle(error))) return SENT
     if (early) return early.error ? Promise.reject(early.error) : SENT
@@ -68,7 +72,7 @@ export class Sender {
     })
   }
 
-  /** Nothing more will be sent, after what still waits. */
+  /** Ends the sending direction, after what still waits. */
   end(): void {
     if (!this.#isEnded) this.#transport.endWriting()
     this.#isEnded = true

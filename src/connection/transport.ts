@@ -1,65 +1,71 @@
-// Runs in: owner and child. What a message connection needs of a byte stream, whoever moves the bytes: system calls of our own
-// (native-transport) or node:net (net-transport). Types only.
+// Runs in: owner and child. What a connection needs of a stream of bytes, no matter whether our own system calls
+// (native-transport) or node:net (net-transport) move the bytes. Types only.
 
-/** Descriptors that came with one byte; null where the kernel had to drop them, because this process had no room for them. */
+/**
+ * Descriptors that came with one byte. Null if the kernel had to drop them, because this process had no room for them.
+ */
 export type DescriptorSet = readonly number[] | null
 
-/** A part of a buffer that wants bytes. */
+/** A part of a buffer that waits for bytes. */
 export interface Destination {
   readonly bytes: Buffer
   readonly start: number
   readonly end: number
 }
 
-/** Who takes what a transport reads. Everything here is called from the event loop, and never throws. */
+/** The receiver of what a transport reads. The event loop calls these functions; they never throw. */
 export interface Sink {
-  /** Where the next bytes belong, if it is known: they need no copy then. */
+  /** Where to put the next bytes, if that is known. They then need no copy. */
   destination(): Destination | undefined
-  /** So many bytes were put there. */
+  /** Tells how many bytes were put there. */
   filled(count: number): void
-  /** Takes the first `count` bytes of a chunk, which is written over as soon as this returns. */
+  /** Takes the first `count` bytes of a chunk. The chunk is overwritten after this call returns. */
   data(chunk: Buffer, count: number): void
-  /** The bytes that are taken next, `count` of them, came with descriptors, which belong to the last of them. */
+  /** The next `count` bytes came with descriptors. The descriptors belong to the last of these bytes. */
   descriptors(set: DescriptorSet, count: number): void
-  /** The other side writes no more: `cause` is there where it broke off with an error of the kernel. */
+  /** The other side has ended. `cause` is the error of the kernel if it did not end normally. */
   end(cause?: NodeJS.ErrnoException): void
 }
 
-/** Called once what was sent has left, or cannot leave any more. */
+/** Is called when the bytes have left, or cannot leave any more. */
 export type Sent = (error?: Error) => void
 
-/** Bytes to be sent in one piece: the header first. The body is referred to, not copied, until it has left. */
+/** Bytes to be sent in one piece, the header first. The body is not copied: it must not change until it has left. */
 export interface Outgoing {
   readonly header: Buffer
   readonly headerLength: number
   readonly body: Uint8Array
   readonly start: number
   readonly end: number
-  /** To be passed along with the first byte, or -1. */
+  /** A descriptor to pass with the first byte, or -1. */
   readonly descriptor: number
 }
 
 /** A connected stream of bytes. */
 export interface Transport {
-  /** Its descriptor, or undefined where there is none or it belongs to node:net. */
+  /** Its file descriptor. Undefined if it has none, or if node:net owns it. */
   readonly fd: number | undefined
-  /** Whether descriptors can be passed along. */
+  /** Whether descriptors can be passed. */
   readonly passesDescriptors: boolean
-  /** Names who takes the bytes: once, before anything is read. */
+  /** Sets the receiver of the bytes. Call it once, before anything is read. */
   attach(sink: Sink): void
-  /** Whether to read. */
+  /** Switches reading on or off. */
   setReading(on: boolean): void
-  /** Whether somebody waits for what is read: only then does it keep the process alive. What is not sent yet does so, too. */
+  /**
+   * Tells whether somebody waits for what is read. Only then does the transport keep the process alive. Bytes that have
+   * not left keep it alive, too.
+   */
   setWaiting(on: boolean): void
   /**
-   * Sends. Returns true where the kernel has taken everything: `sent` is not called then. Returns false where it is, perhaps at once.
+   * Sends. Returns true if the kernel has taken everything; `sent` is not called then. Otherwise returns false, and
+   * `sent` is called, perhaps before this returns.
    * @throws ProtocolError ERR_CONNECTION_CLOSED; ResourceError ERR_RESOURCE
    */
   send(outgoing: Outgoing, sent: Sent): boolean
-  /** Says that nothing more will be sent, after what still waits. */
+  /** Ends the sending direction, after what still waits. */
   endWriting(): void
-  /** Gives the descriptor away: nothing reads or writes it here any more. */
+  /** Gives up the descriptor: it is no longer read or written here. */
   detach(): number
-  /** Closes at once. What waits to be sent is dropped: its `sent` is called with the error. */
+  /** Closes at once. Bytes that wait are dropped: their `sent` is called with the error. */
   close(error: Error): Promise<void>
 }

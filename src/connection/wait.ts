@@ -1,30 +1,31 @@
-// Runs in: owner and child. Waiting for several connections and listeners at once: multiprocessing.connection.wait().
+// Runs in: owner and child. Waits for several connections and listeners at once, like
+// multiprocessing.connection.wait().
 
 import { UsageError } from '../errors.js'
 import { MAX_MILLISECONDS } from '../options/option-checks.js'
 import { abortError } from '../promises/abort.js'
 
-/** What can be waited for, from the inside. @internal */
+/** How an object takes part in wait(). @internal */
 export interface Readiness {
   readonly isReady: boolean
-  /** Calls back once, when isReady may have become true. Returns what takes that back. */
+  /** Calls back once, when isReady may have become true. Returns a function that cancels that. */
   onReady(callback: () => void): () => void
 }
 
-/** The method by which a connection or a listener shows what is ready. @internal */
+/** The method with which a connection or a listener takes part in wait(). @internal */
 export const WAITABLE = Symbol('forkserver.waitable')
 
-/** A connection (something to receive) or a listener (somebody to accept). */
+/** A connection (ready if it can receive) or a listener (ready if a client waits). */
 export interface Waitable {
   /** @internal */
   [WAITABLE](): Readiness
 }
 
-/** How long to wait. */
+/** The options of wait(). */
 export interface WaitOptions {
-  /** Milliseconds: 0 looks and returns, Infinity (the default) waits. */
+  /** Time limit in milliseconds: 0 does not wait, Infinity (the default) waits without a limit. */
   timeout?: number
-  /** Gives it up. */
+  /** Aborting it cancels the call. */
   signal?: AbortSignal
 }
 
@@ -33,25 +34,28 @@ const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(reso
 /**
  * Waits until at least one is ready: a recv() or an accept() on it would settle at once.
  *
- * @param objects connections and listeners; with none, the timeout is waited for
- * @returns all that are ready, in their order; none after the timeout
- * @throws UsageError ERR_INVALID_ARGUMENT; ERR_INVALID_STATE where one is closed before the call; AbortError
+ * @param objects connections and listeners. With an empty list, wait() resolves after the timeout
+ * @returns all that are ready, in the order of the list; an empty list after the timeout
+ * @throws UsageError ERR_INVALID_ARGUMENT; ERR_INVALID_STATE if one was closed before the call; AbortError
  * @example
  * for (const connection of await wait(connections, { timeout: 1_000 })) console.log(await connection.recv())
  */
 export async function wait<T extends Waitable>(objects: readonly T[], options: WaitOptions = {}): Promise<T[]> {
   const { timeout = Number.POSITIVE_INFINITY, signal } = options
   if (typeof timeout !== 'number' || Number.isNaN(timeout)) {
-    throw new UsageError('ERR_INVALID_ARGUMENT', `A timeout is a number of milliseconds, not ${String(timeout)}.`)
+    throw new UsageError(
+      'ERR_INVALID_ARGUMENT',
+      `The timeout must be a number of milliseconds, not ${String(timeout)}.`,
+    )
   }
   const watched = objects.map((object) => {
     if (typeof object?.[WAITABLE] === 'function') return { object, readiness: object[WAITABLE]() }
-    throw new UsageError('ERR_INVALID_ARGUMENT', 'wait() waits for connections and listeners.')
+    throw new UsageError('ERR_INVALID_ARGUMENT', 'wait() takes a list of connections and listeners, and nothing else.')
   })
   if (signal?.aborted) throw abortError(signal)
   const ready = (): T[] => watched.filter(({ readiness }) => readiness.isReady).map(({ object }) => object)
   if (watched.length > 0 && watched.every(({ readiness }) => readiness.isReady)) return [...objects]
-  // One that is ready already does not hide the others: they are looked at, too.
+  // Even if one is ready already, the others are checked, too.
   const limit = ready().length > 0 ? 0 : timeout
   const ends: (() => void)[] = []
   try {
@@ -63,7 +67,8 @@ export async function wait<T extends Waitable>(objects: readonly T[], options: W
         signal.addEventListener('abort', abort, { once: true })
         ends.push(() => signal.removeEventListener('abort', abort))
       }
-      // What lies in the kernel is seen after one turn of the loop; a second one, as the first may be over already.
+      // Bytes that wait in the kernel show after one turn of the event loop. A second turn is needed because the first
+      // may be over already.
       if (limit <= 0) void nextTurn().then(nextTurn).then(resolve)
       else if (limit <= MAX_MILLISECONDS) {
         const timer = setTimeout(resolve, limit)

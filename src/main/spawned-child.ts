@@ -1,4 +1,5 @@
-// Runs in: child of the start method `spawn`; its main. Reads its job from the channel and runs it. Everything else is plain Node.
+// Runs in: child of the start method `spawn`; its main. Reads its job from the channel and runs it. Everything else
+// is plain Node.
 import { endWithOwner } from '../child/end-with-owner.js'
 import { ChildChannel } from '../child/job-channel.js'
 import { runJob, sendThrown } from '../child/run-job.js'

@@ -1,11 +1,14 @@
-// Runs in: template and child; the owner asks what is being imported. import() as the program's own modules would call it.
+// Runs in: template and child; the owner asks what is being imported. import() as the program's own modules would
+// call it.
 import Module from 'node:module'
 import path from 'node:path'
 
 /** Namespaces of the modules that the template loaded, by the specifier that named them. */
 const loaded = new Map<string, object>()
 
-/** A child finds this module without asking Node's loader, which takes a tenth of a millisecond to say that it has it. */
+/**
+ * A child finds this module without asking Node's loader, which takes a tenth of a millisecond to say that it has it.
+ */
 export function rememberModule(specifier: string, namespace: object): void {
   loaded.set(specifier, namespace)
 }
@@ -24,9 +27,9 @@ interface Importer {
 }
 
 /**
- * Imports a module by URL, or by a package name that is looked up from the working directory, with the conditions of import().
- * import() in a file of forkserver would look for packages from its own folder. So a CommonJS module that exists in memory only,
- * and whose file would lie in the working directory, calls it.
+ * Imports a module by URL, or by a package name that is looked up from the working directory, with the conditions of
+ * import(). import() in a file of forkserver would look for packages from its own folder. So a CommonJS module that
+ * exists in memory only, and whose file would lie in the working directory, calls it.
  */
 export async function importModule(specifier: string): Promise<object> {
   const known = loaded.get(specifier)
@@ -42,8 +45,8 @@ export async function importModule(specifier: string): Promise<object> {
 }
 
 /**
- * As importModule(), for a program's main. It is not counted as being imported: it runs, and may start processes for functions of its
- * own file behind a test of import.meta.main.
+ * As importModule(), for a program's main. It is not counted as being imported: it runs, and may start processes for
+ * functions of its own file behind a test of import.meta.main.
  */
 export function importMain(specifier: string): Promise<object> {
   if (URL.canParse(specifier)) return import(specifier) as Promise<object>

@@ -170,7 +170,10 @@ export function resourceError(syscall: string, errno: number): ResourceError {
   )
 }
 
-/** The typed error of a system call that Node made: of child_process.spawn(), which throws some errors and emits others, and of node:fs. */
+/**
+ * The typed error of a system call that Node made: of child_process.spawn(), which throws some errors and emits
+ * others, and of node:fs.
+ */
 export function systemError(error: NodeJS.ErrnoException): Error {
   const syscall = error.syscall?.split(' ')[0] ?? 'spawn' // spawn() names its program behind it
   return typeof error.errno === 'number' ? resourceError(syscall, -error.errno) : error

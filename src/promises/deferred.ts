@@ -8,8 +8,8 @@ export interface Deferred<T> {
 }
 
 /**
- * A promise that nobody has to await. Whoever awaits it gets its rejection. A program that only joins a process, say, has chosen not to
- * await its result, and must not be ended by an unhandled rejection.
+ * A promise that nobody has to await. Whoever awaits it gets its rejection. A program that only joins a process, say,
+ * has chosen not to await its result, and must not be ended by an unhandled rejection.
  */
 export function defer<T>(): Deferred<T> {
   const deferred = {} as Deferred<T>

@@ -1,7 +1,7 @@
 // Runs in: owner. A timer that counts only the time in which this process runs. Pure.
 //
-// A plain timer fires at once when a laptop wakes up, or when a shell continues a stopped program. The other side had no time to
-// answer then. This timer counts steps: however long this process was stopped, that counts as one step.
+// A plain timer fires at once when a laptop wakes up, or when a shell continues a stopped program. The other side had
+// no time to answer then. This timer counts steps: however long this process was stopped, that counts as one step.
 
 /** Steps of one timer. More steps measure a stopped process better, and wake a running one more often. */
 const STEPS = 10

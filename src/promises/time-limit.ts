@@ -1,8 +1,8 @@
 // Runs in: owner. Waiting with a limit in time. Pure.
 
 /**
- * What the promise resolves with, or undefined if it rejects or does not settle within `ms` milliseconds. The event loop is kept alive
- * meanwhile.
+ * What the promise resolves with, or undefined if it rejects or does not settle within `ms` milliseconds. The event
+ * loop is kept alive meanwhile.
  */
 export async function within<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined

@@ -35,7 +35,10 @@ export class Client {
   readonly session = new ControlSession()
   /** Sets of descriptors that came and whose messages are not complete yet. They are closed with the client. */
   readonly descriptors: DescriptorSet[] = []
-  /** Messages that are complete and that are to be obeyed, in this order. Their descriptors are closed with the client. */
+  /**
+   * Messages that are complete and that are to be obeyed, in this order. Their descriptors are closed with the
+   * client.
+   */
   readonly orders: Order[] = []
   /** Read end of the owner's lifeline, from `attach` on. It is closed with the client. */
   lifeline = -1
@@ -143,7 +146,10 @@ export class Clients {
     return found
   }
 
-  /** Every descriptor of ours that a child must not have; the lifeline of its own owner is closed when it holds on to it. */
+  /**
+   * Every descriptor of ours that a child must not have; the lifeline of its own owner is closed when it holds on to
+   * it.
+   */
   descriptorsToClose(ownLifeline: number): number[] {
     const fds: number[] = []
     for (const client of this.#byFd.values()) {

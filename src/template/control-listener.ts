@@ -1,4 +1,5 @@
-// Runs in: template. The listening end of a control socket that others than its starter can reach: a socket file or an abstract name.
+// Runs in: template. The listening end of a control socket that others than its starter can reach: a socket file or
+// an abstract name.
 import { lstatSync, rmdirSync, unlinkSync } from 'node:fs'
 import path from 'node:path'
 import { isErrno, type Native } from '../platform/native.js'
@@ -6,7 +7,10 @@ import { listenReplacingStale } from '../platform/stale-socket.js'
 import type { ListenAddress } from '../wire/startup.js'
 
 const BACKLOG = 128
-/** How long the listener rests after accept() failed for want of descriptors, in milliseconds. poll would report it at once again. */
+/**
+ * How long the listener rests after accept() failed for want of descriptors, in milliseconds. poll would report it at
+ * once again.
+ */
 const REST_MS = 100
 
 /** A listening unix socket. */

@@ -210,7 +210,7 @@ class Server {
       if (answers.length > 0) this.#send(client, encodeFrames(answers))
     }
     if (!client.isProved) return
-    this.#clients.unproved.remove(client)
+    this.#clients.unproved.proved(client, performance.now())
     client.decoder.maxLength = MAX_CONTROL_PAYLOAD
   }
 

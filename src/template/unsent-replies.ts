@@ -18,8 +18,8 @@ export class Unsent {
   }
 
   /**
-   * Writes what waits and then `frames`, as far as the socket takes them; the rest waits, copied, so that the memory of `frames`
-   * may be used again.
+   * Writes what waits and then `frames`, as far as the socket takes them; the rest waits, copied, so that the memory
+   * of `frames` may be used again.
    *
    * @param write returns how many bytes it took, or a negative errno
    * @returns whether the connection can go on: not if writing failed, or if the client has left too much unread

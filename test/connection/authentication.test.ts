@@ -1,4 +1,5 @@
-// Runs in: the test runner. The handshake over a connection that the other side closes while we send: what it said before is heard.
+// Runs in: the test runner. The handshake on a connection that the other side closes while we send. What it sent before
+// is still read.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { AuthKey } from 'forkserver/connection'

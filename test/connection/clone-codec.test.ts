@@ -1,4 +1,5 @@
-// Runs in: the test runner. The short way of the codec 'clone' for bytes: to the byte what V8's serializer writes, and it reads the same.
+// Runs in: the test runner. The faster way of the codec 'clone' for bytes: it writes exactly the bytes that V8's
+// serializer writes, and reads the same values.
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'

@@ -1,4 +1,5 @@
-// Runs in: the test runner. How connections end, for every transport: here, there, half, in the middle of a message, and by a signal.
+// Runs in: the test runner. How connections end, for every transport: closed on this side, on the other side, in one
+// direction, in the middle of a message, and by a signal.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { wait } from 'forkserver/connection'

@@ -1,4 +1,5 @@
-// Runs in: the test runner. Clients that are silent, slow, hostile or gone, and listeners that are: nobody else notices, nothing is kept.
+// Runs in: the test runner. Clients and listeners that are silent, slow, hostile or gone. Others are not affected, and
+// nothing is left behind.
 import assert from 'node:assert/strict'
 import net from 'node:net'
 import { describe, test } from 'node:test'

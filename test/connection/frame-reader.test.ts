@@ -1,4 +1,5 @@
-// Runs in: the test runner. src/connection/frame-reader.ts and outbox.ts: property tests. FORKSERVER_FUZZ_RUNS sets how many runs.
+// Runs in: the test runner. Property tests of src/connection/frame-reader.ts and outbox.ts. FORKSERVER_FUZZ_RUNS sets
+// the number of runs.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'

@@ -104,7 +104,7 @@ describe('what has no descriptors', () => {
 
 describe('pipe()', () => {
   // Behind the first few, messages of one turn of the event loop leave together, at its end.
-  test('what was sent in one turn arrives, though the connection ends, closes or passes a descriptor in it', async () => {
+  test('what was sent in a turn arrives if the connection ends, closes or passes a descriptor in it', async () => {
     const numbers = Array.from({ length: 1_000 }, (_, index) => index)
     for (const last of ['end', 'close', 'sendHandle'] as const) {
       const [one, other] = await pipe()
@@ -227,7 +227,14 @@ describe('the life of a process', () => {
       const [one, other] = await pipe()
       other.recv().then((value) => console.log(value))
       setTimeout(() => one.send('late'), 50).unref()
-      const worker = new Worker("import('forkserver/connection').then(async ({ pipe }) => { const ends = await pipe(); ends[0].recv(); ends[1].recv(); const { parentPort } = await import('node:worker_threads'); parentPort.postMessage('up') })", { eval: true })
+      const inner = \`import('forkserver/connection').then(async ({ pipe }) => {
+        const ends = await pipe()
+        ends[0].recv()
+        ends[1].recv()
+        const { parentPort } = await import('node:worker_threads')
+        parentPort.postMessage('up')
+      })\`
+      const worker = new Worker(inner, { eval: true })
       worker.once('message', () => worker.terminate())
       worker.once('exit', () => console.log('ended'))`
     const [output, exitCode] = await run(code)

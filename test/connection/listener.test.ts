@@ -1,4 +1,5 @@
-// Runs in: the test runner. Listener and connect(), for every transport: addresses, files, keys, and everything that can be refused.
+// Runs in: the test runner. Listener and connect(), for every transport: addresses, files, keys, and every reason to
+// refuse.
 import assert from 'node:assert/strict'
 import { chmodSync, existsSync, lstatSync, statSync, writeFileSync } from 'node:fs'
 import net from 'node:net'

@@ -1,4 +1,5 @@
-// Runs in: the test runner. The contract of messages, for every transport: whole, in order, of every size, and at the reader's pace.
+// Runs in: the test runner. Messages, for every transport: they arrive whole, in order, in every size, and at the
+// reader's pace.
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { describe, test } from 'node:test'
@@ -107,7 +108,8 @@ for (const way of WAYS) {
         const sending = (async () => {
           for (; sent < 60; sent++) await one.sendBytes(chunk)
         })()
-        // With nobody reading, what is between them is the kernel's buffers and 64 KiB: tens of megabytes would be a queue of ours.
+        // If nobody reads, only the kernel's buffers and 64 KiB of ours hold messages. Tens of megabytes would mean a
+        // queue of ours.
         while (await Promise.race([one.poll(30).then(() => true), sending.then(() => false)])) {
           const before = sent
           await one.poll(100)

@@ -1,5 +1,5 @@
-// Runs in: the test runner. Real Pythons at the other end, listening and connecting: every one that is found. Without any, the recorded
-// handshakes of auth.test and auth-digests.test stand in.
+// Runs in: the test runner. Real Pythons on the other side, listening and connecting: every Python that is found. If
+// there is none, the recorded handshakes of auth.test and auth-digests.test are the only check.
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { closeSync, openSync, readFileSync, readSync, writeFileSync } from 'node:fs'

@@ -8,7 +8,7 @@ import { descendants, until, watchLeaks } from '../support/leaks.js'
 
 watchLeaks()
 
-const LIMIT = { timeout: 60_000 }
+const LIMIT = { timeout: 240_000 }
 const jobs = remote<typeof import('../fixtures/faults/jobs.js')>(new URL('../fixtures/faults/jobs.js', import.meta.url))
 const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/faults/${name}`, import.meta.url))
 

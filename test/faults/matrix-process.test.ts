@@ -8,7 +8,7 @@ import { FakeTemplate, type Fault, type Moment } from './fake-template.js'
 
 watchLeaks()
 
-const LIMIT = { timeout: 60_000 }
+const LIMIT = { timeout: 240_000 }
 /** Injected, so that no test waits for long. */
 const TEMPLATE_TIMEOUT = 300
 const START_TIMEOUT = 2_000

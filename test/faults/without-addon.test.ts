@@ -11,7 +11,7 @@ import { killIfAlive, type RunningProgram, runProgram } from './owner.js'
 
 watchLeaks()
 
-const LIMIT = { timeout: 60_000 }
+const LIMIT = { timeout: 240_000 }
 const ROOT = path.dirname(createRequire(import.meta.url).resolve('forkserver/package.json'))
 
 const JOBS = `

@@ -1,14 +1,15 @@
-// Runs in: owner and child. The few calls of Python that plain data needs, done here without calling anything by name. Pure.
+// Runs in: owner and child. The few Python functions that plain data needs, implemented here. Nothing is called by its
+// name. Pure.
 //
-// Before protocols 4 and 5 there were no opcodes for some plain types, so CPython writes "call set with this list": GLOBAL
-// names the function, REDUCE calls it. These calls are known by heart. Any other name is refused when it is read, before its arguments
-// are looked at, and a known one is no value either: it may only be called.
+// Before protocols 4 and 5 there were no opcodes for some plain types. CPython writes "call set with this list"
+// instead: GLOBAL names the function, REDUCE calls it. This file knows these calls. Any other name is refused when it
+// is read, before its arguments are looked at. A known name is not a value either: a pickle can only call it.
 
 import { ByteArray, FrozenSet } from './types.js'
 
-/** A function that a pickle named, waiting on the stack to be called. */
+/** A function that a pickle named and that is on the stack, to be called. */
 export class Builtin {
-  /** @param call its result, or undefined for arguments that CPython would not write */
+  /** @param call returns the result, or undefined if CPython would not write such arguments */
   constructor(
     readonly name: string,
     readonly call: (args: readonly unknown[], exact: boolean) => Set<unknown> | Uint8Array | undefined,
@@ -48,8 +49,7 @@ const BUILTINS: ReadonlyMap<string, Builtin> = new Map(
 )
 
 /**
- * The known function of a name.
- *
+ * Finds the known function with a name.
  * @param name module and name with a dot between them, such as 'builtins.set'
  */
 export function findBuiltin(name: string): Builtin | undefined {
@@ -57,7 +57,7 @@ export function findBuiltin(name: string): Builtin | undefined {
 }
 
 function latin1Bytes(text: unknown): Uint8Array | undefined {
-  // A character above U+00FF would be cut to its low byte.
+  // Latin-1 would cut a character above U+00FF to its low byte.
   if (typeof text !== 'string' || /[\u0100-\uffff]/.test(text)) return undefined
   return new Uint8Array(Buffer.from(text, 'latin1'))
 }

@@ -1,18 +1,20 @@
-// Runs in: owner and child. Reads the arguments of opcodes out of a pickle's bytes. Pure.
+// Runs in: owner and child. Reads the arguments of opcodes from the bytes of a pickle. Pure.
 //
-// The bytes may be hostile. A length is compared with what is left before anything is taken, so no argument costs more memory than it
-// has bytes; and nothing that is returned shares memory with the bytes, which belong to a message.
+// The bytes may be hostile. Before anything is read, its length is compared with the bytes that are left, so no
+// argument takes more memory than it has bytes. Results never share memory with the bytes, which belong to a message.
 
 import { ProtocolError } from '../../errors.js'
 import { firstLine } from '../../wire/values/clone-refusal.js'
 import type { PickleArguments } from './opcodes.js'
 import { decodeAscii, decodeQuoted, decodeRawUnicodeEscape, decodeUtf8 } from './text.js'
 
-/** Reading and printing decimals takes more than linear time. CPython draws the line here, too (sys.int_info, CVE-2020-10735). */
+/**
+ * Reading and printing decimals takes more than linear time. CPython has the same limit (sys.int_info, CVE-2020-10735).
+ */
 export const MAX_DECIMAL_DIGITS = 4300
 /** V8's largest BigInt has 2 ** 30 bits. */
 export const MAX_LONG_BYTES = 2 ** 27
-/** Up to here Buffer reads integers by itself, and they are safe ones. */
+/** Buffer reads integers of up to this many bytes itself, and all of them are safe integers. */
 const MAX_SHORT_LONG_BYTES = 6
 
 const LINE_FEED = 0x0a
@@ -23,20 +25,20 @@ const FLOAT_WORDS: Readonly<Record<string, number>> = {
   '-inf': Number.NEGATIVE_INFINITY,
 }
 
-/** A place in a pickle, and the opcode that is being read there, for messages. */
+/** A position in a pickle, and the opcode that is being read there, for error messages. */
 export class Cursor {
   readonly #bytes: Buffer
   #at = 0
   #opcodeAt = 0
-  /** Name of the opcode that was read last. */
+  /** The name of the opcode that was read last. */
   opcode = ''
 
-  /** @param bytes a pickle; not written to, and not kept by anything that is read */
+  /** @param bytes a pickle. It is not written to, and nothing that is read refers to it */
   constructor(bytes: Uint8Array) {
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   }
 
-  /** How many bytes follow. */
+  /** How many bytes are left. */
   get left(): number {
     return this.#bytes.length - this.#at
   }
@@ -49,7 +51,7 @@ export class Cursor {
     return this.take(1)
   }
 
-  /** Goes on by so many bytes; returns where they start. */
+  /** Moves forward by this many bytes. Returns where they start. */
   take(length: number): number {
     if (length > this.left) throw this.broken(`needs ${length} more bytes, and ${this.left} are left: it is cut short`)
     const start = this.#at
@@ -57,12 +59,15 @@ export class Cursor {
     return start
   }
 
-  /** The error for bytes that are no pickle: `what` goes on from the opcode's name. */
+  /** The error for bytes that are not a pickle. `what` continues the sentence after the name of the opcode. */
   broken(what: string, cause?: unknown): ProtocolError {
-    return new ProtocolError('ERR_PROTOCOL', `The bytes are no pickle: ${this.#place} ${what}.`, { cause })
+    return new ProtocolError('ERR_PROTOCOL', `The bytes are not a pickle: ${this.#place} ${what}.`, { cause })
   }
 
-  /** The error for a pickle that asks for what it shall not have: `what` goes on from the opcode's name. */
+  /**
+   * The error for a pickle that asks for something that is not allowed. `what` continues the sentence after the name of
+   * the opcode.
+   */
   refused(what: string, advice: string): ProtocolError {
     return new ProtocolError('ERR_PICKLE_REFUSED', `The pickle was refused: ${this.#place} ${what}. ${advice}`)
   }
@@ -71,7 +76,7 @@ export class Cursor {
     return `${this.opcode} at byte ${this.#opcodeAt}`
   }
 
-  /** Takes so many bytes, as a view. */
+  /** Takes this many bytes, as a view. */
   #view(length: number): Buffer {
     const start = this.take(length)
     return this.#bytes.subarray(start, start + length)
@@ -101,7 +106,7 @@ export class Cursor {
     return this.#bytes.readUInt32LE(this.take(4))
   }
 
-  /** Rounded above 2 ** 53, which is more than any pickle has. */
+  /** Above 2 ** 53 the result is rounded. No pickle is that long. */
   unsigned8(): number {
     return Number(this.#bytes.readBigUInt64LE(this.take(8)))
   }
@@ -120,12 +125,12 @@ export class Cursor {
     return length
   }
 
-  /** Two's complement, little-endian, of any length. */
+  /** An integer of any length in two's complement, little-endian. */
   long(length: number): number | bigint {
     if (length > this.left || length > MAX_LONG_BYTES) this.#refuseLong(length)
     if (length === 0) return 0
     if (length <= MAX_SHORT_LONG_BYTES) return this.#bytes.readIntLE(this.take(length), length)
-    // By way of hexadecimal digits, because V8 reads those in linear time.
+    // Reads hexadecimal digits, because V8 converts those in linear time.
     const digits = Buffer.from(this.#view(length)).reverse().toString('hex')
     return asNumber(BigInt.asIntN(length * 8, BigInt(`0x${digits}`)))
   }
@@ -136,7 +141,8 @@ export class Cursor {
   }
 
   decimal(line: string): number | bigint {
-    // As CPython writes them. It reads more, and oddly: INT 010 is eight, +1 is True, -0 is False.
+    // Accepts what CPython writes. CPython reads more, with surprising results: INT 010 is eight, +1 is True, -0 is
+    // False.
     if (!/^(?:0|-?[1-9]\d*)$/.test(line)) throw this.broken('has no decimal integer')
     if (line.length > MAX_DECIMAL_DIGITS) {
       throw this.refused(
@@ -151,7 +157,7 @@ export class Cursor {
     const word = FLOAT_WORDS[line]
     if (word !== undefined) return word
     const value = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?$/i.test(line) ? Number(line) : Number.NaN
-    // What is too large for a double, Python refuses.
+    // Python refuses numbers that are too large for a double.
     if (!Number.isFinite(value)) throw this.broken('has no decimal number')
     return value
   }
@@ -170,7 +176,7 @@ export class Cursor {
   }
 }
 
-/** A bigint as a number, where that is exact. */
+/** Converts a bigint to a number if that is exact. */
 function asNumber(value: bigint): number | bigint {
   const number = Number(value)
   return Number.isSafeInteger(number) ? number : value
@@ -179,7 +185,7 @@ function asNumber(value: bigint): number | bigint {
 const ascii = (cursor: Cursor, bytes: Buffer | number): string => cursor.text(decodeAscii, bytes, 'ASCII')
 const utf8 = (cursor: Cursor, length: number): string => cursor.text(decodeUtf8, length, 'UTF-8')
 
-/** For each kind of argument, how it is read. */
+/** How each kind of argument is read. */
 export const READ_ARGUMENT: { readonly [K in keyof PickleArguments]: (cursor: Cursor) => PickleArguments[K] } = {
   none: () => undefined,
   uint1: (cursor) => cursor.unsigned1(),
@@ -191,7 +197,7 @@ export const READ_ARGUMENT: { readonly [K in keyof PickleArguments]: (cursor: Cu
   floatnl: (cursor) => cursor.float(ascii(cursor, cursor.line())),
   decimalnl_short: (cursor) => {
     const line = ascii(cursor, cursor.line())
-    // What was a bool before protocol 2.
+    // These were bools before protocol 2.
     return line === '01' ? true : line === '00' ? false : cursor.decimal(line)
   },
   decimalnl_long: (cursor) => cursor.decimal(ascii(cursor, cursor.line()).replace(/L$/, '')),

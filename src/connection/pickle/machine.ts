@@ -1,40 +1,44 @@
-// Runs in: owner and child. The stack machine that a pickle is a program for: its stack, marks and memo, and what is counted. Pure.
+// Runs in: owner and child. A pickle is a program for a stack machine. This is its state: stack, marks and memo, and
+// the counts that are limited. Pure.
 //
-// Nothing here calls itself, so no depth of nesting overflows the stack.
+// Nothing here is recursive, so deep nesting cannot overflow the stack.
 
 import { Builtin } from './builtins.js'
 import type { Cursor } from './cursor.js'
 import { Memo } from './memo.js'
 import { Tuple } from './types.js'
 
-/** How pickles are read. */
+/** Options for reading a pickle. */
 export interface ReadRules {
-  /** Each type of Python gets a class of its own. */
+  /** Whether each Python type becomes a class of its own. */
   readonly exact: boolean
-  /** How many values one pickle may push, mark and note; a list, tuple, dict, set or bytes counts for CONTAINER_WEIGHT of them. */
+  /**
+   * How many values one pickle may push, mark and store. A list, tuple, dict, set or bytes counts as CONTAINER_WEIGHT
+   * values.
+   */
   readonly maxValues: number
 }
 
-/** A value takes a word or three, an empty set some 200 bytes. */
+/** A value takes one to three words of memory; an empty set takes about 200 bytes. */
 export const CONTAINER_WEIGHT = 4
 
-/** The state of one reading. */
+/** The state of the machine while it reads one pickle. */
 export class Machine {
   readonly cursor: Cursor
   readonly exact: boolean
   readonly #memo = new Memo()
   readonly #stack: unknown[] = []
-  /** For each open mark, the height of the stack at that time. */
+  /** For each open mark, the height of the stack when it was set. */
   readonly #marks: number[] = []
   #valuesLeft: number
   #copiesLeft: number
-  /** Whether functions can be on the stack; if not, nobody needs to look for them. */
+  /** Whether there can be functions on the stack. If not, the check for them is skipped. */
   #hasBuiltins = false
 
-  /** Dicts in the order in which they were made, and those among them that turned out to need a Map. */
+  /** All dicts in the order in which they were made, and those among them that turned out to need a Map. */
   readonly #dicts: object[] = []
   readonly #late = new Set<object>()
-  /** Numbers of the dicts that need a Map, as a first reading found out. */
+  /** The numbers of the dicts that need a Map, if a first pass has found that out. */
   readonly #maps: ReadonlySet<number>
   #dictCount = 0
 
@@ -43,7 +47,8 @@ export class Machine {
     this.exact = rules.exact
     this.#valuesLeft = rules.maxValues
     this.#maps = maps
-    // A text of Python 2 or of protocol 2 is copied twice on its way to a bytearray, a list once on its way to a set.
+    // A text of Python 2 or of protocol 2 is copied twice before it is a bytearray. A list is copied once before it is
+    // a set.
     this.#copiesLeft = 2 * cursor.left
   }
 
@@ -57,7 +62,7 @@ export class Machine {
     this.push(builtin)
   }
 
-  /** Takes the top of the stack, down to the last mark. */
+  /** Takes the top of the stack. Stops at the last mark. */
   pop(): unknown {
     if (this.#stack.length <= (this.#marks.at(-1) ?? 0)) throw this.cursor.broken('finds nothing on the stack')
     const value = this.#stack.pop()
@@ -81,7 +86,7 @@ export class Machine {
     this.#marks.push(this.#stack.length)
   }
 
-  /** Forgets the top of the stack, which may be a mark. */
+  /** Drops the top of the stack, which may be a mark. */
   drop(): void {
     if (this.#stack.length === this.#marks.at(-1)) this.#marks.pop()
     else {
@@ -90,7 +95,7 @@ export class Machine {
     }
   }
 
-  /** Takes what lies above the last mark, and the mark. */
+  /** Takes everything above the last mark, and the mark itself. */
   popToMark(): unknown[] {
     const start = this.#marks.pop()
     if (start === undefined) throw this.cursor.broken('finds no mark on the stack')
@@ -100,14 +105,14 @@ export class Machine {
   }
 
   #value(value: unknown): unknown {
-    // A function as a value would be a class or a function that was sent, which is no plain data.
+    // If a function were used as a value, the sender would have sent a class or a function, which is not plain data.
     if (value instanceof Builtin) {
-      throw this.cursor.refused(`takes ${value.name} for a value`, 'Only plain data is read, no classes and functions.')
+      throw this.cursor.refused(`uses ${value.name} as a value`, 'Send plain data only, without classes and functions.')
     }
     return value
   }
 
-  /** Whether nothing is left on the stack. */
+  /** Whether the stack is empty. */
   get isEmpty(): boolean {
     return this.#stack.length === 0 && this.#marks.length === 0
   }
@@ -124,7 +129,8 @@ export class Machine {
   }
 
   #noteNumber(index: number | bigint | boolean): number | bigint {
-    const number = typeof index === 'boolean' ? Number(index) : index // GET and PUT share the spelling of INT: 01 is 1
+    // GET and PUT write numbers as INT does, where 01 is True.
+    const number = typeof index === 'boolean' ? Number(index) : index
     if (number < 0) throw this.cursor.broken(`has the negative number ${number}`)
     return number
   }
@@ -136,13 +142,13 @@ export class Machine {
   }
 
   #refuseMore(): never {
-    const advice = 'The option maxValues of pickleCodec() says how many it may: send fewer at a time, or raise it.'
+    const advice = 'Send fewer at a time, or raise the option maxValues of pickleCodec().'
     throw this.cursor.refused('makes one value too many', advice)
   }
 
   /**
-   * Counts what a call copies. A list or text is written once and may be mentioned often, so that a small pickle could ask for
-   * copies without end; CPython writes each for one call.
+   * Counts the values that a call copies. A list or text is written once but may be referred to many times, so a small
+   * pickle could ask for copies without end. CPython writes each of them for one call only.
    */
   countCopies(of: unknown): void {
     const size = Array.isArray(of) || typeof of === 'string' || of instanceof Uint8Array ? of.length : 0
@@ -159,7 +165,7 @@ export class Machine {
     this.pushContainer(tuple)
   }
 
-  /** Pushes an empty dict: a Map where keys that are no strings are known to come, else an object. */
+  /** Pushes an empty dict: a Map if the first pass found keys that are not strings, otherwise an object. */
   pushDict(): void {
     const needsMap = this.exact || this.#maps.has(this.#dictCount++)
     const dict = needsMap ? new Map() : {}
@@ -167,12 +173,15 @@ export class Machine {
     this.pushContainer(dict)
   }
 
-  /** Gives an object a key that is no string: it should have been a Map, and the next reading will make it one. */
+  /**
+   * Handles a key that is not a string, for a dict that was made as an object. It needs a Map; the next pass will make
+   * one.
+   */
   setLate(dict: object): void {
     this.#late.add(dict)
   }
 
-  /** The numbers of all dicts that need a Map; undefined where they all were made right. */
+  /** The numbers of all dicts that need a Map. Undefined if all were made correctly. */
   get misjudged(): ReadonlySet<number> | undefined {
     if (this.#late.size === 0) return undefined
     return new Set(this.#dicts.flatMap((dict, index) => (this.#late.has(dict) ? [index] : [])))

@@ -1,14 +1,15 @@
-// Runs in: owner and child. A pickle's numbered notes of what it may mention again: shared references and cycles. Pure.
+// Runs in: owner and child. The memo of a pickle: numbered values that it may refer to again, for shared references and
+// cycles. Pure.
 //
-// CPython numbers them from 0 without gaps, but a pickle may use any number below 2 ** 32, and one byte more must not cost an array of
-// that length.
+// CPython numbers them from 0 without gaps. But a pickle may use any number below 2 ** 32, and one additional byte must
+// not cost an array of that length.
 
-/** What a pickle has put aside, by number. */
+/** The values that a pickle has stored, by number. */
 export class Memo {
   readonly #dense: unknown[] = []
   readonly #sparse = new Map<number | bigint, unknown>()
 
-  /** The number that comes next, where a pickle gives none: how many there are. */
+  /** The number of the next value if the pickle gives none: how many values are stored. */
   get size(): number {
     return this.#dense.length + this.#sparse.size
   }

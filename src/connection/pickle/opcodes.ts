@@ -1,11 +1,14 @@
-// Runs in: owner and child. Pure. Every opcode of Python's pickle format, in one table: the reader, the writer, docs and tests follow it.
+// Runs in: owner and child. Pure. All opcodes of Python's pickle format, in one table. Reader, writer, docs and tests
+// use it.
 //
-// Source: CPython's Lib/pickletools.py, which documents the format; a rules test compares the two where a Python is found.
-// The format only ever grew (protocol 0 is of 1995, 5 of 2019), so a table of 68 rows reads everything there is.
+// Source: CPython's Lib/pickletools.py, which documents the format. If a Python is found, a rules test compares the
+// two. New protocols only added opcodes (protocol 0 is of 1995, protocol 5 of 2019), so one table of 68 rows reads all
+// of them.
 
 /**
- * How the argument of an opcode is written, by pickletools' names. Integers are little-endian, but float8 is big-endian. A digit after
- * bytes, string, unicodestring and long is the size of the length in front of it; 'nl' is text up to a line feed.
+ * How the argument of an opcode is written, with the names of pickletools. Integers are little-endian, but float8 is
+ * big-endian. A digit after bytes, string, unicodestring and long is the size of the length in front of it. 'nl' is
+ * text up to a line feed.
  */
 export interface PickleArguments {
   none: undefined
@@ -40,7 +43,10 @@ export type OpcodeRow =
   | readonly [code: number, protocol: number, argument: keyof PickleArguments]
   | readonly [code: number, protocol: number, argument: keyof PickleArguments, refused: string]
 
-/** Code, the protocol that brought it, its argument; and, where plain data never needs it, what it asks for: it is refused. */
+/**
+ * The code, the protocol that added it, and its argument. A fourth column says what an opcode asks for that plain data
+ * never needs; such an opcode is refused.
+ */
 export const PICKLE_OPCODES = {
   PROTO: [0x80, 2, 'uint1'],
   FRAME: [0x95, 4, 'uint8'],
@@ -101,11 +107,11 @@ export const PICKLE_OPCODES = {
   EMPTY_SET: [0x8f, 4, 'none'],
   ADDITEMS: [0x90, 4, 'none'],
   FROZENSET: [0x91, 4, 'none'],
-  // Classes and functions by name, and their call: refused, but for the names of builtins.ts.
+  // Classes and functions by name, and calls of them. They are refused, except for the names in builtins.ts.
   GLOBAL: [0x63, 0, 'stringnl_noescape_pair'],
   STACK_GLOBAL: [0x93, 4, 'none'],
   REDUCE: [0x52, 0, 'none'],
-  // What only objects need.
+  // Only objects need these.
   INST: [0x69, 0, 'stringnl_noescape_pair', 'an instance of a class'],
   OBJ: [0x6f, 1, 'none', 'an instance of a class'],
   NEWOBJ: [0x81, 2, 'none', 'an instance of a class'],
@@ -122,16 +128,19 @@ export const PICKLE_OPCODES = {
 
 export type OpcodeName = keyof typeof PICKLE_OPCODES
 
-/** The opcodes that the reader acts on; the others have a fourth column. */
+/** The opcodes that the reader implements. The others have a fourth column. */
 export type ReadOpcodeName = {
   [N in OpcodeName]: (typeof PICKLE_OPCODES)[N] extends readonly [number, number, string, string] ? never : N
 }[OpcodeName]
 
-/** What the argument of an opcode is read as. */
+/** The type of the value that an argument is read as. */
 export type ArgumentOf<N extends OpcodeName> = PickleArguments[(typeof PICKLE_OPCODES)[N][2]]
 
-/** The newest protocol that is read. */
+/** The newest protocol that can be read. */
 export const MAX_READ_PROTOCOL = 5
 
-/** The protocol that is written: Python 3.4 and later read it, and it is the oldest with opcodes for set, frozenset and long bytes. */
+/**
+ * The protocol that is written. Python 3.4 and later can read it. It is the oldest one with opcodes for set, frozenset
+ * and long bytes.
+ */
 export const WRITTEN_PROTOCOL = 4

@@ -1,35 +1,39 @@
 // Runs in: owner and child. Writes opcodes and plain values of protocol 4 into one growing buffer. Pure.
 //
-// Without frames, which only help a reader of files: CPython writes pickles of less than four bytes without them, and reads all so.
+// It writes no frames, which only help when a pickle is read from a file. CPython writes none for pickles of less than
+// four bytes, and reads all pickles without them.
 
 import { MAX_VALUE_BYTES } from '../../wire/values/clone-refusal.js'
 import { type OpcodeRow, PICKLE_OPCODES } from './opcodes.js'
 import { encodeSurrogates, isWellFormed } from './text.js'
 
-// Rows of the table, not their names: looking a name up for each value took a third of the time.
+// Rows of the table instead of their names: looking up a name for each value took a third of the time.
 const OP = PICKLE_OPCODES
 
 const FIRST_BYTES = 512
 const MAX_BYTE = 0xff
-/** UTF-8 takes at most three bytes for each unit of a string. */
+/** UTF-8 takes at most three bytes for each UTF-16 unit of a string. */
 const MAX_UNIT_BYTES = 3
-/** Strings of up to so many units are written where they may need the most room; longer ones are measured first. */
+/**
+ * For strings of up to this many units, room for the longest possible UTF-8 is reserved. Longer strings are measured
+ * first.
+ */
 const MAX_UNMEASURED_UNITS = 1024
 
-/** The bytes would be more than MAX_VALUE_BYTES. */
+/** Thrown if the pickle would be larger than MAX_VALUE_BYTES. */
 export class OutputTooLargeError extends Error {}
 
-/** A pickle in the making. */
+/** A pickle that is being written. */
 export class Output {
   #bytes = Buffer.allocUnsafe(FIRST_BYTES)
   #length = 0
 
-  /** What was written; a view. */
+  /** The bytes written so far, as a view. */
   get bytes(): Buffer {
     return this.#bytes.subarray(0, this.#length)
   }
 
-  /** Makes room for so many bytes and returns where they start. */
+  /** Makes room for this many bytes. Returns where they start. */
   #take(size: number): number {
     const start = this.#length
     const end = start + size
@@ -50,14 +54,14 @@ export class Output {
     this.#bytes[at] = code
   }
 
-  /** An opcode and an argument of one byte. */
+  /** Writes an opcode with an argument of one byte. */
   op1([code]: OpcodeRow, argument: number): void {
     const at = this.#take(2)
     this.#bytes[at] = code
     this.#bytes[at + 1] = argument
   }
 
-  /** An opcode and an argument of four bytes. */
+  /** Writes an opcode with an argument of four bytes. */
   op4([code]: OpcodeRow, argument: number): void {
     const at = this.#take(5)
     this.#bytes[at] = code
@@ -81,13 +85,13 @@ export class Output {
     else this.long(BigInt(value))
   }
 
-  /** An int of any size, in two's complement. */
+  /** Writes an int of any size, in two's complement. */
   long(value: bigint): void {
-    // By way of hexadecimal digits, because V8 writes those in linear time. A negative number has the digits of the one that has all
-    // its bits turned round.
+    // Writes hexadecimal digits first, because V8 does that in linear time. A negative number -n is written as n - 1
+    // with all bits inverted.
     const isNegative = value < 0n
     const digits = (isNegative ? ~value : value).toString(16)
-    // One bit more than the digits need, for the sign.
+    // The sign needs one more bit than the digits.
     const size =
       Number.parseInt(digits[0]!, 16) >= 8 || digits.length % 2 === 1 ? (digits.length + 2) >> 1 : digits.length >> 1
     const bytes = Buffer.from(digits.padStart(size * 2, '0'), 'hex').reverse()

@@ -1,30 +1,34 @@
-// Runs in: owner and child. What a value is for a pickle: which kind of container, with which parts; and how it is refused. Pure.
+// Runs in: owner and child. Which kind of container a value is for a pickle, which parts it has, and the errors for
+// values that cannot be written. Pure.
 
 import { types } from 'node:util'
 import { UsageError } from '../../errors.js'
 import { firstLine, kindOf, quote } from '../../wire/values/clone-refusal.js'
 import { ByteArray, Float, FrozenSet, Tuple } from './types.js'
 
-/** What a container becomes in Python. */
+/** The Python type that a container becomes. */
 export type ContainerKind = 'list' | 'tuple' | 'dict' | 'set' | 'frozenset'
 
 /** A container that is being written. */
 export interface OpenContainer {
   readonly value: object
   readonly kind: ContainerKind
-  /** Whether it is a key of a dict or an item of a set, or in one: there Python takes only what cannot change. */
+  /** Whether it is a key of a dict or an item of a set, or inside one. There Python accepts only immutable values. */
   readonly isKey: boolean
-  /** Items in their order; of a dict, keys and values in turns. Of a plain object only the keys: its values are read when they are due. */
+  /**
+   * The items in order. For a dict, keys and values alternate. For a plain object only the keys: each value is read
+   * when it is written.
+   */
   readonly parts: readonly unknown[]
-  /** How many parts there are: an Array that its own getters make longer would never end. */
+  /** The number of parts when writing began. Otherwise an Array that its own getters make longer would never end. */
   readonly count: number
   /** Whether it is a plain object. */
   readonly isObject: boolean
-  /** How many parts have been written. */
+  /** How many parts were written. */
   written: number
 }
 
-/** The kind and the parts of an object; undefined for what Python has no word for. */
+/** The kind and the parts of an object. Undefined if Python has no counterpart. */
 export function partsOf(value: object, isKey: boolean): Pick<OpenContainer, 'kind' | 'parts' | 'isObject'> | undefined {
   if (Array.isArray(value)) {
     return { kind: isKey || value instanceof Tuple ? 'tuple' : 'list', parts: value, isObject: false }
@@ -42,15 +46,15 @@ export function partsOf(value: object, isKey: boolean): Pick<OpenContainer, 'kin
   return isPlain(value) ? { kind: 'dict', parts: Object.keys(value), isObject: true } : undefined
 }
 
-/** Whether an object is one of `{}`, of whatever realm: without a prototype, or with one that has none. */
+/** Whether an object is a plain one, as `{}` makes it, of any realm. It has no prototype, or its prototype has none. */
 function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value)
   return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
 /**
- * Two keys that are one in Python, where `1`, `1.0` and `True` are equal, and ints and floats of the same value; or undefined. Keys
- * that are arrays, sets or bytes are not compared.
+ * Finds two keys that are equal in Python, where `1`, `1.0` and `True` are equal, and so are ints and floats of the
+ * same value. Undefined if there are none. Keys that are arrays, sets or bytes are not compared.
  */
 export function findEqualKeys(keys: readonly unknown[]): readonly [unknown, unknown] | undefined {
   if (!keys.some((key) => typeof key === 'boolean' || typeof key === 'bigint' || key instanceof Float)) return undefined
@@ -72,7 +76,7 @@ function asPythonKey(key: unknown): unknown {
 
 const MAX_PATH_STEPS = 20
 
-/** Where a part stands: 'value.users[3].name'. */
+/** The path of a part, such as 'value.users[3].name'. */
 export function pathOf(open: readonly OpenContainer[]): string {
   const steps = open.map(stepOf)
   if (steps.length <= MAX_PATH_STEPS) return `value${steps.join('')}`
@@ -80,7 +84,7 @@ export function pathOf(open: readonly OpenContainer[]): string {
   return `value${[...steps.slice(0, half), ' ... ', ...steps.slice(-half)].join('')}`
 }
 
-/** The step to the part that was written last. */
+/** The last step of the path, to the part that was written last. */
 function stepOf({ value, kind, parts, isObject, written }: OpenContainer): string {
   const index = written - 1
   if (kind === 'list' || kind === 'tuple') return `[${index}]`
@@ -99,12 +103,12 @@ const ADVICE: Readonly<Record<string, string>> = {
   'a symbol': 'Pass its description.',
   'a Date': 'Pass its getTime() or its toISOString().',
   'a Promise': 'Await it, and pass what it resolves to.',
-  'a detached array': 'Its memory was transferred away; pass a copy made before that.',
+  'a detached array': 'Its memory was transferred away. Pass a copy that was made before.',
 }
-const ADVICE_TYPED =
-  'Pass a Uint8Array of its memory, which is bytes in Python, or Array.from() of it, which is a list.'
+const ADVICE_TYPED = 'Pass a Uint8Array of its memory (bytes in Python), or Array.from() of it (a list).'
 const ADVICE_KEY =
-  'Python takes only keys that cannot change: use strings, numbers, bigints, booleans, null, Uint8Arrays, or Arrays and Sets of those.'
+  'Python accepts only immutable keys: use strings, numbers, bigints, ' +
+  'booleans, null, Uint8Arrays, or Arrays and Sets of those.'
 const ADVICE_ANY =
   'Pass plain data: null, booleans, numbers, bigints, strings, Uint8Arrays, Arrays, Sets, Maps and plain objects.'
 
@@ -115,7 +119,8 @@ export function refusal(open: readonly OpenContainer[], value: unknown, isKey: b
   const text =
     isKey && (isContainer || types.isUint8Array(value))
       ? `is ${kind} in a key, which no key of Python can have. ${ADVICE_KEY}`
-      : `is ${kind}, which cannot be pickled. ${ADVICE[kind] ?? (ArrayBuffer.isView(value) ? ADVICE_TYPED : ADVICE_ANY)}`
+      : `is ${kind}, which cannot be pickled. ` +
+        `${ADVICE[kind] ?? (ArrayBuffer.isView(value) ? ADVICE_TYPED : ADVICE_ANY)}`
   return cannotPickle(open, text)
 }
 
@@ -129,12 +134,12 @@ function nameOf(value: unknown): string {
   return types.isAnyArrayBuffer(value) ? 'an ArrayBuffer' : kindOf(value)
 }
 
-/** The error for the part that was being written; `text` goes on from its path. */
+/** The error for the part that was being written. `text` continues the sentence after its path. */
 export function cannotPickle(open: readonly OpenContainer[], text: string, cause?: unknown): UsageError {
   return new UsageError('ERR_CANNOT_CLONE', `${pathOf(open)} ${text}`, { cause })
 }
 
-/** The error for a part that threw when it was read. */
+/** The error for a part whose getter threw. */
 export function unreadable(open: readonly OpenContainer[], cause: unknown): UsageError {
   return cannotPickle(open, `cannot be read: it threw "${firstLine(cause)}". Pass plain data.`, cause)
 }

@@ -1,6 +1,6 @@
-// Runs in: owner and child. The pickle codec: plain data as Python's pickle has it. Pure.
+// Runs in: owner and child. The pickle codec: plain data in the form of Python's pickle. Pure.
 //
-// docs/PICKLE.md says what becomes what, and a test holds it against this code.
+// docs/PICKLE.md says how each type is converted. A test runs the rows of its tables.
 
 import { types } from 'node:util'
 import { UsageError } from '../../errors.js'
@@ -13,49 +13,52 @@ export { ByteArray, Float, FrozenSet, Tuple } from './types.js'
 /** Options of pickleCodec(). */
 export interface PickleOptions {
   /**
-   * Whether each type of Python arrives as a class of its own: float as Float, tuple as Tuple, frozenset as FrozenSet, bytearray
-   * as ByteArray, every dict as a Map. What is read so is written back as the same types. Default: false.
+   * Whether each Python type arrives as a class of its own: float as Float, tuple as Tuple, frozenset as FrozenSet,
+   * bytearray as ByteArray, every dict as a Map. A value that was read this way is written back with the same types.
+   * Default: false.
    */
   exact?: boolean
   /**
-   * How many values one pickle may make or mention, because one byte of a pickle makes one; a list, tuple, dict, set or bytes
-   * counts for four. Default: 16,777,216.
+   * How many values one pickle may make or refer to, because one byte of a pickle can make one. A list, tuple, dict,
+   * set or bytes counts as four. Default: 16,777,216.
    */
   maxValues?: number
 }
 
-/** Values to bytes and back. */
+/** Converts values to pickles and back. */
 export interface PickleCodec {
   /**
    * Writes a value as a pickle of protocol 4, which Python 3.4 and later read.
    *
-   * @param value null, booleans, numbers, bigints, strings, Uint8Arrays, Arrays, Sets, Maps, plain objects, and Float, Tuple,
-   *   FrozenSet, ByteArray; shared references and cycles arrive as such
-   * @returns at most 2 GiB
-   * @throws UsageError ERR_CANNOT_CLONE for anything else, with its path
+   * @param value null, booleans, numbers, bigints, strings, Uint8Arrays, Arrays, Sets, Maps, plain objects, and Float,
+   *   Tuple, FrozenSet, ByteArray. Shared references and cycles are kept
+   * @returns the pickle, at most 2 GiB
+   * @throws UsageError ERR_CANNOT_CLONE for anything else; the message says where it is
    */
   encode(value: unknown): Uint8Array
   /**
-   * Reads a pickle of protocol 0 to 5 that carries plain data. Nothing that it names is looked up, and nothing is called.
+   * Reads a pickle of protocol 0 to 5 that contains plain data. Nothing that it names is looked up, and nothing is
+   * called.
    *
    * @param bytes exactly one pickle; the result shares no memory with it
-   * @throws ProtocolError ERR_PICKLE_REFUSED where it asks for a class, a function or anything else that is no plain data, or
-   *   passes a limit
-   * @throws ProtocolError ERR_PROTOCOL where the bytes are no pickle, with the place
+   * @throws ProtocolError ERR_PICKLE_REFUSED if it asks for a class, a function or anything else that is not plain
+   *   data, or exceeds a limit
+   * @throws ProtocolError ERR_PROTOCOL if the bytes are not a pickle; the message says at which position
    */
   decode(bytes: Uint8Array): unknown
 }
 
 /**
- * How many values one pickle may make. An empty set is one byte and about 200 bytes of heap: so many of them, counted fourfold, are less
- * than half of V8's smallest usual heap of 2 GiB. And an array of more than 112 million items ends a process without an error.
+ * How many values one pickle may make by default. An empty set is one byte and about 200 bytes of heap; this many,
+ * counted as four each, take less than half of V8's smallest usual heap of 2 GiB. An array of more than 112 million
+ * items would end the process without an error.
  */
 export const DEFAULT_MAX_VALUES = 2 ** 24
 
 const DEFAULT_RULES: ReadRules = { exact: false, maxValues: DEFAULT_MAX_VALUES }
 
 /**
- * A pickle codec that reads in another way than `pickle` does.
+ * Makes a pickle codec with other options than `pickle`.
  *
  * @throws UsageError ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_INVALID_ARGUMENT
  * @example
@@ -75,7 +78,7 @@ export function pickleCodec(options?: PickleOptions): PickleCodec {
 }
 
 /**
- * The pickle codec.
+ * The pickle codec with default options.
  *
  * @example
  * pickle.decode(pickle.encode({ a: [1, 2] })) // { a: [1, 2] }

@@ -1,8 +1,9 @@
-// Runs in: owner and child. Reads a pickle that carries plain data. Pure: bytes in, a value out, whoever sent them.
+// Runs in: owner and child. Reads a pickle that contains plain data. Pure: bytes in, a value out, no matter who sent
+// them.
 //
-// A pickle is a program for a stack machine, and for CPython it may import and call anything. Here a table says what each opcode
-// does, and no entry of it calls what a pickle names. What the reader does not check is whether Python could have written the bytes: a dict
-// as a key, or an item added to a tuple, is as harmless here as it is odd.
+// A pickle is a program for a stack machine. In CPython it may import and call anything. Here a table says what each
+// opcode does, and no entry of it calls what a pickle names. The reader does not check whether Python could have
+// written the bytes: a dict as a key, or an item added to a tuple, is odd but harmless here.
 
 import { ProtocolError } from '../../errors.js'
 import { firstLine } from '../../wire/values/clone-refusal.js'
@@ -34,11 +35,11 @@ const ACTIONS: Actions = {
     if (version > MAX_READ_PROTOCOL) {
       throw cursor.refused(
         `says protocol ${version}`,
-        `Protocols 0 to ${MAX_READ_PROTOCOL} are read: dumps(value, 4) writes one.`,
+        `Protocols 0 to ${MAX_READ_PROTOCOL} can be read: use dumps(value, 4) in Python.`,
       )
     }
   },
-  // A frame only says how much may be read from a file at once.
+  // A frame only says how much may be read from a file at once, so it is ignored.
   FRAME: ({ cursor }, length) => {
     if (length > cursor.left) throw cursor.broken(`announces ${length} bytes, and ${cursor.left} are left`)
   },
@@ -90,7 +91,7 @@ const ACTIONS: Actions = {
   APPENDS: (machine) => {
     const items = machine.popToMark()
     const list = listBelow(machine)
-    for (const item of items) list.push(item) // not push(...items): that many arguments overflow the stack
+    for (const item of items) list.push(item) // not push(...items), because that many arguments overflow the stack
   },
   EMPTY_TUPLE: (machine) => machine.pushTuple([]),
   TUPLE: (machine) => machine.pushTuple(machine.popToMark()),
@@ -144,7 +145,8 @@ const ACTIONS: Actions = {
 }
 
 const PLAIN_DATA =
-  'Nothing was run. Only plain data is read: None, bool, int, float, str, bytes, bytearray, list, tuple, dict, set, frozenset.'
+  'Nothing was run. Send plain data only: None, bool, int, float, ' +
+  'str, bytes, bytearray, list, tuple, dict, set, frozenset.'
 
 function pushBuiltin(machine: Machine, name: string): void {
   const builtin = findBuiltin(name)
@@ -168,7 +170,7 @@ function pushTuple(machine: Machine, length: number): void {
   machine.pushTuple(items)
 }
 
-/** Puts keys and values, in turns, into the dict on top of the stack. */
+/** Puts keys and values, which alternate, into the dict on top of the stack. */
 function setItems(machine: Machine, items: readonly unknown[]): void {
   const dict = machine.top()
   if (items.length % 2 !== 0) throw machine.cursor.broken('finds a key without a value')
@@ -188,7 +190,7 @@ function isDictObject(value: unknown): value is Record<string, unknown> {
 }
 
 function setProperty(object: Record<string, unknown>, key: string, value: unknown): void {
-  // Setting '__proto__' would change the prototype, and setting a name that a frozen prototype has would throw.
+  // Plain assignment to '__proto__' would change the prototype, and to a name of a frozen prototype it would throw.
   if (key in Object.prototype) {
     Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true })
   } else object[key] = value
@@ -196,7 +198,7 @@ function setProperty(object: Record<string, unknown>, key: string, value: unknow
 
 type Step = (machine: Machine) => void
 
-/** For each code, its name, and what to do: read the argument, act. */
+/** For each code: its name, and a function that reads the argument and carries the opcode out. */
 const STEPS: ReadonlyArray<{ readonly name: OpcodeName; readonly run: Step } | undefined> = (() => {
   const steps: Array<{ name: OpcodeName; run: Step } | undefined> = new Array(256).fill(undefined)
   for (const [name, [code, , argument, refused]] of Object.entries(PICKLE_OPCODES) as Array<[OpcodeName, OpcodeRow]>) {
@@ -223,7 +225,7 @@ function runOnce(bytes: Uint8Array, rules: ReadRules, maps: ReadonlySet<number>)
     runToStop(machine)
   } catch (cause) {
     if (cause instanceof ProtocolError) throw cause
-    // What V8 throws for a container that is too large: a Map or a Set holds 2 ** 24 entries.
+    // V8 throws this if a container becomes too large: a Map or a Set holds at most 2 ** 24 entries.
     throw cursor.refused('makes something too large', firstLine(cause))
   }
   const value = machine.pop()
@@ -247,13 +249,14 @@ function runToStop(machine: Machine): void {
 /**
  * Reads a pickle of protocol 0 to 5.
  *
- * @param bytes exactly one pickle; nothing in the result shares memory with them
- * @throws ProtocolError ERR_PROTOCOL for bytes that are no pickle, with the place
- * @throws ProtocolError ERR_PICKLE_REFUSED for one that asks for more than plain data, or passes a limit
+ * @param bytes exactly one pickle; nothing in the result shares memory with it
+ * @throws ProtocolError ERR_PROTOCOL if the bytes are not a pickle; the message says at which position
+ * @throws ProtocolError ERR_PICKLE_REFUSED if it asks for more than plain data, or exceeds a limit
  */
 export function readPickle(bytes: Uint8Array, rules: ReadRules): unknown {
-  // A dict becomes an object or a Map as its keys are, which come after it was noted and perhaps mentioned: what is a Map
-  // is known for sure at the end. So where one is needed, everything is read again, and this time each is made right at once.
+  // Whether a dict becomes an object or a Map depends on its keys. They come after the dict was stored in the memo and
+  // perhaps referred to, so the answer is certain only at the end. If a Map is needed, the pickle is read a second
+  // time, and this time each dict is made correctly at once.
   const { machine, value } = runOnce(bytes, rules, new Set())
   const maps = machine.misjudged
   return maps === undefined ? value : runOnce(bytes, rules, maps).value

@@ -1,19 +1,20 @@
-// Runs in: owner and child. The spellings of text in pickles: UTF-8 with lone surrogates, and the escapes of protocol 0. Pure.
+// Runs in: owner and child. How pickles write text: UTF-8 with lone surrogates, and the escapes of protocol 0. Pure.
 //
-// A str of Python may hold half a surrogate pair, as a string of JavaScript may. UTF-8 proper has no bytes for it; Python writes the three
-// that the rule would give (error handler 'surrogatepass'), and Node would silently write and read U+FFFD instead.
+// A Python str may contain half a surrogate pair, as a JavaScript string may. Proper UTF-8 has no bytes for it. Python
+// writes the three bytes that the rule would give (error handler 'surrogatepass'). Node would silently write and read
+// U+FFFD instead.
 
 import { isAscii, isUtf8 } from 'node:buffer'
 
-// ED is the first byte of U+D000 to U+DFFF and never a later one, so these bytes are a surrogate wherever they stand.
+// ED is the first byte of U+D000 to U+DFFF and never a later one. So wherever these bytes appear, they are a surrogate.
 const LEAD = 0xed
 const SURROGATE_BYTES = 3
 
-/** UTF-8 in which lone surrogates are allowed, as text; undefined for other bytes. */
+/** Reads UTF-8 that may contain lone surrogates. Undefined if the bytes are something else. */
 export function decodeUtf8(bytes: Buffer): string | undefined {
   if (isUtf8(bytes)) return bytes.toString()
   const parts: string[] = []
-  let start = 0 // of what is not yet decoded
+  let start = 0 // of the part that is not decoded yet
   for (let at = bytes.indexOf(LEAD); at !== -1; at = bytes.indexOf(LEAD, at + 1)) {
     if (at + SURROGATE_BYTES > bytes.length || bytes[at + 1]! < 0xa0 || !isContinuation(bytes[at + 2]!)) continue
     const before = bytes.subarray(start, at)
@@ -34,17 +35,17 @@ function isContinuation(byte: number): boolean {
   return (byte & 0xc0) === 0x80
 }
 
-/** Whether a string has no lone surrogates, so that Buffer writes it as it is. */
+/** Whether a string has no lone surrogates. If so, Buffer writes it correctly. */
 export function isWellFormed(text: string): boolean {
-  // In Node since 20; TypeScript has it in a later library than Node 20 has the rest of.
+  // Node has this method since version 20. TypeScript declares it in a library that contains more than Node 20 has.
   return (text as string & { isWellFormed(): boolean }).isWellFormed()
 }
 
-/** UTF-8 of a string with lone surrogates: three bytes for each of them. */
+/** Writes a string with lone surrogates as UTF-8, three bytes for each of them. */
 export function encodeSurrogates(text: string): Buffer {
   const bytes = Buffer.allocUnsafe(text.length * SURROGATE_BYTES)
   let length = 0
-  let start = 0 // of what is not yet written
+  let start = 0 // of the part that is not written yet
   for (const { index } of text.matchAll(/\p{Surrogate}/gu)) {
     length += bytes.write(text.slice(start, index), length)
     const unit = text.charCodeAt(index)
@@ -58,8 +59,9 @@ export function encodeSurrogates(text: string): Buffer {
 }
 
 /**
- * A line of protocol 0 as text: one byte is one character, `\uXXXX` and `\UXXXXXXXX` are any, and every other backslash is
- * itself (Python's codec raw-unicode-escape). undefined for an escape that is cut short or no character.
+ * Reads a line of text of protocol 0: one byte is one character, `\uXXXX` and `\UXXXXXXXX` are any character, and every
+ * other backslash is itself (Python's codec raw-unicode-escape). Undefined if an escape is cut short or not a
+ * character.
  */
 export function decodeRawUnicodeEscape(bytes: Buffer): string | undefined {
   let isWhole = true
@@ -86,7 +88,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
   v: '\v',
 }
 
-/** A str of Python 2 as protocol 0 has it, quotes around it and escapes inside; undefined where it is not. */
+/** Reads a str of Python 2 as protocol 0 writes it, in quotes and with escapes. Undefined if it is something else. */
 export function decodeQuoted(line: Buffer): string | undefined {
   const quoted = /^(['"])(.*)\1$/s.exec(line.toString('latin1'))?.[2]
   return quoted?.replace(
@@ -99,7 +101,7 @@ export function decodeQuoted(line: Buffer): string | undefined {
   )
 }
 
-/** Bytes that are ASCII as text; undefined for others. */
+/** Reads ASCII bytes as text. Undefined for other bytes. */
 export function decodeAscii(bytes: Buffer): string | undefined {
   return isAscii(bytes) ? bytes.toString('latin1') : undefined
 }

@@ -1,11 +1,12 @@
-// Runs in: owner and child. Pure. Four types of Python that JavaScript has no word for, as subclasses of what stands in for them:
-// whatever takes the plain type takes these too.
+// Runs in: owner and child. Pure. Four Python types that JavaScript does not have, as subclasses of the closest
+// JavaScript type. Code that accepts the JavaScript type also accepts these.
 //
-// They are for writing, where Python shall get just this type, and for reading with `exact`, where nothing may be lost.
+// Use them for writing if Python has to get exactly this type. The option `exact` uses them for reading, so that no
+// type is lost.
 
 /**
- * A float of Python, though its value is whole. A number that is a safe integer is written as an int, as Python's `1` and `1.0` are
- * one number here.
+ * A Python float, even if its value is whole. Without it, a number that is a safe integer is written as an int, because
+ * JavaScript does not distinguish `1` and `1.0`.
  *
  * @example
  * pickle.encode({ ratio: new Float(1) }) // {'ratio': 1.0}
@@ -13,7 +14,8 @@
 export class Float extends Number {}
 
 /**
- * A tuple of Python. An Array is written as a list, and as a tuple only where Python takes no list: as a key of a dict, in a set.
+ * A Python tuple. An Array is written as a list, or as a tuple if Python does not accept a list: as a key of a dict or
+ * in a set.
  *
  * @example
  * pickle.encode(Tuple.of(1, 2)) // (1, 2)
@@ -22,7 +24,8 @@ export class Float extends Number {}
 export class Tuple<T = unknown> extends Array<T> {}
 
 /**
- * A frozenset of Python. A Set is written as a set, and as a frozenset only where Python takes no set: as a key of a dict, in a set.
+ * A Python frozenset. A Set is written as a set, or as a frozenset if Python does not accept a set: as a key of a dict
+ * or in a set.
  *
  * @example
  * pickle.encode(new FrozenSet([1, 2])) // frozenset({1, 2})
@@ -30,7 +33,7 @@ export class Tuple<T = unknown> extends Array<T> {}
 export class FrozenSet<T = unknown> extends Set<T> {}
 
 /**
- * A bytearray of Python. A Uint8Array is written as bytes.
+ * A Python bytearray. A Uint8Array is written as bytes.
  *
  * @example
  * pickle.encode(new ByteArray([1, 2])) // bytearray(b'\x01\x02')

@@ -1,7 +1,8 @@
 // Runs in: owner and child. Writes plain data as a pickle of protocol 4, which Python 3.4 and later read. Pure.
 //
-// What is open is kept in a list, not on the stack, so that depth costs memory and nothing else. Every container is noted in the
-// pickle's memo, so that one that is met again is mentioned: shared references and cycles arrive as what they are.
+// Unfinished containers are kept in a list instead of the call stack, so deep nesting only costs memory. Every
+// container is stored in the memo of the pickle. If it comes again, the pickle refers to the memo. So shared references
+// and cycles are kept.
 
 import { types } from 'node:util'
 import { UsageError } from '../../errors.js'
@@ -11,7 +12,7 @@ import { Output, OutputTooLargeError } from './output.js'
 import { cannotPickle, findEqualKeys, type OpenContainer, partsOf, refusal, unreadable } from './parts.js'
 import { ByteArray, Float } from './types.js'
 
-/** A getter that always returns a new object would be followed for ever. */
+/** Without this limit, a getter that always returns a new object would never end. */
 export const MAX_WRITE_DEPTH = 100_000
 
 const OP = PICKLE_OPCODES
@@ -23,12 +24,15 @@ const FILL_OPS = { list: OP.APPENDS, dict: OP.SETITEMS, set: OP.ADDITEMS }
 class Writer {
   readonly #out = new Output()
   readonly #open: OpenContainer[] = []
-  /** Numbers of the notes, by what they note: a Set is a set in one place, and in a key a frozenset. */
+  /**
+   * The memo numbers of what was stored, by kind, because the same Set can be a set in one place and a frozenset in a
+   * key.
+   */
   readonly #notes = new Map<object, number>()
   readonly #keyNotes = new Map<object, number>()
   readonly #names = new Map<string, number>()
   #noteCount = 0
-  /** The tuples and frozensets that are open, with the number of notes at that time. */
+  /** The tuples and frozensets that are unfinished, with the size of the memo when they began. */
   readonly #unfinished = new Map<object, number[]>()
 
   write(root: unknown): Buffer {
@@ -39,12 +43,12 @@ class Writer {
     return this.#out.bytes
   }
 
-  /** What is being written, for messages. */
+  /** The containers that are being written, for error messages. */
   get open(): readonly OpenContainer[] {
     return this.#open
   }
 
-  /** Writes the next parts of a container, up to one that is a container itself, or the end. */
+  /** Writes the next parts of a container, up to a part that is a container itself, or to the end. */
   #goOn(container: OpenContainer): void {
     const depth = this.#open.length
     const { parts } = container
@@ -66,7 +70,7 @@ class Writer {
   #value(value: unknown, isKey: boolean): void {
     switch (typeof value) {
       case 'number':
-        // -0 is a float, as no int is.
+        // -0 is a float, because no int is -0.
         if (Number.isSafeInteger(value) && !Object.is(value, -0)) this.#out.int(value)
         else this.#out.float(value)
         return
@@ -102,7 +106,7 @@ class Writer {
     const isByteArray = value instanceof ByteArray
     if ((isByteArray && isKey) || isDetached(value)) throw refusal(this.#open, value, isKey)
     if (isByteArray) {
-      // BYTEARRAY8 is of protocol 5; in 4 it is a call, which Python's own reader makes.
+      // BYTEARRAY8 was added in protocol 5. In protocol 4 it is a call, which Python's own reader makes.
       this.#out.text('builtins')
       this.#out.text('bytearray')
       this.#out.op(OP.STACK_GLOBAL)
@@ -140,8 +144,9 @@ class Writer {
   }
 
   /**
-   * A tuple can be noted only when it is complete. So one that contains itself by way of a list is written again inside, where the list
-   * is mentioned. With nothing noted in between that would never end, and Python could not build it.
+   * A tuple can be stored in the memo only when it is complete. If it contains itself through a list, it is written a
+   * second time inside, and that one refers to the list. If nothing was stored in between, this would never end, and
+   * Python could not build such a tuple either.
    */
   #begin(value: object): void {
     const times = this.#unfinished.get(value)
@@ -164,7 +169,7 @@ class Writer {
     if (times.length === 0) this.#unfinished.delete(value)
     const isShort = kind === 'tuple' && count < TUPLE_OPS.length
     if ((isKey ? this.#keyNotes : this.#notes).has(value)) {
-      // It was written inside itself: take back the parts, and mention that one.
+      // It was written inside itself. Drop the parts, and refer to that one.
       if (isShort) for (let left = count; left > 0; left--) this.#out.op(OP.POP)
       else this.#out.op(OP.POP_MARK)
       this.#mention(value, isKey)
@@ -184,7 +189,7 @@ class Writer {
     )
   }
 
-  /** Writes the key of a dict; the same few come again and again. */
+  /** Writes the key of a dict. Usually the same few keys come again and again. */
   #name(name: string): void {
     const noted = this.#names.get(name)
     if (noted !== undefined) this.#get(noted)
@@ -195,13 +200,13 @@ class Writer {
     }
   }
 
-  /** Notes what was just written. */
+  /** Stores what was just written in the memo. */
   #note(value: object, isKey: boolean): void {
     this.#out.op(OP.MEMOIZE)
     ;(isKey ? this.#keyNotes : this.#notes).set(value, this.#noteCount++)
   }
 
-  /** Mentions what was noted before, if it was. */
+  /** Refers to the memo if the value was stored before. */
   #mention(value: object, isKey: boolean): boolean {
     const noted = (isKey ? this.#keyNotes : this.#notes).get(value)
     if (noted === undefined) return false
@@ -215,7 +220,7 @@ class Writer {
   }
 }
 
-/** Whether the memory of an array was transferred away. It is empty then, as others are. */
+/** Whether the memory of an array was transferred away. Such an array is empty, but other arrays are empty, too. */
 function isDetached(value: Uint8Array): boolean {
   if (value.length > 0) return false
   try {
@@ -227,10 +232,10 @@ function isDetached(value: Uint8Array): boolean {
 }
 
 /**
- * Writes a value as a pickle of protocol 4. Its getters are run, and properties named by symbols are left out.
+ * Writes a value as a pickle of protocol 4. It runs getters, and leaves out properties whose names are symbols.
  *
  * @param value plain data
- * @throws UsageError ERR_CANNOT_CLONE, with the path of the part that cannot be written
+ * @throws UsageError ERR_CANNOT_CLONE; the message gives the path of the part that cannot be written
  */
 export function writePickle(value: unknown): Buffer {
   const writer = new Writer()

@@ -1,7 +1,8 @@
 // Runs in: owner. Notices that a template does not answer any more: it was stopped (SIGSTOP), or it hangs.
 //
-// A template that is only slow must not be given up. So a template without an answer is given up after `templateTimeout` only if it
-// did no work in that time, as a stopped one. One that works and does not answer gets MAX_WORKING times as long.
+// A template that is only slow must not be given up. So a template without an answer is given up after
+// `templateTimeout` only if it did no work in that time, as a stopped one. One that works and does not answer gets
+// MAX_WORKING times as long.
 import { RunningTimer } from '../../promises/running-timer.js'
 
 /** How many times `templateTimeout` a template may work without an answer. */
@@ -37,7 +38,8 @@ export class AnswerDeadline {
   }
 
   /**
-   * An answer is awaited from now on. `isDue` is asked only when time is up: the answer that a child has ended is due only if it has.
+   * An answer is awaited from now on. `isDue` is asked only when time is up: the answer that a child has ended is due
+   * only if it has.
    */
   expect(isDue: () => boolean = () => true): AwaitedAnswer {
     const answer = { settle: () => this.#settle(answer) }

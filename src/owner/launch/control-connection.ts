@@ -1,4 +1,5 @@
-// Runs in: owner. Its end of the control socket. It proves itself once, then asks for children and is told how they ended.
+// Runs in: owner. Its end of the control socket. It proves itself once, then asks for children and is told how they
+// ended.
 import { Socket } from 'node:net'
 import os from 'node:os'
 import { AuthError, ProtocolError } from '../../errors.js'
@@ -15,10 +16,16 @@ import { Attaching, type Phase, Proving, Serving } from './control-phases.js'
 import { type ForkedChild, Requests } from './pending-forks.js'
 import { hasEnded, workDone } from './process-state.js'
 
-/** A template may take this many times `templateTimeout` to prove itself and to attach its owner: other clients may come first. */
+/**
+ * A template may take this many times `templateTimeout` to prove itself and to attach its owner: other clients may
+ * come first.
+ */
 const OPENING_TIMEOUTS = 2
 
-/** How long to wait until Node reports how a lost template ended, in milliseconds. The end of its socket is seen a moment earlier. */
+/**
+ * How long to wait until Node reports how a lost template ended, in milliseconds. The end of its socket is seen a
+ * moment earlier.
+ */
 const FATE_TIMEOUT_MS = 200
 
 /** What a connection is made of. */
@@ -84,7 +91,8 @@ export class ControlConnection {
 
   /**
    * Proves both sides to each other, and attaches as an owner.
-   * @throws AuthError ERR_AUTH_REFUSED, ERR_AUTH_TIMEOUT, ERR_PEER_REFUSED; ProtocolError ERR_PROTOCOL, ERR_CONNECTION_ENDED
+   * @throws AuthError ERR_AUTH_REFUSED, ERR_AUTH_TIMEOUT, ERR_PEER_REFUSED; ProtocolError ERR_PROTOCOL,
+   *   ERR_CONNECTION_ENDED
    */
   static async open(options: ControlOptions): Promise<ControlConnection> {
     const connection = new ControlConnection(options)
@@ -166,7 +174,8 @@ export class ControlConnection {
     if (isErrno(sent, 'EPIPE') || isErrno(sent, 'ECONNRESET')) {
       throw this.#lose(closed()) // what it said before is still read
     }
-    // A request is smaller than what a socket takes at once or refuses whole. EAGAIN is a template that reads nothing any more.
+    // A request is smaller than what a socket takes at once or refuses whole. EAGAIN is a template that reads nothing
+    // any more.
     throw sent < 0
       ? resourceError('sendmsg', -sent)
       : new ProtocolError('ERR_PROTOCOL', 'The control socket took a part of a message.')
@@ -182,8 +191,10 @@ export class ControlConnection {
   }
 
   /**
-   * Asks for a child. The descriptors [channel, stdin, stdout, stderr, ...] stay the caller's, to be closed when this returns.
-   * @throws ResourceError ERR_RESOURCE; TemplateError ERR_TEMPLATE_LOST; ProtocolError ERR_CONNECTION_ENDED if nothing was sent
+   * Asks for a child. The descriptors [channel, stdin, stdout, stderr, ...] stay the caller's, to be closed when this
+   * returns.
+   * @throws ResourceError ERR_RESOURCE; TemplateError ERR_TEMPLATE_LOST; ProtocolError ERR_CONNECTION_ENDED if
+   *   nothing was sent
    */
   fork(descriptors: Int32Array, isDetached: boolean): Promise<ForkedChild> {
     const id = this.#nextId
@@ -194,8 +205,8 @@ export class ControlConnection {
   }
 
   /**
-   * Resolves when a request can be sent. Signals wait in the stream's queue while the socket is full. The descriptors of a request
-   * can only go past that queue.
+   * Resolves when a request can be sent. Signals wait in the stream's queue while the socket is full. The descriptors
+   * of a request can only go past that queue.
    */
   async writable(): Promise<void> {
     if (this.#socket.writableLength === 0) return
@@ -223,7 +234,10 @@ export class ControlConnection {
       this.#socket.write(encodeFrame(encodeControl({ name: 'signal', id, signal: os.constants.signals[signal] })))
   }
 
-  /** From here on nothing can be asked for. Requests fail when the socket is closed: until then their answers may still come. */
+  /**
+   * From here on nothing can be asked for. Requests fail when the socket is closed: until then their answers may
+   * still come.
+   */
   #lose(error: Error): Error {
     if (this.#loss) return this.#loss
     this.#loss = error

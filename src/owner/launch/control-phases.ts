@@ -1,5 +1,5 @@
-// Runs in: owner. The phases of a control connection, in their order: proving, attaching, serving. A phase reads what the template says
-// in it. Pure: control-connection.ts does the I/O.
+// Runs in: owner. The phases of a control connection, in their order: proving, attaching, serving. A phase reads what
+// the template says in it. Pure: control-connection.ts does the I/O.
 import { ProtocolError } from '../../errors.js'
 import { defer } from '../../promises/deferred.js'
 import { Handshake, type HandshakeKeys } from '../../wire/auth/handshake.js'

@@ -13,8 +13,8 @@ export interface JobChannelListener {
 }
 
 /**
- * The owner's end of a job channel. A child may speak, and even end, before its launch is known to have succeeded: what it says is
- * kept until somebody listens.
+ * The owner's end of a job channel. A child may speak, and even end, before its launch is known to have succeeded:
+ * what it says is kept until somebody listens.
  */
 export class JobChannelReader {
   readonly #kept: ((listener: JobChannelListener) => void)[] = []

@@ -29,7 +29,9 @@ export interface Launched {
   readonly channel: JobChannelReader
   /** The owner's ends of the pipes asked for, else null: stdin to write, stdout and stderr to read, others for both. */
   readonly stdio: readonly (Duplex | null)[]
-  /** Settles when the end of the process is known. Rejects with TemplateError ERR_TEMPLATE_LOST if it cannot be known. */
+  /**
+   * Settles when the end of the process is known. Rejects with TemplateError ERR_TEMPLATE_LOST if it cannot be known.
+   */
   readonly exited: Promise<Exit>
   /** The memory that it has in use, in bytes; undefined if that cannot be seen, or if it has ended. */
   rssBytes(): number | undefined
@@ -44,11 +46,15 @@ export interface Launcher {
   readonly startMethod: 'forkserver' | 'spawn'
   /**
    * Starts one process.
-   * @throws ResourceError ERR_RESOURCE, TemplateError ERR_TEMPLATE_LOST, ERR_TEMPLATE_START; the reason of the request's signal
+   * @throws ResourceError ERR_RESOURCE, TemplateError ERR_TEMPLATE_LOST, ERR_TEMPLATE_START; the reason of the
+   *   request's signal
    */
   launch(request: LaunchRequest): Promise<Launched>
   /** Kills every process that is not detached, also those that are being started. */
   killAttached(): void
-  /** Waits until every process that is not detached has ended, and frees what the launcher holds. It launches nothing any more. */
+  /**
+   * Waits until every process that is not detached has ended, and frees what the launcher holds. It launches nothing
+   * any more.
+   */
   close(): Promise<void>
 }

@@ -1,5 +1,5 @@
-// Runs in: owner. The lifeline: a pipe whose read end every child holds that may not outlive its owner. The kernel kills those children
-// when the last write end is closed, by the owner or by its end.
+// Runs in: owner. The lifeline: a pipe whose read end every child holds that may not outlive its owner. The kernel
+// kills those children when the last write end is closed, by the owner or by its end.
 import { check, type Native } from '../../platform/native.js'
 
 /** The owner's two ends of the pipe. */

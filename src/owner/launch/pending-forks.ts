@@ -1,4 +1,5 @@
-// Runs in: owner. The children that an owner asked a template for: those that are not forked yet, and those that have not ended.
+// Runs in: owner. The children that an owner asked a template for: those that are not forked yet, and those that have
+// not ended.
 import { ProtocolError, TemplateError } from '../../errors.js'
 import { resourceError } from '../../platform/native.js'
 import { defer } from '../../promises/deferred.js'

@@ -22,8 +22,8 @@ const PARENT_FIELD = 1
 const WORK_FIELDS = [7, 9, 11, 12] // minor faults, major faults, processor time in user mode, in the kernel
 
 /**
- * A measure of the work that a process has done: it changes as long as the process computes or reads its memory back from a disk.
- * Undefined if /proc does not show the process.
+ * A measure of the work that a process has done: it changes as long as the process computes or reads its memory back
+ * from a disk. Undefined if /proc does not show the process.
  */
 export function workDone(pid: number): string | undefined {
   const fields = readStat(pid)

@@ -1,7 +1,7 @@
 // Runs in: owner, also if that is itself a template or a child. Finds a program that would start processes without end.
 //
-// A program that names itself, `remote(import.meta.url)`, and starts processes at its top level does so again in each child: the child
-// imports the same file to find the function. Python refuses that, too.
+// A program that names itself, `remote(import.meta.url)`, and starts processes at its top level does so again in each
+// child: the child imports the same file to find the function. Python refuses that, too.
 import { UsageError } from '../../errors.js'
 import { isBeingImported } from '../../platform/import-module.js'
 

@@ -1,5 +1,5 @@
-// Runs in: owner. The start method `spawn`: a Launcher over child_process, if fork does not work or is not wanted. The same job goes over
-// the same channel; only the birth is slow.
+// Runs in: owner. The start method `spawn`: a Launcher over child_process, if fork does not work or is not wanted.
+// The same job goes over the same channel; only the birth is slow.
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'

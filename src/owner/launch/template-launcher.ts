@@ -1,4 +1,5 @@
-// Runs in: owner. The start method `forkserver`: a Launcher that asks a template. A template that was lost is replaced by a new one.
+// Runs in: owner. The start method `forkserver`: a Launcher that asks a template. A template that was lost is
+// replaced by a new one.
 import { closeSync, openSync } from 'node:fs'
 import { Socket } from 'node:net'
 import os from 'node:os'
@@ -20,8 +21,9 @@ import { rssOf } from './process-state.js'
 import type { TemplateProcess } from './template-process.js'
 
 /**
- * Requests that the template has not answered, per connection. The template forks one at a time, so more in flight only fill the
- * socket with descriptors. The kernel allows each user a limited number of those in flight (ETOOMANYREFS).
+ * Requests that the template has not answered, per connection. The template forks one at a time, so more in flight
+ * only fill the socket with descriptors. The kernel allows each user a limited number of those in flight
+ * (ETOOMANYREFS).
  */
 const MAX_UNANSWERED = 16
 
@@ -96,7 +98,10 @@ export class TemplateLauncher implements Launcher {
     }
   }
 
-  /** The next launch starts a new template. One that was given up would keep its address, so it is killed if it is ours. */
+  /**
+   * The next launch starts a new template. One that was given up would keep its address, so it is killed if it is
+   * ours.
+   */
   #lost(state: TemplateState): void {
     this.#state = undefined
     if (state.connection.isGivenUp && !this.#leavesToOthers(state)) state.process?.kill()
@@ -197,8 +202,8 @@ export class TemplateLauncher implements Launcher {
     channelFd: number,
     signal: NodeJS.Signals,
   ): boolean {
-    // Directly, because a template may be lost or stopped. The template does it if that cannot be: on an old kernel, in another pid
-    // namespace, or because the child itself closed its job channel.
+    // Directly, because a template may be lost or stopped. The template does it if that cannot be: on an old kernel,
+    // in another pid namespace, or because the child itself closed its job channel.
     if (connection.sharesPids && !channel.destroyed) {
       const told = this.#native.signalHolder(child.pid, channelFd, os.constants.signals[signal])
       if (told === 1) return true

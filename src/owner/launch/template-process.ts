@@ -74,7 +74,10 @@ export class TemplateProcess {
     this.#process.kill('SIGKILL')
   }
 
-  /** Kills it and all that it started: it is no template yet, and may be a program that starts Node in its turn. Waits for its end. */
+  /**
+   * Kills it and all that it started: it is no template yet, and may be a program that starts Node in its turn. Waits
+   * for its end.
+   */
   async killStart(): Promise<void> {
     if (this.pid === undefined) return
     killTree(this.pid)
@@ -147,8 +150,8 @@ function spawnTemplate(native: Native, options: TemplateOptions): { template: Te
 
 /**
  * Starts a template.
- * @throws TemplateError ERR_PRELOAD_FAILED, ERR_UNFORKABLE, ERR_TEMPLATE_START; ResourceError ERR_RESOURCE, ERR_ADDRESS_IN_USE,
- *   ERR_ADDRESS_TOO_LONG; AbortError
+ * @throws TemplateError ERR_PRELOAD_FAILED, ERR_UNFORKABLE, ERR_TEMPLATE_START; ResourceError ERR_RESOURCE,
+ *   ERR_ADDRESS_IN_USE, ERR_ADDRESS_TOO_LONG; AbortError
  */
 export async function startTemplate(native: Native, options: TemplateOptions): Promise<StartedTemplate> {
   const { template, own } = spawnTemplate(native, options)

@@ -46,7 +46,8 @@ export function readStatus(socket: Socket): Promise<StartupStatus | undefined> {
 
 /**
  * The report of a template that is ready.
- * @throws TemplateError ERR_PRELOAD_FAILED, ERR_UNFORKABLE; ResourceError ERR_ADDRESS_IN_USE, ERR_ADDRESS_TOO_LONG, ERR_CONNECT
+ * @throws TemplateError ERR_PRELOAD_FAILED, ERR_UNFORKABLE; ResourceError ERR_ADDRESS_IN_USE, ERR_ADDRESS_TOO_LONG,
+ *   ERR_CONNECT
  */
 export function reportOf(status: StartupStatus, listen: ListenAddress | null): TemplateReport {
   switch (status.status) {

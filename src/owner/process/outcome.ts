@@ -1,5 +1,5 @@
-// Runs in: owner. What became of a process: put together from the messages of its job channel, the end of that channel, and its exit.
-// Pure: it does no I/O and is tested without a process.
+// Runs in: owner. What became of a process: put together from the messages of its job channel, the end of that
+// channel, and its exit. Pure: it does no I/O and is tested without a process.
 import { ChildError } from '../../errors.js'
 import type { Exit } from '../launch/exit.js'
 

@@ -25,13 +25,13 @@ import { ForkServer } from '../server/fork-server.js'
 /** What a process may use; it is ended when it wants more. */
 export interface Limits {
   /**
-   * What V8 may keep in its old generation, in bytes, as --max-old-space-size has it. It counts JavaScript objects, but not the bytes of
-   * Buffers. A process that needs more ends with SIGABRT.
+   * What V8 may keep in its old generation, in bytes, as --max-old-space-size has it. It counts JavaScript objects,
+   * but not the bytes of Buffers. A process that needs more ends with SIGABRT.
    */
   memory?: number
   /**
-   * All memory that the process may have in use (its resident set size), in bytes: objects, Buffers, native code, and what it shares with
-   * its template. The owner looks every 20 ms, and kills a process that has more.
+   * All memory that the process may have in use (its resident set size), in bytes: objects, Buffers, native code, and
+   * what it shares with its template. The owner looks every 20 ms, and kills a process that has more.
    */
   rss?: number
   /** CPU time, in seconds: SIGXCPU at the limit, SIGKILL one second later. */
@@ -64,7 +64,10 @@ export interface ProcessOptions {
   cwd?: string
   /** Its whole environment; default: the owner's at the start. */
   env?: NodeJS.ProcessEnv
-  /** For all three streams, or one each for stdin, stdout, stderr and at most twelve more descriptors; default 'inherit', for those 'ignore'. */
+  /**
+   * For all three streams, or one each for stdin, stdout, stderr and at most twelve more descriptors; default
+   * 'inherit', for those 'ignore'.
+   */
   stdio?: StdioOption | readonly StdioOption[]
   /** The process is killed so many milliseconds after the call of start(). It also ends a start that takes longer. */
   timeout?: number

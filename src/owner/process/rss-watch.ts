@@ -1,6 +1,7 @@
 // Runs in: owner. Ends a process that uses more memory than its limit, Buffers and native memory included.
 //
-// The kernel has no such limit for a process: RLIMIT_AS and RLIMIT_DATA count what is reserved, and V8 reserves 0.5 GB or more on its own.
+// The kernel has no such limit for a process: RLIMIT_AS and RLIMIT_DATA count what is reserved, and V8 reserves 0.5
+// GB or more on its own.
 import { ChildError, UsageError } from '../../errors.js'
 import type { Launched } from '../launch/launcher.js'
 

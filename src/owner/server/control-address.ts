@@ -36,8 +36,8 @@ function removeStale(native: Native, folder: string): void {
 }
 
 /**
- * Removes folders whose owner and template both died by SIGKILL, the one case in which nobody was left to do it. The name says
- * which process made the folder; its template may serve another owner since.
+ * Removes folders whose owner and template both died by SIGKILL, the one case in which nobody was left to do it. The
+ * name says which process made the folder; its template may serve another owner since.
  */
 function sweep(native: Native, parent: string): void {
   for (const name of readdirSync(parent)) {

@@ -23,11 +23,13 @@ import type { StartMethod } from './start-method.js'
 /** Options of ForkServer.start(). */
 export interface StartOptions {
   /**
-   * Modules that the template imports, in this order: URLs, absolute paths, or names of packages as the working directory sees
-   * them. For what remote() made, pass its `module`.
+   * Modules that the template imports, in this order: URLs, absolute paths, or names of packages as the working
+   * directory sees them. For what remote() made, pass its `module`.
    */
   preload?: readonly (string | URL)[]
-  /** A function that the template calls once, after the preload, so that what it compiles is compiled in every child. */
+  /**
+   * A function that the template calls once, after the preload, so that what it compiles is compiled in every child.
+   */
   warmup?: Reference
   /** The template's environment; default: the owner's. */
   env?: NodeJS.ProcessEnv
@@ -40,8 +42,9 @@ export interface StartOptions {
   /** How long a template may take to start, preload and warm-up included, in milliseconds; default 60,000. */
   startTimeout?: number
   /**
-   * How long the template may neither answer nor work while this process waits for it, in milliseconds; default 5,000. It is then
-   * taken for stopped, and killed; the next start uses a new one. One that works but does not answer gets ten times as long.
+   * How long the template may neither answer nor work while this process waits for it, in milliseconds; default
+   * 5,000. It is then taken for stopped, and killed; the next start uses a new one. One that works but does not
+   * answer gets ten times as long.
    */
   templateTimeout?: number
   /** Whether reasons that are only suspicious fail the start, too (default), or become warnings (false). */

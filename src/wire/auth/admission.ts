@@ -1,11 +1,11 @@
-// Runs in: owner, template and child. Who may begin a handshake: a listening socket meets clients that connect and say nothing. Pure:
-// its caller has the clock.
+// Runs in: owner, template and child. Who may begin a handshake: a listening socket meets clients that connect and
+// say nothing. Pure: its caller has the clock.
 //
-// So many clients may be unproved at a time. While there are so many, others wait in the kernel. If the oldest of them had its time, it
-// makes room for one that waits. So an honest client always has this time, however many others come; and clients that say nothing delay
-// an honest one by this time at the most.
+// So many clients may be unproved at a time. While there are so many, others wait in the kernel. If none of them proves
+// itself for a while, the oldest makes room for one that waits. So clients that say nothing delay an honest one by this
+// time at the most; and honest ones that are slow, because they are many or the machine is busy, are not disturbed.
 
-/** How long a client stays, though others wait, in milliseconds. */
+/** How long a client stays though others wait and none proves itself, in milliseconds. */
 export const UNDISTURBED_MS = 1_000
 
 /** The clients of one listening socket that have not proved themselves. */
@@ -13,6 +13,7 @@ export class Admission<Client> {
   readonly #max: number
   /** Since when each is here, oldest first. */
   readonly #since = new Map<Client, number>()
+  #lastProved = 0
 
   /** @param max how many clients may be unproved at a time */
   constructor(max: number) {
@@ -24,14 +25,20 @@ export class Admission<Client> {
     this.#since.set(client, now)
   }
 
-  /** A client is proved, or gone. */
+  /** A client has proved itself. */
+  proved(client: Client, now: number): void {
+    this.#lastProved = now
+    this.remove(client)
+  }
+
+  /** A client is gone. */
   remove(client: Client): void {
     this.#since.delete(client)
   }
 
   /** From when on one more client may be accepted. 0 if there is room. */
   get acceptsFrom(): number {
-    return this.#since.size < this.#max ? 0 : this.#oldest![1] + UNDISTURBED_MS
+    return this.#since.size < this.#max ? 0 : Math.max(this.#oldest![1], this.#lastProved) + UNDISTURBED_MS
   }
 
   /** The client that has to make room for one more, or undefined. */

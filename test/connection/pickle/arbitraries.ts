@@ -30,7 +30,7 @@ function objectOf(entries: ReadonlyArray<readonly [string, unknown]>): object {
   return Object.fromEntries(entries)
 }
 
-/** Values that arrive as they were sent, and keys, which Python takes only of what cannot change. */
+/** Values that arrive unchanged, and keys, for which Python accepts only immutable values. */
 const plain = fc.letrec((tie) => ({
   key: fc.oneof(
     { depthSize: 'small', withCrossShrink: true },
@@ -110,7 +110,7 @@ export const graph: fc.Arbitrary<unknown> = fc
     for (const [index, [from, to]] of edges.entries()) {
       const source = nodes[from % nodes.length]!
       const target = nodes[to % nodes.length]!
-      // A tuple holds only what was there before it: no tuple of Python can contain itself but by way of a list or a dict.
+      // A tuple holds only what existed before it. In Python a tuple can contain itself only through a list or a dict.
       if (source instanceof Tuple && target instanceof Tuple && to % nodes.length >= from % nodes.length) continue
       if (Array.isArray(source)) source.push(target)
       else if (source instanceof Map) source.set(index, target)

@@ -1,6 +1,5 @@
-// Runs in: the test runner. Pickles made to cost more than they weigh: memory, time or stack.
-//
-// What would take quadratic time, or memory by an announced length, would not end within the runner's bound, or would end this process.
+// Runs in: the test runner. Small pickles that are made to cost much memory, time or stack. If one did, the test would
+// exceed the runner's time limit or the process would end.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { pickle, pickleCodec } from '#src/connection/pickle/pickle.js'
@@ -12,7 +11,10 @@ const broken = (message: RegExp): object => ({ name: 'ProtocolError', code: 'ERR
 const refused = (message: RegExp): object => ({ name: 'ProtocolError', code: 'ERR_PICKLE_REFUSED', message })
 const repeat = (bytes: Uint8Array, times: number): Buffer => Buffer.alloc(bytes.length * times, bytes)
 
-/** A pickle of one opcode with a length of four bytes and as many zeros, which are never touched and so take no memory. */
+/**
+ * A pickle of one opcode with a length of four bytes and as many zeros. The zeros are never touched, so they take no
+ * memory.
+ */
 function withZeros(name: 'BINUNICODE' | 'LONG4', length: number): Buffer {
   const bytes = Buffer.alloc(1 + 4 + length + 1)
   bytes[0] = op(name)[0]!
@@ -56,7 +58,6 @@ describe('the memo', () => {
       assert.deepEqual(pickle.decode(assemble(op('EMPTY_LIST'), put, op('NONE'), op('APPEND'), op('POP'), get)), [null])
     }
   })
-
   test('numbers in any order, with gaps and again', () => {
     const put = (index: number, value: string): Buffer =>
       Buffer.concat([op('UNICODE', value), op('LONG_BINPUT', index), op('POP')])

@@ -1,7 +1,7 @@
-// Runs in: the test runner, and scripts/pickle-vectors.mjs. Values of Python, each with what it must arrive as.
+// Runs in: the test runner, and scripts/pickle-vectors.mjs. Python expressions, each with the value that must arrive.
 //
-// An expression is evaluated by every Python found and pickled in every protocol it has; vectors.jsonl keeps the bytes. Those that
-// Python 2 cannot evaluate to the same are left out there.
+// Every Python found evaluates each expression and pickles it in every protocol that it has. vectors.jsonl keeps the
+// bytes. Expressions that Python 2 evaluates to something else are left out there.
 
 import { ByteArray, Float, FrozenSet, Tuple } from '#src/connection/pickle/pickle.js'
 
@@ -130,9 +130,9 @@ function sharedTwice(value: unknown): unknown[] {
 /** What Python pickles and we refuse, with what the message must name. */
 export const REFUSED: ReadonlyArray<readonly [python: string, named: RegExp]> = [
   ['__import__("os").system', /"(posix|nt)\.system"/],
-  ['set', /builtins\.set for a value/],
-  ['[bytearray]', /builtins\.bytearray for a value/],
-  ['{u"k": frozenset}', /builtins\.frozenset for a value/],
+  ['set', /builtins\.set as a value/],
+  ['[bytearray]', /builtins\.bytearray as a value/],
+  ['{u"k": frozenset}', /builtins\.frozenset as a value/],
   ['complex(1, 2)', /"(__builtin__|builtins)\.complex"/],
   ['range', /"(__builtin__|builtins)\.(x?range)"/],
   ['Ellipsis', /"(__builtin__|builtins)\.Ellipsis"/],

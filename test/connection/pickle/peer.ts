@@ -1,4 +1,5 @@
-// Runs in: the test runner, and scripts/pickle-vectors.mjs. Asks a Python to pickle and unpickle; says what it must see.
+// Runs in: the test runner, and scripts/pickle-vectors.mjs. Asks a Python to pickle and unpickle values, and says what
+// it must find.
 import { spawnSync } from 'node:child_process'
 import { createRequire } from 'node:module'
 import path from 'node:path'
@@ -61,12 +62,14 @@ export function describe(value: unknown, isKey = false, seen = new Map<object, n
   if (Array.isArray(value)) return list('list', value, false)
   if (types.isSet(value)) return sorted('set', value)
   const entries = types.isMap(value) ? [...value.entries()] : Object.entries(value)
-  return `dict(${entries.map(([key, item]) => `${describe(key, true, seen)}=${describe(item, false, seen)}`).join(',')})`
+  const parts = entries.map(([key, item]) => `${describe(key, true, seen)}=${describe(item, false, seen)}`)
+  return `dict(${parts.join(',')})`
 }
 
 /**
- * Whether a set or dict in it has items or keys of which Python keeps only one: equal tuples, frozensets and bytes, `1`, `1.0` and
- * `True`. Here they are different objects or values, so a Set or Map keeps both; and of two NaNs, which Python keeps, it keeps one.
+ * Whether a set or dict in it has items or keys of which Python keeps only one: equal tuples, frozensets and bytes, or
+ * `1`, `1.0` and `True`. Here they are different objects or values, so a Set or Map keeps both. The other way round,
+ * Python keeps two NaNs, and a Set or Map keeps one.
  */
 export function hasKeysThatPythonMerges(value: unknown, seen = new Set<unknown>()): boolean {
   if (typeof value !== 'object' || value === null || types.isUint8Array(value) || seen.has(value)) return false

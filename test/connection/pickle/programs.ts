@@ -27,8 +27,8 @@ export const changedPickle: fc.Arbitrary<Buffer> = fc.oneof(
 const names = (Object.keys(PICKLE_OPCODES) as OpcodeName[]).filter((name) => !/^(STOP|PROTO|FRAME)$/.test(name))
 /** Those that make a value of others. */
 const makers =
-  'MARK MARK MARK NONE EMPTY_LIST EMPTY_DICT EMPTY_SET EMPTY_TUPLE BININT1 SHORT_BINUNICODE UNICODE LONG1 MEMOIZE BINGET DUP ' +
-  'TUPLE LIST DICT FROZENSET APPEND APPENDS SETITEM SETITEMS ADDITEMS TUPLE1 TUPLE2 TUPLE3'
+  'MARK MARK MARK NONE EMPTY_LIST EMPTY_DICT EMPTY_SET EMPTY_TUPLE BININT1 SHORT_BINUNICODE UNICODE LONG1 MEMOIZE ' +
+  'BINGET DUP TUPLE LIST DICT FROZENSET APPEND APPENDS SETITEM SETITEMS ADDITEMS TUPLE1 TUPLE2 TUPLE3'
 const opcode = fc.oneof(
   { weight: 3, arbitrary: fc.constantFrom(...(makers.split(' ') as OpcodeName[])) },
   { weight: 1, arbitrary: fc.constantFrom(...names) },

@@ -1,4 +1,5 @@
-// Runs in: the test runner. Whatever is written is read back equal, here and in Python; whatever bytes come, a value or a typed error does.
+// Runs in: the test runner. Everything that is written is read back equal, here and in Python. Any bytes give a value
+// or a typed error.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'

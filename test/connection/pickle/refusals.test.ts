@@ -1,4 +1,5 @@
-// Runs in: the test runner. A pickle that asks for more than plain data is refused, by what it asked for, and nothing is run.
+// Runs in: the test runner. A pickle that asks for more than plain data is refused. The error says what it asked for,
+// and nothing is run.
 import assert from 'node:assert/strict'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

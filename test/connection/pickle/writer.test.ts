@@ -44,7 +44,11 @@ describe('refused, with the path', () => {
     ['a DataView', new DataView(new ArrayBuffer(1)), /^value is a DataView/],
     ['an ArrayBuffer', new ArrayBuffer(1), /^value is an ArrayBuffer/],
     ['a detached array', [detached()], /^value\[0\] is a detached array, .*transferred away/],
-    ['an object as a key', new Map([[{}, 1]]), /^value\.<key 0> is an Object in a key.*Python takes only keys/],
+    [
+      'an object as a key',
+      new Map([[{}, 1]]),
+      /^value\.<key 0> is an Object in a key.*Python accepts only immutable keys/,
+    ],
     ['a Map in a tuple in a key', new Map([[[1, new Map()], 1]]), /^value\.<key 0>\[1\] is a Map in a key/],
     ['an object in a Set', [new Set([1, { a: 1 }])], /^value\[0\]\.<item 1> is an Object in a key/],
     ['a ByteArray in a Set', new Set([new ByteArray(1)]), /^value\.<item 0> is a ByteArray in a key/],

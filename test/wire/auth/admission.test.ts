@@ -30,6 +30,14 @@ describe('admission to a handshake', () => {
     assert.equal(admission.acceptsFrom, 10 + UNDISTURBED_MS)
   })
 
+  test('disturbs nobody while clients prove themselves', () => {
+    const admission = filled()
+    admission.proved('b', 500)
+    admission.add('d', 501)
+    assert.equal(admission.acceptsFrom, 500 + UNDISTURBED_MS)
+    assert.equal(admission.inTheWay, 'a')
+  })
+
   test('is free again when one is proved or gone', () => {
     const admission = filled()
     admission.remove('b')
