@@ -8,6 +8,7 @@
 #include "quiesce.h"
 #include "random.h"
 #include "reap.h"
+#include "../os/stdio-state.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -37,6 +38,7 @@ static int lifeline_held = -1; // armed by this library; the preload library has
 // well.
 void leave(int code) {
   fflush(NULL);
+  restore_stdio();
   _exit(code);
 }
 
@@ -67,6 +69,7 @@ void leave_in_teardown(int code) {
 
 static void leave_on_exit(int status, void *unused) { // some C code called exit()
   (void)unused;
+  restore_stdio();
   _exit(status);
 }
 
@@ -117,6 +120,11 @@ int release_lifeline(void) {
   return error;
 }
 
+int inherit_lifeline(int inherits) {
+  if (lifeline_held < 0) return 0;
+  return fcntl(lifeline_held, F_SETFD, inherits ? 0 : FD_CLOEXEC) == 0 ? 0 : -errno;
+}
+
 static void take_stdio(const struct birth *birth) {
   int count = birth->stdio_count < MAX_STDIO ? birth->stdio_count : MAX_STDIO;
   // A descriptor that is itself one of the places would be overwritten by an earlier one: move such ones up first.
@@ -160,10 +168,11 @@ static void be_born(struct uv_loop_s *loop, const struct birth *birth) {
 
   forget_children();
   forget_threads();
-  if (birth->detached) setsid();
-  else if ((error = hold_lifeline(birth->lifeline)) != 0) tell_unborn(-error);
+  if (birth->session) setsid();
+  if (birth->lifeline >= 0 && (error = hold_lifeline(birth->lifeline)) != 0) tell_unborn(-error);
   if (birth->lifeline >= 0) close(birth->lifeline);
   take_stdio(birth); // behind the lifeline, which must not take a place
+  remember_stdio(birth->stdio_count);
   on_exit(leave_on_exit, NULL);
 }
 

@@ -11,8 +11,8 @@ struct birth {
   const int *stdio;        // become 0, 1, 2 and so on of the child
   int stdio_count;
   int places;              // descriptors below this one are either of these or closed; the template has nothing there that a child needs
-  int lifeline;            // read end of the owner's pipe: its end kills the child; -1 for a detached child
-  int detached;            // the child leads a session of its own
+  int lifeline;            // read end of the owner's pipe: its end kills the child; -1 if the child may outlive its owner
+  int session;             // the child leads a session of its own, and so a process group
   int worker_threads;      // of V8, besides the one for what is delayed
   const int *close;        // what the child must not have: control sockets, other owners' lifelines
   int close_count;
@@ -27,6 +27,8 @@ int set_limits(unsigned cpu_seconds, unsigned open_files);
 // Asks the kernel for SIGKILL when the last writer of this pipe is gone. 0 or -errno.
 int hold_lifeline(int pipe);
 int release_lifeline(void);
+// Whether a program that this process becomes, or starts, inherits the lifeline. It does not at first. 0 or -errno.
+int inherit_lifeline(int inherits);
 // Leaves at once, by _exit: see fork.c.
 void leave(int code);
 // Leaves with this code when Node has printed the uncaught error that it is about to print.

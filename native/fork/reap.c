@@ -1,8 +1,9 @@
 // Runs in: template. See reap.h.
 //
-// SIGCHLD and an eventfd, and not a pidfd for each child: a pidfd is inherited by every later sibling, which then has them all to
-// close, and the time of a fork grew with the number of living children.
+// SIGCHLD and an eventfd, and not a pidfd for each child: a pidfd is inherited by every later sibling, which then has
+// them all to close, and the time of a fork grew with the number of living children.
 #include "reap.h"
+#include "group-signals.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdint.h>
@@ -12,7 +13,7 @@
 #include <unistd.h>
 
 static int ended = -1;
-static struct sigaction before_children, before_interrupts;
+static struct sigaction before_children;
 
 static void on_child(int number) {
   (void)number;
@@ -28,27 +29,30 @@ int watch_children(void) {
   if (ended < 0) return -errno;
   struct sigaction action = {.sa_handler = on_child, .sa_flags = SA_RESTART | SA_NOCLDSTOP};
   if (sigaction(SIGCHLD, &action, &before_children) != 0) return -errno;
-  // Ctrl-C reaches the whole foreground group. The owner decides what that ends; a template that died of it could not tell the
-  // owner how its children ended. A listener that the preload installed stays for the children.
-  sigaction(SIGINT, NULL, &before_interrupts);
-  if (before_interrupts.sa_handler == SIG_DFL) signal(SIGINT, SIG_IGN);
+  ignore_group_signals();
   return ended;
 }
 
-pid_t reap_child(int *status, struct rusage *usage) {
+pid_t find_ended(void) {
   uint64_t count;
-  ssize_t ignored = read(ended, &count, sizeof count); // before the wait: a child that ends behind it sets the event again
+  // Before the wait: a child that ends after it sets the event again.
+  ssize_t ignored = read(ended, &count, sizeof count);
   (void)ignored;
-  pid_t pid;
-  do pid = wait4(-1, status, WNOHANG, usage);
-  while (pid < 0 && errno == EINTR);
-  if (pid >= 0) return pid;
+  siginfo_t found = {0};
+  if (waitid(P_ALL, 0, &found, WEXITED | WNOHANG | WNOWAIT) == 0) return found.si_pid;
   return errno == ECHILD ? 0 : -errno;
+}
+
+pid_t reap_child(pid_t child, int *status, struct rusage *usage) {
+  pid_t pid;
+  do pid = wait4(child, status, WNOHANG, usage);
+  while (pid < 0 && errno == EINTR);
+  return pid >= 0 ? pid : -errno;
 }
 
 void forget_children(void) {
   sigaction(SIGCHLD, &before_children, NULL);
-  sigaction(SIGINT, &before_interrupts, NULL);
+  restore_group_signals();
   if (ended >= 0) close(ended);
   ended = -1;
 }

@@ -2,6 +2,7 @@
 // own end. As in addon.c, arguments in, a number out.
 #include "addon.h"
 #include "../fork/fork.h"
+#include "../fork/group-signals.h"
 #include "../fork/huge-text.h"
 #include "../fork/loop-handles.h"
 #include "../fork/memory-search.h"
@@ -31,16 +32,16 @@ static napi_value FindPlatform(napi_env env, napi_callback_info info) {
   return text(env, missing);
 }
 
-// fork(spec: Int32Array [lifeline, detached, workers, places, stdioCount, channel, ...stdio, ...close])
+// fork(spec: Int32Array [lifeline, session, workers, places, stdioCount, channel, ...stdio, ...close])
 static napi_value Fork(napi_env env, napi_callback_info info) {
-  enum { LIFELINE, DETACHED, WORKERS, PLACES, STDIO_COUNT, CHANNEL, STDIO };
+  enum { LIFELINE, SESSION, WORKERS, PLACES, STDIO_COUNT, CHANNEL, STDIO };
   arguments all = take(env, info);
   size_t count;
   const int32_t *spec = array_at(&all, 0, &count);
   if (count < STDIO || spec[STDIO_COUNT] < 0 || count < (size_t)(STDIO + spec[STDIO_COUNT])) return number(env, -EINVAL);
   const int32_t *close = spec + STDIO + spec[STDIO_COUNT];
   const struct birth birth = {.channel = spec[CHANNEL], .stdio = spec + STDIO, .stdio_count = spec[STDIO_COUNT], .places = spec[PLACES],
-      .lifeline = spec[LIFELINE], .detached = spec[DETACHED], .worker_threads = spec[WORKERS], .close = close, .close_count = (int)(spec + count - close)};
+      .lifeline = spec[LIFELINE], .session = spec[SESSION], .worker_threads = spec[WORKERS], .close = close, .close_count = (int)(spec + count - close)};
   struct uv_loop_s *loop;
   napi_get_uv_event_loop(env, &loop);
   return number(env, fork_child(loop, &birth));
@@ -55,16 +56,16 @@ static napi_value SetLocale(napi_env env, napi_callback_info info) {
   return number(env, is_text ? set_locale(name, (int)number_at(&all, 1)) : -EINVAL);
 }
 
-// reap(out: Float64Array [exitCode, signal, userMicros, systemMicros, maxRssBytes, minorFaults, majorFaults])
+// reap(pid, out: Float64Array [exitCode, signal, userMicros, systemMicros, maxRssBytes, minorFaults, majorFaults])
 static napi_value Reap(napi_env env, napi_callback_info info) {
   enum { EXIT_CODE, SIGNAL, USER, SYSTEM, MAX_RSS, MINOR, MAJOR, FIELDS };
   arguments all = take(env, info);
   size_t count;
-  double *out = array_at(&all, 0, &count);
+  double *out = array_at(&all, 1, &count);
   if (count < FIELDS) return number(env, -EINVAL);
   int status = 0;
   struct rusage usage;
-  pid_t pid = reap_child(&status, &usage);
+  pid_t pid = reap_child((pid_t)number_at(&all, 0), &status, &usage);
   if (pid <= 0) return number(env, pid);
   out[EXIT_CODE] = status >> 8 & 0xff;
   out[SIGNAL] = status & 0x7f;
@@ -128,7 +129,10 @@ PLAIN(heap_limit, set_heap_limit((size_t)first))
 PLAIN(limits, set_limits((unsigned)first, (unsigned)second))
 PLAIN(hold, hold_lifeline((int)first))
 PLAIN(release, release_lifeline())
+PLAIN(inherit, inherit_lifeline((int)first))
 PLAIN(watch, watch_children())
+PLAIN(ended, find_ended())
+PLAIN(ignore_group, (ignore_group_signals(), 0))
 PLAIN(huge_text, move_text_to_huge_pages())
 PLAIN(shrink, find_platform() ? -ENOSYS : (collect_garbage(), malloc_trim(0)))
 PLAIN(clocks, find_platform() ? -ENOSYS : find_beginning(first, second, third))
@@ -147,7 +151,10 @@ static const struct export FUNCTIONS[] = {
     {"setLimits", NULL, limits},
     {"holdLifeline", NULL, hold},
     {"releaseLifeline", NULL, release},
+    {"inheritLifeline", NULL, inherit},
     {"watchChildren", NULL, watch},
+    {"findEnded", NULL, ended},
+    {"ignoreGroupSignals", NULL, ignore_group},
     {"collectGarbage", NULL, shrink},
     {"moveTextToHugePages", NULL, huge_text},
     {"findClocks", NULL, clocks},

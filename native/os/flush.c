@@ -1,7 +1,8 @@
-// Runs in: forked child. See flush.h. Node's process.exit() drops what a pipe did not take at once, which is everything behind the first 64 KiB
-// where its reader is slower than the process. libuv has no call for it: uv_try_write() refuses where something waits, and a turn of its loop would
-// run the program's callbacks behind its 'exit' event. So this reads libuv's queue, whose layout is a part of its ABI (include/uv.h and
-// include/uv/unix.h, unchanged since 1.0), and believes it only where it adds up to what libuv says of its length.
+// Runs in: forked child. See flush.h. Node's process.exit() drops what a pipe did not take at once: everything after
+// the first 64 KiB, if the reader is slower than the process. libuv has no call to write it. uv_try_write() refuses if
+// something is queued, and a turn of the loop would run callbacks of the program after its 'exit' event. So this reads
+// libuv's queue. Its layout is a part of libuv's ABI (include/uv.h and include/uv/unix.h, unchanged since 1.0). It is
+// used only if its length agrees with what libuv says.
 #include "flush.h"
 #include <errno.h>
 #include <poll.h>
@@ -60,25 +61,26 @@ static void visit(struct uv_handle_s *handle, void *argument) {
   const int type = uv_handle_get_type(handle);
   int fd = -1;
   if (type != UV_NAMED_PIPE && type != UV_TCP && type != UV_TTY) return;
-  if (uv_fileno(handle, &fd) == 0 && fd == search->fd && uv_stream_get_write_queue_size(handle) > 0) search->found = (struct stream *)handle;
+  if (uv_fileno(handle, &fd) != 0 || fd != search->fd) return;
+  if (uv_stream_get_write_queue_size(handle) > 0) search->found = (struct stream *)handle;
 }
 
-static int wait_for_room(int fd, int patience_ms) {
+static int wait_for_room(int fd, int timeout_ms) {
   struct pollfd polled = {fd, POLLOUT, 0};
   int ready;
-  do ready = poll(&polled, 1, patience_ms);
+  do ready = poll(&polled, 1, timeout_ms);
   while (ready < 0 && errno == EINTR);
   return ready > 0 ? 0 : ready == 0 ? -ETIMEDOUT : -errno;
 }
 
-int write_out(int fd, const char *bytes, size_t length, int patience_ms) {
+int write_out(int fd, const char *bytes, size_t length, int timeout_ms) {
   while (length > 0) {
     const ssize_t written = write(fd, bytes, length);
     if (written >= 0) {
       bytes += written;
       length -= (size_t)written;
     } else if (errno == EAGAIN) {
-      const int error = wait_for_room(fd, patience_ms);
+      const int error = wait_for_room(fd, timeout_ms);
       if (error) return error;
     } else if (errno != EINTR) return -errno;
   }
@@ -94,7 +96,7 @@ static size_t bytes_waiting(const struct stream *stream) {
   return bytes;
 }
 
-long flush_stream(struct uv_loop_s *loop, int fd, int patience_ms) {
+long flush_stream(struct uv_loop_s *loop, int fd, int timeout_ms) {
   struct search search = {fd, NULL};
   uv_walk(loop, visit, &search);
   const struct stream *stream = search.found;
@@ -104,7 +106,7 @@ long flush_stream(struct uv_loop_s *loop, int fd, int patience_ms) {
   for (const struct uv_queue *at = stream->write_queue.next; at != &stream->write_queue; at = at->next) {
     const struct request *request = (const struct request *)at;
     for (unsigned i = request->write_index; i < request->nbufs; i++) {
-      const int error = write_out(fd, request->bufs[i].iov_base, request->bufs[i].iov_len, patience_ms);
+      const int error = write_out(fd, request->bufs[i].iov_base, request->bufs[i].iov_len, timeout_ms);
       if (error) return error;
     }
   }

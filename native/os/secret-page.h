@@ -3,8 +3,8 @@
 #define FORKSERVER_SECRET_PAGE_H
 #include <stddef.h>
 
-// A page that a forked child finds zeroed, that core dumps leave out and that is not swapped where the limits allow it. NULL on
-// failure (errno); never freed.
+// Returns a page that a forked child finds zeroed, and that core dumps leave out. It is not swapped if the limits allow
+// that. Returns NULL and sets errno on failure. It is never freed.
 void *new_secret_page(size_t *size);
 
 #endif

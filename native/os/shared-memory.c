@@ -10,7 +10,7 @@
 int new_shared_memory(size_t bytes) {
   int fd = memfd_create("forkserver", MFD_CLOEXEC | MFD_ALLOW_SEALING);
   if (fd < 0) return -errno;
-  // Sealed: whoever maps a part that another process cuts off is ended by SIGBUS when it looks there.
+  // Sealed, because SIGBUS ends a process that reads a mapped part which another process has cut off.
   if (ftruncate(fd, (off_t)bytes) == 0 && fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) == 0) return fd;
   int error = errno;
   close(fd);
@@ -33,7 +33,7 @@ int new_event(void) {
   return fd < 0 ? -errno : fd;
 }
 
-// EAGAIN would mean 2^64 - 1 of them: it is set.
+// EAGAIN means that it was set 2^64 - 1 times: it is set.
 int set_event(int fd) { return eventfd_write(fd, 1) == 0 || errno == EAGAIN ? 0 : -errno; }
 
 int clear_event(int fd) {

@@ -4,16 +4,16 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-// A descriptor of so much zeroed memory that can grow and never shrinks, or minus an errno.
+// Returns a descriptor of so many bytes of zeroed memory, which can grow and never shrinks, or minus an errno.
 int new_shared_memory(size_t bytes);
-// Maps a part of it. NULL and errno on failure. `offset` is a multiple of the page size.
+// Maps a part of it. Returns NULL and sets errno on failure. `offset` is a multiple of the page size.
 void *map_shared_memory(int fd, off_t offset, size_t bytes);
 void unmap_shared_memory(void *start, size_t bytes);
 
-// Gives a part back for every process; who still maps it reads zeros.
+// Frees a part of the memory for all processes. A process that still maps it reads zeros.
 int free_shared_memory(int fd, off_t offset, off_t bytes);
 
-// A descriptor that can be read when somebody has set it, or minus an errno.
+// Returns a descriptor that is readable once the event is set, or minus an errno.
 int new_event(void);
 int set_event(int fd);
 int clear_event(int fd);

@@ -13,7 +13,8 @@ int socket_pair(int fds[2]) {
   return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0 ? 0 : -errno;
 }
 
-static int fill_address(struct sockaddr_un *address, socklen_t *size, const char *name, size_t length, int is_abstract) {
+static int fill_address(
+    struct sockaddr_un *address, socklen_t *size, const char *name, size_t length, int is_abstract) {
   // A path needs room for its closing zero, an abstract name for its leading one.
   if (length + 1 > sizeof address->sun_path) return -ENAMETOOLONG;
   memset(address, 0, sizeof *address);
@@ -35,15 +36,15 @@ int listen_unix(const char *name, size_t length, int is_abstract, int backlog, u
   if (error) return error;
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return -errno;
-  // The socket file is born with its mode, less the umask: Linux gives the new inode the mode of the socket's own. A chmod after
-  // bind would leave a gap, and umask is the whole process's.
+  // Linux gives the new socket file the mode of the socket, less the umask. A chmod after bind would leave a gap, and
+  // the umask belongs to the whole process.
   if (!is_abstract && fchmod(fd, mode) != 0) return close_and_return(fd, errno);
   if (bind(fd, (struct sockaddr *)&address, size) != 0) return close_and_return(fd, errno);
   if (listen(fd, backlog) != 0) return close_and_return(fd, errno);
   return fd;
 }
 
-// A connect on a unix socket waits only while the backlog is full; this one answers EAGAIN then.
+// A connect on a unix socket waits only while the backlog is full. This one returns -EAGAIN then.
 int connect_unix(const char *name, size_t length, int is_abstract) {
   struct sockaddr_un address;
   socklen_t size;
@@ -104,8 +105,8 @@ ssize_t send_parts(int fd, struct iovec *parts, size_t part_count, const int *fd
   return sent >= 0 ? sent : -errno;
 }
 
-// The kernel never glues bytes behind a message with descriptors to that message, so one call brings one set of descriptors at
-// the most, and it comes with the first byte of its message.
+// The kernel never joins a message with descriptors and the bytes after it. So one call returns one set of descriptors
+// at the most, and the set comes with the first byte of its message.
 ssize_t receive_with_descriptors(int fd, void *bytes, size_t length, int *fds, int *count) {
   struct iovec part = {bytes, length};
   union control_room control;
@@ -122,7 +123,8 @@ ssize_t receive_with_descriptors(int fd, void *bytes, size_t length, int *fds, i
     memcpy(fds + *count, CMSG_DATA(header), (size_t)here * sizeof(int));
     *count += here;
   }
-  if (message.msg_flags & MSG_CTRUNC) { // too many, or this process has no descriptor left: a part of a set is no use
+  // Too many, or this process has no descriptor left: a part of a set is of no use.
+  if (message.msg_flags & MSG_CTRUNC) {
     for (int i = 0; i < *count; i++) close(fds[i]);
     *count = DESCRIPTORS_TRUNCATED;
   }

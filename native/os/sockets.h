@@ -1,5 +1,5 @@
-// Runs in: owner and template. Unix sockets that carry bytes together with descriptors. System calls only: every function
-// returns a count or a descriptor, or minus errno.
+// Runs in: owner and template. Unix sockets that carry bytes together with descriptors. System calls only: every
+// function returns a count or a descriptor, or minus errno.
 #ifndef FORKSERVER_SOCKETS_H
 #define FORKSERVER_SOCKETS_H
 #include <stddef.h>
@@ -15,7 +15,7 @@ int listen_unix(const char *name, size_t length, int is_abstract, int backlog, u
 int connect_unix(const char *name, size_t length, int is_abstract);
 int accept_client(int listener);
 int peer_uid(int fd, uid_t *uid);
-// Who listens at a connected socket, or who made a pair: 0 where it has no pid in our namespace.
+// The process that listens at the other end, or that made the pair; 0 if it has no pid in our namespace.
 pid_t peer_pid(int fd);
 ssize_t send_with_descriptors(int fd, const void *bytes, size_t length, const int *fds, int count);
 // The same for bytes that lie in several places: a header and its payload, in one system call.

@@ -4,15 +4,16 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-// From libuv, which Node exports and whose ABI is stable within a major version; Node has been at 1 since 2014. Handles stay
-// opaque: their size is asked for.
+// From libuv, which Node exports. Its ABI is stable within a major version, and Node has used version 1 since 2014.
+// Handles stay opaque: libuv says their size.
 struct uv_poll_s;
 struct uv_handle_s;
 size_t uv_handle_size(int type);
 void uv_handle_set_data(struct uv_handle_s *handle, void *data);
 void *uv_handle_get_data(const struct uv_handle_s *handle);
 int uv_poll_init(struct uv_loop_s *loop, struct uv_poll_s *handle, int fd);
-int uv_poll_start(struct uv_poll_s *handle, int events, void (*report)(struct uv_poll_s *handle, int status, int events));
+int uv_poll_start(
+    struct uv_poll_s *handle, int events, void (*report)(struct uv_poll_s *handle, int status, int events));
 int uv_poll_stop(struct uv_poll_s *handle);
 void uv_close(struct uv_handle_s *handle, void (*closed)(struct uv_handle_s *handle));
 void uv_ref(struct uv_handle_s *handle);
@@ -30,7 +31,8 @@ int watch_start(struct uv_loop_s *loop, int fd, watch_report report, void *conte
   struct watcher *watcher = calloc(1, sizeof *watcher);
   if (!watcher) return -ENOMEM;
   watcher->handle = malloc(uv_handle_size(UV_POLL));
-  // uv_poll_init() refuses what is watched already, and what cannot be watched, such as a regular file.
+  // uv_poll_init() refuses a descriptor that is watched already, and one that cannot be watched, such as a regular
+  // file.
   int error = watcher->handle ? uv_poll_init(loop, (struct uv_poll_s *)watcher->handle, fd) : -ENOMEM;
   if (error) {
     free(watcher->handle);

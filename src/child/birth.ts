@@ -1,36 +1,44 @@
-// Runs in: forked child; and once in the template, as a rehearsal. A child's first JavaScript: makes of a copy of the template a
-// process of its own.
+// Runs in: forked child; and once in the template, as a rehearsal. The first JavaScript of a child. It turns a
+// copy of the template into a process of its own.
 import type { Native } from '../platform/native.js'
 import type { Coverage } from './coverage.js'
+import { type ExecProcess, keepLifelineOverExec } from './execve.js'
 import { flushOutput, type WritingProcess } from './flush-output.js'
 import { ChildChannel } from './job-channel.js'
 import { type LeavingProcess, takeOverExit } from './leave.js'
 import { runJob, sendThrown } from './run-job.js'
 
-/** What the template has prepared for its children, and what modules asked for (fork-hooks.ts). */
+/** What the template has prepared for its children, and what modules asked for (see fork-hooks.ts). */
 export interface ForkHooks {
   countFork(): void
-  /** The standard streams are this child's from now on. */
+  /** Makes the standard streams this child's own. */
   ownStreams(): void
   runOnFork(): Promise<void>
   coverage: Pick<Coverage, 'begin' | 'write'>
 }
 
-/** Turns this fork into the child that owns `channelFd`, and lets its job run when the loop turns. */
+/** Turns this fork into the child that owns `channelFd`. Its job runs in the next turn of the event loop. */
 export function beBorn(
-  self: LeavingProcess,
+  self: LeavingProcess & ExecProcess,
   native: Pick<
     Native,
-    'processId' | 'checkBorn' | 'leave' | 'leaveLater' | 'leaveInTeardown' | 'flushStream' | 'writeOut'
+    | 'inheritLifeline'
+    | 'processId'
+    | 'checkBorn'
+    | 'leave'
+    | 'leaveLater'
+    | 'leaveInTeardown'
+    | 'flushStream'
+    | 'writeOut'
   >,
   channelFd: number,
   hooks: ForkHooks,
 ): void {
-  // Two siblings must not draw the same numbers: the child sees for itself that V8 took the fresh bits (native/fork/random.c).
+  // Two siblings must not draw the same numbers. This checks that V8 uses the fresh bits (native/fork/random.c).
   native.checkBorn(Math.random())
   hooks.countFork()
   hooks.ownStreams()
-  // Node keeps pid as plain data that it read once, so a fork has the template's.
+  // Node reads the pid once and keeps it as plain data, so a fork would have the template's.
   Object.defineProperty(self, 'pid', {
     value: native.processId(),
     enumerable: true,
@@ -44,11 +52,13 @@ export function beBorn(
     flush: () => flushOutput(native, process as unknown as WritingProcess),
     onLeaving: (exitCode) => channel.send('leaving', Uint8Array.of(exitCode)),
   })
+  keepLifelineOverExec(self, native)
   const prepare = (): Promise<void> => {
     hooks.coverage.begin(process.env)
     return hooks.runOnFork()
   }
   const job = channel.readJob()
   if (!job) native.leave(0)
-  else setImmediate(() => runJob(self, channel, job.head, job.args, prepare)) // on the loop: stack and async context are clean there
+  // In a turn of the loop, where the stack and the async context are clean.
+  else setImmediate(() => runJob(self, channel, job.head, job.args, prepare))
 }

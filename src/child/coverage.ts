@@ -1,14 +1,14 @@
-// Runs in: forked child; and in the template, where that is to count from its start. What NODE_V8_COVERAGE asks for: a file of V8's
-// block counters at the process's end. Node's own profiler is connected once, at the start of its environment, and writes where the
-// variable then led; so a template runs without it, and forkserver has a session of the inspector instead, which works in a fork,
-// because it is of the main thread's own.
+// Runs in: forked child; and in a template that counts from its start. Does what NODE_V8_COVERAGE asks for: it writes a
+// file of V8's block counters when the process ends. Node connects its own profiler once, at its start, and writes to
+// the folder that the variable named then. So a template runs without Node's profiler. forkserver opens a session of
+// the inspector instead. It belongs to the main thread, so it works in a fork.
 import { mkdirSync, writeFileSync, writeSync } from 'node:fs'
 import { createRequire, findSourceMap, syncBuiltinESMExports } from 'node:module'
 import path from 'node:path'
 
 type Post = (method: string, params?: object) => unknown
 
-/** What the profiler tells: the file's content. */
+/** What the profiler returns: the content of the file. */
 interface Counters {
   result: { url: string }[]
   timestamp: number
@@ -17,9 +17,9 @@ interface Counters {
 const require = createRequire(import.meta.url)
 const STDERR = 2
 
-/** A session of this thread's inspector. Its answers are there when post() returns. */
+/** Opens a session of this thread's inspector. post() returns the answer. */
 function openSession(): Post {
-  const { Session } = require('node:inspector') as typeof import('node:inspector') // Node may be built without it
+  const { Session } = require('node:inspector') as typeof import('node:inspector') // a Node may be built without it
   const session = new Session()
   session.connect()
   return (method, params) => {
@@ -32,7 +32,7 @@ function openSession(): Post {
   }
 }
 
-/** The source maps that Node keeps of these scripts, as it writes them itself. */
+/** The source maps of these scripts, in the form in which Node writes them. */
 function sourceMapsOf(urls: readonly string[]): Record<string, object> | undefined {
   const found: Record<string, object> = {}
   for (const url of urls) {
@@ -49,7 +49,7 @@ export class Coverage {
   #post: Post | undefined
   #folder: string | undefined
 
-  /** Counts from now on. In a template: before anything of the user's is loaded, so that its children count that, too. */
+  /** Starts to count. A template calls it before it loads the user's modules, so that its children count those, too. */
   count(): void {
     if (this.#post) return
     const post = openSession()
@@ -57,22 +57,24 @@ export class Coverage {
     post('Profiler.startPreciseCoverage', { callCount: true, detailed: true })
     this.#post = post
     const v8 = require('node:v8') as { takeCoverage: () => void; stopCoverage: () => void }
-    // Node's own have no connection here.
+    // Node's own functions have no profiler here.
     v8.takeCoverage = () => this.write()
     v8.stopCoverage = () => this.#stop()
     syncBuiltinESMExports()
   }
 
-  /** In a child, when it has its environment and working directory: what its variable says counts. */
+  /** Called in a child once it has its environment and working directory. The variable in its environment decides. */
   begin(env: NodeJS.ProcessEnv): void {
     const { NODE_V8_COVERAGE: folder } = env
     if (!folder) return this.#stop()
     this.count()
     this.#folder = path.resolve(folder)
-    env.NODE_V8_COVERAGE = this.#folder // as Node does it, for the processes that this one starts
+    env.NODE_V8_COVERAGE = this.#folder // for the processes that this one starts, as in plain Node
   }
 
-  /** Writes what was counted since the start, or since the last call. A folder that cannot be written to is told on stderr. */
+  /**
+   * Writes what was counted since the start or the last call. If it cannot write to the folder, it says so on stderr.
+   */
   write(): void {
     if (!this.#post || this.#folder === undefined) return
     const { result, timestamp } = this.#post('Profiler.takePreciseCoverage') as Counters

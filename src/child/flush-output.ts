@@ -1,30 +1,32 @@
-// Runs in: forked child. What the program wrote to stdout and stderr and a slow reader has not taken yet, when it ends by process.exit() or in
-// its 'exit' listeners. Plain Node drops that.
+// Runs in: forked child. Writes out what stdout and stderr still hold when the process ends by process.exit() or in
+// an 'exit' listener. If the reader of a pipe is slow, plain Node drops that output.
 import { Buffer } from 'node:buffer' // a program may delete the global one
 import type { Native } from '../platform/native.js'
 
-/** So long a reader may read nothing, in milliseconds, until it is taken for one that never will: the process must end. */
-const PATIENCE_MS = 5_000
+/**
+ * If a reader takes nothing for this long, in milliseconds, the rest of the output is dropped: the process must end.
+ */
+const READER_TIMEOUT_MS = 5_000
 
 interface Waiting {
   chunk: string | Uint8Array
   encoding: BufferEncoding
 }
 
-/** What of `process` it needs. */
+/** What it needs of `process`. */
 export type WritingProcess = Record<'stdout' | 'stderr', { _writableState?: { getBuffer?(): Waiting[] } }>
 
-/** Writes it. Nothing else must be written by these streams afterwards. */
+/** Writes what both streams hold. They must not be used afterwards. */
 export function flushOutput(native: Pick<Native, 'flushStream' | 'writeOut'>, self: WritingProcess): void {
   for (const [fd, name] of [
     [1, 'stdout'],
     [2, 'stderr'],
   ] as const) {
-    // What libuv has comes first. Where it has nothing, the stream has nothing either, and is not made just to be asked.
-    if (native.flushStream(fd, PATIENCE_MS) <= 0) continue
+    // First what libuv holds. If that is nothing, the stream holds nothing either, and may not even exist yet.
+    if (native.flushStream(fd, READER_TIMEOUT_MS) <= 0) continue
     for (const { chunk, encoding } of self[name]._writableState?.getBuffer?.() ?? []) {
       const bytes = typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk
-      if (native.writeOut(fd, bytes, PATIENCE_MS) < 0) break
+      if (native.writeOut(fd, bytes, READER_TIMEOUT_MS) < 0) break
     }
   }
 }

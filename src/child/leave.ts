@@ -1,24 +1,28 @@
-// Runs in: forked child; and once in the template, as a rehearsal. How a forked child ends: the 'exit' event with all its listeners,
-// then _exit with the right code.
+// Runs in: forked child; and once in the template, as a rehearsal. How a forked child ends: the 'exit' event with all
+// its listeners, and then _exit() with the right exit code.
 //
-// Node's own teardown must not run in a forked child (docs/FORK_SAFETY.md): it joins threads that did not survive the fork. There
-// are four ways into it, and each is turned off before it:
-//   - the loop is empty: Node emits 'exit' from C++, and when the outermost call of emit is over, we leave;
-//   - process.exit(): it emits 'exit' and then calls process.reallyExit(), which leaves;
-//   - an uncaught error: Node emits 'exit', then prints the error in C++, then runs its at-exit callbacks, and the addon's leaves;
-//   - an error in a handler of uncaught errors: Node prints it in C++ and begins its teardown; the addon leaves at the first join.
+// Node's own teardown must not run in a forked child (docs/FORK_SAFETY.md): it joins threads that did not survive the
+// fork. There are four ways into the teardown. The table shows what Node does on each of them, and where the child
+// leaves instead:
+//
+//   way out                   what Node does                                          the child leaves
+//   the event loop is empty   emits 'exit', runs nextTick() and promises, tears down  after promises
+//   process.exit()            emits 'exit', calls process.reallyExit()                in process.reallyExit()
+//   an uncaught error         emits 'exit', prints it in C++, runs at-exit callbacks  in an at-exit callback
+//   a handler of them throws  prints the error in C++, tears down                     at the first join of a thread
 import os from 'node:os'
 import type { Native } from '../platform/native.js'
+import { type ExitHooks, ExitSteps } from './exit-steps.js'
+import { replaceMethod } from './imitate.js'
+import { type EmitWatcher, watchEmit } from './watch-emit.js'
 
-/** Node's exit code where a handler of uncaught errors throws (its documentation: process, exit codes). */
+/** Node's exit code if a handler of uncaught errors throws (see "Exit codes" in the documentation of process). */
 const HANDLER_THREW = 7
 
 // Kept, because a program may replace it.
 const { apply } = Reflect
 
-type Emit = (this: object, ...args: unknown[]) => boolean
-
-/** What of `process` an exit needs. The template rehearses an exit on a stand-in. */
+/** What an exit needs of `process`. The template rehearses an exit on a stand-in. */
 export type LeavingProcess = Pick<
   NodeJS.Process,
   'pid' | 'listenerCount' | 'hasUncaughtExceptionCaptureCallback' | 'setUncaughtExceptionCaptureCallback' | 'exitCode'
@@ -34,160 +38,142 @@ export type LeavingProcess = Pick<
   _kill(pid: number, signal: number): unknown
 }
 
-interface ExitHooks {
-  /** Called once with an uncaught error that will end the process. */
-  onFatal(error: unknown): void
-  /** Called once, where Node would run its at-exit callbacks: behind the 'exit' listeners, and where a signal to itself ends it. */
-  atExit(): void
-  /** Called where nothing more will be written, behind the 'exit' listeners. */
-  flush(): void
-  /** Called once, with the exit code, after that. */
-  onLeaving(exitCode: number): void
-}
-
-/** A program may have broken what a last word stands on. It leaves all the same, and the owner hears of its exit. */
-function say(word: () => void): void {
-  try {
-    word()
-  } catch {}
-}
-
-/** Gives a function that stands in for one of Node's the name and the length of that. */
-function disguise(ours: object, nodes: { name: string; length: number }): void {
-  for (const key of ['name', 'length'] as const)
-    Object.defineProperty(ours, key, { value: nodes[key], configurable: true })
-}
-
-/** Whether a signal ends the process that sends it, as far as Node itself looks: it runs its at-exit callbacks first. */
-function endsItself(self: LeavingProcess, pid: number, signal: number): boolean {
-  if (signal <= 0 || (pid !== 0 && pid !== -1 && pid !== self.pid && pid !== -self.pid)) return false
-  const name = Object.entries(os.constants.signals).find(([, number]) => number === signal)?.[0]
-  return name === undefined || self.listenerCount(name) === 0
-}
+type LeavingNative = Pick<Native, 'leave' | 'leaveLater' | 'leaveInTeardown'>
 
 /** Takes over every normal way out of this process. */
-export function takeOverExit(
-  self: LeavingProcess,
-  native: Pick<Native, 'leave' | 'leaveLater' | 'leaveInTeardown'>,
-  hooks: ExitHooks,
-): void {
-  let isFatal = false
-  let isHandled = false
-  let isCalled = false
-  let isFinished = false
-  let isTold = false
-
-  const finish = (): void => {
-    if (!isFinished) say(() => hooks.atExit())
-    isFinished = true
-  }
-
-  const tell = (code: unknown): number => {
-    const exitCode = Number(self.exitCode ?? code ?? 0) & 0xff
-    finish()
-    if (!isTold) {
-      say(() => hooks.flush())
-      say(() => hooks.onLeaving(exitCode))
+export function takeOverExit(self: LeavingProcess, native: LeavingNative, hooks: ExitHooks): void {
+  const ways = new WaysOut(self, native, new ExitSteps(hooks))
+  watchEmit(self, ways)
+  // Each has its own `try`: a stack that the program prints shall have as few frames of ours as can be. No `catch`: see
+  // watch-emit.ts.
+  replaceMethod(self, 'exit', (exit) => (...args) => {
+    const before = ways.beforeExitCall()
+    try {
+      apply(exit, self, args)
+    } finally {
+      ways.exitCallFailed(before) // the code was none, or a listener threw
     }
-    isTold = true
-    return exitCode
-  }
-
-  const afterExit = (code: unknown): void => {
-    // Node has yet to print the error; the addon leaves behind that, from one of Node's at-exit callbacks.
-    if (isFatal) native.leaveLater(tell(code))
-    if (isFatal || isCalled) return // process.exit() calls process.reallyExit() next
-    self._tickCallback?.() // Node does that behind the listeners, where it is not process.exit() that called them
-    native.leave(tell(code))
-  }
-
-  // Node emits 'uncaughtExceptionMonitor' for every error, first of all. No listener of ours: a program can see and remove those.
-  const beforeMonitors = (error: unknown): void => {
-    isHandled = self.listenerCount('uncaughtException') > 0 || self.hasUncaughtExceptionCaptureCallback()
-    if (isHandled) return
-    isFatal = true
-    native.leaveLater(Number(self.exitCode ?? 1) & 0xff) // an 'exit' listener threw it, and 'exit' is not emitted twice
-    if (self._exiting) finish()
-    say(() => hooks.onFatal(error))
-  }
-
-  const leaveAs = (exitCode: number): void => {
-    say(() => hooks.onLeaving(exitCode))
-    native.leaveInTeardown(exitCode)
-  }
-
-  // Node calls a handler of uncaught errors and, if that throws, prints what it threw and tears down.
-  const leaveBehindHandler = (): void => {
-    if (!isHandled) return
-    isHandled = false
-    leaveAs(HANDLER_THREW)
-  }
-
-  // Listeners added later run before we leave, and so do those of packages that replace process.emit (signal-exit does): such a
-  // replacement is wrapped again, so that the outermost call is always ours.
-  const leaveAfter = (emit: Emit): Emit => {
-    // No spreading and no for-of on the way out: a program may have broken the iterators of arrays.
-    const wrapped: Emit = function (this: object, ...args) {
-      const event = args[0]
-      const isOurs = this === self && outermost === wrapped
-      let hasThrown = true
-      if (isOurs && event === 'uncaughtExceptionMonitor') beforeMonitors(args[1])
-      try {
-        const hadListeners = apply(emit, this, args) as boolean
-        hasThrown = false
-        if (isOurs && event === 'exit') afterExit(args[1])
-        return hadListeners
-      } finally {
-        // Not `catch`: of an error that is thrown again Node prints another line of source.
-        if (hasThrown && event === 'uncaughtException') leaveBehindHandler()
-        if (hasThrown && isOurs && event === 'uncaughtExceptionMonitor') leaveAs(HANDLER_THREW)
-      }
-    }
-    return wrapped
-  }
-  const base = leaveAfter(self.emit as Emit)
-  disguise(base, self.emit)
-  let outermost = base
-  Object.defineProperty(self, 'emit', {
-    configurable: true,
-    enumerable: false,
-    get: () => outermost,
-    set: (emit: Emit) => {
-      outermost = emit === base ? base : leaveAfter(emit)
-      if (outermost !== base) disguise(outermost, emit)
-    },
   })
-  const setCapture = self.setUncaughtExceptionCaptureCallback
-  self.setUncaughtExceptionCaptureCallback = function setUncaughtExceptionCaptureCallback(capture) {
+  replaceMethod(self, 'reallyExit', () => (code) => ways.leaveNow(code))
+  replaceMethod(self, '_kill', (kill) => (pid, signal) => {
+    if (endsItself(self, pid, signal)) ways.beforeOwnSignal()
+    return apply(kill, self, [pid, signal])
+  })
+  replaceMethod(self, 'setUncaughtExceptionCaptureCallback', (setCapture) => (capture) => {
     const watched = function (this: unknown, error: Error): void {
       let hasThrown = true
       try {
         apply(capture!, this, [error])
         hasThrown = false
       } finally {
-        if (hasThrown) leaveBehindHandler()
+        ways.afterHandler(hasThrown)
       }
     }
     apply(setCapture, self, [typeof capture === 'function' ? watched : capture])
+  })
+}
+
+/**
+ * Whether Node takes a signal that a process sends for one that ends this process. It then runs its at-exit callbacks
+ * first.
+ */
+function endsItself(self: LeavingProcess, pid: number, signal: number): boolean {
+  if (signal <= 0 || (pid !== 0 && pid !== -1 && pid !== self.pid && pid !== -self.pid)) return false
+  const name = Object.entries(os.constants.signals).find(([, number]) => number === signal)?.[0]
+  return name === undefined || self.listenerCount(name) === 0
+}
+
+type WayOut = 'empty loop' | 'process.exit()' | 'uncaught error'
+
+/** Knows which way out this process is taking, and leaves at the right moment. */
+class WaysOut implements EmitWatcher {
+  readonly #self: LeavingProcess
+  readonly #native: LeavingNative
+  readonly #steps: ExitSteps
+  /** Which way out this process has taken, as far as it is known. */
+  #way: WayOut = 'empty loop'
+  #isHandling = false
+
+  constructor(self: LeavingProcess, native: LeavingNative, steps: ExitSteps) {
+    this.#self = self
+    this.#native = native
+    this.#steps = steps
   }
-  const nodesKill = self._kill
-  self._kill = (pid, signal) => {
-    if (endsItself(self, pid, signal)) finish()
-    return apply(nodesKill, self, [pid, signal])
+
+  before(event: unknown, argument: unknown): void {
+    // Node emits it first of all for each uncaught error.
+    if (event === 'uncaughtExceptionMonitor') this.#beforeUncaught(argument)
   }
-  disguise(self._kill, nodesKill)
-  const nodesExit = self.exit
-  self.exit = function exit(...args) {
-    isCalled = true
-    try {
-      apply(nodesExit, self, args)
-    } finally {
-      isCalled = false // it threw: the code was none, or a listener did
-    }
+
+  after(event: unknown, argument: unknown): void {
+    if (event === 'exit') this.#afterExit(argument)
+    else if (event === 'uncaughtException') this.afterHandler(false)
   }
-  disguise(self.exit, nodesExit)
-  const nodesReallyExit = self.reallyExit
-  // Also called by an 'exit' listener that calls process.exit(), behind an uncaught error too: it prints nothing then.
-  self.reallyExit = (code) => native.leave(tell(code))
-  disguise(self.reallyExit, nodesReallyExit)
+
+  threw(event: unknown): void {
+    if (event === 'uncaughtException') this.afterHandler(true)
+    else if (event === 'uncaughtExceptionMonitor') this.#leaveInTeardown()
+  }
+
+  #beforeUncaught(error: unknown): void {
+    const self = this.#self
+    this.#isHandling = self.listenerCount('uncaughtException') > 0 || self.hasUncaughtExceptionCaptureCallback()
+    if (this.#isHandling) return
+    this.#way = 'uncaught error'
+    // Already now: if an 'exit' listener threw the error, 'exit' is not emitted again.
+    this.#native.leaveLater(this.#exitCode(1))
+    if (self._exiting) this.#steps.atExit()
+    this.#steps.fatal(error)
+  }
+
+  #afterExit(code: unknown): void {
+    if (this.#way === 'process.exit()') return // it calls process.reallyExit() next
+    // Node has yet to print the error.
+    if (this.#way === 'uncaught error') return this.#native.leaveLater(this.#finish(code))
+    this.#self._tickCallback?.()
+    this.leaveNow(code)
+  }
+
+  /** A handler of an uncaught error has returned or thrown. */
+  afterHandler(hasThrown: boolean): void {
+    if (this.#isHandling && hasThrown) this.#leaveInTeardown()
+    this.#isHandling = false
+  }
+
+  /** process.exit() is called. Returns the way out until then. */
+  beforeExitCall(): WayOut {
+    const before = this.#way
+    this.#way = 'process.exit()'
+    return before
+  }
+
+  /** process.exit() has thrown: the process goes on. */
+  exitCallFailed(before: WayOut): void {
+    this.#way = before
+  }
+
+  /** Node runs its at-exit callbacks before a process sends itself a signal that ends it. */
+  beforeOwnSignal(): void {
+    this.#steps.atExit()
+  }
+
+  /** Also called if an 'exit' listener calls process.exit(). After an uncaught error Node prints nothing then. */
+  leaveNow(code: unknown): void {
+    this.#native.leave(this.#finish(code))
+  }
+
+  #leaveInTeardown(): void {
+    this.#steps.tellLeaving(HANDLER_THREW)
+    this.#native.leaveInTeardown(HANDLER_THREW)
+  }
+
+  #finish(code: unknown): number {
+    const exitCode = this.#exitCode(code)
+    this.#steps.all(exitCode)
+    return exitCode
+  }
+
+  #exitCode(code: unknown): number {
+    return Number(this.#self.exitCode ?? code ?? 0) & 0xff
+  }
 }

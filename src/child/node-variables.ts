@@ -1,14 +1,15 @@
-// Runs in: child, however it was born. What Node reads from its environment once, at its start, and can be made to read again.
+// Runs in: child, however it was born. Variables that Node reads only at its start. Some of them can be made to count
+// again.
 import { Buffer } from 'node:buffer' // a program may delete the global one
 import Module from 'node:module'
 import { findNative } from '../platform/native.js'
 import { localeOf } from '../wire/environment.js'
 
-/** Makes Node follow those of its variables that changed, as far as it can: environment.ts has the others. */
+/** Makes Node follow those of its variables that changed, as far as it can. environment.ts lists the others. */
 export function rereadVariables(changed: readonly string[]): void {
   if (changed.includes('NODE_PATH')) (Module as unknown as { _initPaths(): void })._initPaths()
   if (changed.some((name) => ['LC_ALL', 'LC_MESSAGES', 'LANG'].includes(name))) followLocale()
-  // Node's own listener prints the warnings; a listener of the preload's stays.
+  // Node's own listener prints the warnings. A listener that the preload added stays.
   if (changed.includes('NODE_NO_WARNINGS') && process.env.NODE_NO_WARNINGS === '1') {
     for (const listener of process.listeners('warning')) {
       if (listener.name === 'onWarning') process.off('warning', listener)
@@ -16,7 +17,7 @@ export function rereadVariables(changed: readonly string[]): void {
   }
 }
 
-// ICU notes the locale when Node starts, and V8 when somebody asks for it. Where there is no Intl there is nothing to follow.
+// ICU reads the locale when Node starts, and V8 when a program first asks for it. A Node without Intl has no locale.
 function followLocale(): void {
   const { icu } = process.versions
   const found = findNative()

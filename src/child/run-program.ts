@@ -1,4 +1,5 @@
-// Runs in: child, however it was born. Runs a whole program as its main, as `node` does with what stands on its command line.
+// Runs in: child, however it was born. Runs a whole program as the main module, as `node` runs the file on its command
+// line.
 import Module, { builtinModules, createRequire } from 'node:module'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -7,7 +8,7 @@ import { UsageError } from '../errors.js'
 import { importMain, importModule } from '../platform/import-module.js'
 import type { ProgramHead } from '../wire/job.js'
 
-/** What Node's module system has besides its documented face, in 20, 22, 24 and 26; `runMain` is documented by its use in packages. */
+/** Undocumented parts of Node's module system, in Node 20, 22, 24 and 26. Many packages use `runMain`. */
 interface NodeModule {
   runMain(): void
   _preloadModules(names: readonly string[]): void
@@ -17,8 +18,8 @@ interface NodeModule {
 const NodeModule = Module as unknown as NodeModule & (new (id: string) => NodeJS.Module)
 
 /**
- * Makes the process that of this program, and starts it in a turn of the loop of its own: below its main, a stack then has one frame,
- * as below Node's own. What it throws nobody catches, so that Node reports it.
+ * Makes this the process of a program, and starts the program in a turn of the loop of its own. A stack then has one
+ * frame below the main module, as in plain Node. Nobody catches what the program throws, so Node reports it.
  */
 export function startProgram(head: ProgramHead, argv: readonly string[]): void {
   describe(head, argv)
@@ -27,7 +28,7 @@ export function startProgram(head: ProgramHead, argv: readonly string[]): void {
   if (require.length + imports.length === 0) return void setImmediate(start)
   setImmediate(() => {
     const { _preloadModules: preloadModules } = NodeModule
-    preloadModules(require) // as Node calls it: with a receiver, a stack names it in another way
+    preloadModules(require) // without a receiver, as Node calls it: a stack would show the receiver
     if (imports.length === 0) setImmediate(start)
     else void importFirst(imports, start)
   })
@@ -39,7 +40,7 @@ function describe(
 ) {
   const main = file === undefined ? [] : [path.resolve(file)]
   process.argv = [process.execPath, ...main, ...(stdin ? ['-'] : []), ...argv]
-  if (code !== undefined) Object.assign(process, { _eval: code }) // where packages look for it
+  if (code !== undefined) Object.assign(process, { _eval: code }) // packages look for it there
   process.execArgv.push(
     ...require.flatMap((name) => ['--require', name]),
     ...imports.flatMap((name) => ['--import', name]),
@@ -47,7 +48,7 @@ function describe(
   )
 }
 
-// Not awaited: a rejection that nobody handles is what Node makes of it, too.
+// The caller does not await it: in Node, too, a failed --import is a rejection that nobody handles.
 async function importFirst(imports: readonly string[], start: () => void): Promise<void> {
   for (const name of imports) await importModule(/^[./]/.test(name) ? pathToFileURL(name).href : name)
   setImmediate(start)
@@ -67,7 +68,8 @@ async function readStdin(): Promise<string> {
   return text
 }
 
-// As Node's own for --eval and stdin: each module is loaded when its name is first used, and a program may use the name itself.
+// As Node does for --eval and stdin: each module is loaded when its name is first used, and a program may use the name
+// for itself.
 function offerBuiltIns(require: NodeJS.Require): void {
   for (const name of builtinModules) {
     if (/^_|[/:]/.test(name) || name in globalThis) continue
@@ -83,7 +85,7 @@ function offerBuiltIns(require: NodeJS.Require): void {
   }
 }
 
-// A script in the global scope that finds what a CommonJS module finds, as of a file in the working directory.
+// Runs code as a script in the global scope. It finds what a CommonJS module in the working directory finds.
 function evaluate(name: string, code: string): void {
   const filename = path.join(process.cwd(), name)
   const module = new NodeModule(name)
@@ -105,12 +107,12 @@ function evaluate(name: string, code: string): void {
   new vm.Script(code, { filename: name, importModuleDynamically }).runInThisContext()
 }
 
-// The loader asks for a file in the working directory that does not exist, and gets the code.
+// The loader is asked for a file in the working directory that does not exist, and a hook answers with the code.
 function evaluateModule(code: string): void {
   if (!NodeModule.registerHooks)
     throw new UsageError(
       'ERR_UNSUPPORTED',
-      `Node ${process.version} cannot evaluate a module in a child. Write the code into a file, or use Node 22.15 or later.`,
+      `Node ${process.version} cannot evaluate a module in a child. Write it to a file, or use Node 22.15 or later.`,
     )
   const url = new URL('[eval1]', pathToFileURL(`${process.cwd()}/`)).href
   const hooks = NodeModule.registerHooks({

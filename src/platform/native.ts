@@ -21,6 +21,7 @@ export interface Native {
   setLimits(cpuSeconds: number, openFiles: number): number
   holdLifeline(pipe: number): number
   releaseLifeline(): number
+  inheritLifeline(inherits: number): number
   socketPair(out: Int32Array): number
   pipe(out: Int32Array): number
   listen(name: Uint8Array, isAbstract: number, backlog: number, mode?: number): number
@@ -50,7 +51,9 @@ export interface Native {
   unwatch(watcher: Watcher): number
   poll(watched: Int32Array, count: number, timeoutMs: number): number
   watchChildren(): number
-  reap(out: Float64Array): number
+  ignoreGroupSignals(): number
+  findEnded(): number
+  reap(pid: number, out: Float64Array): number
   newSecretPage(): ArrayBuffer | number
   newSharedMemory(bytes: number): number
   mapSharedMemory(fd: number, offset: number, bytes: number): ArrayBuffer | number

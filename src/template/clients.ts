@@ -5,6 +5,7 @@ import { Handshake, type HandshakeKeys, MAX_HANDSHAKE_PAYLOAD } from '../wire/au
 import { ControlSession } from '../wire/control-codec.js'
 import { ATTACH_DESCRIPTORS, type ControlMessageToTemplate } from '../wire/control-messages.js'
 import { FrameDecoder } from '../wire/frames.js'
+import type { LivingChild } from './living-child.js'
 import { Unsent } from './unsent-replies.js'
 
 /** A client has this long to prove itself, in milliseconds. An honest one needs less than one. */
@@ -44,8 +45,8 @@ export class Client {
   lifeline = -1
   /** Replies that the socket would not take yet. */
   readonly unsent = new Unsent()
-  /** Children that have not ended: request id to pid. */
-  readonly children = new Map<number, number>()
+  /** Children that have not ended, by the id of their request. */
+  readonly children = new Map<number, LivingChild>()
   /** Whether it is the owner that started this template. */
   readonly isStarter: boolean
 
@@ -93,7 +94,7 @@ export class Client {
 /** All connections and all living children. */
 export class Clients {
   readonly #byFd = new Map<number, Client>()
-  readonly #byPid = new Map<number, { client: Client; id: number }>()
+  readonly #byPid = new Map<number, { client: Client; id: number; child: LivingChild }>()
   /** Those that have not proved themselves. Without the starter: its event loop may be busy for long. */
   readonly unproved = new Admission<Client>(MAX_UNPROVED)
 
@@ -105,7 +106,7 @@ export class Clients {
   remove(client: Client): void {
     this.#byFd.delete(client.fd)
     this.unproved.remove(client)
-    for (const pid of client.children.values()) this.#byPid.delete(pid)
+    for (const { pid } of client.children.values()) this.#byPid.delete(pid)
   }
 
   has(client: Client): boolean {
@@ -132,9 +133,14 @@ export class Clients {
     return count
   }
 
-  childStarted(client: Client, id: number, pid: number): void {
-    client.children.set(id, pid)
-    this.#byPid.set(pid, { client, id })
+  childStarted(client: Client, id: number, child: LivingChild): void {
+    client.children.set(id, child)
+    this.#byPid.set(child.pid, { client, id, child })
+  }
+
+  /** The child with this pid, if its owner is still there. */
+  child(pid: number): LivingChild | undefined {
+    return this.#byPid.get(pid)?.child
   }
 
   /** Forgets a child that has ended and tells whose it was, if that client is still there. */

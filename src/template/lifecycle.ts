@@ -170,6 +170,7 @@ function hideCommonJs(): void {
 
 /** Makes this process a template, and in each child what the template made it. */
 export function beTemplate(): void {
+  loadNative().ignoreGroupSignals() // also while it preloads
   process.execArgv.splice(0, TEMPLATE_FLAGS.length)
   setFlagsFromString('--no-flush-bytecode') // functions that the warm-up compiled stay compiled
   const { keys, config } = readStartup(loadNative())

@@ -1,6 +1,6 @@
-// Runs in: template. Runs once what every child runs, from its birth to its exit, on a stand-in for the process. V8
-// compiles a function at its first call; what was called here is compiled for all children, and costs each of them 2
-// ms less.
+// Runs in: template. Runs once, on a stand-in for the process, what every child runs from its birth to its exit. V8
+// compiles a function at its first call. What is called here is compiled for all children, which saves each of them 2
+// ms.
 import { EventEmitter } from 'node:events'
 import { writeSync } from 'node:fs'
 import { setImmediate as nextTurn } from 'node:timers/promises'
@@ -13,7 +13,7 @@ import { encodeJob } from '../wire/job.js'
 import { encodeValue } from '../wire/values/clone.js'
 import { WORKER_MODULE } from '../wire/worker/worker-messages.js'
 
-// The answer of the job is awaited in a few turns of promises, all within one turn of the loop.
+// The result of the job takes a few turns of promises, all within one turn of the loop.
 const TURNS = 3
 
 class StandIn extends EventEmitter {
@@ -22,12 +22,13 @@ class StandIn extends EventEmitter {
   _kill(): void {}
   exit(): void {}
   reallyExit(): void {}
+  setUncaughtExceptionCaptureCallback(): void {}
   hasUncaughtExceptionCaptureCallback(): boolean {
     return false
   }
 }
 
-/** Sends one small job through a socket pair, runs it as a child would, and lets the stand-in leave. */
+/** Sends a small job through a socket pair, runs it as a child would, and lets the stand-in leave. */
 export async function rehearse(native: Native): Promise<void> {
   const pair = new Int32Array(2)
   check('socketpair', native.socketPair(pair))
@@ -36,6 +37,7 @@ export async function rehearse(native: Native): Promise<void> {
   writeSync(owner!, encodeFrame(encodeJob(head, encodeValue([{ text: '', list: [0] }], 'arguments'))))
   const standIn = new StandIn() as unknown as LeavingProcess
   const idle = {
+    inheritLifeline: () => 0,
     processId: () => process.pid,
     checkBorn: () => 0,
     leave: (() => {}) as () => never,

@@ -7,12 +7,19 @@ import { closeSync } from 'node:fs'
 import os from 'node:os'
 import { ForkServerError } from '../errors.js'
 import { check, isErrno, type Native, POLLIN, POLLOUT, RECEIVED_DESCRIPTORS } from '../platform/native.js'
-import { encodeControl, FLAG_DETACHED, MAX_CONTROL_PAYLOAD, PROTOCOL_VERSION } from '../wire/control-codec.js'
+import {
+  encodeControl,
+  FLAG_DETACHED,
+  FLAG_KILL_TREE,
+  MAX_CONTROL_PAYLOAD,
+  PROTOCOL_VERSION,
+} from '../wire/control-codec.js'
 import type { ControlMessage, ForkMessage } from '../wire/control-messages.js'
 import { encodeFrame, encodeFrames } from '../wire/frames.js'
 import { type ListenAddress, MAX_STDIO, TEMPLATE_DESCRIPTORS } from '../wire/startup.js'
 import { Client, Clients, type DescriptorSet, HANDSHAKE_TIMEOUT_MS, type Order } from './clients.js'
 import { Listener } from './control-listener.js'
+import { endTree, signalChild } from './living-child.js'
 import type { TemplateKeys } from './template-keys.js'
 import { workerThreads } from './template-report.js'
 
@@ -27,9 +34,8 @@ export interface ServeHooks {
   refused(syscall: string, errno: number): void
 }
 
-/** The one thing that a new child needs to know. */
+/** What a new child needs to know: the descriptor of its job channel. */
 export interface Birth {
-  /** Descriptor of its job channel. */
   readonly channel: number
 }
 
@@ -83,7 +89,6 @@ class Server {
     return this.#native.leave(0)
   }
 
-  /** Waits until something happens, and reads it. */
   #wait(): void {
     const now = performance.now()
     const { unproved } = this.#clients
@@ -106,7 +111,6 @@ class Server {
     }
   }
 
-  /** Fills the list for poll. Returns how many there are in it. */
   #watch(listener: Listener | null): number {
     const wanted: [number, number][] = [[this.#childEvent, POLLIN]]
     if (listener) wanted.push([listener.fd, POLLIN])
@@ -138,6 +142,8 @@ class Server {
 
   #drop(client: Client): void {
     if (!this.#clients.has(client)) return
+    // The lifeline ends an owner's children, but not what they started.
+    for (const child of client.children.values()) if (!child.isDetached) endTree(child)
     this.#clients.remove(client)
     this.#native.close(client.fd)
     if (client.lifeline >= 0) this.#native.close(client.lifeline)
@@ -153,7 +159,6 @@ class Server {
     this.#send(client, encodeFrame(encodeControl(message, this.#payload), this.#frame))
   }
 
-  /** What belongs together comes in one call, because each write wakes the owner. */
   #send(client: Client, frames: Buffer): void {
     if (!client.unsent.send(frames, this.#writer(client))) this.#drop(client)
   }
@@ -162,7 +167,6 @@ class Server {
     return (bytes) => this.#native.send(client.fd, bytes, NO_DESCRIPTORS)
   }
 
-  /** Something happened to a client's socket. */
   #attend(client: Client | undefined, happened: number): void {
     if (!client) return // dropped earlier in this turn
     if (happened & POLLOUT && !client.unsent.flush(this.#writer(client))) this.#drop(client)
@@ -232,19 +236,13 @@ class Server {
       case 'fork':
         return this.#fork(client, message, descriptors)
       case 'signal': {
-        const pid = client.children.get(message.id)
-        if (pid !== undefined) this.#signal(pid, message.signal)
+        const child = client.children.get(message.id)
+        if (child) signalChild(child, message.signal)
         return undefined
       }
       case 'detach':
         return void this.#detach(client)
     }
-  }
-
-  #signal(pid: number, signal: number): void {
-    try {
-      process.kill(pid, signal) // it is not reaped, so the pid is still its own
-    } catch {} // EPERM: the child has changed its user
   }
 
   #attach(client: Client, descriptors: DescriptorSet): void {
@@ -263,20 +261,21 @@ class Server {
   }
 
   #fork(client: Client, { id, flags, stdio }: ForkMessage, descriptors: DescriptorSet): Birth | undefined {
+    const isDetached = (flags & FLAG_DETACHED) !== 0
+    const isTree = (flags & FLAG_KILL_TREE) !== 0
     let pid = -os.constants.errno.EMFILE // the kernel dropped the descriptors, because this process has too many open
     if (descriptors) {
-      const isDetached = (flags & FLAG_DETACHED) !== 0
       const lifeline = isDetached ? -1 : client.lifeline
       const close = this.#clients.descriptorsToClose(lifeline)
       if (this.#listener) close.push(this.#listener.fd)
-      const detached = isDetached ? 1 : 0
-      const spec = Int32Array.of(lifeline, detached, this.#workers, MAX_STDIO, stdio, ...descriptors, ...close)
+      const session = isDetached || isTree ? 1 : 0
+      const spec = Int32Array.of(lifeline, session, this.#workers, MAX_STDIO, stdio, ...descriptors, ...close)
       pid = this.#native.fork(spec)
       if (pid === 0) return { channel: descriptors[0]! }
       this.#closeAll(descriptors)
     }
     if (pid > 0) {
-      this.#clients.childStarted(client, id, pid)
+      this.#clients.childStarted(client, id, { pid, isTree, isDetached })
       this.#reply(client, { name: 'forked', id, pid })
     } else {
       client.session.settle(id)
@@ -287,7 +286,10 @@ class Server {
 
   #reap(): void {
     const u = this.#usage
-    for (let pid: number; (pid = this.#native.reap(u)) > 0; ) {
+    for (let pid: number; (pid = this.#native.findEnded()) > 0; ) {
+      const child = this.#clients.child(pid)
+      if (child) endTree(child)
+      this.#native.reap(pid, u)
       const found = this.#clients.childEnded(pid)
       if (!found) continue // its owner went away
       const exit = { exitCode: u[0]!, signal: u[1]!, userMicros: u[2]!, systemMicros: u[3]! }

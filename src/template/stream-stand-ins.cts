@@ -1,16 +1,19 @@
-// Runs in: template; and in the child, to end it. Node makes process.stdin, stdout and stderr at first use, and by what the
-// descriptor is then: a terminal, a file, a pipe. A module that uses them in the template would fix the template's kind for all
-// children, whose descriptors lead elsewhere. So Node makes them in the child, and until then there are stand-ins.
+// Runs in: template; and in the child, which removes them. Stand-ins for process.stdin, stdout and stderr. Node makes
+// these streams when they are first used, and the kind of stream depends on the descriptor: a terminal, a file or a
+// pipe. If a preload made them in the template, all children would have streams of the template's kind, though their
+// descriptors lead elsewhere. So Node makes them in each child, and the template has stand-ins.
 //
-// A module may keep a reference (`const { stdout } = process`, and `console` does). What it keeps is a Proxy, which leads to the
-// stand-in in the template and to the child's own stream in a child. A stream that no module touched is Node's own, without one.
+// A module may keep a reference (`const { stdout } = process`; `console` does so). It then keeps a Proxy, which leads
+// to the stand-in in the template, and to the child's own stream in a child. If no module has used a stream, the child
+// has Node's own stream and no Proxy.
 //
-// CommonJS, because it runs under --require (main/first-look.cts): what the user's --require and --import load may print.
+// CommonJS, because it runs under --require (main/first-look.cts): what the user's --require and --import load may
+// print.
 import fs = require('node:fs')
 import streams = require('node:stream')
 import tty = require('node:tty')
 
-/** How often to look whether a full pipe has room, in milliseconds. */
+/** How long to wait before it is tried again to write to a full pipe, in milliseconds. */
 const RETRY_MS = 1
 
 const NAMES = ['stdin', 'stdout', 'stderr'] as const
@@ -32,7 +35,7 @@ function standInForStreams(self: NodeJS.Process): void {
       },
     })
     return () => {
-      if (!current) return Object.defineProperty(self, name, nodes) // nobody touched it
+      if (!current) return Object.defineProperty(self, name, nodes) // nobody has used it
       stream = undefined
       current = () => Reflect.apply(nodes.get!, self, [])
     }
@@ -47,7 +50,10 @@ function makeStreamsOwn(): void {
   makeOwn()
 }
 
-/** What modules find while they are loaded. Output goes out at once, because a fork must copy none of it. Input is at its end. */
+/**
+ * A stream for the preload. It writes output at once, because a fork would copy what is buffered. Its input is at its
+ * end.
+ */
 function standIn(fd: number): object {
   if (fd === 0) return Object.assign(streams.Readable.from([]), { fd })
   const stream = new streams.Writable({
@@ -66,7 +72,7 @@ function standIn(fd: number): object {
   return Object.assign(stream, { fd, isTTY: true, getColorDepth, hasColors })
 }
 
-/** As a blocking write does, also if another process has made the pipe a non-blocking one. */
+/** Writes all bytes, also if another process has made the pipe non-blocking. */
 function writeAll(fd: number, bytes: Buffer): void {
   for (let at = 0; at < bytes.length; ) {
     try {
@@ -78,7 +84,7 @@ function writeAll(fd: number, bytes: Buffer): void {
   }
 }
 
-/** An object that is whatever `current` gives, in every respect but its identity. */
+/** An object that behaves as the one that `current` returns. */
 function forwarding(current: () => object): object {
   return new Proxy(
     {},

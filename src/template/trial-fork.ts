@@ -124,7 +124,8 @@ function reapOne(native: Native, end: number): { exitCode: number; signal: numbe
   const usage = new Float64Array(7)
   const pause = new Int32Array(new SharedArrayBuffer(4))
   do {
-    if (native.reap(usage) > 0) return { exitCode: usage[0]!, signal: usage[1]! }
+    const ended = native.findEnded()
+    if (ended > 0 && native.reap(ended, usage) > 0) return { exitCode: usage[0]!, signal: usage[1]! }
     Atomics.wait(pause, 0, 0, STEP_MS)
   } while (performance.now() < end)
   return undefined

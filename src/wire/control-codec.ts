@@ -31,6 +31,9 @@ export const MAX_CONTROL_PAYLOAD = 64
 /** Bit 0 of fork's flags: the child may outlive its owner. */
 export const FLAG_DETACHED = 1
 
+/** Bit 1 of fork's flags: signals are for the child's whole process group, and what is left of that ends with the child. */
+export const FLAG_KILL_TREE = 2
+
 // Linux's largest signal number, SIGRTMAX (_NSIG in asm/signal.h). kill() answers EINVAL to anything above.
 const MAX_SIGNAL = 64
 
@@ -153,8 +156,8 @@ function checkValues(message: ControlMessage): void {
       if (message.version === PROTOCOL_VERSION) return
       throw violation(`the other side speaks version ${message.version}, this side version ${PROTOCOL_VERSION}`)
     case 'fork':
-      if ((message.flags & ~FLAG_DETACHED) !== 0)
-        throw violation(`fork.flags is ${message.flags}; only bit 0 has a meaning`)
+      if ((message.flags & ~(FLAG_DETACHED | FLAG_KILL_TREE)) !== 0)
+        throw violation(`fork.flags is ${message.flags}; only bits 0 and 1 have a meaning`)
       if (message.stdio >= FORK_DESCRIPTORS - 1 && message.stdio <= MAX_STDIO) return
       throw violation(`fork.stdio is ${message.stdio}; it is 3 to ${MAX_STDIO}`)
     case 'signal':

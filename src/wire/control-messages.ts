@@ -35,7 +35,11 @@ export const CONTROL_MESSAGES = {
     descriptors: ['channel', 'stdin', 'stdout', 'stderr'],
     fields: [
       ['id', 'u32', 'names the request, and then the child; of no other live child of this owner'],
-      ['flags', 'u16', 'bit 0: the child may outlive its owner; all others are 0'],
+      [
+        'flags',
+        'u16',
+        'bit 0: the child may outlive its owner; bit 1: signals are for its whole process group, and what is left of that ends with it; all others are 0',
+      ],
       ['stdio', 'u8', 'how many descriptors follow the channel, 3 to 15: they become 0, 1, 2 and so on'],
     ],
   },

@@ -1,4 +1,5 @@
-// Runs in: the test runner. A child can be debugged as any Node: by the inspector's port, and by breakpoints in preloaded code.
+// Runs in: the test runner. A child can be debugged as any Node: by the inspector's port, and by breakpoints in
+// preloaded code.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { remote } from 'forkserver'

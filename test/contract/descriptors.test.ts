@@ -1,4 +1,5 @@
-// Runs in: the test runner. Descriptors behind stdin, stdout and stderr: a child has those that it is given, at their numbers, and no others.
+// Runs in: the test runner. Descriptors behind stdin, stdout and stderr: a child has those that it is given, at their
+// numbers, and no others.
 import assert from 'node:assert/strict'
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'

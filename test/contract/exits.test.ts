@@ -1,4 +1,5 @@
-// Runs in: the test runner. A child ends as a plain Node process does that runs the same code: same exit code, signal and output.
+// Runs in: the test runner. A child ends as a plain Node process does that runs the same code: same exit code, signal
+// and output.
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { describe, test } from 'node:test'
@@ -77,12 +78,12 @@ async function runPlainly({ module, name }: Reference): Promise<Ending> {
 }
 
 /**
- * What differs by nature: the pid, and where emit and the capture callback are ours in a forked child, one frame of ours in the stack
- * of an error that such a function throws, and that function's name.
+ * What differs by nature: the pid, and where emit and the capture callback are ours in a forked child, one frame of
+ * ours in the stack of an error that such a function throws, and that function's name.
  */
 function withoutPid(text: string, pid: number): string {
   const named = text.replaceAll(`(node:${pid})`, '(node:PID)').replaceAll('Object.captureFn', 'Object.<anonymous>')
-  return named.replace(/^ +at .*\/dist\/child\/leave\.js:.*\n/gm, '')
+  return named.replace(/^ +at .*\/dist\/child\/(?:leave|watch-emit)\.js:.*\n/gm, '')
 }
 
 const plainly = new Map<Reference, Promise<Ending>>()
@@ -116,7 +117,8 @@ contract('ends as plain Node does', (site) => {
     })
   }
 
-  // Node's teardown begins behind such a handler; in a forked child of Node 20 it joined a living thread, not every time.
+  // Node's teardown begins behind such a handler; in a forked child of Node 20 it joined a living thread, not every
+  // time.
   test('twenty children whose handler throws end, each with 7', async () => {
     const options = { server: site.server, stdio: 'ignore' as const }
     const all = Array.from({ length: 20 }, () => new Process(handlers.throwsFromHandler, [], options))

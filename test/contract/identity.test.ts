@@ -1,10 +1,13 @@
-// Runs in: the test runner. A child is a process of its own: who it is, since when, and that it carries nothing of the template's.
+// Runs in: the test runner. A child is a process of its own: who it is, since when, and that it carries nothing of the
+// template's.
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
-import { Process, remote } from 'forkserver'
+import { fileURLToPath } from 'node:url'
+import { Process, ResourceError, remote, UsageError } from 'forkserver'
+import type { JobSurroundings } from '#src/wire/job.js'
 import { contract, errorOf, run } from './contract.js'
 
 const identity = remote<typeof import('../fixtures/contract/identity.js')>(
@@ -76,13 +79,47 @@ contract(
       assert.deepEqual([found.uid, found.gid, found.groups.filter((id) => id !== NOBODY)], [NOBODY, NOBODY, []])
     })
 
-    test('that cannot become who it may not be: the job fails', {
-      skip: isRoot && 'root may become anybody',
+    test('that asks for what its user may not take: a typed error that names the option and the system call', {
+      skip: !isRoot && 'only root can become another first',
     }, async () => {
-      const options = { server: site.server, stdio: 'ignore' as const, uid: 0 }
-      const p = await new Process(identity.identify, [], options).start()
-      assert.match((await errorOf(p.result, Error)).message, /EPERM/)
-      assert.equal((await p.join()).exitCode, 1)
+      const refused: [JobSurroundings, string, RegExp][] = [
+        [{ uid: 0 }, 'setuid', /option uid 0/],
+        [{ gid: 0 }, 'setgid', /option gid 0/],
+        [{ nice: -20 }, 'setpriority', /option nice -20/],
+      ]
+      for (const [asked, syscall, says] of refused) {
+        const options = { server: site.server, stdio: 'ignore', uid: NOBODY, gid: NOBODY } as const
+        const p = await new Process(identity.becomeAgain, [asked], options).start()
+        const error = await errorOf(p.result, ResourceError)
+        assert.deepEqual([error.code, error.syscall], ['ERR_RESOURCE', syscall])
+        assert.match(error.errno!, /^E(PERM|ACCES)$/)
+        assert.match(error.message, says)
+        assert.match(error.message, new RegExp(`user ${NOBODY}`))
+        assert.equal((await p.join()).exitCode, 1)
+      }
+    })
+
+    test('that asks for its own user and group without being root gets them', {
+      skip: !isRoot && 'only root can become another first',
+    }, async () => {
+      const options = { server: site.server, uid: NOBODY, gid: NOBODY }
+      assert.deepEqual(await run(identity.becomeAgain, [{ uid: NOBODY, gid: NOBODY }], options), [NOBODY, NOBODY])
+    })
+
+    test('in a folder that cannot be entered: a typed error that names it', async () => {
+      const file = fileURLToPath(import.meta.url)
+      for (const [cwd, says] of [
+        [path.join(folder, 'nowhere'), /does not exist \(ENOENT\)/],
+        [file, /is not a directory \(ENOTDIR\)/],
+      ] as const) {
+        const p = await new Process(identity.identify, [], { server: site.server, stdio: 'ignore', cwd }).start()
+        const error = await errorOf(p.result, UsageError)
+        assert.equal(error.code, 'ERR_INVALID_OPTION')
+        assert.ok(error.message.includes(`'${cwd}'`), error.message)
+        assert.match(error.message, says)
+        assert.ok(error.cause instanceof Error)
+        await p.join()
+      }
     })
   },
   { preload: [identity.module] },

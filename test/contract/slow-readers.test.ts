@@ -1,4 +1,5 @@
-// Runs in: the test runner. Output that is read later than the child writes it, or when the child is gone: all of it arrives, however it ended.
+// Runs in: the test runner. Output that is read later than the child writes it, or when the child is gone: all of it
+// arrives, however it ended.
 import assert from 'node:assert/strict'
 import { closeSync, readSync } from 'node:fs'
 import { test } from 'node:test'

@@ -18,9 +18,14 @@ export interface RunningProgram {
   readonly ended: Promise<{ exitCode: number | null; signal: NodeJS.Signals | null; stderr: string }>
 }
 
-/** Starts a program whose stdin, stdout and stderr are pipes. */
-export function runProgram(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): RunningProgram {
-  const program = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...env } })
+/** Starts a program whose stdin, stdout and stderr are pipes; detached, it leads a process group of its own. */
+export function runProgram(
+  command: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+  detached = false,
+): RunningProgram {
+  const program = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...env }, detached })
   const lines: string[] = []
   const iterator = createInterface(program.stdout)[Symbol.asyncIterator]()
   let stderr = ''

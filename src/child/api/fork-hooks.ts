@@ -1,5 +1,5 @@
-// Runs in: owner, template and child. What a module asks to be called about a fork: it registers in whichever process loads it, and is
-// called where a template freezes and where a child is born. Pure: it only keeps lists.
+// Runs in: owner, template and child. Callbacks that a module registers for a fork. A template calls some of them
+// before it freezes, and each child calls the others before its job. Pure: it only keeps lists.
 
 import { UsageError } from '../../errors.js'
 
@@ -12,18 +12,19 @@ interface Hooks {
   generation: number
 }
 
-// One list for all copies of this package in a process: a preloaded package may have brought its own.
+// All copies of this package in a process share one list: a preloaded package may bring a copy of its own.
 const KEY = Symbol.for('forkserver.hooks')
 const shared = globalThis as { [KEY]?: Hooks }
 const hooks = (shared[KEY] ??= { onFork: [], beforeFreeze: [], generation: 0 })
 
 /**
- * Registers a callback that runs in every child, before its job: for what a module keeps that siblings must not share, such as a pool
- * of random values, a client id, or a connection to be opened anew. Callbacks run in the order of their registration, each awaited;
- * one that throws is the job's error. In a process that is not forked it is never called.
+ * Registers a callback that runs in every child before its job. Use it for what siblings must not share, such as a pool
+ * of random values, a client id, or a connection that has to be opened again. Callbacks run in the order of their
+ * registration, and each is awaited. If one throws, its error is the job's error. In a process that is not forked,
+ * callbacks are never called.
  *
  * @param callback called without arguments
- * @returns a function that takes the callback back
+ * @returns a function that removes the callback
  *
  * @example
  * let pool = fill()
@@ -34,12 +35,13 @@ export function onFork(callback: ForkCallback): () => void {
 }
 
 /**
- * Registers a callback that runs in a template, after the preload and the warm-up and before the freeze: for what cannot be forked and
- * can be closed, such as a connection, a worker thread, or a timer. Callbacks run in reverse order of their registration, each awaited;
- * one that throws fails the start with ERR_PRELOAD_FAILED. In a process that is no template it is never called.
+ * Registers a callback that runs in a template after the preload and the warm-up, before the template freezes. Use it
+ * to close what cannot be forked, such as a connection, a worker thread, or a timer. Callbacks run in the reverse order
+ * of their registration, and each is awaited. If one throws, the start fails with ERR_PRELOAD_FAILED. In other
+ * processes, callbacks are never called.
  *
  * @param callback called without arguments
- * @returns a function that takes the callback back
+ * @returns a function that removes the callback
  *
  * @example
  * beforeFreeze(() => client.close())
@@ -50,8 +52,9 @@ export function beforeFreeze(callback: ForkCallback): () => void {
 }
 
 /**
- * How many forks lie between this process and the one that loaded its modules: 0 in an owner, a template and a spawned child, 1 in a
- * forked child. A module that cannot register a callback compares it with the number that it remembers.
+ * The number of forks between this process and the one that loaded its modules: 0 in an owner, a template and a spawned
+ * child, 1 in a forked child. A module that cannot register a callback can compare this number with the one that it has
+ * seen before.
  *
  * @returns 0 or more
  *
@@ -64,7 +67,7 @@ export function generation(): number {
 
 function register(list: ForkCallback[], callback: ForkCallback): () => void {
   if (typeof callback !== 'function') throw new UsageError('ERR_INVALID_ARGUMENT', 'Pass a function to be called.')
-  const entry: ForkCallback = () => callback() // the same function may be registered twice, and taken back once
+  const entry: ForkCallback = () => callback() // the same function may be registered twice, and removed once
   list.push(entry)
   return () => {
     const at = list.indexOf(entry)
@@ -72,7 +75,7 @@ function register(list: ForkCallback[], callback: ForkCallback): () => void {
   }
 }
 
-/** A fork has happened: in the child, before anything asks. */
+/** Counts a fork. Called in the child, before any code of the user's runs. */
 export function countFork(): void {
   hooks.generation++
 }

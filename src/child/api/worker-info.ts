@@ -1,34 +1,35 @@
-// Runs in: child. What a task in a Pool's worker may ask of it: who am I, am I to stop, and here is how far I am. Pure: task-loop.ts takes the seat.
+// Runs in: child. What a task in a Pool's worker can ask: which worker runs it, and whether it is to stop. A task can
+// also report its progress. Pure: task-loop.ts says what the worker is.
 
-/** What a worker of a Pool knows of itself. */
+/** What a worker of a Pool knows about itself. */
 export interface WorkerInfo {
-  /** Its number in the pool: 1, 2, ... in the order of their starts. A worker that replaces another one has a number of its own. */
+  /** Its number in the pool: 1, 2, ... in the order of the starts. A worker that replaces another has a new number. */
   readonly id: number
   /** The pool's name. */
   readonly name: string | undefined
-  /** Which task of this worker is being run: 1, 2, ...; 0 in the initializer. */
+  /** The number of the current task of this worker: 1, 2, ...; 0 in the initializer. */
   readonly task: number
   /**
-   * Aborted when nobody waits for the current task any more, where the pool has a gracePeriod: after that the worker is killed. Its
-   * reason is the error that the task failed with. Each task has one of its own.
+   * If the pool has a gracePeriod: aborted when nobody waits for the current task any more. After the grace period the
+   * worker is killed. The reason is the error that the task failed with. Each task has a signal of its own.
    */
   readonly signal: AbortSignal
 }
 
-/** Where a worker keeps these for the tasks that it runs. */
-export interface WorkerSeat {
+/** What a worker tells its tasks, and takes from them. */
+export interface CurrentWorker {
   readonly info: WorkerInfo
   emitProgress(value: unknown): boolean
 }
 
-// One seat for all copies of this package in a process: the tasks may have brought their own.
+// All copies of this package in a process share it: the tasks may bring a copy of their own.
 const KEY = Symbol.for('forkserver.worker')
-const shared = globalThis as { [KEY]?: WorkerSeat }
+const shared = globalThis as { [KEY]?: CurrentWorker }
 
 /**
- * What the worker that this runs in is, and which task it runs.
+ * The worker that runs this code, and its current task.
  *
- * @returns undefined in a process that is no worker of a Pool
+ * @returns undefined in a process that is not a worker of a Pool
  *
  * @example
  * export async function render(page: Page) {
@@ -40,11 +41,11 @@ export function workerInfo(): WorkerInfo | undefined {
 }
 
 /**
- * Tells the caller of the current task how far it is: the `onProgress` of the call gets the value. Worth its price some times a second, not for
- * each step of a loop: every value is a message.
+ * Reports the progress of the current task: the `onProgress` of the call gets the value. Each value is a message, so
+ * call it some times a second, and not for each step of a loop.
  *
  * @param value anything that structured clone takes
- * @returns whether somebody listens; false also in a process that is no worker, so that a task can be called anywhere
+ * @returns whether somebody listens; false also in a process that is not a worker: a task can be called anywhere
  * @throws UsageError ERR_CANNOT_CLONE
  *
  * @example
@@ -57,7 +58,7 @@ export function emitProgress(value: unknown): boolean {
   return shared[KEY]?.emitProgress(value) ?? false
 }
 
-/** This process is a worker from now on. */
-export function takeSeat(seat: WorkerSeat): void {
-  shared[KEY] = seat
+/** Makes this process a worker. */
+export function becomeWorker(worker: CurrentWorker): void {
+  shared[KEY] = worker
 }

@@ -1,10 +1,10 @@
 // Runs in: child. The task that a Pool's worker runs now: what workerInfo() and emitProgress() speak of.
 import { encodeValue } from '../../wire/values/clone.js'
 import { encodeProgress } from '../../wire/worker/worker-messages.js'
-import type { WorkerInfo, WorkerSeat } from '../api/worker-info.js'
+import type { CurrentWorker, WorkerInfo } from '../api/worker-info.js'
 
 /** The seat of one worker. Tasks run one after the other, so there is one task at a time. */
-export class CurrentTask implements WorkerSeat {
+export class CurrentTask implements CurrentWorker {
   readonly info: WorkerInfo
   #count = 0
   #controller: AbortController | undefined

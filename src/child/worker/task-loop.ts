@@ -26,7 +26,7 @@ import { BlockReceiver, BlockSender } from '../../worker-channel/blocks.js'
 import { RingChannel } from '../../worker-channel/ring-channel.js'
 import { type Channel, type ChannelListener, SocketChannel } from '../../worker-channel/worker-channel.js'
 import { mapMemory, TO_OWNER, TO_WORKER } from '../../worker-channel/worker-memory.js'
-import { takeSeat } from '../api/worker-info.js'
+import { becomeWorker } from '../api/worker-info.js'
 import { type AnyFunction, findFunction } from '../run-job.js'
 import { CapturedOutput } from './captured-output.js'
 import { CurrentTask } from './current-task.js'
@@ -262,7 +262,7 @@ function findSite(sharesMemory: boolean): Pick<WorkerSite, 'ledger' | 'blocks' |
  */
 export async function work({ sharesMemory, isCaptured, id, name, ...setup }: WorkerSetup): Promise<void> {
   const task = new CurrentTask({ id, name })
-  takeSeat(task)
+  becomeWorker(task)
   if (name !== undefined) process.title = name
   await serveTasks(
     {

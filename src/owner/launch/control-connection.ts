@@ -9,23 +9,23 @@ import { RunningTimer } from '../../promises/running-timer.js'
 import { within } from '../../promises/time-limit.js'
 import type { AuthKey } from '../../wire/auth/auth-key.js'
 import { MAX_HANDSHAKE_PAYLOAD, roleKeys, zero } from '../../wire/auth/handshake.js'
-import { encodeControl, FLAG_DETACHED, MAX_CONTROL_PAYLOAD, PROTOCOL_VERSION } from '../../wire/control-codec.js'
+import {
+  encodeControl,
+  FLAG_DETACHED,
+  FLAG_KILL_TREE,
+  MAX_CONTROL_PAYLOAD,
+  PROTOCOL_VERSION,
+} from '../../wire/control-codec.js'
 import { encodeFrame, encodeFrames, FrameDecoder } from '../../wire/frames.js'
 import { AnswerDeadline, type AwaitedAnswer } from './answer-deadline.js'
 import { Attaching, type Phase, Proving, Serving } from './control-phases.js'
 import { type ForkedChild, Requests } from './pending-forks.js'
 import { hasEnded, workDone } from './process-state.js'
 
-/**
- * A template may take this many times `templateTimeout` to prove itself and to attach its owner: other clients may
- * come first.
- */
+/** A handshake may take this many times `templateTimeout`: other clients may come first. */
 const OPENING_TIMEOUTS = 2
 
-/**
- * How long to wait until Node reports how a lost template ended, in milliseconds. The end of its socket is seen a
- * moment earlier.
- */
+/** How long to wait until Node reports how a lost template ended, in milliseconds. */
 const FATE_TIMEOUT_MS = 200
 
 /** What a connection is made of. */
@@ -196,9 +196,9 @@ export class ControlConnection {
    * @throws ResourceError ERR_RESOURCE; TemplateError ERR_TEMPLATE_LOST; ProtocolError ERR_CONNECTION_ENDED if
    *   nothing was sent
    */
-  fork(descriptors: Int32Array, isDetached: boolean): Promise<ForkedChild> {
+  fork(descriptors: Int32Array, child: { detached: boolean; killTree: boolean }): Promise<ForkedChild> {
     const id = this.#nextId
-    const flags = isDetached ? FLAG_DETACHED : 0
+    const flags = (child.detached ? FLAG_DETACHED : 0) | (child.killTree ? FLAG_KILL_TREE : 0)
     this.#sendNow(encodeControl({ name: 'fork', id, flags, stdio: descriptors.length - 1 }), descriptors)
     this.#nextId = id < 0xffffffff ? id + 1 : 1
     return this.#requests.add(id)

@@ -30,7 +30,7 @@ export class SpawnLauncher implements Launcher {
   /** Only if there is an addon: a child needs it to hold the lifeline. */
   readonly #lifeline: Lifeline | undefined
   /** Children that may not outlive us. */
-  readonly #attached = new Map<ChildProcess, Promise<Exit>>()
+  readonly #attached = new Map<ChildProcess, { exited: Promise<Exit>; isTree: boolean }>()
   #isKilling = false
 
   constructor(options: SpawnOptions) {
@@ -49,7 +49,8 @@ export class SpawnLauncher implements Launcher {
       child.on('spawn', resolve)
       child.on('error', (error) => reject(systemError(error)))
     })
-    if (!request.detached) this.#follow(child, exited)
+    if (request.killTree) exited.then(() => signalGroup(child.pid!, 'SIGKILL'))
+    if (!request.detached) this.#follow(child, exited, request.killTree)
     if (child.pid === undefined) await started // it rejects; where descriptors ran out there are no streams either
     const streams: readonly unknown[] = child.stdio // their type ends at 4
     const stdio = request.stdio.map((_, index) => streams[index] as Duplex | null)
@@ -68,7 +69,7 @@ export class SpawnLauncher implements Launcher {
       stdio,
       exited,
       rssBytes: () => rssOf(child.pid!),
-      kill: (signal) => child.kill(signal),
+      kill: (signal) => signalTo(child, signal, request.killTree),
       holdLoop: (on) => {
         for (const handle of [child, channel]) {
           if (on) handle.ref()
@@ -88,28 +89,42 @@ export class SpawnLauncher implements Launcher {
       return spawn(process.execPath, [...this.#options.execArgv, MAIN], {
         stdio,
         env: request.env,
-        detached: request.detached,
+        detached: request.detached || request.killTree, // a session, and so a process group, of its own
       })
     } catch (error) {
       throw systemError(error as Error) // EBADF and E2BIG are thrown, other errors are emitted
     }
   }
 
-  #follow(child: ChildProcess, exited: Promise<Exit>): void {
+  #follow(child: ChildProcess, exited: Promise<Exit>, isTree: boolean): void {
     if (child.pid === undefined) return
-    this.#attached.set(child, exited)
+    this.#attached.set(child, { exited, isTree })
     exited.then(() => this.#attached.delete(child))
-    if (this.#isKilling) child.kill('SIGKILL')
+    if (this.#isKilling) signalTo(child, 'SIGKILL', isTree)
   }
 
   killAttached(): void {
     this.#isKilling = true
-    for (const child of this.#attached.keys()) child.kill('SIGKILL')
+    for (const [child, { isTree }] of this.#attached) signalTo(child, 'SIGKILL', isTree)
   }
 
   async close(): Promise<void> {
     for (const child of this.#attached.keys()) child.ref() // we wait for them, whether anybody else did or not
-    await Promise.all(this.#attached.values())
+    await Promise.all([...this.#attached.values()].map(({ exited }) => exited))
     this.#lifeline?.close()
+  }
+}
+
+/** Sends a signal to a process, or to its whole process group. Returns false if the process has ended. */
+function signalTo(child: ChildProcess, signal: NodeJS.Signals, isTree: boolean): boolean {
+  if (!isTree || child.exitCode !== null || child.signalCode !== null) return child.kill(signal)
+  return signalGroup(child.pid!, signal) // nobody has waited for the process, so the number of its group is still its own
+}
+
+function signalGroup(leader: number, signal: NodeJS.Signals): boolean {
+  try {
+    return process.kill(-leader, signal)
+  } catch {
+    return false // ESRCH: nobody is left in it
   }
 }

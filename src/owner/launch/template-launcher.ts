@@ -144,14 +144,15 @@ export class TemplateLauncher implements Launcher {
     try {
       const channelEnd = descriptors.pair()
       const stdio = request.stdio.map((target, index) => descriptors.of(target, index))
-      const asked = connection.fork(Int32Array.of(channelEnd, ...stdio), request.detached)
+      const asked = connection.fork(Int32Array.of(channelEnd, ...stdio), request)
       descriptors.closeChilds()
       const channelFd = descriptors.takeOwn()
       channel = readToTheEnd(new Socket({ fd: channelFd, readable: true, writable: true, allowHalfOpen: true }))
       const reader = new JobChannelReader(channel)
       sendJob(channel, this.#headOf(request, state), request.args)
       const child = await asked
-      const kill = (signal: NodeJS.Signals): boolean => this.#kill(connection, child, channel!, channelFd, signal)
+      const kill = (signal: NodeJS.Signals): boolean =>
+        this.#kill(connection, child, channel!, channelFd, signal, request.killTree)
       if (!request.detached) this.#attached.add(connection, child, channel, () => kill('SIGKILL'))
       // Made only now: a stream reads at once, and its 'end' must not come before the caller can listen for it.
       const streams = request.stdio.map((target, index) =>
@@ -201,11 +202,12 @@ export class TemplateLauncher implements Launcher {
     channel: Socket,
     channelFd: number,
     signal: NodeJS.Signals,
+    isTree: boolean,
   ): boolean {
     // Directly, because a template may be lost or stopped. The template does it if that cannot be: on an old kernel,
     // in another pid namespace, or because the child itself closed its job channel.
     if (connection.sharesPids && !channel.destroyed) {
-      const told = this.#native.signalHolder(child.pid, channelFd, os.constants.signals[signal])
+      const told = this.#native.signalHolder(isTree ? -child.pid : child.pid, channelFd, os.constants.signals[signal])
       if (told === 1) return true
     }
     if (connection.isLost) return false
@@ -214,8 +216,8 @@ export class TemplateLauncher implements Launcher {
   }
 
   killAttached(): void {
+    this.#attached.kill() // with all that they started, if they have killTree
     this.#lifeline.cut() // the kernel does the rest, whatever the template does
-    this.#attached.kill()
     this.#killing.abort()
   }
 

@@ -76,6 +76,12 @@ export interface ProcessOptions {
   limits?: Limits
   /** Whether it may outlive its owner, in a session of its own. */
   detached?: boolean
+  /**
+   * Whether all that it starts ends with it. It then leads a session of its own, as with `detached`. Its process group gets every signal
+   * that the process gets from its owner: by kill(), timeout, an abort or close(). What is left of the group gets SIGKILL when the process
+   * ends, and when its owner ends, unless it is detached. The terminal's Ctrl-C does not reach it (docs/SIGNALS.md).
+   */
+  killTree?: boolean
   /** User and group that it becomes, without supplementary groups; numbers, as child_process has them. */
   uid?: number
   gid?: number
@@ -140,6 +146,7 @@ export interface CheckedProcess {
   signal?: AbortSignal
   limits: Limits
   detached: boolean
+  killTree: boolean
   uid?: number
   gid?: number
   umask?: number
@@ -148,10 +155,11 @@ export interface CheckedProcess {
 
 /** @throws UsageError ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_INVALID_ARGUMENT */
 export function checkProcess(options: ProcessOptions): CheckedProcess {
-  type Given = Omit<CheckedProcess, 'stdio' | 'limits' | 'detached'> & {
+  type Given = Omit<CheckedProcess, 'stdio' | 'limits' | 'detached' | 'killTree'> & {
     stdio?: Stdio
     limits?: Limits
     detached?: boolean
+    killTree?: boolean
   }
   const given = checkOptions<Given>('Process', options, {
     server: forkServer,
@@ -162,6 +170,7 @@ export function checkProcess(options: ProcessOptions): CheckedProcess {
     signal: abortSignal,
     limits,
     detached: boolean,
+    killTree: boolean,
     uid: integer(0, MAX_ID),
     gid: integer(0, MAX_ID),
     umask: integer(0, 0o777),
@@ -172,6 +181,7 @@ export function checkProcess(options: ProcessOptions): CheckedProcess {
     stdio: given.stdio ?? ['inherit', 'inherit', 'inherit'],
     limits: given.limits ?? {},
     detached: given.detached ?? false,
+    killTree: given.killTree ?? false,
   }
 }
 

@@ -109,9 +109,9 @@ export class Process<R extends Reference | Program = Reference> implements Async
   }
 
   async #launchBy(signal: AbortSignal | undefined): Promise<Launched> {
-    const { cwd = process.cwd(), env = process.env, stdio, detached } = this.#options
+    const { cwd = process.cwd(), env = process.env, stdio, detached, killTree } = this.#options
     const args = encodeValue(this.#args, 'arguments')
-    const request: LaunchRequest = { stdio, detached, cwd, env, head: this.#head(), args }
+    const request: LaunchRequest = { stdio, detached, killTree, cwd, env, head: this.#head(), args }
     if (signal) request.signal = signal
     const server = this.#options.server ?? (await ForkServer.default())
     return server[launch](request)
