@@ -5,7 +5,7 @@ import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import vm from 'node:vm'
 import { UsageError } from '../errors.js'
-import { importModule } from '../platform/import-module.js'
+import { importMain, importModule } from '../platform/import-module.js'
 import type { ProgramHead } from '../wire/job.js'
 
 /** Undocumented parts of Node's module system, in Node 20, 22, 24 and 26. Many packages use `runMain`. */
@@ -121,5 +121,5 @@ function evaluateModule(code: string): void {
     load: (asked: string, context: unknown, next: (...args: unknown[]) => unknown) =>
       asked === url ? { format: 'module', source: code, shortCircuit: true } : next(asked, context),
   })
-  void importModule(url).finally(() => hooks.deregister())
+  void importMain(url).finally(() => hooks.deregister())
 }

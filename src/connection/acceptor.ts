@@ -4,7 +4,7 @@ import { chmodSync, lstatSync, unlinkSync } from 'node:fs'
 import net from 'node:net'
 import { ResourceError } from '../errors.js'
 import { errnoName, isErrno, type Native, resourceError, WATCH_READABLE, type Watcher } from '../platform/native.js'
-import { isDeserted } from '../platform/stale-socket.js'
+import { listenReplacingStale } from '../platform/stale-socket.js'
 import { clearTimeout, setTimeout } from '../platform/timers.js'
 import { type Address, checkLength, fromInfo, netPath, show } from './address.js'
 import { NativeTransport } from './native-transport.js'
@@ -69,15 +69,9 @@ class NativeAcceptor implements Acceptor {
   #isClosed = false
 
   constructor(native: Native, { address, backlog, permissions }: Listening, doorkeeper: Doorkeeper) {
-    const [name, isAbstract] = 'abstract' in address ? [address.abstract, 1] : [netPath(address), 0]
+    const [name, isAbstract] = 'abstract' in address ? [address.abstract, true] : [netPath(address), false]
     checkLength(name)
-    const listen = (): number => native.listen(Buffer.from(name), isAbstract, backlog, permissions)
-    let fd = listen()
-    // A listener that was killed leaves its socket file behind. The file is replaced only if nobody listens there.
-    if (isErrno(fd, 'EADDRINUSE') && !isAbstract && isDeserted(native, name)) {
-      unlinkSync(name)
-      fd = listen()
-    }
+    const fd = listenReplacingStale(native, { name, isAbstract, backlog, permissions })
     if (fd < 0) throw listenError(errnoName(-fd), address)
     this.#native = native
     this.#fd = fd
@@ -168,7 +162,7 @@ class NetAcceptor implements Acceptor {
       })
     try {
       await listen().catch(async (error: NodeJS.ErrnoException) => {
-        if (error.code !== 'EADDRINUSE' || !('path' in place) || !(await isDesertedFile(place.path))) throw error
+        if (error.code !== 'EADDRINUSE' || !('path' in place) || !(await isStaleFile(place.path))) throw error
         unlinkSync(place.path)
         server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true })
         await listen()
@@ -198,7 +192,7 @@ class NetAcceptor implements Acceptor {
   }
 }
 
-async function isDesertedFile(path: string): Promise<boolean> {
+async function isStaleFile(path: string): Promise<boolean> {
   if (!lstatSync(path).isSocket()) return false
   return new Promise((resolve) => {
     const socket = net.connect({ path })

@@ -1,6 +1,6 @@
 // Runs in: owner and child. The handshake on a connection: both directions, or one half by itself.
 
-import { AuthError, type ProtocolError } from '../errors.js'
+import { AuthError, ProtocolError } from '../errors.js'
 import { clearTimeout, setTimeout } from '../platform/timers.js'
 import { abortError } from '../promises/abort.js'
 import { AuthKey } from '../wire/auth/auth-key.js'
@@ -40,7 +40,7 @@ export async function shakeHands(
     if (unsent) throw unsent
   } catch (error) {
     if (signal?.aborted) throw abortError(signal)
-    if (!clock.signal.aborted) throw error
+    if (!clock.signal.aborted) throw isTooLarge(error) ? notThisProtocol(error) : error
     const text =
       `The handshake did not finish within ${timeout} ms: ` +
       `its state is '${handshake.state}'. Check that the other side uses a key, too.`
@@ -49,6 +49,18 @@ export async function shakeHands(
     clearTimeout(timer)
     signal?.removeEventListener('abort', giveUp)
   }
+}
+
+function isTooLarge(error: unknown): error is Error {
+  return (error as ProtocolError).code === 'ERR_MESSAGE_TOO_LARGE'
+}
+
+/** A client of another protocol, 'GET / HTTP/1.1' say, announces a huge message with its first four bytes. */
+function notThisProtocol(cause: Error): ProtocolError {
+  const text =
+    'The other side did not begin a handshake. Its first bytes belong to another protocol, ' +
+    'as a browser or a port scanner sends them.'
+  return new ProtocolError('ERR_MESSAGE_TOO_LARGE', text, { cause })
 }
 
 /**

@@ -75,7 +75,8 @@ export interface ListenOptions<T = unknown> extends ConnectionOptions<T>, AuthOp
   /** How many milliseconds a client has to prove that it holds the key; 5,000 by default. */
   handshakeTimeout?: number
   /**
-   * How many clients may be in the handshake at a time. If one more comes, the oldest is disconnected. 64 by default.
+   * How many clients may be in the handshake at a time. Others wait until one has finished. If none does, the oldest is
+   * disconnected after a second. 64 by default.
    */
   maxPendingHandshakes?: number
 }

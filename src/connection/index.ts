@@ -19,7 +19,8 @@ export type {
   ReceiveOptions,
   SendOptions,
 } from './connection-options.js'
-export { Listener, type ListenerEvents } from './listener.js'
+export { Listener } from './listener.js'
+export type { ListenerEvents } from './listener-events.js'
 export {
   ByteArray,
   Float,

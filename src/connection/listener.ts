@@ -4,8 +4,9 @@
 import { EventEmitter } from 'node:events'
 import { AuthError, UsageError } from '../errors.js'
 import { findNative, type Native } from '../platform/native.js'
-import { queueMicrotask } from '../platform/timers.js'
+import { clearTimeout, performance, queueMicrotask, setTimeout } from '../platform/timers.js'
 import { abortError } from '../promises/abort.js'
+import { Admission } from '../wire/auth/admission.js'
 import { type Acceptor, openAcceptor } from './acceptor.js'
 import type { Address } from './address.js'
 import { shakeHands } from './authentication.js'
@@ -18,17 +19,9 @@ import {
   type ListenOptions,
   type ReceiveOptions,
 } from './connection-options.js'
+import type { ListenerEvents } from './listener-events.js'
 import type { Transport } from './transport.js'
 import { type Readiness, WAITABLE } from './wait.js'
-
-/** The events of a listener. */
-export interface ListenerEvents {
-  /**
-   * A client was refused, or accept(2) failed. `error` says why: it is an AuthError, a ProtocolError or a
-   * ResourceError. `from` is the client's address (undefined on unix sockets). The listener continues.
-   */
-  clientError: [error: Error, from: Address | undefined]
-}
 
 interface Waiter<T> {
   resolve(connection: Connection<T>): void
@@ -54,6 +47,10 @@ export class Listener<T = unknown>
   #acceptor!: Acceptor
   /** Connections whose handshake is running, oldest first, each with the function that ends it. */
   readonly #pending = new Map<Connection<T>, (error: Error) => void>()
+  readonly #unproved: Admission<Connection<T>>
+  /** Clients that node:net accepted without room for their handshake: it cannot leave them in the kernel. */
+  readonly #queued: [Transport, Address | undefined][] = []
+  #roomTimer: NodeJS.Timeout | undefined
   /** Authenticated connections that wait for accept(). */
   readonly #ready: Connection<T>[] = []
   #waiters: Waiter<T>[] = []
@@ -65,6 +62,7 @@ export class Listener<T = unknown>
     super()
     this.#options = options
     this.#credentials = credentialsOf(options)
+    this.#unproved = new Admission(options.maxPendingHandshakes)
   }
 
   /**
@@ -108,13 +106,26 @@ export class Listener<T = unknown>
     return this.#lastAccepted
   }
 
-  /** Whether it was closed. */
   get closed(): boolean {
     return this.#closing !== undefined
   }
 
   #arrived(transport: Transport, from: Address | undefined): void {
     if (this.#closing) return void transport.close(closedError())
+    if (this.#hasRoom) return this.#begin(transport, from)
+    if (this.#queued.length < this.#options.backlog) return void this.#queued.push([transport, from])
+    const text = `A client was turned away: ${this.#queued.length} others wait for their handshake. Raise backlog.`
+    const error = new AuthError('ERR_AUTH_TIMEOUT', text)
+    void transport.close(error)
+    this.emit('clientError', error, from)
+  }
+
+  /** Whether one more client may begin its handshake now. */
+  get #hasRoom(): boolean {
+    return this.#unproved.acceptsFrom <= performance.now()
+  }
+
+  #begin(transport: Transport, from: Address | undefined): void {
     const connection = new Connection<T>({ transport, options: this.#options, address: from })
     void this.#admit(connection, from)
   }
@@ -136,25 +147,34 @@ export class Listener<T = unknown>
     const { handshakeTimeout: timeout, maxPendingHandshakes } = this.#options
     const dropped = new Promise<never>((_, reject) => this.#pending.set(connection, reject))
     dropped.catch(() => {}) // Promise.race() below handles it
-    // The oldest is the least likely to be honest: an honest client needs less than a millisecond.
-    const [oldest] = this.#pending.entries()
-    if (oldest && this.#pending.size > maxPendingHandshakes) {
-      this.#pending.delete(oldest[0])
+    const oldest = this.#unproved.inTheWay
+    if (oldest) {
+      this.#unproved.remove(oldest)
       const text =
-        `The handshake did not finish before ${maxPendingHandshakes} more clients came. ` +
-        'Raise maxPendingHandshakes if there are that many.'
-      oldest[1](new AuthError('ERR_AUTH_TIMEOUT', text))
+        'The handshake did not finish, and other clients wait for their own. ' +
+        `Raise maxPendingHandshakes (it is ${maxPendingHandshakes}) if there are that many.`
+      this.#pending.get(oldest)?.(new AuthError('ERR_AUTH_TIMEOUT', text))
     }
+    this.#unproved.add(connection, performance.now())
+    this.#restrain()
     try {
       await Promise.race([shakeHands(connection, 'listener', key.borrowBytes(), { policy, timeout }), dropped])
+      this.#unproved.proved(connection, performance.now())
     } finally {
       this.#pending.delete(connection)
+      this.#unproved.remove(connection)
     }
   }
 
-  /** If enough connections wait for accept(), further ones wait in the kernel. */
+  /** Accepts if there is room: in the queue for accept(), and for a handshake. Other clients wait in the kernel. */
   #restrain(): void {
-    if (!this.#closing) this.#acceptor.setAccepting(this.#ready.length < this.#options.backlog)
+    if (this.#closing) return
+    while (this.#queued.length > 0 && this.#hasRoom) this.#begin(...this.#queued.shift()!)
+    this.#acceptor.setAccepting(this.#ready.length < this.#options.backlog && this.#hasRoom)
+    if (this.#hasRoom) return
+    clearTimeout(this.#roomTimer)
+    const wait = Math.ceil(this.#unproved.acceptsFrom - performance.now())
+    this.#roomTimer = setTimeout(() => this.#restrain(), wait).unref()
   }
 
   #serve(): void {
@@ -252,6 +272,8 @@ export class Listener<T = unknown>
 
   async #close(): Promise<void> {
     const error = closedError()
+    clearTimeout(this.#roomTimer)
+    for (const [transport] of this.#queued.splice(0)) void transport.close(error)
     const closing = [this.#acceptor.close(), ...this.#ready.splice(0).map((connection) => connection.close())]
     for (const [connection] of this.#pending) closing.push(connection.close())
     this.#credentials?.key.destroy()

@@ -1,5 +1,6 @@
-// Runs in: child of the start method `spawn`; its main. Reads its job from the channel and runs it; everything else is
-// plain Node.
+// Runs in: child of the start method `spawn`; its main. Reads its job from the channel and runs it. Everything else
+// is plain Node.
+import { endWithOwner } from '../child/end-with-owner.js'
 import { type ExecProcess, keepLifelineOverExec } from '../child/execve.js'
 import { ChildChannel } from '../child/job-channel.js'
 import { runJob, sendThrown } from '../child/run-job.js'
@@ -7,11 +8,10 @@ import { findNative } from '../platform/native.js'
 import { SPAWNED_DESCRIPTORS } from '../wire/startup.js'
 
 const found = findNative()
-// /dev/null, for a detached child, never ends.
 if ('native' in found) {
-  found.native.holdLifeline(SPAWNED_DESCRIPTORS.lifeline)
+  found.native.holdLifeline(SPAWNED_DESCRIPTORS.lifeline) // a detached child has /dev/null there, which never ends
   keepLifelineOverExec(process as ExecProcess, found.native)
-}
+} else endWithOwner(SPAWNED_DESCRIPTORS.lifeline)
 const channel = new ChildChannel(SPAWNED_DESCRIPTORS.channel)
 const job = channel.readJob()
 if (!job) process.exit(0) // the owner is gone

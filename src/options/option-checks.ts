@@ -87,6 +87,15 @@ export function integer(min: number, max = Number.MAX_SAFE_INTEGER): Check<numbe
   }
 }
 
+/** A number of bytes, at least `min`. A number that is smaller may have been meant in MiB. */
+export function bytes(min: number): Check<number> {
+  const must = `a number of bytes, an integer of at least ${min} (1 MiB is 1024 * 1024)`
+  return (value, site) => {
+    if (Number.isSafeInteger(value) && (value as number) >= min) return value as number
+    throw invalidOption(site, must, value)
+  }
+}
+
 /** A duration in milliseconds, above 0 and at most MAX_MILLISECONDS; fractions are allowed. */
 export const milliseconds: Check<number> = (value, site) => {
   if (typeof value === 'number' && value > 0 && value <= MAX_MILLISECONDS) return value

@@ -1,4 +1,5 @@
-// Runs in: template and child. import() as the program's own modules would call it.
+// Runs in: template and child; the owner asks what is being imported. import() as the program's own modules would
+// call it.
 import Module from 'node:module'
 import path from 'node:path'
 
@@ -12,6 +13,14 @@ export function rememberModule(specifier: string, namespace: object): void {
   loaded.set(specifier, namespace)
 }
 
+/** The modules that importModule() imports now. */
+const importing = new Map<string, number>()
+
+/** Whether importModule() imports this module now. Code that asks then runs at the module's top level, or beside it. */
+export function isBeingImported(specifier: string): boolean {
+  return importing.has(specifier)
+}
+
 interface Importer {
   exports: (specifier: string) => Promise<object>
   _compile(code: string, filename: string): void
@@ -22,9 +31,24 @@ interface Importer {
  * import(). import() in a file of forkserver would look for packages from its own folder. So a CommonJS module that
  * exists in memory only, and whose file would lie in the working directory, calls it.
  */
-export function importModule(specifier: string): Promise<object> {
+export async function importModule(specifier: string): Promise<object> {
   const known = loaded.get(specifier)
-  if (known) return Promise.resolve(known)
+  if (known) return known
+  importing.set(specifier, (importing.get(specifier) ?? 0) + 1)
+  try {
+    return await importMain(specifier)
+  } finally {
+    const others = importing.get(specifier)! - 1
+    if (others > 0) importing.set(specifier, others)
+    else importing.delete(specifier)
+  }
+}
+
+/**
+ * As importModule(), for a program's main. It is not counted as being imported: it runs, and may start processes for
+ * functions of its own file behind a test of import.meta.main.
+ */
+export function importMain(specifier: string): Promise<object> {
   if (URL.canParse(specifier)) return import(specifier) as Promise<object>
   const filename = path.join(process.cwd(), '[forkserver]')
   const importer = new Module(filename) as unknown as Importer

@@ -152,6 +152,9 @@ const ADVICE: Record<string, string> = {
   EBUSY: 'A thread of the template did not come to rest: something that was preloaded keeps working in the background.',
   ENODATA: 'The template cannot see all of its threads in /proc, and does not fork while one of them may be working.',
   E2BIG: 'The environment or the arguments are longer than the kernel takes: pass less (option env).',
+  'fork E2BIG':
+    'The template has more threads than a fork can look after: preload less that starts threads, ' +
+    'or set UV_THREADPOOL_SIZE lower.',
   EILSEQ:
     'Math.random() in the child did not give random numbers of its own, so the child was ended. ' +
     'Does a module replace it? Use the start method spawn.',
@@ -161,15 +164,23 @@ const ADVICE: Record<string, string> = {
 /** A ResourceError for a system call that failed. `errno` is positive. */
 export function resourceError(syscall: string, errno: number): ResourceError {
   const name = errnoName(errno)
-  return new ResourceError('ERR_RESOURCE', `${syscall}() failed with ${name}. ${ADVICE[name] ?? ''}`.trim(), {
-    errno: name,
-    syscall,
-  })
+  return new ResourceError(
+    'ERR_RESOURCE',
+    `${syscall}() failed with ${name}. ${ADVICE[`${syscall} ${name}`] ?? ADVICE[name] ?? ''}`.trim(),
+    {
+      errno: name,
+      syscall,
+    },
+  )
 }
 
-/** The typed error of child_process.spawn(), which throws some errors and emits others. */
-export function spawnError(error: NodeJS.ErrnoException): Error {
-  return error.errno ? resourceError('spawn', -error.errno) : error
+/**
+ * The typed error of a system call that Node made: of child_process.spawn(), which throws some errors and emits
+ * others, and of node:fs.
+ */
+export function systemError(error: NodeJS.ErrnoException): Error {
+  const syscall = error.syscall?.split(' ')[0] ?? 'spawn' // spawn() names its program behind it
+  return typeof error.errno === 'number' ? resourceError(syscall, -error.errno) : error
 }
 
 /**

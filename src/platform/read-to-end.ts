@@ -2,9 +2,9 @@
 import type { Socket } from 'node:net'
 
 /**
- * Lets a socket be read to its end though a write fails. A peer that says its last word and closes makes the next write fail with
- * EPIPE, and node:net then destroys the socket with that word unread. A failed write here fails in silence: the end of the reading
- * side follows, and tells.
+ * Lets a socket be read to its end though a write fails. A peer that says its last word and closes makes the next
+ * write fail with EPIPE, and node:net then destroys the socket with that word unread. A failed write here fails in
+ * silence: the end of the reading side follows, and tells.
  */
 export function readToTheEnd(socket: Socket): Socket {
   const { _write: write, _writev: writev } = socket

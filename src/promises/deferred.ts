@@ -8,12 +8,19 @@ export interface Deferred<T> {
 }
 
 /**
- * A promise that nobody has to await: whoever does hears its rejection. Whoever only joins a process, say, has chosen not to await its
- * result, and must not be ended by it as by an unhandled rejection.
+ * A promise that nobody has to await. Whoever awaits it gets its rejection. A program that only joins a process, say,
+ * has chosen not to await its result, and must not be ended by an unhandled rejection.
  */
 export function defer<T>(): Deferred<T> {
   const deferred = {} as Deferred<T>
   deferred.promise = new Promise<T>((resolve, reject) => Object.assign(deferred, { resolve, reject }))
   deferred.promise.catch(() => {})
   return deferred
+}
+
+/** A promise that is rejected and that nobody has to await. */
+export function rejected(error: Error): Promise<never> {
+  const promise = Promise.reject(error)
+  promise.catch(() => {})
+  return promise
 }

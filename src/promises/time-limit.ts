@@ -1,9 +1,9 @@
-// Runs in: owner. Pure. Waiting with a bound.
+// Runs in: owner. Waiting with a limit in time. Pure.
 
 import { clearTimeout, setTimeout } from '../platform/timers.js'
 /**
- * What the promise resolves with, or undefined where that does not come within `ms` milliseconds, or never. The event loop is kept
- * alive for so long.
+ * What the promise resolves with, or undefined if it rejects or does not settle within `ms` milliseconds. The event
+ * loop is kept alive meanwhile.
  */
 export async function within<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined

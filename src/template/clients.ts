@@ -1,19 +1,31 @@
-// Runs in: template. Who is connected and what each may do: bookkeeping only, fed by serve-loop.ts, which does the I/O.
-
+// Runs in: template. Which clients are connected, and what each may do. Pure bookkeeping: serve-loop.ts does the I/O.
 import { ProtocolError } from '../errors.js'
+import { Admission } from '../wire/auth/admission.js'
 import { Handshake, type HandshakeKeys, MAX_HANDSHAKE_PAYLOAD } from '../wire/auth/handshake.js'
 import { ControlSession } from '../wire/control-codec.js'
+import { ATTACH_DESCRIPTORS, type ControlMessageToTemplate } from '../wire/control-messages.js'
 import { FrameDecoder } from '../wire/frames.js'
 import type { LivingChild } from './living-child.js'
 import { Unsent } from './unsent-replies.js'
 
 /** A client has this long to prove itself, in milliseconds. An honest one needs less than one. */
-export const HANDSHAKE_DEADLINE_MS = 5_000
-/** Clients that have not proved themselves; when one more comes, the oldest is dropped: it is the least likely to be honest. */
+export const HANDSHAKE_TIMEOUT_MS = 5_000
+/** Clients that have not proved themselves. While there are so many, others wait in the kernel. */
 export const MAX_UNPROVED = 64
+/** Descriptors of one message; null if the kernel had to drop them, because this process had no room for them. */
+export type DescriptorSet = readonly number[] | null
 
-/** Descriptors of one message; null where the kernel had to drop them, because this process had no room for them. */
-export type DescriptorSet = number[] | null
+/** A message that is to be obeyed, and the descriptors that came with it. */
+export interface Order {
+  readonly message: ControlMessageToTemplate
+  readonly descriptors: DescriptorSet
+}
+
+/** How many descriptors a message comes with. */
+function descriptorsOf(message: ControlMessageToTemplate): number {
+  if (message.name === 'attach') return ATTACH_DESCRIPTORS
+  return message.name === 'fork' ? 1 + message.stdio : 0
+}
 
 /** One connection. */
 export class Client {
@@ -22,25 +34,26 @@ export class Client {
   readonly handshake: Handshake
   /** What the client may send, once it is proved. */
   readonly session = new ControlSession()
-  /** When an unproved client is dropped, on the clock of performance.now(). */
-  readonly deadline: number
-  /** Sets of descriptors that came and whose messages are not complete yet. We close them with the client. */
+  /** Sets of descriptors that came and whose messages are not complete yet. They are closed with the client. */
   readonly descriptors: DescriptorSet[] = []
-  /** Read end of the owner's lifeline, from `attach` on. We close it with the client. */
+  /**
+   * Messages that are complete and that are to be obeyed, in this order. Their descriptors are closed with the
+   * client.
+   */
+  readonly orders: Order[] = []
+  /** Read end of the owner's lifeline, from `attach` on. It is closed with the client. */
   lifeline = -1
   /** Replies that the socket would not take yet. */
   readonly unsent = new Unsent()
   /** Children that have not ended, by the id of their request. */
   readonly children = new Map<number, LivingChild>()
-
-  /** The owner that started this template; it has no deadline, because its event loop may be busy for long. */
+  /** Whether it is the owner that started this template. */
   readonly isStarter: boolean
 
-  constructor(fd: number, keys: HandshakeKeys, isStarter: boolean, now: number) {
+  constructor(fd: number, keys: HandshakeKeys, isStarter: boolean) {
     this.fd = fd
     this.handshake = new Handshake('listener', keys)
     this.isStarter = isStarter
-    this.deadline = isStarter ? Number.POSITIVE_INFINITY : now + HANDSHAKE_DEADLINE_MS
   }
 
   get isProved(): boolean {
@@ -52,19 +65,29 @@ export class Client {
   }
 
   /**
-   * Takes the next set of descriptors for a message that must have come with `count`: null where the kernel dropped them.
+   * Takes one payload after the handshake: it becomes an order.
    * @throws ProtocolError ERR_PROTOCOL
    */
-  takeDescriptors(count: number): readonly number[] | null {
+  receive(payload: Buffer): void {
+    const message = this.session.receive(payload)
+    const count = descriptorsOf(message)
+    this.orders.push({ message, descriptors: count === 0 ? [] : this.#takeDescriptors(count) })
+  }
+
+  /** The next set of descriptors, for a message that must have come with `count`: null if the kernel dropped them. */
+  #takeDescriptors(count: number): DescriptorSet {
     const [set] = this.descriptors
     if (set === undefined || (set && set.length !== count)) {
-      throw new ProtocolError(
-        'ERR_PROTOCOL',
-        `A message that needs ${count} descriptors came with ${set?.length ?? 'none'}.`,
-      )
+      const text = `A message that needs ${count} descriptors came with ${set?.length ?? 'none'}.`
+      throw new ProtocolError('ERR_PROTOCOL', text)
     }
     this.descriptors.shift()
     return set
+  }
+
+  /** Every descriptor that a message brought and that nobody has taken over yet. */
+  pendingDescriptors(): number[] {
+    return [...this.descriptors, ...this.orders.map(({ descriptors }) => descriptors)].flatMap((set) => set ?? [])
   }
 }
 
@@ -72,13 +95,17 @@ export class Client {
 export class Clients {
   readonly #byFd = new Map<number, Client>()
   readonly #byPid = new Map<number, { client: Client; id: number; child: LivingChild }>()
+  /** Those that have not proved themselves. Without the starter: its event loop may be busy for long. */
+  readonly unproved = new Admission<Client>(MAX_UNPROVED)
 
-  add(client: Client): void {
+  add(client: Client, now: number): void {
     this.#byFd.set(client.fd, client)
+    if (!client.isStarter) this.unproved.add(client, now)
   }
 
   remove(client: Client): void {
     this.#byFd.delete(client.fd)
+    this.unproved.remove(client)
     for (const { pid } of client.children.values()) this.#byPid.delete(pid)
   }
 
@@ -106,11 +133,6 @@ export class Clients {
     return count
   }
 
-  /** The unproved clients, oldest first. */
-  unproved(): Client[] {
-    return [...this.#byFd.values()].filter((client) => !client.isProved)
-  }
-
   childStarted(client: Client, id: number, child: LivingChild): void {
     client.children.set(id, child)
     this.#byPid.set(child.pid, { client, id, child })
@@ -130,13 +152,16 @@ export class Clients {
     return found
   }
 
-  /** Every descriptor of ours that a child must not have; the lifeline of its own owner is closed when it holds on to it. */
+  /**
+   * Every descriptor of ours that a child must not have; the lifeline of its own owner is closed when it holds on to
+   * it.
+   */
   descriptorsToClose(ownLifeline: number): number[] {
     const fds: number[] = []
     for (const client of this.#byFd.values()) {
       fds.push(client.fd)
       if (client.lifeline >= 0 && client.lifeline !== ownLifeline) fds.push(client.lifeline)
-      for (const set of client.descriptors) if (set) fds.push(...set)
+      fds.push(...client.pendingDescriptors())
     }
     return fds
   }

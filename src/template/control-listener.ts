@@ -1,12 +1,16 @@
-// Runs in: template. The listening end of a control socket that others than its starter can reach: a socket file or an abstract name.
+// Runs in: template. The listening end of a control socket that others than its starter can reach: a socket file or
+// an abstract name.
 import { lstatSync, rmdirSync, unlinkSync } from 'node:fs'
 import path from 'node:path'
 import { isErrno, type Native } from '../platform/native.js'
-import { isDeserted } from '../platform/stale-socket.js'
+import { listenReplacingStale } from '../platform/stale-socket.js'
 import type { ListenAddress } from '../wire/startup.js'
 
 const BACKLOG = 128
-/** How long the listener rests after accept() failed for want of descriptors, in milliseconds: poll would report it at once again. */
+/**
+ * How long the listener rests after accept() failed for want of descriptors, in milliseconds. poll would report it at
+ * once again.
+ */
 const REST_MS = 100
 
 /** A listening unix socket. */
@@ -25,25 +29,20 @@ export class Listener {
 
   /** Listens. Returns 0, or the errno why it cannot. */
   listen(): number {
-    const [name, isAbstract] = 'abstract' in this.#address ? [this.#address.abstract, 1] : [this.#address.path, 0]
-    const listen = (): number => this.#native.listen(Buffer.from(name), isAbstract, BACKLOG)
-    this.fd = listen()
-    // A template that was killed leaves its socket file behind: replaced only if nobody listens at it.
-    if (isErrno(this.fd, 'EADDRINUSE') && !isAbstract && isDeserted(this.#native, name)) {
-      unlinkSync(name)
-      this.fd = listen()
-    }
+    const isAbstract = 'abstract' in this.#address
+    const name = 'abstract' in this.#address ? this.#address.abstract : this.#address.path
+    this.fd = listenReplacingStale(this.#native, { name, isAbstract, backlog: BACKLOG })
     if (this.fd < 0) return -this.fd
     if (!isAbstract) this.#inode = lstatSync(name).ino
     return 0
   }
 
-  /** When it listens again, on the clock of performance.now(); 0 where it does not rest. */
-  restsUntil(now: number): number {
-    return this.#restsUntil > now ? this.#restsUntil : 0
+  /** When it accepts again, on the clock of performance.now(). In the past if it does not rest. */
+  get restsUntil(): number {
+    return this.#restsUntil
   }
 
-  /** The descriptor of whoever knocked, or -1 if there is none. */
+  /** The descriptor of a new connection, or -1 if there is none. */
   accept(): number {
     const fd = this.#native.accept(this.fd)
     if (isErrno(fd, 'EMFILE') || isErrno(fd, 'ENFILE')) this.#restsUntil = performance.now() + REST_MS

@@ -119,13 +119,13 @@ class Template {
     loaderHooks.stopWatchingHooks()
     this.#freeze()
     const warnings = findings.map(({ what }) => what)
-    const born = serve(this.#native, this.#keys, this.#config.listen, {
+    const birth = serve(this.#native, this.#keys, this.#config.listen, {
       listening: () => tellOwner({ status: 'ready', report: makeReport(warnings) }),
       refused: (syscall, errno) => tellOwner({ status: 'refused', syscall, errno }),
     })
     // Near its heap limit V8 may need that memory (Node 26 collected garbage for ever).
     setFlagsFromString('--flush-bytecode')
-    beBorn(process as unknown as LeavingProcess, this.#native, born, {
+    beBorn(process as unknown as LeavingProcess, this.#native, birth.channel, {
       countFork,
       ownStreams: streams.makeStreamsOwn,
       runOnFork,

@@ -1,6 +1,8 @@
-// Runs in: template. Its loop: accept, authenticate, fork, reap. Synchronous, over poll(2) of the addon, because no handle of the
-// event loop may be open when it forks. One small handler for each event; what a client may send is control-codec.ts's table, and
-// anything else closes that client and touches no other.
+// Runs in: template. Its loop: accept, authenticate, fork, reap. It is synchronous, over poll(2) of the addon, because no handle of the
+// event loop may be open when it forks. What a client may send is the table of control-codec.ts. Anything else closes that client and
+// touches no other.
+//
+// A turn of the loop reads what the clients sent, and then obeys the messages one by one. A child is born in obey() and nowhere else.
 import { closeSync } from 'node:fs'
 import os from 'node:os'
 import { ForkServerError } from '../errors.js'
@@ -12,10 +14,10 @@ import {
   MAX_CONTROL_PAYLOAD,
   PROTOCOL_VERSION,
 } from '../wire/control-codec.js'
-import { ATTACH_DESCRIPTORS, type ControlMessage, type ForkMessage } from '../wire/control-messages.js'
+import type { ControlMessage, ForkMessage } from '../wire/control-messages.js'
 import { encodeFrame, encodeFrames } from '../wire/frames.js'
 import { type ListenAddress, MAX_STDIO, TEMPLATE_DESCRIPTORS } from '../wire/startup.js'
-import { Client, Clients, MAX_UNPROVED } from './clients.js'
+import { Client, Clients, type DescriptorSet, HANDSHAKE_TIMEOUT_MS, type Order } from './clients.js'
 import { Listener } from './control-listener.js'
 import { endTree, signalChild } from './living-child.js'
 import type { TemplateKeys } from './template-keys.js'
@@ -23,18 +25,22 @@ import { workerThreads } from './template-report.js'
 
 const RECEIVE_BYTES = 4096
 const POLL_FIELDS = 3
-const NO_CHILD = -1
 const NO_DESCRIPTORS = new Int32Array(0)
 
 export interface ServeHooks {
   /** Called once, when requests can come. */
   listening(): void
-  /** Called instead, when the socket cannot listen; the template then leaves. */
+  /** Called instead, if the socket cannot listen; the template then leaves. */
   refused(syscall: string, errno: number): void
 }
 
-/** Serves until the last owner is gone, and then leaves. Returns in a child only: the descriptor of its job channel. */
-export function serve(native: Native, keys: TemplateKeys, address: ListenAddress | null, hooks: ServeHooks): number {
+/** What a new child needs to know: the descriptor of its job channel. */
+export interface Birth {
+  readonly channel: number
+}
+
+/** Serves until the last owner is gone, and then leaves. Returns in a child only. */
+export function serve(native: Native, keys: TemplateKeys, address: ListenAddress | null, hooks: ServeHooks): Birth {
   return new Server(native, keys, address, hooks).run()
 }
 
@@ -63,7 +69,7 @@ class Server {
     this.#hooks = hooks
   }
 
-  run(): number {
+  run(): Birth {
     this.#childEvent = check('eventfd', this.#native.watchChildren())
     const errno = this.#listener?.listen() ?? 0
     if (errno > 0) {
@@ -75,18 +81,25 @@ class Server {
     closeSync(TEMPLATE_DESCRIPTORS.lifeline)
     this.#hooks.listening()
     while (this.#clients.hasOwner) {
-      const channel = this.#turn()
-      if (channel !== NO_CHILD) return channel
+      this.#wait()
+      const birth = this.#obeyAll()
+      if (birth) return birth
     }
     this.#listener?.remove() // an owner that died did not detach
     return this.#native.leave(0)
   }
 
-  /** One turn of the loop. Returns the job channel in a child, NO_CHILD in the template. */
-  #turn(): number {
+  #wait(): void {
     const now = performance.now()
-    const count = this.#watch(now)
-    const ready = this.#native.poll(this.#watched, count, this.#patienceMs(now))
+    const { unproved } = this.#clients
+    for (const client of unproved.hereSince(now - HANDSHAKE_TIMEOUT_MS)) this.#drop(client)
+    const acceptsFrom = Math.max(this.#listener?.restsUntil ?? Number.POSITIVE_INFINITY, unproved.acceptsFrom)
+    const accepts = acceptsFrom <= now
+    const count = this.#watch(accepts ? this.#listener : null)
+    const nextLate = unproved.oldestSince + HANDSHAKE_TIMEOUT_MS
+    const next = accepts ? nextLate : Math.min(nextLate, acceptsFrom)
+    const timeoutMs = Number.isFinite(next) ? Math.max(0, Math.ceil(next - now)) : -1
+    const ready = this.#native.poll(this.#watched, count, timeoutMs)
     if (!isErrno(ready, 'EINTR')) check('poll', ready) // SIGCHLD interrupts it; the next turn sees the event
     for (let at = 0; at < count * POLL_FIELDS; at += POLL_FIELDS) {
       const fd = this.#watched[at]!
@@ -94,19 +107,13 @@ class Server {
       if (happened === 0) continue
       if (fd === this.#childEvent) this.#reap()
       else if (this.#listener && fd === this.#listener.fd) this.#accept(this.#listener)
-      else {
-        const channel = this.#attend(this.#clients.get(fd), happened)
-        if (channel !== NO_CHILD) return channel
-      }
+      else this.#attend(this.#clients.get(fd), happened)
     }
-    return NO_CHILD
   }
 
-  /** Drops who is late and fills the list for poll. */
-  #watch(now: number): number {
-    for (const client of this.#clients.unproved()) if (client.deadline <= now) this.#drop(client)
+  #watch(listener: Listener | null): number {
     const wanted: [number, number][] = [[this.#childEvent, POLLIN]]
-    if (this.#listener && !this.#listener.restsUntil(now)) wanted.push([this.#listener.fd, POLLIN])
+    if (listener) wanted.push([listener.fd, POLLIN])
     for (const client of this.#clients.all())
       wanted.push([client.fd, client.unsent.isEmpty ? POLLIN : POLLIN | POLLOUT])
     if (this.#watched.length < wanted.length * POLL_FIELDS)
@@ -115,19 +122,11 @@ class Server {
     return wanted.length
   }
 
-  #patienceMs(now: number): number {
-    const moments = this.#clients.unproved().map((client) => client.deadline)
-    const rest = this.#listener?.restsUntil(now)
-    if (rest) moments.push(rest)
-    const next = Math.min(...moments)
-    return Number.isFinite(next) ? Math.max(0, Math.ceil(next - now)) : -1
-  }
-
   #accept(listener: Listener): void {
     const fd = listener.accept()
     if (fd < 0) return
-    const unproved = this.#clients.unproved()
-    if (unproved.length >= MAX_UNPROVED) this.#drop(unproved[0]!)
+    const oldest = this.#clients.unproved.inTheWay
+    if (oldest) this.#drop(oldest)
     this.#welcome(fd, false)
   }
 
@@ -136,8 +135,8 @@ class Server {
       this.#native.close(fd)
       return
     }
-    const client = new Client(fd, this.#keys, isStarter, performance.now())
-    this.#clients.add(client)
+    const client = new Client(fd, this.#keys, isStarter)
+    this.#clients.add(client, performance.now())
     this.#send(client, encodeFrames(client.handshake.start()))
   }
 
@@ -148,18 +147,18 @@ class Server {
     this.#clients.remove(client)
     this.#native.close(client.fd)
     if (client.lifeline >= 0) this.#native.close(client.lifeline)
-    for (const set of client.descriptors.splice(0)) this.#closeAll(set)
+    this.#closeAll(client.pendingDescriptors())
+    client.orders.length = 0
   }
 
-  #closeAll(descriptors: readonly number[] | null): void {
-    for (const fd of descriptors ?? []) this.#native.close(fd)
+  #closeAll(descriptors: readonly number[]): void {
+    for (const fd of descriptors) this.#native.close(fd)
   }
 
   #reply(client: Client, message: ControlMessage): void {
     this.#send(client, encodeFrame(encodeControl(message, this.#payload), this.#frame))
   }
 
-  /** What belongs together comes in one call, because each write wakes the owner. */
   #send(client: Client, frames: Buffer): void {
     if (!client.unsent.send(frames, this.#writer(client))) this.#drop(client)
   }
@@ -168,24 +167,19 @@ class Server {
     return (bytes) => this.#native.send(client.fd, bytes, NO_DESCRIPTORS)
   }
 
-  /** Something happened to a client's socket. Returns the job channel in a child. */
-  #attend(client: Client | undefined, happened: number): number {
-    if (!client) return NO_CHILD // dropped earlier in this turn
+  #attend(client: Client | undefined, happened: number): void {
+    if (!client) return // dropped earlier in this turn
     if (happened & POLLOUT && !client.unsent.flush(this.#writer(client))) this.#drop(client)
-    if (!(happened & ~POLLOUT) || !this.#clients.has(client)) return NO_CHILD
+    if (!(happened & ~POLLOUT) || !this.#clients.has(client)) return
     const length = this.#native.receive(client.fd, this.#received, this.#descriptors)
-    if (isErrno(length, 'EAGAIN')) return NO_CHILD
+    if (isErrno(length, 'EAGAIN')) return
     this.#keepDescriptors(client)
-    if (length <= 0) {
-      this.#drop(client)
-      return NO_CHILD
-    }
+    if (length <= 0) return this.#drop(client)
     try {
-      return this.#read(client, this.#received.subarray(0, length))
+      this.#read(client, this.#received.subarray(0, length))
     } catch (error) {
       if (!(error instanceof ForkServerError)) throw error
       this.#drop(client) // it broke the protocol, or does not hold the key
-      return NO_CHILD
     }
   }
 
@@ -195,21 +189,17 @@ class Server {
     client.descriptors.push(count < 0 ? null : [...this.#descriptors.subarray(1, 1 + count)])
   }
 
-  #read(client: Client, bytes: Buffer): number {
+  #read(client: Client, bytes: Buffer): void {
     // Frame by frame, because the limit of a frame's length changes with the last one of the handshake.
     client.decoder.append(bytes)
     if (!client.isProved) this.#prove(client)
-    for (let payload: Buffer | undefined; client.isProved && (payload = client.decoder.next()); ) {
-      if (!this.#clients.has(client)) return NO_CHILD // dropped by the message before
-      const channel = this.#obey(client, payload)
-      if (channel !== NO_CHILD) return channel
-    }
+    for (let payload: Buffer | undefined; client.isProved && (payload = client.decoder.next()); )
+      client.receive(payload)
     client.decoder.keepUnread()
     // Descriptors come with the first byte of their message, so only the one message that is incomplete may have some left. All
     // others came too early, before the proof, or with a message that takes none.
     const allowed = client.isProved && client.decoder.pendingBytes > 0 ? 1 : 0
     if (client.descriptors.length > allowed) this.#drop(client)
-    return NO_CHILD
   }
 
   #prove(client: Client): void {
@@ -223,32 +213,42 @@ class Server {
     } finally {
       if (answers.length > 0) this.#send(client, encodeFrames(answers))
     }
-    if (client.isProved) client.decoder.maxLength = MAX_CONTROL_PAYLOAD
+    if (!client.isProved) return
+    this.#clients.unproved.proved(client, performance.now())
+    client.decoder.maxLength = MAX_CONTROL_PAYLOAD
   }
 
-  #obey(client: Client, payload: Buffer): number {
-    const message = client.session.receive(payload)
+  /** Obeys every message that was read. Returns in a child, or when there is nothing left to obey. */
+  #obeyAll(): Birth | undefined {
+    for (const client of this.#clients.all()) {
+      for (let order = client.orders.shift(); order; order = client.orders.shift()) {
+        const birth = this.#obey(client, order)
+        if (birth) return birth
+      }
+    }
+    return undefined
+  }
+
+  #obey(client: Client, { message, descriptors }: Order): Birth | undefined {
     switch (message.name) {
       case 'attach':
-        this.#attach(client)
-        return NO_CHILD
+        return void this.#attach(client, descriptors)
       case 'fork':
-        return this.#fork(client, message)
+        return this.#fork(client, message, descriptors)
       case 'signal': {
         const child = client.children.get(message.id)
         if (child) signalChild(child, message.signal)
-        return NO_CHILD
+        return undefined
       }
       case 'detach':
-        this.#detach(client)
-        return NO_CHILD
+        return void this.#detach(client)
     }
   }
 
-  #attach(client: Client): void {
-    const set = client.takeDescriptors(ATTACH_DESCRIPTORS)
-    if (!set) return this.#drop(client)
-    client.lifeline = set[0]!
+  #attach(client: Client, descriptors: DescriptorSet): void {
+    const [lifeline] = descriptors ?? []
+    if (lifeline === undefined) return this.#drop(client)
+    client.lifeline = lifeline
     this.#reply(client, { name: 'attached', version: PROTOCOL_VERSION, pid: process.pid })
   }
 
@@ -260,28 +260,28 @@ class Server {
     this.#drop(client)
   }
 
-  #fork(client: Client, { id, flags, stdio }: ForkMessage): number {
-    const set = client.takeDescriptors(1 + stdio)
+  #fork(client: Client, { id, flags, stdio }: ForkMessage, descriptors: DescriptorSet): Birth | undefined {
     const isDetached = (flags & FLAG_DETACHED) !== 0
     const isTree = (flags & FLAG_KILL_TREE) !== 0
-    let pid = -os.constants.errno.EMFILE // the kernel dropped them, because this process has too many open
-    if (set) {
+    let pid = -os.constants.errno.EMFILE // the kernel dropped the descriptors, because this process has too many open
+    if (descriptors) {
       const lifeline = isDetached ? -1 : client.lifeline
       const close = this.#clients.descriptorsToClose(lifeline)
       if (this.#listener) close.push(this.#listener.fd)
       const session = isDetached || isTree ? 1 : 0
-      pid = this.#native.fork(Int32Array.of(lifeline, session, this.#workers, MAX_STDIO, stdio, ...set, ...close))
-      if (pid === 0) return set[0]!
-      this.#closeAll(set)
+      const spec = Int32Array.of(lifeline, session, this.#workers, MAX_STDIO, stdio, ...descriptors, ...close)
+      pid = this.#native.fork(spec)
+      if (pid === 0) return { channel: descriptors[0]! }
+      this.#closeAll(descriptors)
     }
-    if (pid < 0) {
+    if (pid > 0) {
+      this.#clients.childStarted(client, id, { pid, isTree, isDetached })
+      this.#reply(client, { name: 'forked', id, pid })
+    } else {
       client.session.settle(id)
       this.#reply(client, { name: 'forkFailed', id, errno: -pid })
-      return NO_CHILD
     }
-    this.#clients.childStarted(client, id, { pid, isTree, isDetached })
-    this.#reply(client, { name: 'forked', id, pid })
-    return NO_CHILD
+    return undefined
   }
 
   #reap(): void {

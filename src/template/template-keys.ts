@@ -1,5 +1,6 @@
-// Runs in: template. The key, from the startup pipe to a page of memory that children find wiped. No copy stays on the heap that
-// children inherit: the page takes the bytes straight from the pipe, and what the control socket uses is derived into the page too.
+// Runs in: template. The key, from the startup socket to a page of memory that is wiped in children. No copy stays on
+// the heap that children inherit: the bytes go straight from the socket to the page, and what the control socket uses
+// is derived into that page, too.
 
 import { check, type Native } from '../platform/native.js'
 import { deriveRoleKeys, type HandshakeKeys, zero } from '../wire/auth/handshake.js'

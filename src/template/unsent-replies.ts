@@ -2,7 +2,7 @@
 import { Buffer } from 'node:buffer' // a program may delete the global one
 import os from 'node:os'
 
-/** What write() answers where the socket takes nothing now. */
+/** What write() answers if the socket takes nothing now. */
 const NOT_NOW = -os.constants.errno.EAGAIN
 
 /** Bytes of replies that a client may leave unread before it is dropped. */
@@ -18,11 +18,11 @@ export class Unsent {
   }
 
   /**
-   * Writes what waits and then `frames`, as far as the socket takes them; the rest waits, copied, so that the memory of `frames`
-   * may be used again.
+   * Writes what waits and then `frames`, as far as the socket takes them; the rest waits, copied, so that the memory
+   * of `frames` may be used again.
    *
    * @param write returns how many bytes it took, or a negative errno
-   * @returns whether the connection can go on: not where writing failed, or where the client has left too much unread
+   * @returns whether the connection can go on: not if writing failed, or if the client has left too much unread
    */
   send(frames: Buffer, write: (bytes: Buffer) => number): boolean {
     this.#pieces.push(frames)

@@ -26,6 +26,20 @@ contract('limits', (site) => {
     assert.equal((await run(jobs.makeBytes, [MiB, 1], options)).length, MiB)
   })
 
+  test('rss: counts Buffers, ends by SIGKILL, and the error names the limit', async () => {
+    const ended = await follow(jobs.fillBuffers, [], { server: site.server, limits: { rss: 256 * MiB } })
+    assert.deepEqual(ended.exit, { exitCode: null, signal: 'SIGKILL' })
+    const error = failureOf(ended)
+    assert.ok(error instanceof ChildError)
+    assert.deepEqual([error.code, error.signal], ['ERR_CHILD_DIED', 'SIGKILL'])
+    assert.match(error.message, /limits\.rss is 268435456/)
+  })
+
+  test('rss: enough of it does not disturb', async () => {
+    const options = { server: site.server, limits: { rss: 1024 * MiB } }
+    assert.equal((await run(jobs.makeBytes, [MiB, 1], options)).length, MiB)
+  })
+
   test('cpuSeconds: ends by SIGXCPU', async () => {
     const ended = await follow(jobs.spin, [], { server: site.server, limits: { cpuSeconds: 1 } })
     assert.deepEqual(ended.exit, { exitCode: null, signal: 'SIGXCPU' })

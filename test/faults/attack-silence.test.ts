@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { ForkServer } from 'forkserver'
-import { HANDSHAKE_DEADLINE_MS, MAX_UNPROVED } from '#src/template/clients.js'
+import { HANDSHAKE_TIMEOUT_MS, MAX_UNPROVED } from '#src/template/clients.js'
 import { until, watchLeaks } from '../support/leaks.js'
 import { Battlefield } from './attacks.js'
 import type { RawClient } from './raw-client.js'
@@ -49,7 +49,7 @@ for (const transport of ['path', 'abstract'] as const) {
     })
 
     test('they are dropped at their deadline, without anything else to wake the template', async () => {
-      assert.ok(await until(() => openCount() === 0, HANDSHAKE_DEADLINE_MS + 3_000))
+      assert.ok(await until(() => openCount() === 0, HANDSHAKE_TIMEOUT_MS + 3_000))
       await field.checkUnharmed()
     })
   })

@@ -61,6 +61,22 @@ describe('a preload that fails', () => {
     assert.match(error.message, /a bare string/)
   })
 
+  for (const mebibytes of [1, 70]) {
+    test(`throws ${mebibytes} MiB: the message quotes a part of it`, async () => {
+      const error = await failBy('throws much', {
+        env: { ...process.env, TEST_FAIL: 'throws much', TEST_MIB: `${mebibytes}` },
+      })
+      assert.equal(error.code, 'ERR_PRELOAD_FAILED')
+      assert.match(error.message, /failing\.js.*xxx/)
+      assert.ok(error.message.length < 2_000, String(error.message.length))
+    })
+  }
+
+  test('throws an error that is too large to be read', async () => {
+    const error = await failBy('throws much', { env: { ...process.env, TEST_FAIL: 'throws much', TEST_MIB: '600' } })
+    assert.match(error.code, /^ERR_(PRELOAD_FAILED|TEMPLATE_START)$/)
+  })
+
   test('has a syntax error', async () => {
     const error = await failureOf({ preload: ['data:text/javascript,const = 1'] })
     assert.equal(error.code, 'ERR_PRELOAD_FAILED')
@@ -132,7 +148,17 @@ describe('a preload that never comes to an end', () => {
     })
   }
 
-  test('is not even started where the signal was aborted before', async () => {
+  for (const way of ['loops', 'never settles, busy', 'loops, with a child']) {
+    test(`(${way}) is ended by startTimeout, with all that it started`, async () => {
+      const before = new Set(descendants())
+      const error = await failBy(way, { startTimeout: 1_500, settleMs: 60_000 })
+      assert.equal(error.code, 'ERR_TEMPLATE_START')
+      assert.match(error.message, /startTimeout/)
+      assert.ok(await until(() => descendants().every((line) => before.has(line))), descendants().join('\n'))
+    })
+  }
+
+  test('is not even started if the signal was aborted before', async () => {
     const before = descendants()
     await assert.rejects(ForkServer.start({ signal: AbortSignal.abort() }), { name: 'AbortError' })
     assert.deepEqual(descendants(), before)

@@ -44,6 +44,17 @@ for (const transport of ['path', 'abstract'] as const) {
       await assert.rejects(ForkServer.connect(address, key), { name: 'ResourceError', code: 'ERR_CONNECT' })
     })
 
+    test('by 300 at once, more than may be unproved: none fails', { timeout: 120_000 }, async () => {
+      await using server = await ForkServer.start({ transport, preload: [jobs.module] })
+      const all = await Promise.allSettled(
+        Array.from({ length: 300 }, () => ForkServer.connect(server.address!, server.key!)),
+      )
+      const failures = all.flatMap((one) => (one.status === 'rejected' ? [String(one.reason)] : []))
+      await Promise.all(all.map((one) => one.status === 'fulfilled' && one.value.close()))
+      assert.deepEqual(failures, [])
+      await echoes(server)
+    })
+
     test('its starter closes: the template lives as long as it has an owner', async (t) => {
       const awake = setInterval(() => {}, 1000) // a close() that forgets to stay alive shall fail this test, and no other
       t.after(() => clearInterval(awake))

@@ -53,14 +53,20 @@ export class ChildDescriptors {
   }
 }
 
-/** The owner's end of a pipe: of stdin (0) to write, of stdout and stderr to read, of any other for both. It closes when the child's end does. */
+/**
+ * The owner's end of a pipe: of stdin (0) to write, of stdout and stderr to read, of any other for both. It closes
+ * when the child's end does.
+ */
 export function pipeOf(fd: number, index: number): Duplex {
   const stream = new Socket({ fd, readable: index !== 0, writable: index === 0 || index > 2 })
   stream.on('error', () => stream.destroy()) // EPIPE, ECONNRESET: the child ended; its exit tells
   return stream
 }
 
-/** As child_process does at a child's end: nobody hears what is written any more, and what nobody reads must not stay open. */
+/**
+ * As child_process does at a child's end: nobody hears what is written any more, and what nobody reads must not stay
+ * open.
+ */
 export function closeStreams(streams: readonly (Duplex | null)[]): void {
   const [stdin, ...others] = streams
   stdin?.destroy()

@@ -1,32 +1,46 @@
-// Runs in: owner. Its end of the control socket: proves itself once, then asks for children and hears how they ended.
-
+// Runs in: owner. Its end of the control socket. It proves itself once, then asks for children and is told how they
+// ended.
 import { Socket } from 'node:net'
 import os from 'node:os'
 import { AuthError, ProtocolError } from '../../errors.js'
 import { check, isErrno, type Native, resourceError } from '../../platform/native.js'
 import { readToTheEnd } from '../../platform/read-to-end.js'
-import { clearTimeout, setTimeout, sleep } from '../../platform/timers.js'
+import { RunningTimer } from '../../promises/running-timer.js'
+import { within } from '../../promises/time-limit.js'
 import type { AuthKey } from '../../wire/auth/auth-key.js'
-import { Handshake, MAX_HANDSHAKE_PAYLOAD, roleKeys } from '../../wire/auth/handshake.js'
+import { MAX_HANDSHAKE_PAYLOAD, roleKeys, zero } from '../../wire/auth/handshake.js'
 import {
-  decodeControl,
   encodeControl,
   FLAG_DETACHED,
   FLAG_KILL_TREE,
   MAX_CONTROL_PAYLOAD,
   PROTOCOL_VERSION,
 } from '../../wire/control-codec.js'
-import type { ControlMessageToOwner } from '../../wire/control-messages.js'
 import { encodeFrame, encodeFrames, FrameDecoder } from '../../wire/frames.js'
+import { AnswerDeadline, type AwaitedAnswer } from './answer-deadline.js'
+import { Attaching, type Phase, Proving, Serving } from './control-phases.js'
 import { type ForkedChild, Requests } from './pending-forks.js'
+import { hasEnded, workDone } from './process-state.js'
 
-/** The template has this long to answer the handshake, in milliseconds. */
-const HANDSHAKE_DEADLINE_MS = 10_000
+/** A handshake may take this many times `templateTimeout`: other clients may come first. */
+const OPENING_TIMEOUTS = 2
 
-/** How long to wait for the word how a lost template ended, in milliseconds. */
-const FATE_PATIENCE_MS = 200
+/** How long to wait until Node reports how a lost template ended, in milliseconds. */
+const FATE_TIMEOUT_MS = 200
 
-const closed = (): ProtocolError => new ProtocolError('ERR_CONNECTION_ENDED', 'The template closed the control socket.')
+/** What a connection is made of. */
+export interface ControlOptions {
+  native: Native
+  /** A connected socket. The connection closes it, whatever happens. */
+  fd: number
+  key: AuthKey
+  /** Read end of the owner's lifeline. The caller keeps it. */
+  lifeline: number
+  /** Tells in words how the template ended, if it is a child of this process. */
+  ended: Promise<string> | undefined
+  /** How long the template may neither answer nor work, in milliseconds. */
+  templateTimeout: number
+}
 
 /** One authenticated connection to a template. */
 export class ControlConnection {
@@ -36,68 +50,70 @@ export class ControlConnection {
   readonly #decoder = new FrameDecoder({ maxLength: MAX_HANDSHAKE_PAYLOAD })
   readonly #ended: Promise<string> | undefined
   readonly #peerPid: number
+  readonly #templateTimeout: number
   readonly #requests: Requests
-  #receive: (payload: Buffer) => void = () => {}
-  #fail: (error: Error) => void = () => {}
+  readonly #serving: Serving
+  readonly #answers: AnswerDeadline
+  #phase: Phase | undefined
   #nextId = 1
   #loss: Error | undefined
+  /** Why this owner gave the template up, in words; undefined if it did not. */
+  #fault: string | undefined
   #onLost: (() => void) | undefined
-  #onDetached: (owners: number) => void = () => {
-    throw new ProtocolError('ERR_PROTOCOL', 'The template sent detached, which nobody asked for.')
-  }
   /** Process id of the template, once attached. */
   templatePid = 0
 
-  private constructor(native: Native, fd: number, ended: Promise<string> | undefined) {
+  private constructor({ native, fd, ended, templateTimeout }: ControlOptions) {
     this.#native = native
     this.#ended = ended
     this.#fd = fd
+    this.#templateTimeout = templateTimeout
     this.#peerPid = native.peerPid(fd)
-    this.#socket = readToTheEnd(new Socket({ fd, readable: true, writable: true }))
+    this.#answers = new AnswerDeadline({
+      templateTimeout,
+      workDone: () => (this.sharesPids ? workDone(this.templatePid) : undefined),
+      onMissed: () => this.#missedAnswer(),
+    })
     this.#requests = new Requests({
       signal: (id, signal) => this.#signal(id, signal),
+      expect: () => this.#answers.expect(),
       onHold: (holds) => {
         if (holds) this.#socket.ref()
         else this.#socket.unref()
       },
     })
+    this.#serving = new Serving(this.#requests)
+    this.#socket = readToTheEnd(new Socket({ fd, readable: true, writable: true }))
     this.#socket.on('data', (chunk: Buffer) => this.#read(chunk))
     this.#socket.on('error', () => {}) // 'close' follows, and tells
     this.#socket.on('close', () => void this.#failAll(this.#lose(closed())))
   }
 
   /**
-   * Proves both sides to each other on a connected socket and attaches as an owner. Takes over `fd`, whatever happens. `ended`
-   * tells in words how the template ended, where it is a child of this process.
-   * @throws AuthError ERR_AUTH_REFUSED, ERR_AUTH_TIMEOUT, ERR_PEER_REFUSED; ProtocolError ERR_PROTOCOL
+   * Proves both sides to each other, and attaches as an owner.
+   * @throws AuthError ERR_AUTH_REFUSED, ERR_AUTH_TIMEOUT, ERR_PEER_REFUSED; ProtocolError ERR_PROTOCOL,
+   *   ERR_CONNECTION_ENDED
    */
-  static async open(
-    native: Native,
-    fd: number,
-    key: AuthKey,
-    lifeline: number,
-    ended: Promise<string> | undefined,
-  ): Promise<ControlConnection> {
-    const uid = check('getsockopt', native.peerUid(fd))
-    const connection = new ControlConnection(native, fd, ended)
+  static async open(options: ControlOptions): Promise<ControlConnection> {
+    const connection = new ControlConnection(options)
+    const openTimeout = OPENING_TIMEOUTS * options.templateTimeout
+    const deadline = new RunningTimer(openTimeout, () => connection.#giveUp('is silent', tooLate(openTimeout)))
+    deadline.start()
     try {
-      if (uid !== process.geteuid!()) {
-        throw new AuthError(
-          'ERR_PEER_REFUSED',
-          `The process behind the control socket runs as user ${uid}, not as ours. Pass the address of your own server.`,
-        )
-      }
-      await connection.#prove(key)
-      await connection.#attach(lifeline)
+      connection.#checkPeer()
+      await connection.#prove(options.key)
+      await connection.#attach(options.lifeline)
     } catch (error) {
       connection.#socket.destroy()
       throw error
+    } finally {
+      deadline.stop()
     }
     connection.#socket.unref()
     return connection
   }
 
-  /** Calls back once, when the template is gone. */
+  /** Calls back once, when the template is gone or given up. */
   onLost(callback: () => void): void {
     this.#onLost = callback
   }
@@ -106,56 +122,48 @@ export class ControlConnection {
     return this.#loss !== undefined
   }
 
-  /** Whether process ids mean the same on both sides: not where they run in different pid namespaces (containers). */
-  get sharesPids(): boolean {
-    return this.#peerPid === process.pid || this.#peerPid === this.templatePid // a socket pair names who made it
+  /** Whether this owner gave the template up: it does not answer, or breaks the protocol. It may still be there. */
+  get isGivenUp(): boolean {
+    return this.#fault !== undefined
   }
 
-  #next<T>(receive: (payload: Buffer, settle: (value: T) => void) => void): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      this.#fail = reject
-      this.#receive = (payload) => receive(payload, resolve)
-      if (this.#loss) reject(this.#loss)
-    })
+  /** Whether process ids mean the same on both sides. They do not across pid namespaces (containers). */
+  get sharesPids(): boolean {
+    return this.#peerPid === process.pid || this.#peerPid === this.templatePid // a socket pair names its maker
+  }
+
+  #checkPeer(): void {
+    const uid = check('getsockopt', this.#native.peerUid(this.#fd))
+    if (uid === process.geteuid!()) return
+    const text = `The process behind the control socket runs as user ${uid}, not as ours. Pass the address of your own server.`
+    throw new AuthError('ERR_PEER_REFUSED', text)
   }
 
   async #prove(key: AuthKey): Promise<void> {
-    const handshake = new Handshake('connector', roleKeys(key.borrowBytes(), 'connector'))
-    handshake.start()
-    const deadline = setTimeout(() => {
-      const text = `The template did not finish the handshake within ${HANDSHAKE_DEADLINE_MS} ms (it is ${handshake.state}).`
-      this.#fail(new AuthError('ERR_AUTH_TIMEOUT', `${text} Another program may listen at this address.`))
-    }, HANDSHAKE_DEADLINE_MS)
+    const keys = roleKeys(key.borrowBytes(), 'connector')
     try {
-      await this.#next<void>((payload, done) => {
-        const { send, failure } = handshake.receive(payload)
-        if (send.length > 0) this.#socket.write(encodeFrames(send)) // at once: each write wakes the template
-        if (failure) throw failure
-        if (handshake.isDone) done()
-      })
+      // In one write for each step: each write wakes the template.
+      const proving = new Proving(keys, (payloads) => void this.#socket.write(encodeFrames(payloads)))
+      this.#enter(proving)
+      await proving.done
     } finally {
-      clearTimeout(deadline)
+      zero(keys.answer)
+      zero(keys.verify)
     }
     this.#decoder.maxLength = MAX_CONTROL_PAYLOAD
   }
 
   async #attach(lifeline: number): Promise<void> {
-    const attached = this.#next<number>((payload, done) => {
-      const message = decodeControl('template to owner', payload)
-      if (message.name !== 'attached')
-        throw new ProtocolError('ERR_PROTOCOL', `The template sent ${message.name} before attached.`)
-      if (message.version !== PROTOCOL_VERSION) {
-        throw new ProtocolError(
-          'ERR_PROTOCOL',
-          `The template speaks version ${message.version} of the control protocol, this is ${PROTOCOL_VERSION}. Use one version of forkserver.`,
-        )
-      }
-      done(message.pid)
-    })
+    const attaching = new Attaching()
+    this.#enter(attaching)
     this.#sendNow(encodeControl({ name: 'attach', version: PROTOCOL_VERSION }), Int32Array.of(lifeline))
-    this.templatePid = await attached
-    this.#receive = (payload) => this.#answer(decodeControl('template to owner', payload))
-    this.#fail = () => {}
+    this.templatePid = await attaching.done
+    this.#enter(this.#serving)
+  }
+
+  #enter(phase: Phase): void {
+    this.#phase = phase
+    if (this.#loss) phase.fail(this.#loss)
   }
 
   #sendNow(payload: Buffer, descriptors: Int32Array): void {
@@ -166,24 +174,27 @@ export class ControlConnection {
     if (isErrno(sent, 'EPIPE') || isErrno(sent, 'ECONNRESET')) {
       throw this.#lose(closed()) // what it said before is still read
     }
-    // A request is smaller than what a socket takes at once or refuses whole; EAGAIN is a template that reads nothing any more.
+    // A request is smaller than what a socket takes at once or refuses whole. EAGAIN is a template that reads nothing
+    // any more.
     throw sent < 0
       ? resourceError('sendmsg', -sent)
       : new ProtocolError('ERR_PROTOCOL', 'The control socket took a part of a message.')
   }
 
   #read(chunk: Buffer): void {
+    this.#answers.heard()
     try {
-      for (const payload of this.#decoder.push(chunk)) this.#receive(payload)
+      for (const payload of this.#decoder.push(chunk)) this.#phase?.receive(payload)
     } catch (error) {
-      this.#lose(error as Error)
-      this.#socket.destroy()
+      this.#giveUp('broke the protocol', error as Error)
     }
   }
 
   /**
-   * Asks for a child. The descriptors [channel, stdin, stdout, stderr, ...] stay the caller's, to be closed when this returns.
-   * @throws ResourceError ERR_RESOURCE; TemplateError ERR_TEMPLATE_LOST; ProtocolError ERR_CONNECTION_ENDED if nothing was sent
+   * Asks for a child. The descriptors [channel, stdin, stdout, stderr, ...] stay the caller's, to be closed when this
+   * returns.
+   * @throws ResourceError ERR_RESOURCE; TemplateError ERR_TEMPLATE_LOST; ProtocolError ERR_CONNECTION_ENDED if
+   *   nothing was sent
    */
   fork(descriptors: Int32Array, child: { detached: boolean; killTree: boolean }): Promise<ForkedChild> {
     const id = this.#nextId
@@ -194,10 +205,12 @@ export class ControlConnection {
   }
 
   /**
-   * Settles when a request can be sent. Signals wait in the stream's queue while the socket is full, and the descriptors of a request
-   * can only go past that queue.
+   * Resolves when a request can be sent. Signals wait in the stream's queue while the socket is full. The descriptors
+   * of a request can only go past that queue.
    */
   async writable(): Promise<void> {
+    if (this.#socket.writableLength === 0) return
+    const answer = this.#answers.expect() // a template that reads makes room
     while (this.#socket.writableLength > 0 && !this.#loss) {
       await new Promise<void>((resolve) => {
         const settle = (): void => {
@@ -207,6 +220,12 @@ export class ControlConnection {
         this.#socket.on('drain', settle).on('close', settle)
       })
     }
+    answer.settle()
+  }
+
+  /** The job channel of this child is closed. If the process has ended, the template has to report its exit. */
+  expectExit(pid: number): AwaitedAnswer {
+    return this.#answers.expect(() => !this.sharesPids || hasEnded(pid))
   }
 
   #signal(id: number, signal: NodeJS.Signals): void {
@@ -215,47 +234,65 @@ export class ControlConnection {
       this.#socket.write(encodeFrame(encodeControl({ name: 'signal', id, signal: os.constants.signals[signal] })))
   }
 
-  #answer(message: ControlMessageToOwner): void {
-    if (message.name === 'attached') throw new ProtocolError('ERR_PROTOCOL', 'The template attached twice.')
-    if (message.name === 'detached') return this.#onDetached(message.owners)
-    this.#requests.answer(message)
-  }
-
-  /** From here on nothing can be asked for. Requests fail when the socket is closed: until then their answers may still come. */
+  /**
+   * From here on nothing can be asked for. Requests fail when the socket is closed: until then their answers may
+   * still come.
+   */
   #lose(error: Error): Error {
     if (this.#loss) return this.#loss
     this.#loss = error
-    this.#fail(error)
+    this.#phase?.fail(error)
     this.#onLost?.()
     return error
   }
 
+  #giveUp(fault: string, error: Error): void {
+    this.#fault ??= fault
+    this.#lose(error)
+    this.#socket.destroy()
+  }
+
+  #missedAnswer(): void {
+    const fault = `did not answer for ${this.#templateTimeout} ms (option templateTimeout)`
+    this.#giveUp(fault, new ProtocolError('ERR_CONNECTION_ENDED', `The template ${fault}.`))
+  }
+
   async #failAll(cause: Error): Promise<void> {
-    // The end of the socket is seen before the end of the process, by a moment; where there is none to see, nobody waits for it.
-    const patience = new AbortController()
-    const late = sleep(FATE_PATIENCE_MS, 'is gone', { signal: patience.signal })
-    const fate = this.#ended ? await Promise.race([this.#ended, late]) : 'is gone'
-    patience.abort()
-    late.catch(() => {})
-    this.#requests.failAll(`The template (pid ${this.templatePid}) ${fate}`, cause)
+    this.#answers.stop()
+    this.#requests.failAll(`The template (pid ${this.templatePid}) ${await this.#fate()}`, cause)
+  }
+
+  async #fate(): Promise<string> {
+    return this.#fault ?? (this.#ended && (await within(FATE_TIMEOUT_MS, this.#ended))) ?? 'is gone'
   }
 
   /**
    * Takes leave. Resolves with how many other owners the template has; with none it leaves.
    * @throws ProtocolError ERR_CONNECTION_ENDED
    */
-  detach(): Promise<number> {
-    return new Promise((resolve, reject) => {
-      if (this.#loss) return reject(this.#loss)
-      this.#fail = reject
-      this.#onDetached = resolve
-      this.#socket.ref()
-      this.#socket.write(encodeFrame(encodeControl({ name: 'detach' })))
-    })
+  async detach(): Promise<number> {
+    if (this.#loss) throw this.#loss
+    this.#socket.ref()
+    this.#socket.write(encodeFrame(encodeControl({ name: 'detach' })))
+    const answer = this.#answers.expect()
+    try {
+      return await this.#serving.detaching()
+    } finally {
+      answer.settle()
+    }
   }
 
-  /** Ends the connection. Children of it that live on are not heard of again. */
+  /** Ends the connection. Nothing more is told of children that live on. */
   close(): void {
     this.#socket.destroy()
   }
+}
+
+function tooLate(ms: number): AuthError {
+  const text = `The template did not finish the handshake within ${ms} ms.`
+  return new AuthError('ERR_AUTH_TIMEOUT', `${text} It may be stopped, or another program listens at this address.`)
+}
+
+function closed(): ProtocolError {
+  return new ProtocolError('ERR_CONNECTION_ENDED', 'The template closed the control socket.')
 }

@@ -1,8 +1,8 @@
 // Runs in: owner. The contract of a start method: launch(request) gives a process with a job channel. Types only.
-import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { JobHead } from '../../wire/job.js'
 import type { Exit } from './exit.js'
+import type { JobChannelReader } from './job-channel-reader.js'
 
 /** One descriptor of a child: as the owner's, /dev/null, a pipe to the owner, or this descriptor. */
 export type StdioTarget = 'inherit' | 'ignore' | 'pipe' | number
@@ -20,34 +20,43 @@ export interface LaunchRequest {
   head: JobHead
   /** The structured clone of the arguments. */
   args: Buffer
-  /**
-   * Called once, with the owner's end of the job channel, before anything can be heard of it: a child may end before the launch
-   * is over, and an 'end' that nobody listens for does not come again. The callee reads the channel, and destroys it.
-   */
-  follow(channel: Socket): void
+  /** Aborted when nobody waits for the process any more. A request that was not sent yet is then not sent. */
+  signal?: AbortSignal
 }
 
+/** A process that exists. */
 export interface Launched {
   readonly pid: number
+  /** What the child says. Nothing is lost before somebody listens. */
+  readonly channel: JobChannelReader
   /** The owner's ends of the pipes asked for, else null: stdin to write, stdout and stderr to read, others for both. */
   readonly stdio: readonly (Duplex | null)[]
-  /** Settles when the end of the process is known; rejects with TemplateError ERR_TEMPLATE_LOST where it cannot be. */
+  /**
+   * Settles when the end of the process is known. Rejects with TemplateError ERR_TEMPLATE_LOST if it cannot be known.
+   */
   readonly exited: Promise<Exit>
+  /** The memory that it has in use, in bytes; undefined if that cannot be seen, or if it has ended. */
+  rssBytes(): number | undefined
   /** Sends a signal; false if the process has ended. */
   kill(signal: NodeJS.Signals): boolean
-  /** Whether it keeps the owner's event loop running until it ends; so it does at first. */
+  /** Whether it keeps the owner's event loop running until it ends. At first it does. */
   holdLoop(on: boolean): void
 }
 
+/** A start method at work. */
 export interface Launcher {
   readonly startMethod: 'forkserver' | 'spawn'
   /**
    * Starts one process.
-   * @throws ResourceError ERR_RESOURCE, TemplateError ERR_TEMPLATE_LOST, ERR_TEMPLATE_START
+   * @throws ResourceError ERR_RESOURCE, TemplateError ERR_TEMPLATE_LOST, ERR_TEMPLATE_START; the reason of the
+   *   request's signal
    */
   launch(request: LaunchRequest): Promise<Launched>
-  /** Kills every process that is not detached, those that are being started too. */
+  /** Kills every process that is not detached, also those that are being started. */
   killAttached(): void
-  /** Waits until every process that is not detached has ended, and frees what the launcher holds. Launches nothing any more. */
+  /**
+   * Waits until every process that is not detached has ended, and frees what the launcher holds. It launches nothing
+   * any more.
+   */
   close(): Promise<void>
 }

@@ -1,9 +1,10 @@
-// Runs in: owner. The children that were asked of a template: those that it has not forked yet, and those whose end it has not told.
-
+// Runs in: owner. The children that an owner asked a template for: those that are not forked yet, and those that have
+// not ended.
 import { ProtocolError, TemplateError } from '../../errors.js'
 import { resourceError } from '../../platform/native.js'
 import { defer } from '../../promises/deferred.js'
 import type { ControlMessageToOwner } from '../../wire/control-messages.js'
+import type { AwaitedAnswer } from './answer-deadline.js'
 import { type Exit, exitOf } from './exit.js'
 
 /** A child that was asked for: its pid, and later its exit. */
@@ -16,7 +17,7 @@ export interface ForkedChild {
   holdLoop(on: boolean): void
 }
 
-/** What the template says of a child. */
+/** What the template says about a child. */
 export type ChildMessage = Extract<ControlMessageToOwner, { name: 'forked' | 'forkFailed' | 'exited' }>
 
 interface Request {
@@ -24,13 +25,15 @@ interface Request {
   failed(error: Error): void
   exited(exit: Exit): void
   isForked: boolean
-  /** Whether the owner waits for it. */
+  /** Whether the owner's event loop waits for it. */
   holdsLoop: boolean
 }
 
-/** Whose they are. */
+/** The connection of the requests. */
 export interface RequestsListener {
   signal(id: number, signal: NodeJS.Signals): void
+  /** The template has to answer from now on. */
+  expect(): AwaitedAnswer
   /** Whether any of them keeps the event loop running. */
   onHold(holds: boolean): void
 }
@@ -48,9 +51,10 @@ export class Requests {
     return this.#open.has(id)
   }
 
-  /** A child was asked for by this number. */
+  /** The owner asked for a child by this number. */
   add(id: number): Promise<ForkedChild> {
     return new Promise<ForkedChild>((resolve, reject) => {
+      const answer = this.#listener.expect()
       const exit = defer<Exit>()
       const exited = exit.promise
       const signal = (name: NodeJS.Signals): void => this.#listener.signal(id, name)
@@ -61,8 +65,15 @@ export class Requests {
       const request: Request = {
         isForked: false,
         holdsLoop: true,
-        forked: (pid) => resolve({ pid, exited, signal, holdLoop }),
-        failed: (error) => (request.isForked ? exit.reject(error) : reject(error)),
+        forked: (pid) => {
+          answer.settle()
+          resolve({ pid, exited, signal, holdLoop })
+        },
+        failed: (error) => {
+          answer.settle()
+          if (request.isForked) exit.reject(error)
+          else reject(error)
+        },
         exited: exit.resolve,
       }
       this.#open.set(id, request)
@@ -76,11 +87,11 @@ export class Requests {
     this.#listener.onHold(holds)
   }
 
-  /** @throws ProtocolError ERR_PROTOCOL for an answer that nobody waits for */
+  /** @throws ProtocolError ERR_PROTOCOL if nobody waits for this answer */
   answer(message: ChildMessage): void {
     const request = this.#open.get(message.id)
     if (!request || request.isForked !== (message.name === 'exited')) {
-      const text = `The template sent ${message.name} for request ${message.id}, which does not wait for it.`
+      const text = `The template sent ${message.name} for request ${message.id}, and nothing of that is due.`
       throw new ProtocolError('ERR_PROTOCOL', text)
     }
     if (message.name === 'forked') {
@@ -94,7 +105,10 @@ export class Requests {
     else request.exited(exitOf(message))
   }
 
-  /** The template is gone, in this way: none of them is answered any more. */
+  /**
+   * None of them is answered any more.
+   * @param template what became of the template, as a sentence without its full stop
+   */
   failAll(template: string, cause: Error): void {
     for (const request of this.#open.values()) {
       const child = request.isForked

@@ -1,16 +1,19 @@
-// Runs in: owner. The start method `spawn`: a Launcher over child_process, for where fork does not work or is not wanted. The same
-// job over the same channel; only the birth is slow.
+// Runs in: owner. The start method `spawn`: a Launcher over child_process, if fork does not work or is not wanted.
+// The same job goes over the same channel; only the birth is slow.
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { check, findNative, native, spawnError } from '../../platform/native.js'
+import { findNative, systemError } from '../../platform/native.js'
 import { ownFile } from '../../platform/own-files.js'
 import { readToTheEnd } from '../../platform/read-to-end.js'
 import { encodeFrameHeader } from '../../wire/frames.js'
 import { encodeJob } from '../../wire/job.js'
 import { MAX_STDIO, SPAWNED_DESCRIPTORS } from '../../wire/startup.js'
 import type { Exit } from './exit.js'
+import { JobChannelReader } from './job-channel-reader.js'
 import type { Launched, Launcher, LaunchRequest } from './launcher.js'
+import { Lifeline } from './lifeline.js'
+import { rssOf } from './process-state.js'
 
 const MAIN = ownFile('main/spawned-child.js')
 
@@ -24,8 +27,8 @@ export interface SpawnOptions {
 export class SpawnLauncher implements Launcher {
   readonly startMethod = 'spawn'
   readonly #options: SpawnOptions
-  /** The lifeline, where there is an addon to hold on to it: the end of its writers kills the children (template-launcher.ts). */
-  readonly #lifeline: { read: number; write: number } | undefined
+  /** Only if there is an addon: a child needs it to hold the lifeline. */
+  readonly #lifeline: Lifeline | undefined
   /** Children that may not outlive us. */
   readonly #attached = new Map<ChildProcess, { exited: Promise<Exit>; isTree: boolean }>()
   #isKilling = false
@@ -33,20 +36,18 @@ export class SpawnLauncher implements Launcher {
   constructor(options: SpawnOptions) {
     this.#options = options
     const found = findNative()
-    if ('missing' in found) return
-    const pipe = new Int32Array(2)
-    check('pipe', found.native.pipe(pipe))
-    for (const fd of pipe) found.native.closeAtEnd(fd) // a worker thread that is terminated runs nothing that could close them
-    this.#lifeline = { read: pipe[0]!, write: pipe[1]! }
+    this.#lifeline = 'native' in found ? new Lifeline(found.native) : undefined
   }
 
   async launch(request: LaunchRequest): Promise<Launched> {
-    const lifeline = request.detached ? 'ignore' : (this.#lifeline?.read ?? 'ignore')
+    request.signal?.throwIfAborted()
+    // Without the addon each child has a socket of its own for it (child/end-with-owner.ts).
+    const lifeline = request.detached ? 'ignore' : (this.#lifeline?.readEnd ?? 'pipe')
     const child = this.#spawn(request, lifeline)
     const exited = new Promise<Exit>((resolve) => child.on('exit', (exitCode, signal) => resolve({ exitCode, signal })))
     const started = new Promise<void>((resolve, reject) => {
       child.on('spawn', resolve)
-      child.on('error', (error) => reject(spawnError(error)))
+      child.on('error', (error) => reject(systemError(error)))
     })
     if (request.killTree) exited.then(() => signalGroup(child.pid!, 'SIGKILL'))
     if (!request.detached) this.#follow(child, exited, request.killTree)
@@ -54,16 +55,20 @@ export class SpawnLauncher implements Launcher {
     const streams: readonly unknown[] = child.stdio // their type ends at 4
     const stdio = request.stdio.map((_, index) => streams[index] as Duplex | null)
     for (const stream of stdio) stream?.on('error', () => stream.destroy()) // as pipeOf() does: its exit tells
+    const watched = streams[SPAWNED_DESCRIPTORS.lifeline] as Socket | null | undefined
+    watched?.on('error', () => {}).unref()
     const channel = readToTheEnd(streams[SPAWNED_DESCRIPTORS.channel] as Socket)
-    request.follow(channel)
+    const reader = new JobChannelReader(channel)
     const payload = encodeJob({ ...request.head, cwd: request.cwd, preload: [...this.#options.preload] }, request.args)
     channel.write(encodeFrameHeader(payload.length))
     channel.write(payload)
     await started
     return {
       pid: child.pid!,
+      channel: reader,
       stdio,
       exited,
+      rssBytes: () => rssOf(child.pid!),
       kill: (signal) => signalTo(child, signal, request.killTree),
       holdLoop: (on) => {
         for (const handle of [child, channel]) {
@@ -74,7 +79,7 @@ export class SpawnLauncher implements Launcher {
     }
   }
 
-  #spawn(request: LaunchRequest, lifeline: number | 'ignore'): ChildProcess {
+  #spawn(request: LaunchRequest, lifeline: number | 'ignore' | 'pipe'): ChildProcess {
     try {
       // The working directory goes with the job, as for a forked child: a wrong one is the job's error, with its name.
       const stdio: StdioOptions = [...request.stdio]
@@ -87,7 +92,7 @@ export class SpawnLauncher implements Launcher {
         detached: request.detached || request.killTree, // a session, and so a process group, of its own
       })
     } catch (error) {
-      throw spawnError(error as Error) // EBADF and E2BIG are thrown, other errors are emitted
+      throw systemError(error as Error) // EBADF and E2BIG are thrown, other errors are emitted
     }
   }
 
@@ -106,9 +111,7 @@ export class SpawnLauncher implements Launcher {
   async close(): Promise<void> {
     for (const child of this.#attached.keys()) child.ref() // we wait for them, whether anybody else did or not
     await Promise.all([...this.#attached.values()].map(({ exited }) => exited))
-    if (!this.#lifeline) return
-    native().close(this.#lifeline.write)
-    native().close(this.#lifeline.read)
+    this.#lifeline?.close()
   }
 }
 

@@ -1,108 +1,115 @@
-// Runs in: owner. The start method `forkserver`: a Launcher over a template, which is started again when it was lost.
-import type { ChildProcess } from 'node:child_process'
+// Runs in: owner. The start method `forkserver`: a Launcher that asks a template. A template that was lost is
+// replaced by a new one.
 import { closeSync, openSync } from 'node:fs'
 import { Socket } from 'node:net'
 import os from 'node:os'
 import { ProtocolError, TemplateError, UsageError } from '../../errors.js'
-import { check, type Native } from '../../platform/native.js'
+import { type Native, systemError } from '../../platform/native.js'
 import { readToTheEnd } from '../../platform/read-to-end.js'
 import { within } from '../../promises/time-limit.js'
 import { changeOf, unheeded } from '../../wire/environment.js'
 import { encodeFrameHeader } from '../../wire/frames.js'
 import { encodeJob, type JobHead } from '../../wire/job.js'
+import { AttachedChildren, holdLoop } from './attached-children.js'
 import { ChildDescriptors, closeStreams, pipeOf } from './child-stdio.js'
 import type { ControlConnection } from './control-connection.js'
+import { JobChannelReader } from './job-channel-reader.js'
 import type { Launched, Launcher, LaunchRequest } from './launcher.js'
+import { Lifeline } from './lifeline.js'
 import type { ForkedChild } from './pending-forks.js'
+import { rssOf } from './process-state.js'
+import type { TemplateProcess } from './template-process.js'
 
 /**
- * Requests that the template has not answered, per connection. The template forks one at a time, so more in flight only fill the
- * socket with descriptors, of which the kernel allows each user a limited number in flight (ETOOMANYREFS).
+ * Requests that the template has not answered, per connection. The template forks one at a time, so more in flight
+ * only fill the socket with descriptors. The kernel allows each user a limited number of those in flight
+ * (ETOOMANYREFS).
  */
 const MAX_UNANSWERED = 16
 
-/** A template that answers nothing for so long, in milliseconds, is taken for stopped (SIGSTOP) or wedged. */
-const PATIENCE_MS = 5_000
-
 const CLOSED = 'This server is closed. Start a new one.'
 
-/** What a connection needs to know of its template. */
+/** A template that serves, and what its owner needs to know about it. */
 export interface TemplateState {
   connection: ControlConnection
-  /** The environment and working directory that the template started with; undefined where another process started it. */
+  /** The environment and working directory that the template started with; undefined if another process started it. */
   env: NodeJS.ProcessEnv | undefined
   cwd: string | undefined
-  /** The process of the template and its end, where it is a child of ours. */
-  process: ChildProcess | undefined
-  ended: Promise<string> | undefined
-  /** Whether others can reach the template: then it may have other owners. */
+  /** Its process, if this owner started it. */
+  process: TemplateProcess | undefined
+  /** Whether others can reach the template, so that it may have other owners. */
   hasAddress: boolean
 }
 
-/** A child that may not outlive us. */
-interface Attached {
-  /** Settles when its job channel is closed: it has ended, as far as one can see without the template. */
-  silent: Promise<unknown>
-  exited: Promise<unknown>
-  /** Lets the event loop wait for it. */
-  hold(): void
-  /** Kills it with all that it started, for a process with killTree. */
-  killTree: (() => void) | undefined
-}
-
-/** Makes a connection to a template that serves: starts one, or connects to one that another process started. */
-export type Connector = (lifeline: number) => Promise<TemplateState>
+/** Starts a template, or connects to one that another process started. Aborting the signal ends that. */
+export type Connector = (lifeline: number, signal: AbortSignal) => Promise<TemplateState>
 
 /** Launches children by asking a template. */
 export class TemplateLauncher implements Launcher {
   readonly startMethod = 'forkserver'
   readonly #native: Native
+  readonly #templateTimeout: number
   readonly #connect: Connector
-  /** The lifeline: every child that shall not outlive its owner holds the read end; the end of all writers kills it. */
-  readonly #lifeline: { read: number; write: number }
-  #isCut = false
+  readonly #lifeline: Lifeline
   readonly #devNull: number
+  /** Aborted by killAttached(): no template is started any more. */
+  readonly #killing = new AbortController()
   #state: Promise<TemplateState> | undefined
   /** The last template that was ready, lost or not. */
   #latest: TemplateState | undefined
-  readonly #attached = new Set<Attached>()
+  readonly #attached = new AttachedChildren()
   #unanswered = 0
-  readonly #warnedOf = new Set<string>()
   readonly #waiting: (() => void)[] = []
+  readonly #warnedOf = new Set<string>()
   #isClosed = false
 
-  constructor(native: Native, connect: Connector) {
+  /** @throws ResourceError ERR_RESOURCE */
+  constructor(native: Native, templateTimeout: number, connect: Connector) {
     this.#native = native
+    this.#templateTimeout = templateTimeout
     this.#connect = connect
-    const pipe = new Int32Array(2)
-    check('pipe', native.pipe(pipe))
-    for (const fd of pipe) native.closeAtEnd(fd) // a worker thread that is terminated runs nothing that could close them
-    this.#lifeline = { read: pipe[0]!, write: pipe[1]! }
-    this.#devNull = openSync('/dev/null', 'r+')
+    this.#lifeline = new Lifeline(native)
+    try {
+      this.#devNull = openSync('/dev/null', 'r+')
+    } catch (error) {
+      this.#lifeline.close()
+      throw systemError(error as Error)
+    }
   }
 
-  /** The connection that serves now; starts a template if there is none. */
+  /** The template that serves now. Starts one if there is none. */
   async ready(): Promise<TemplateState> {
-    if (this.#isClosed || this.#isCut) throw new UsageError('ERR_INVALID_STATE', CLOSED)
+    if (this.#isClosed || this.#lifeline.isCut) throw new UsageError('ERR_INVALID_STATE', CLOSED)
     this.#state ??= this.#open()
     return this.#state
   }
 
   async #open(): Promise<TemplateState> {
     try {
-      const state = await this.#connect(this.#lifeline.read)
+      const state = await this.#connect(this.#lifeline.readEnd, this.#killing.signal)
       this.#latest = state
-      state.connection.onLost(() => {
-        this.#state = undefined // the next launch starts a new template
-      })
+      state.connection.onLost(() => this.#lost(state))
       if (state.connection.isLost)
         throw new TemplateError('ERR_TEMPLATE_LOST', 'The template was lost as soon as it was ready.')
       return state
     } catch (cause) {
       this.#state = undefined
-      // killAttached() ends a template that is being started, too.
-      throw this.#isCut ? new UsageError('ERR_INVALID_STATE', CLOSED, { cause }) : cause
+      throw this.#lifeline.isCut ? new UsageError('ERR_INVALID_STATE', CLOSED, { cause }) : cause
     }
+  }
+
+  /**
+   * The next launch starts a new template. One that was given up would keep its address, so it is killed if it is
+   * ours.
+   */
+  #lost(state: TemplateState): void {
+    this.#state = undefined
+    if (state.connection.isGivenUp && !this.#leavesToOthers(state)) state.process?.kill()
+  }
+
+  /** A template that others can reach may serve them again once it is continued. If not, it leaves by itself then. */
+  #leavesToOthers({ hasAddress }: TemplateState): boolean {
+    return hasAddress && this.#isClosed
   }
 
   async launch(request: LaunchRequest): Promise<Launched> {
@@ -128,7 +135,9 @@ export class TemplateLauncher implements Launcher {
     }
   }
 
+  /** Sends the request and the job, and waits for the answer. */
   async #ask(state: TemplateState, request: LaunchRequest): Promise<Launched> {
+    request.signal?.throwIfAborted()
     const { connection } = state
     const descriptors = new ChildDescriptors(this.#native, this.#devNull)
     let channel: Socket | undefined
@@ -139,12 +148,12 @@ export class TemplateLauncher implements Launcher {
       descriptors.closeChilds()
       const channelFd = descriptors.takeOwn()
       channel = readToTheEnd(new Socket({ fd: channelFd, readable: true, writable: true, allowHalfOpen: true }))
-      request.follow(channel)
+      const reader = new JobChannelReader(channel)
       sendJob(channel, this.#headOf(request, state), request.args)
       const child = await asked
       const kill = (signal: NodeJS.Signals): boolean =>
         this.#kill(connection, child, channel!, channelFd, signal, request.killTree)
-      if (!request.detached) this.#follow(child, channel, request.killTree ? () => kill('SIGKILL') : undefined)
+      if (!request.detached) this.#attached.add(connection, child, channel, () => kill('SIGKILL'))
       // Made only now: a stream reads at once, and its 'end' must not come before the caller can listen for it.
       const streams = request.stdio.map((target, index) =>
         target === 'pipe' ? pipeOf(descriptors.takeOwn(), index) : null,
@@ -153,8 +162,10 @@ export class TemplateLauncher implements Launcher {
       child.exited.then(close, close)
       return {
         pid: child.pid,
+        channel: reader,
         stdio: streams,
         exited: child.exited,
+        rssBytes: () => (connection.sharesPids ? rssOf(child.pid) : undefined),
         kill,
         holdLoop: (on) => holdLoop(child, channel!, on),
       }
@@ -174,23 +185,15 @@ export class TemplateLauncher implements Launcher {
     return full
   }
 
-  // Once for each variable: a difference that nobody is told of is the worst.
+  // Once for each variable. A difference that has no effect and that nobody is told of is hard to find.
   #warnOf(names: readonly string[]): void {
     for (const name of names) {
       if (this.#warnedOf.has(name)) continue
       this.#warnedOf.add(name)
+      const text = `The ${name} of a process differs from its template's. Node reads it only at its start, so the template's counts.`
       const advice = `Give it to ForkServer.start({ env }), or start another server for such processes.`
-      const text = `A process has another ${name} than its template, and Node reads it only when it starts: in the process itself the template's counts.`
       process.emitWarning(`${text} ${advice}`, { code: 'FORKSERVER_ENVIRONMENT' })
     }
-  }
-
-  #follow(child: ForkedChild, channel: Socket, killTree: (() => void) | undefined): void {
-    const { exited } = child
-    const silent = channel.closed ? Promise.resolve() : new Promise((resolve) => channel.once('close', resolve))
-    const followed = { silent, exited, hold: () => holdLoop(child, channel, true), killTree }
-    this.#attached.add(followed)
-    Promise.allSettled([silent, exited]).then(() => this.#attached.delete(followed))
   }
 
   #kill(
@@ -201,8 +204,8 @@ export class TemplateLauncher implements Launcher {
     signal: NodeJS.Signals,
     isTree: boolean,
   ): boolean {
-    // Directly, because a template may be lost, stopped, or waiting for a thread of its own to rest; and by it where that cannot be:
-    // on an old kernel, in another pid namespace, or because the child itself closed its job channel.
+    // Directly, because a template may be lost or stopped. The template does it if that cannot be: on an old kernel,
+    // in another pid namespace, or because the child itself closed its job channel.
     if (connection.sharesPids && !channel.destroyed) {
       const told = this.#native.signalHolder(isTree ? -child.pid : child.pid, channelFd, os.constants.signals[signal])
       if (told === 1) return true
@@ -213,47 +216,34 @@ export class TemplateLauncher implements Launcher {
   }
 
   killAttached(): void {
-    for (const { killTree } of this.#attached) killTree?.() // the lifeline ends the process, but not what it started
-    if (!this.#isCut) this.#native.close(this.#lifeline.write) // the kernel does the rest, whatever the template does
-    this.#isCut = true
+    this.#attached.kill() // with all that they started, if they have killTree
+    this.#lifeline.cut() // the kernel does the rest, whatever the template does
+    this.#killing.abort()
   }
 
   async close(): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
-    const children = [...this.#attached]
-    for (const { hold } of children) hold() // we wait for them, whether anybody else did or not
-    await Promise.all(children.map(({ silent }) => silent))
+    await this.#attached.ended()
     await this.#state?.catch(() => {}) // a template that is being started
-    const exits = Promise.allSettled(children.map(({ exited }) => exited))
-    const areKnown = (await within(PATIENCE_MS, exits)) !== undefined
-    if (this.#latest) await this.#leave(this.#latest, areKnown)
-    this.killAttached()
-    this.#native.close(this.#lifeline.read)
+    if (this.#latest) await this.#leave(this.#latest)
+    this.#lifeline.close()
     closeSync(this.#devNull)
   }
 
-  /** Takes leave of the template, and waits for its end where we are its only owner. */
-  async #leave({ connection, process: template, ended, hasAddress }: TemplateState, answers: boolean): Promise<void> {
-    const owners = answers ? await within(PATIENCE_MS, connection.detach()) : undefined
-    const isLost = connection.isLost
+  /** Takes leave of the template. Waits for its end, if this owner started it and is its only owner. */
+  async #leave(state: TemplateState): Promise<void> {
+    const { connection, process: template } = state
+    const owners = await connection.detach().catch(() => 0) // one that was lost is gone, or was killed
     connection.close()
-    if (!template || !ended || owners) return
-    // One that others can reach and that does not answer may serve them again once it is continued; if not, it leaves by itself.
-    if (owners === undefined && hasAddress && !isLost) return
+    if (!template || owners > 0 || (connection.isGivenUp && this.#leavesToOthers(state))) return
     template.ref()
-    if ((await within(PATIENCE_MS, ended)) === undefined && !hasAddress) {
-      template.kill('SIGKILL')
-      await ended
+    if ((await within(this.#templateTimeout, template.ended)) === undefined) {
+      template.kill()
+      await template.ended
     }
     template.unref()
   }
-}
-
-function holdLoop(child: ForkedChild, channel: Socket, on: boolean): void {
-  child.holdLoop(on)
-  if (on) channel.ref()
-  else channel.unref()
 }
 
 function sendJob(channel: Socket, head: JobHead, args: Buffer): void {

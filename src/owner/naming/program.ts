@@ -18,14 +18,15 @@ export interface ProgramOptions {
 export type ProgramSource = { eval: string; inputType?: 'commonjs' | 'module' } | { stdin: true }
 
 /**
- * Names a program that a Process runs as its main, as `node` would: with require.main and import.meta.main, with process.argv, with
- * Node's own text for an error that nobody catches, and with Node's exit codes. The process's arguments are the program's. Its result
- * is undefined where it exits with 0; any other end rejects it.
+ * Names a program that a Process runs as its main, as `node` would: with require.main and import.meta.main, with
+ * process.argv, with Node's own text for an error that nobody catches, and with Node's exit codes. The process's
+ * arguments are the program's. Its result is undefined where it exits with 0; any other end rejects it.
  *
- * The template's modules are loaded already, as far as the program asks for the same files. Its main itself must not be one of them:
- * an ES module runs only once in a process.
+ * The template's modules are loaded already, as far as the program asks for the same files. Its main itself must not
+ * be one of them: an ES module runs only once in a process.
  *
- * @param main path of a script, relative to the process's cwd, or its file URL; or `{ eval }` with code, or `{ stdin: true }`
+ * @param main path of a script, relative to the process's cwd, or its file URL; or `{ eval }` with code, or `{ stdin:
+ *   true }`
  * @param options modules to load before it
  * @throws UsageError ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION
  *

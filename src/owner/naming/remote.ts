@@ -107,7 +107,17 @@ export function remote<T = Readonly<Record<string, AnyFunction>>>(module: string
     },
   }
   // The target is what inspect() shows. Frozen, so that an assignment throws instead of being forgotten.
-  return new Proxy(Object.freeze({ __proto__: null, module: specifier }), handler) as Remote<T>
+  const remoteModule = new Proxy(Object.freeze({ __proto__: null, module: specifier }), handler)
+  REMOTES.add(remoteModule)
+  return remoteModule as Remote<T>
+}
+
+/** Everything that remote() made. */
+const REMOTES = new WeakSet<object>()
+
+/** Is the value the references to a module, as remote() returns them? */
+export function isRemote(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && REMOTES.has(value)
 }
 
 function normalise(module: unknown): string {

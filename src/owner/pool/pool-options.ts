@@ -11,13 +11,12 @@ import {
   invalidOption,
   listOf,
   milliseconds,
-  nested,
   oneOf,
   string,
 } from '../../options/option-checks.js'
 import { reference } from '../naming/reference-check.js'
 import type { Reference } from '../naming/remote.js'
-import { forkServer, type Limits } from '../process/process-options.js'
+import { forkServer, type Limits, limits } from '../process/process-options.js'
 import type { ForkServer } from '../server/fork-server.js'
 
 /** Options of Pool. */
@@ -120,7 +119,7 @@ export function checkPool(options: PoolOptions): CheckedPool {
     maxQueue: integer(0),
     gracePeriod: milliseconds,
     name: string,
-    limits: nested<Limits>({ memory: integer(1), cpuSeconds: integer(1), openFiles: integer(1) }),
+    limits,
     cwd: string,
     env: environment,
     stdio: oneOf(['inherit', 'ignore', 'capture']),

@@ -1,14 +1,23 @@
-// Runs in: owner. What became of a process, put together from what is heard: messages of its job channel, the end of that channel,
-// and its exit. Pure: it does no I/O and is tested without a process.
+// Runs in: owner. What became of a process: put together from the messages of its job channel, the end of that
+// channel, and its exit. Pure: it does no I/O and is tested without a process.
 import { ChildError } from '../../errors.js'
 import type { Exit } from '../launch/exit.js'
 
 /** The one answer that a job has. */
 export type Answer = { value: unknown } | { error: unknown }
 
-/** What a process has told so far. */
+/** What the outcome depends on, beside what happens. */
+export interface OutcomeOptions {
+  /** The answer of a program is its end: an exit with 0 or another one. */
+  isProgram?: boolean
+  /** The limits that the process was given. */
+  limits?: { readonly memory?: number; readonly cpuSeconds?: number }
+}
+
+/** What is known about a process so far. */
 export class Outcome {
   readonly #isProgram: boolean
+  readonly #limits: NonNullable<OutcomeOptions['limits']>
   #pid = 0
   #answer: Answer | undefined
   #exit: Exit | undefined
@@ -16,17 +25,17 @@ export class Outcome {
   #isChannelOpen = true
   #saidCode: number | undefined
 
-  /** A program's answer is its end: an exit with 0, or else. */
-  constructor({ isProgram = false } = {}) {
+  constructor({ isProgram = false, limits = {} }: OutcomeOptions = {}) {
     this.#isProgram = isProgram
+    this.#limits = limits
   }
 
-  /** The process exists. Its first messages may have come before that is known. */
+  /** The process exists. */
   started(pid: number): void {
     this.#pid = pid
   }
 
-  /** The first answer counts: what follows it (a kill after a timeout, an error in a timer after the result) changes nothing. */
+  /** The first answer counts: what follows it (a kill after a timeout, an error in a timer) changes nothing. */
   answered(answer: Answer): void {
     this.#answer ??= answer
   }
@@ -74,17 +83,20 @@ export class Outcome {
 
   #died({ exitCode, signal }: Exit): ChildError {
     const fate = signal ? `was killed by ${signal}` : `exited with code ${exitCode}`
-    const next = signal
-      ? 'Its stderr may tell why; if only forked processes die like this, try the start method spawn.'
-      : this.#isProgram
-        ? 'Its stderr may tell why.'
-        : 'A job must return, or throw, before it calls process.exit() or runs out of things to wait for.'
     const what = this.#isProgram ? 'Program' : 'Process'
     const when = this.#isProgram ? '' : ' before it delivered a result'
-    return new ChildError('ERR_CHILD_DIED', `${what} ${this.#pid} ${fate}${when}. ${next}`, {
-      pid: this.#pid,
-      exitCode,
-      signal,
-    })
+    const text = `${what} ${this.#pid} ${fate}${when}. ${this.#adviceOn(signal)}`
+    return new ChildError('ERR_CHILD_DIED', text, { pid: this.#pid, exitCode, signal })
+  }
+
+  #adviceOn(signal: NodeJS.Signals | null): string {
+    const { memory, cpuSeconds } = this.#limits
+    if (signal === 'SIGABRT' && memory !== undefined)
+      return `V8 ends a process so if it needs more than limits.memory (${memory} bytes) for its objects. Raise it, or keep less.`
+    if (signal === 'SIGXCPU' && cpuSeconds !== undefined)
+      return `The kernel ends a process so after limits.cpuSeconds (${cpuSeconds} s) of processor time. Raise it, or do less.`
+    if (signal) return 'Its stderr may tell why. If only forked processes die like this, try the start method spawn.'
+    if (this.#isProgram) return 'Its stderr may tell why.'
+    return 'A job must return, or throw, before it calls process.exit() or runs out of things to wait for.'
   }
 }

@@ -1,8 +1,10 @@
 // Runs in: owner. The options of Process: their types, their checks and their defaults.
 import type { Readable, Writable } from 'node:stream'
+import { UsageError } from '../../errors.js'
 import {
   abortSignal,
   boolean,
+  bytes,
   type Check,
   checkOptions,
   either,
@@ -13,14 +15,25 @@ import {
   nested,
   string,
 } from '../../options/option-checks.js'
+import type { JobSurroundings } from '../../wire/job.js'
 import { MAX_STDIO } from '../../wire/startup.js'
 import type { StdioTarget } from '../launch/launcher.js'
+import { checkArgv, Program } from '../naming/program-reference.js'
+import { isReference } from '../naming/remote.js'
 import { ForkServer } from '../server/fork-server.js'
 
 /** What a process may use; it is ended when it wants more. */
 export interface Limits {
-  /** V8's old generation, in bytes, as --max-old-space-size has it: beyond it the process ends with SIGABRT. */
+  /**
+   * What V8 may keep in its old generation, in bytes, as --max-old-space-size has it. It counts JavaScript objects,
+   * but not the bytes of Buffers. A process that needs more ends with SIGABRT.
+   */
   memory?: number
+  /**
+   * All memory that the process may have in use (its resident set size), in bytes: objects, Buffers, native code, and
+   * what it shares with its template. The owner looks every 20 ms, and kills a process that has more.
+   */
+  rss?: number
   /** CPU time, in seconds: SIGXCPU at the limit, SIGKILL one second later. */
   cpuSeconds?: number
   /** Open descriptors: beyond it, opening one more fails with EMFILE. */
@@ -51,9 +64,12 @@ export interface ProcessOptions {
   cwd?: string
   /** Its whole environment; default: the owner's at the start. */
   env?: NodeJS.ProcessEnv
-  /** For all three streams, or one each for stdin, stdout, stderr and at most twelve more descriptors; default 'inherit', for those 'ignore'. */
+  /**
+   * For all three streams, or one each for stdin, stdout, stderr and at most twelve more descriptors; default
+   * 'inherit', for those 'ignore'.
+   */
   stdio?: StdioOption | readonly StdioOption[]
-  /** The process is killed this long after its start, in milliseconds. */
+  /** The process is killed so many milliseconds after the call of start(). It also ends a start that takes longer. */
   timeout?: number
   /** Aborting it kills the process. */
   signal?: AbortSignal
@@ -102,10 +118,22 @@ const stdio: Check<Stdio> = (value, site) => {
   )
 }
 
+/** The smallest limit of memory, in bytes: less is a number of megabytes by mistake. */
+const LEAST_MEMORY = 1024 * 1024
+
+/** Limits of a process. */
+export const limits: Check<Limits> = nested<Limits>({
+  memory: bytes(LEAST_MEMORY),
+  rss: bytes(LEAST_MEMORY),
+  cpuSeconds: integer(1, 2 ** 31 - 2),
+  openFiles: integer(16, 2 ** 31 - 1),
+})
+
 /** A server. */
 export const forkServer: Check<ForkServer> = (value, site) => {
   if (value instanceof ForkServer) return value
-  throw invalidOption(site, 'a ForkServer', value)
+  const hint = value instanceof Promise ? ' (await it: `server: await ForkServer.start()`)' : ''
+  throw invalidOption(site, `a ForkServer${hint}`, value)
 }
 
 /** The options of a process, checked and with their defaults. */
@@ -140,11 +168,7 @@ export function checkProcess(options: ProcessOptions): CheckedProcess {
     stdio,
     timeout: milliseconds,
     signal: abortSignal,
-    limits: nested<Limits>({
-      memory: integer(1024 * 1024),
-      cpuSeconds: integer(1, 2 ** 31 - 2),
-      openFiles: integer(16, 2 ** 31 - 1),
-    }),
+    limits,
     detached: boolean,
     killTree: boolean,
     uid: integer(0, MAX_ID),
@@ -159,4 +183,27 @@ export function checkProcess(options: ProcessOptions): CheckedProcess {
     detached: given.detached ?? false,
     killTree: given.killTree ?? false,
   }
+}
+
+/** What of the options travels with the job. */
+export function surroundingsOf({ limits, uid, gid, umask, nice }: CheckedProcess): JobSurroundings {
+  const { memory: heapLimit, cpuSeconds, openFiles } = limits
+  const given = Object.entries({ heapLimit, cpuSeconds, openFiles, uid, gid, umask, nice })
+  return Object.fromEntries(given.filter(([, value]) => value !== undefined))
+}
+
+/**
+ * Checks what a process shall run.
+ * @throws UsageError ERR_INVALID_ARGUMENT
+ */
+export function checkTask(reference: unknown, args: unknown): void {
+  if (!isReference(reference) && !(reference instanceof Program)) {
+    const text = 'A Process takes a reference to an exported function, remote(moduleUrl).name, or a program(file).'
+    throw new UsageError('ERR_INVALID_ARGUMENT', text)
+  }
+  if (!Array.isArray(args)) {
+    const text = 'The arguments of a Process must be an array: new Process(jobs.render, [page]).'
+    throw new UsageError('ERR_INVALID_ARGUMENT', text)
+  }
+  if (reference instanceof Program) checkArgv(args)
 }

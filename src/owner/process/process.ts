@@ -1,29 +1,33 @@
 // Runs in: owner. Process: one job in one process of its own. It is given a server and does not know how that starts processes.
-
-import type { Socket } from 'node:net'
 import os from 'node:os'
 import type { Duplex, Readable, Writable } from 'node:stream'
-import { ChildError, UsageError } from '../../errors.js'
-import { clearTimeout, setTimeout } from '../../platform/timers.js'
-import { abortError } from '../../promises/abort.js'
-import { defer } from '../../promises/deferred.js'
-import type { JobHead } from '../../wire/job.js'
+import { UsageError } from '../../errors.js'
+import { defer, rejected } from '../../promises/deferred.js'
+import type { ChildMessage, JobHead } from '../../wire/job.js'
 import { encodeValue } from '../../wire/values/clone.js'
 import type { Exit } from '../launch/exit.js'
-import type { Launched } from '../launch/launcher.js'
-import { checkArgv, Program } from '../naming/program-reference.js'
-import { type ArgumentsOf, isReference, type Reference, type ResultOf } from '../naming/remote.js'
+import type { Launched, LaunchRequest } from '../launch/launcher.js'
+import { checkNotImporting } from '../launch/self-start.js'
+import { Program } from '../naming/program-reference.js'
+import type { ArgumentsOf, Reference, ResultOf } from '../naming/remote.js'
 import { ForkServer, launch } from '../server/fork-server.js'
-import { hear } from './job-channel-reader.js'
-import { orAbort } from './launch-abort.js'
+import { noteMessage } from './child-message.js'
+import { Cutoff } from './cutoff.js'
+import { joinWithin } from './join-timeout.js'
 import { Outcome } from './outcome.js'
 import {
   type CheckedProcess,
   checkJoin,
   checkProcess,
+  checkTask,
   type JoinOptions,
   type ProcessOptions,
+  surroundingsOf,
 } from './process-options.js'
+import { RssWatch } from './rss-watch.js'
+
+/** Settles when the job channel of a process has ended, which is before its exit is known: for Pool. */
+export const channelEnd = Symbol('channelEnd')
 
 /**
  * One job in a process of its own.
@@ -40,8 +44,10 @@ export class Process<R extends Reference | Program = Reference> implements Async
   readonly #options: CheckedProcess
   readonly #result = defer<ResultOf<R>>()
   readonly #ended = defer<Exit>()
-  readonly #cleanUps: (() => void)[] = []
-  #outcome: Outcome | undefined
+  readonly #outcome: Outcome
+  readonly #channelEnd = defer<void>()
+  #cutoff: Cutoff | undefined
+  #rssWatch: RssWatch | undefined
   #launched: Launched | undefined
   #isStarted = false
   #isDisposed = false
@@ -54,28 +60,19 @@ export class Process<R extends Reference | Program = Reference> implements Async
    * @throws UsageError ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION
    */
   constructor(reference: R, args: ArgumentsOf<R>, options: ProcessOptions = {}) {
-    if (!isReference(reference) && !(reference instanceof Program))
-      throw new UsageError(
-        'ERR_INVALID_ARGUMENT',
-        'A Process takes a reference to an exported function, remote(moduleUrl).name, or a program(file).',
-      )
-    if (!Array.isArray(args))
-      throw new UsageError(
-        'ERR_INVALID_ARGUMENT',
-        'The arguments of a Process must be an array: new Process(jobs.render, [page]).',
-      )
-    if (reference instanceof Program) checkArgv(args)
+    checkTask(reference, args)
     this.#reference = reference
     this.#args = args
     this.#options = checkProcess(options)
+    this.#outcome = new Outcome({ isProgram: reference instanceof Program, limits: this.#options.limits })
   }
 
   /**
    * Starts the process. Resolves as soon as it exists; the job may still be on its way.
    *
-   * @throws UsageError ERR_INVALID_STATE (started before), ERR_CANNOT_CLONE (an argument, by path)
+   * @throws UsageError ERR_INVALID_STATE (started before; or the module of the job starts itself), ERR_CANNOT_CLONE (an argument, by path)
    * @throws ResourceError ERR_RESOURCE (EAGAIN, ENOMEM, EMFILE); TemplateError ERR_TEMPLATE_LOST, ERR_TEMPLATE_START
-   * @throws AbortError when the signal is aborted
+   * @throws ChildError ERR_TIMEOUT; AbortError when the signal is aborted
    */
   async start(): Promise<this> {
     if (this.#isStarted)
@@ -83,8 +80,10 @@ export class Process<R extends Reference | Program = Reference> implements Async
     this.#isStarted = true
     this.#startedAt = new Error()
     try {
-      await this.#launch()
+      const launched = await this.#launch()
+      this.#follow(launched)
     } catch (error) {
+      this.#cutoff?.stop()
       this.#result.reject(error)
       this.#ended.reject(error)
       throw error
@@ -92,77 +91,100 @@ export class Process<R extends Reference | Program = Reference> implements Async
     return this
   }
 
-  async #launch(): Promise<void> {
-    const { cwd = process.cwd(), env = process.env, stdio, detached, killTree, limits, signal } = this.#options
-    if (signal?.aborted) throw abortError(signal)
-    const args = encodeValue(this.#args, 'arguments')
-    const reference = this.#reference
-    const isProgram = reference instanceof Program
-    const task = isProgram ? { program: reference.head } : { module: reference.module, name: reference.name }
-    const head: JobHead = { ...task }
-    if (limits.memory !== undefined) head.heapLimit = limits.memory
-    if (limits.cpuSeconds !== undefined) head.cpuSeconds = limits.cpuSeconds
-    if (limits.openFiles !== undefined) head.openFiles = limits.openFiles
-    for (const name of ['uid', 'gid', 'umask', 'nice'] as const) {
-      if (this.#options[name] !== undefined) head[name] = this.#options[name]
+  async #launch(): Promise<Launched> {
+    const { timeout, signal } = this.#options
+    if (timeout === undefined && !signal) return this.#launchBy(undefined)
+    this.#cutoff = new Cutoff({ timeout, signal }, () => this.pid)
+    this.#cutoff.signal.throwIfAborted()
+    const launching = this.#launchBy(this.#cutoff.signal)
+    try {
+      return await this.#cutoff.race(launching)
+    } catch (error) {
+      launching.then(
+        (late) => late.kill('SIGKILL'), // it was born when nobody waited for it any more
+        () => {},
+      )
+      throw error
     }
+  }
+
+  async #launchBy(signal: AbortSignal | undefined): Promise<Launched> {
+    const { cwd = process.cwd(), env = process.env, stdio, detached, killTree } = this.#options
+    const args = encodeValue(this.#args, 'arguments')
+    const request: LaunchRequest = { stdio, detached, killTree, cwd, env, head: this.#head(), args }
+    if (signal) request.signal = signal
     const server = this.#options.server ?? (await ForkServer.default())
-    const outcome = new Outcome({ isProgram })
-    this.#outcome = outcome
-    const follow = (channel: Socket): void =>
-      hear(channel, outcome, {
-        site: () => ({
-          ownerStack: this.#startedAt?.stack,
-          where: this.pid === undefined ? 'the child' : `process ${this.pid}`,
-        }),
-        onFailure: () => this.#launched?.kill('SIGKILL'),
-        onNews: () => this.#settle(outcome),
-      })
-    const launched = await orAbort(server[launch]({ stdio, detached, killTree, cwd, env, head, args, follow }), signal)
+    return server[launch](request)
+  }
+
+  #head(): JobHead {
+    const reference = this.#reference
+    if (reference instanceof Program) return { program: reference.head, ...surroundingsOf(this.#options) }
+    checkNotImporting(reference.module, 'Process.start()')
+    return { module: reference.module, name: reference.name, ...surroundingsOf(this.#options) }
+  }
+
+  /** The process exists: from here to its end. */
+  #follow(launched: Launched): void {
+    const outcome = this.#outcome
     this.#launched = launched
     outcome.started(launched.pid)
+    const cut = this.#cutoff?.signal
+    cut?.addEventListener('abort', () => this.#end(launched, cut.reason), { once: true })
+    if (cut?.aborted) this.#end(launched, cut.reason)
     if (this.#isDisposed) launched.kill('SIGKILL')
+    launched.channel.listen({
+      onMessage: (message) => this.#take(launched, message),
+      onBroken: (error) => this.#end(launched, error),
+      onEnd: () => {
+        this.#rssWatch?.stop()
+        outcome.channelEnded()
+        this.#channelEnd.resolve()
+        this.#settle()
+      },
+    })
+    const { rss } = this.#options.limits
+    if (rss !== undefined) this.#rssWatch = new RssWatch(launched, rss, (error) => this.#end(launched, error))
     launched.exited
       .then(
         (exit) => outcome.exited(exit),
         (error: unknown) => outcome.exitLost(error),
       )
-      .finally(() => this.#settle(outcome))
-    this.#watchLimits(launched, outcome)
+      .finally(() => this.#settle())
   }
 
-  #watchLimits(launched: Launched, outcome: Outcome): void {
-    const { timeout, signal } = this.#options
-    const endBecause = (error: unknown): void => {
-      outcome.answered({ error })
-      launched.kill('SIGKILL')
-      this.#settle(outcome)
-    }
-    if (timeout !== undefined) {
-      const text = `Process ${launched.pid} was killed after its timeout of ${timeout} ms. Give it more time, or less to do.`
-      const timer = setTimeout(
-        () => endBecause(new ChildError('ERR_TIMEOUT', text, { pid: launched.pid, signal: 'SIGKILL' })),
-        timeout,
-      )
-      this.#cleanUps.push(() => clearTimeout(timer))
-    }
-    if (signal) {
-      const abort = (): void => endBecause(abortError(signal))
-      if (signal.aborted) abort()
-      else signal.addEventListener('abort', abort, { once: true })
-      this.#cleanUps.push(() => signal.removeEventListener('abort', abort))
+  /** Ends the process with this error as the answer of its job, unless it has one. */
+  #end(launched: Launched, error: unknown): void {
+    this.#outcome.answered({ error })
+    launched.kill('SIGKILL')
+    this.#settle()
+  }
+
+  #take(launched: Launched, message: ChildMessage): void {
+    try {
+      noteMessage(message, this.#outcome, () => ({
+        ownerStack: this.#startedAt?.stack,
+        where: `process ${launched.pid}`,
+      }))
+      this.#settle()
+    } catch (error) {
+      this.#end(launched, error)
     }
   }
 
-  #settle(outcome: Outcome): void {
-    const answer = outcome.answer
+  #settle(): void {
+    const { answer, end } = this.#outcome
     if (answer && 'error' in answer) this.#result.reject(answer.error)
     else if (answer) this.#result.resolve(answer.value as ResultOf<R>)
-    const end = outcome.end
     if (!end) return
-    for (const cleanUp of this.#cleanUps.splice(0)) cleanUp()
+    this.#cutoff?.stop()
     if ('exit' in end) this.#ended.resolve(end.exit)
     else this.#ended.reject(end.error)
+  }
+
+  /** @internal For Pool. */
+  get [channelEnd](): Promise<void> {
+    return this.#channelEnd.promise
   }
 
   /** Process id, once it is started. */
@@ -173,10 +195,11 @@ export class Process<R extends Reference | Program = Reference> implements Async
   /**
    * What the function returned, or its promise resolved to. Rejects with what it threw (class, message, code, own properties,
    * cause, and the stacks of both processes), or with ChildError ERR_CHILD_DIED or ERR_TIMEOUT, UsageError ERR_NOT_EXPORTED or
-   * ERR_CANNOT_CLONE, ResourceError ERR_RESOURCE, TemplateError ERR_TEMPLATE_LOST, an AbortError, or what start() threw.
+   * ERR_CANNOT_CLONE, ResourceError ERR_RESOURCE, TemplateError ERR_TEMPLATE_LOST, an AbortError, or what start() threw. Before
+   * start() it rejects with UsageError ERR_INVALID_STATE.
    */
   get result(): Promise<ResultOf<R>> {
-    return this.#result.promise
+    return this.#isStarted ? this.#result.promise : rejected(notStarted('result'))
   }
 
   /** Writes to its stdin where stdio asks for a pipe, else null. */
@@ -201,7 +224,7 @@ export class Process<R extends Reference | Program = Reference> implements Async
 
   /** Whether it was started and has not ended. */
   get alive(): boolean {
-    return this.#launched !== undefined && !this.#outcome!.isOver
+    return this.#launched !== undefined && !this.#outcome.isOver
   }
 
   /** Its exit code, once it has ended by itself. */
@@ -215,7 +238,7 @@ export class Process<R extends Reference | Program = Reference> implements Async
   }
 
   get #exit(): Exit | undefined {
-    const end = this.#outcome?.end
+    const { end } = this.#outcome
     return end && 'exit' in end ? end.exit : undefined
   }
 
@@ -228,15 +251,8 @@ export class Process<R extends Reference | Program = Reference> implements Async
    */
   async join(options: JoinOptions = {}): Promise<Exit> {
     const { timeout } = checkJoin(options)
-    if (!this.#isStarted)
-      throw new UsageError('ERR_INVALID_STATE', 'This Process was not started. Call start() before join().')
-    if (timeout === undefined) return this.#ended.promise
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<never>((_, reject) => {
-      const text = `Process ${this.pid} did not end within ${timeout} ms; it goes on. Join again, or call kill().`
-      timer = setTimeout(() => reject(new ChildError('ERR_TIMEOUT', text, { pid: this.pid })), timeout)
-    })
-    return Promise.race([this.#ended.promise, late]).finally(() => clearTimeout(timer))
+    if (!this.#isStarted) throw notStarted('join()')
+    return timeout === undefined ? this.#ended.promise : joinWithin(timeout, this.#ended.promise, this.pid)
   }
 
   /** It keeps this process's event loop running until it ends, as it does at first. */
@@ -276,4 +292,8 @@ export class Process<R extends Reference | Program = Reference> implements Async
     this.kill()
     await this.#ended.promise.catch(() => {}) // whoever wants to know joins
   }
+}
+
+function notStarted(what: string): UsageError {
+  return new UsageError('ERR_INVALID_STATE', `This Process was not started. Call start() before ${what}.`)
 }

@@ -5,7 +5,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { ResourceError } from '../../errors.js'
 import type { Native } from '../../platform/native.js'
-import { isDeserted } from '../../platform/stale-socket.js'
+import { isStaleSocket } from '../../platform/stale-socket.js'
 import type { ListenAddress } from '../../wire/startup.js'
 
 /** How a server can be reached: by its starter alone, or by a socket file or an abstract name, made fresh or named. */
@@ -28,21 +28,21 @@ function isAlive(pid: number): boolean {
 }
 
 /** Removes a folder of ours, unless somebody listens in it. */
-function removeDeserted(native: Native, folder: string): void {
+function removeStale(native: Native, folder: string): void {
   try {
-    const isLeft = readdirSync(folder).length === 0 || isDeserted(native, path.join(folder, SOCKET_FILE))
+    const isLeft = readdirSync(folder).length === 0 || isStaleSocket(native, path.join(folder, SOCKET_FILE))
     if (isLeft && statSync(folder).uid === process.geteuid!()) rmSync(folder, { recursive: true })
   } catch {} // somebody else was faster, or it is not ours
 }
 
 /**
- * Removes folders whose owner and template both died by SIGKILL, the one case in which nobody was left to do it. The name says
- * which process made the folder; its template may serve another owner since.
+ * Removes folders whose owner and template both died by SIGKILL, the one case in which nobody was left to do it. The
+ * name says which process made the folder; its template may serve another owner since.
  */
 function sweep(native: Native, parent: string): void {
   for (const name of readdirSync(parent)) {
     const pid = new RegExp(`^${FOLDER}(\\d+)-`).exec(name)?.[1]
-    if (pid && !isAlive(Number(pid))) removeDeserted(native, path.join(parent, name))
+    if (pid && !isAlive(Number(pid))) removeStale(native, path.join(parent, name))
   }
 }
 
@@ -64,5 +64,5 @@ export function addressOf(native: Native, transport: Transport): ListenAddress |
 
 /** Removes what addressOf made, where the template could not: it was killed. */
 export function removeAddress(native: Native, transport: Transport, address: ListenAddress | null): void {
-  if (transport === 'path' && address && 'path' in address) removeDeserted(native, path.dirname(address.path))
+  if (transport === 'path' && address && 'path' in address) removeStale(native, path.dirname(address.path))
 }

@@ -1,32 +1,46 @@
-// Runs in: owner. ForkServer: the public handle of a template, or of the start method `spawn` where there can be no template.
-
+// Runs in: owner. ForkServer: the public handle of a template, or of the start method `spawn` if there can be no template.
 import { UsageError } from '../../errors.js'
-import { check, type Native, native } from '../../platform/native.js'
+import { type Native, native } from '../../platform/native.js'
 import { checkNotBundled } from '../../platform/own-files.js'
 import { abortError } from '../../promises/abort.js'
 import { AuthKey } from '../../wire/auth/auth-key.js'
 import type { ListenAddress, StartupConfig, TemplateReport } from '../../wire/startup.js'
 import { ControlConnection } from '../launch/control-connection.js'
+import { dial } from '../launch/dial.js'
 import type { Launched, Launcher, LaunchRequest } from '../launch/launcher.js'
+import { checkNotImporting } from '../launch/self-start.js'
 import { SpawnLauncher } from '../launch/spawn-launcher.js'
 import { TemplateLauncher } from '../launch/template-launcher.js'
-import { addressError, CannotFork, fateOf, startTemplate } from '../launch/template-process.js'
+import { startTemplate } from '../launch/template-process.js'
+import { CannotFork } from '../launch/template-status.js'
 import { addressOf, removeAddress, type Transport } from './control-address.js'
 import { warnOfLeftOutFlags } from './flag-warnings.js'
 import { flagsOfSpawned, flagsOfTemplate } from './node-flags.js'
-import { type CloseOptions, checkClose, checkConnect, checkStart, type StartOptions } from './server-options.js'
+import {
+  type CheckedStart,
+  type CloseOptions,
+  type ConnectOptions,
+  checkClose,
+  checkConnect,
+  checkStart,
+  type StartOptions,
+} from './server-options.js'
 import { type Choice, chooseStartMethod, type StartMethod } from './start-method.js'
 
+/** What start() and connect() make a server of. */
 interface Parts {
   launcher: Launcher
   transport: Transport
   address: ListenAddress | null
+  /** The server's own copy: it is destroyed when the server is closed. */
   key: AuthKey | undefined
   reason: string | undefined
 }
 
 /** The launcher of a server: for Process, not for users. */
 export const launch = Symbol('launch')
+/** Tells when a server begins to close: for Pool, whose idle workers would keep it open. */
+export const onClose = Symbol('onClose')
 
 let defaultServer: Promise<ForkServer> | undefined
 let saidWhySpawn = false
@@ -46,10 +60,16 @@ export class ForkServer implements AsyncDisposable {
   readonly #launching = new Set<Promise<Launched>>()
   #template: { pid: number; report: TemplateReport | undefined } | undefined
   #closing: Promise<void> | undefined
-  /** Why this server does not fork, or undefined where it does. */
+  readonly #closeListeners = new Set<() => void>()
+  /** Why this server does not fork, or undefined if it does. */
   readonly spawnReason: string | undefined
 
   private constructor(parts: Parts) {
+    if (!parts?.launcher)
+      throw new UsageError(
+        'ERR_INVALID_STATE',
+        'A ForkServer is made by `await ForkServer.start(options)`, not by new.',
+      )
     this.#launcher = parts.launcher
     this.#transport = parts.transport
     this.#address = parts.address
@@ -58,12 +78,13 @@ export class ForkServer implements AsyncDisposable {
   }
 
   /**
-   * Starts a template and waits until it is frozen. Where fork does not work the server spawns instead, and says why, once, on
+   * Starts a template and waits until it is frozen. If fork does not work here, the server spawns instead. It says why, once, on
    * stderr (a process warning with the code FORKSERVER_SPAWN).
    *
-   * @throws UsageError ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_UNSUPPORTED
+   * @throws UsageError ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_UNSUPPORTED (others shall reach a server that spawns),
+   *   ERR_INVALID_STATE (a module that starts a server to preload itself)
    * @throws TemplateError ERR_PRELOAD_FAILED (a preload module threw: it is the cause), ERR_UNFORKABLE (reasons lists why),
-   *   ERR_TEMPLATE_START
+   *   ERR_TEMPLATE_START (also after startTimeout)
    * @throws ResourceError ERR_RESOURCE, ERR_ADDRESS_IN_USE, ERR_ADDRESS_TOO_LONG
    * @throws AbortError when the signal is aborted
    */
@@ -71,56 +92,21 @@ export class ForkServer implements AsyncDisposable {
     const checked = checkStart(options)
     checkNotBundled()
     if (checked.signal?.aborted) throw abortError(checked.signal)
+    for (const module of checked.preload) checkNotImporting(module, 'ForkServer.start()')
     const choice: Choice =
       checked.startMethod === 'spawn'
         ? { startMethod: 'spawn', reason: 'the option startMethod asks for it' }
         : chooseStartMethod()
-    if (choice.startMethod === 'spawn') return ForkServer.#spawning(choice.reason, checked)
-    const { native } = choice
-    const env = { ...(checked.env ?? process.env) }
-    const flags = flagsOfTemplate(checked.execArgv, process.execArgv, env.NODE_OPTIONS)
-    if (flags.loader) return ForkServer.#spawning(`the hooks of ${flags.loader} run in a thread`, checked)
-    warnOfLeftOutFlags(flags)
-    const key = AuthKey.generate()
-    const address = addressOf(native, checked.transport)
-    let server: ForkServer
-    const { preload, warmup, strict, settleMs } = checked
-    const config: StartupConfig = {
-      preload,
-      warmup,
-      listen: address,
-      strict,
-      settleMs,
-      coverage: env.NODE_V8_COVERAGE || null,
-      nodeOptions: env.NODE_OPTIONS ?? null,
-    }
-    let isFirst = true
-    const launcher = new TemplateLauncher(native, async (lifeline) => {
-      const cwd = process.cwd()
-      const signal = isFirst ? checked.signal : undefined
-      isFirst = false
-      const started = await startTemplate(native, { config, env, flags, key, lifeline, signal })
-      const ended = new Promise<string>((resolve) =>
-        started.process.once('exit', (code, by) => resolve(fateOf(code, by))),
-      )
-      const connection = await ControlConnection.open(native, started.controlFd, key, lifeline, ended)
-      server.#template = { pid: connection.templatePid, report: started.report }
-      for (const warning of started.report.warnings)
-        process.emitWarning(`Preloading left ${warning}`, { code: 'FORKSERVER_SUSPICIOUS' })
-      return { connection, env, cwd, process: started.process, ended, hasAddress: address !== null }
-    })
-    server = new ForkServer({ launcher, transport: checked.transport, address, key, reason: undefined })
-    try {
-      await launcher.ready()
-    } catch (error) {
-      await server.close({ children: 'kill' })
-      if (error instanceof CannotFork) return ForkServer.#spawning(error.reason, checked)
-      throw error
-    }
-    return server
+    return choice.startMethod === 'spawn'
+      ? ForkServer.#spawning(choice.reason, checked)
+      : ForkServer.#forking(choice.native, checked)
   }
 
-  static #spawning(reason: string, options: ReturnType<typeof checkStart>): ForkServer {
+  static #spawning(reason: string, options: CheckedStart): ForkServer {
+    if (options.transport !== 'private') {
+      const text = `Only a template can be reached by others (option transport), and there is none: ${reason}.`
+      throw new UsageError('ERR_UNSUPPORTED', `${text} Leave the option transport out.`)
+    }
     if (options.startMethod !== 'spawn' && !saidWhySpawn) {
       saidWhySpawn = true
       process.emitWarning(`Processes are spawned, not forked: ${reason}.`, { code: 'FORKSERVER_SPAWN' })
@@ -132,6 +118,45 @@ export class ForkServer implements AsyncDisposable {
     return new ForkServer({ launcher, transport: 'private', address: null, key: undefined, reason })
   }
 
+  static async #forking(native: Native, checked: CheckedStart): Promise<ForkServer> {
+    const { preload, warmup, strict, settleMs, execArgv, startTimeout, templateTimeout, transport } = checked
+    const env = { ...(checked.env ?? process.env) }
+    const flags = flagsOfTemplate(execArgv, process.execArgv, env.NODE_OPTIONS)
+    if (flags.loader) return ForkServer.#spawning(`the hooks of ${flags.loader} run in a thread`, checked)
+    warnOfLeftOutFlags(flags)
+    const key = AuthKey.generate()
+    const address = addressOf(native, transport)
+    const coverage = env.NODE_V8_COVERAGE || null
+    const nodeOptions = env.NODE_OPTIONS ?? null
+    const config: StartupConfig = { preload, warmup, listen: address, strict, settleMs, coverage, nodeOptions }
+    let { signal: startSignal } = checked // it ends the first start only
+    const launcher = new TemplateLauncher(native, templateTimeout, async (lifeline, killing) => {
+      const cwd = process.cwd()
+      const signal = startSignal ? AbortSignal.any([startSignal, killing]) : killing
+      startSignal = undefined
+      const started = await startTemplate(native, { config, env, flags, key, lifeline, signal, startTimeout })
+      const { ended } = started.process
+      try {
+        const fd = started.controlFd
+        const connection = await ControlConnection.open({ native, fd, key, lifeline, ended, templateTimeout })
+        server.#template = { pid: connection.templatePid, report: started.report }
+        for (const warning of started.report.warnings)
+          process.emitWarning(`Preloading left ${warning}`, { code: 'FORKSERVER_SUSPICIOUS' })
+        return { connection, env, cwd, process: started.process, hasAddress: address !== null }
+      } catch (error) {
+        started.process.kill()
+        throw error
+      }
+    })
+    const server = new ForkServer({ launcher, transport, address, key, reason: undefined })
+    try {
+      return await server.#whenReady(launcher)
+    } catch (error) {
+      if (error instanceof CannotFork) return ForkServer.#spawning(error.reason, checked)
+      throw error
+    }
+  }
+
   /**
    * Attaches to a template that another process started with the transport `path` or `abstract`, and that handed over its address
    * and key.
@@ -139,29 +164,39 @@ export class ForkServer implements AsyncDisposable {
    * @param address as the other server's `address` has it
    * @param key the other server's key: its `key.export()`
    * @throws AuthError ERR_AUTH_REFUSED, ERR_AUTH_TIMEOUT, ERR_PEER_REFUSED; ResourceError ERR_CONNECT, ERR_ADDRESS_TOO_LONG;
-   *   UsageError ERR_INVALID_ARGUMENT, ERR_UNSUPPORTED
+   *   UsageError ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_UNSUPPORTED
    */
-  static async connect(address: ListenAddress, key: AuthKey | Uint8Array): Promise<ForkServer> {
-    const checked = checkConnect(address, key)
+  static async connect(
+    address: ListenAddress,
+    key: AuthKey | Uint8Array,
+    options: ConnectOptions = {},
+  ): Promise<ForkServer> {
+    const checked = checkConnect(address, key, options)
+    const { templateTimeout } = checked
     const choice = chooseStartMethod()
     if (choice.startMethod === 'spawn')
       throw new UsageError('ERR_UNSUPPORTED', `There is no template to connect to: ${choice.reason}.`)
-    let server: ForkServer
-    const launcher = new TemplateLauncher(choice.native, async (lifeline) => {
-      const fd = dial(choice.native, address)
-      const connection = await ControlConnection.open(choice.native, fd, checked.key, lifeline, undefined)
+    const { native } = choice
+    const launcher = new TemplateLauncher(native, templateTimeout, async (lifeline, signal) => {
+      const fd = await dial(native, address, signal)
+      const options = { native, fd, key: checked.key, lifeline, ended: undefined, templateTimeout }
+      const connection = await ControlConnection.open(options)
       server.#template = { pid: connection.templatePid, report: undefined }
       // What the template started with is its starter's: the whole environment and the working directory travel with each job.
-      return { connection, env: undefined, cwd: undefined, process: undefined, ended: undefined, hasAddress: true }
+      return { connection, env: undefined, cwd: undefined, process: undefined, hasAddress: true }
     })
-    server = new ForkServer({ launcher, transport: 'private', address, key: checked.key, reason: undefined })
+    const server = new ForkServer({ launcher, transport: 'private', address, key: checked.key, reason: undefined })
+    return server.#whenReady(launcher)
+  }
+
+  async #whenReady(launcher: TemplateLauncher): Promise<this> {
     try {
       await launcher.ready()
+      return this
     } catch (error) {
-      await server.close({ children: 'kill' })
+      await this.close({ children: 'kill' })
       throw error
     }
-    return server
   }
 
   /** The server that processes without the option `server` use. It is started at first use, and started anew once it was closed. */
@@ -184,12 +219,12 @@ export class ForkServer implements AsyncDisposable {
     return this.#launcher.startMethod
   }
 
-  /** Process id of the template, or undefined where there is none. */
+  /** Process id of the template, or undefined for `spawn`. */
   get pid(): number | undefined {
     return this.#template?.pid
   }
 
-  /** What the template held when it was frozen; undefined for `spawn` and for a server that another process started. */
+  /** What the template held when it was frozen. Undefined for `spawn` and for a server that another process started. */
   get report(): TemplateReport | undefined {
     return this.#template?.report
   }
@@ -199,7 +234,10 @@ export class ForkServer implements AsyncDisposable {
     return this.#address
   }
 
-  /** The secret that others need to reach this server: hand it over by `key.export()`. Undefined for `spawn`. */
+  /**
+   * The secret that others need to reach this server: hand it over by `key.export()`. Undefined for `spawn`. It is destroyed when
+   * this server is closed.
+   */
   get key(): AuthKey | undefined {
     return this.#key
   }
@@ -217,6 +255,16 @@ export class ForkServer implements AsyncDisposable {
   }
 
   /**
+   * @internal For Pool.
+   * @param listener is called when close() is called
+   * @returns what takes the listener away again
+   */
+  [onClose](listener: () => void): () => void {
+    this.#closeListeners.add(listener)
+    return () => this.#closeListeners.delete(listener)
+  }
+
+  /**
    * Closes the server; no process can be started any more. The template leaves, and detached processes live on.
    *
    * @param options.children `wait` (the default) for the processes of this server to end, or `kill` them
@@ -225,13 +273,17 @@ export class ForkServer implements AsyncDisposable {
   async close(options: CloseOptions = {}): Promise<void> {
     const { children } = checkClose(options)
     if (children === 'kill') this.#launcher.killAttached()
-    this.#closing ??= this.#close()
+    if (!this.#closing) {
+      this.#closing = this.#close()
+      for (const listener of this.#closeListeners) listener()
+    }
     return this.#closing
   }
 
   async #close(): Promise<void> {
     await Promise.allSettled(this.#launching) // what was asked for before the close still starts
     await this.#launcher.close()
+    this.#key?.destroy()
     if (this.#address) removeAddress(native(), this.#transport, this.#address)
   }
 
@@ -239,11 +291,4 @@ export class ForkServer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close({ children: 'kill' })
   }
-}
-
-function dial(native: Native, address: ListenAddress): number {
-  const [name, isAbstract] = 'abstract' in address ? [address.abstract, 1] : [address.path, 0]
-  const fd = native.connect(Buffer.from(name), isAbstract)
-  if (fd < 0) throw addressError('connect', -fd, address)
-  return check('connect', fd)
 }

@@ -12,11 +12,10 @@ import {
   milliseconds,
   oneOf,
   string,
-  stringOrUrl,
 } from '../../options/option-checks.js'
 import { AuthKey } from '../../wire/auth/auth-key.js'
 import type { ListenAddress } from '../../wire/startup.js'
-import { reference } from '../naming/reference-check.js'
+import { moduleName, reference } from '../naming/reference-check.js'
 import { type Reference, remote } from '../naming/remote.js'
 import type { Transport } from './control-address.js'
 import type { StartMethod } from './start-method.js'
@@ -24,11 +23,13 @@ import type { StartMethod } from './start-method.js'
 /** Options of ForkServer.start(). */
 export interface StartOptions {
   /**
-   * Modules that the template imports, in this order: URLs, absolute paths, or names of packages as the working directory sees
-   * them. A reference's `module` is one too.
+   * Modules that the template imports, in this order: URLs, absolute paths, or names of packages as the working
+   * directory sees them. For what remote() made, pass its `module`.
    */
   preload?: readonly (string | URL)[]
-  /** A function that the template calls once, after the preload, so that what it compiles is compiled in every child. */
+  /**
+   * A function that the template calls once, after the preload, so that what it compiles is compiled in every child.
+   */
   warmup?: Reference
   /** The template's environment; default: the owner's. */
   env?: NodeJS.ProcessEnv
@@ -41,6 +42,14 @@ export interface StartOptions {
   transport?: Transport
   /** Aborting it while the template starts ends that start. */
   signal?: AbortSignal
+  /** How long a template may take to start, preload and warm-up included, in milliseconds; default 60,000. */
+  startTimeout?: number
+  /**
+   * How long the template may neither answer nor work while this process waits for it, in milliseconds; default
+   * 5,000. It is then taken for stopped, and killed; the next start uses a new one. One that works but does not
+   * answer gets ten times as long.
+   */
+  templateTimeout?: number
   /** Whether reasons that are only suspicious fail the start, too (default), or become warnings (false). */
   strict?: boolean
   /** How long the preload may keep the event loop busy after it has finished, in milliseconds; default 5,000. */
@@ -60,6 +69,12 @@ const transport: Check<Transport> = (value, site) => {
   if (value === 'private' || value === 'path' || value === 'abstract') return value
   if (listenAddress(value)) return value
   throw invalidOption(site, "'private', 'path', 'abstract', { path: an absolute path } or { abstract: a name }", value)
+}
+
+/** Options of ForkServer.connect(). */
+export interface ConnectOptions {
+  /** As for ForkServer.start(). The template is not killed: the connection to it is given up. */
+  templateTimeout?: number
 }
 
 /** How a server closes: `wait` for its processes to end, or `kill` them. */
@@ -86,12 +101,17 @@ export interface CheckedStart {
   strict: boolean
   settleMs: number
   startMethod: StartMethod
+  startTimeout: number
+  templateTimeout: number
 }
+
+const DEFAULT_START_TIMEOUT_MS = 60_000
+const DEFAULT_TEMPLATE_TIMEOUT_MS = 5_000
 
 /** @throws UsageError ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_INVALID_ARGUMENT */
 export function checkStart(options: StartOptions): CheckedStart {
   const given = checkOptions<StartOptions>('ForkServer.start()', options, {
-    preload: listOf(stringOrUrl),
+    preload: listOf(moduleName),
     warmup: reference,
     env: environment,
     execArgv: listOf(string),
@@ -99,6 +119,8 @@ export function checkStart(options: StartOptions): CheckedStart {
     signal: abortSignal,
     strict: boolean,
     settleMs: milliseconds,
+    startTimeout: milliseconds,
+    templateTimeout: milliseconds,
     startMethod: oneOf(['forkserver', 'spawn']),
   })
   return {
@@ -110,21 +132,37 @@ export function checkStart(options: StartOptions): CheckedStart {
     signal: given.signal,
     strict: given.strict ?? true,
     settleMs: given.settleMs ?? 5_000,
+    startTimeout: given.startTimeout ?? DEFAULT_START_TIMEOUT_MS,
+    templateTimeout: given.templateTimeout ?? DEFAULT_TEMPLATE_TIMEOUT_MS,
     startMethod: given.startMethod ?? 'forkserver',
   }
 }
 
-/** @throws UsageError ERR_INVALID_ARGUMENT */
-export function checkConnect(address: unknown, key: unknown): { address: ListenAddress; key: AuthKey } {
+/** The arguments of connect, checked and with their defaults. The key is a copy. */
+export interface CheckedConnect {
+  address: ListenAddress
+  key: AuthKey
+  templateTimeout: number
+}
+
+/** @throws UsageError ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION */
+export function checkConnect(address: unknown, key: unknown, options: ConnectOptions): CheckedConnect {
   if (!listenAddress(address)) {
     const text =
       'The address of ForkServer.connect() must be { path } or { abstract }, as the address of the other server is.'
     throw new UsageError('ERR_INVALID_ARGUMENT', text)
   }
-  if (key instanceof AuthKey) return { address, key }
-  if (key instanceof Uint8Array) return { address, key: AuthKey.from(key) }
-  throw new UsageError(
-    'ERR_INVALID_ARGUMENT',
-    'The key of ForkServer.connect() must be an AuthKey or the bytes of its export().',
+  const { templateTimeout = DEFAULT_TEMPLATE_TIMEOUT_MS } = checkOptions<ConnectOptions>(
+    'ForkServer.connect()',
+    options,
+    { templateTimeout: milliseconds },
   )
+  return { address, key: copyKey(key), templateTimeout }
+}
+
+function copyKey(key: unknown): AuthKey {
+  if (key instanceof AuthKey) return AuthKey.from(key.borrowBytes())
+  if (key instanceof Uint8Array) return AuthKey.from(key)
+  const text = 'The key of ForkServer.connect() must be an AuthKey or the bytes of its export().'
+  throw new UsageError('ERR_INVALID_ARGUMENT', text)
 }

@@ -1,0 +1,20 @@
+// Runs in: child of the start method `spawn`, if there is no addon to hold the lifeline. Ends the child with its owner.
+import { fstatSync } from 'node:fs'
+import { Worker } from 'node:worker_threads'
+
+/** A thread of its own, because the child's job may loop for ever. */
+const WATCH = `
+const { Socket } = require('node:net')
+const end = () => process.kill(process.pid, 'SIGKILL')
+new Socket({ fd: require('node:worker_threads').workerData, readable: true }).on('error', end).on('end', end).resume()
+`
+
+/**
+ * Kills this process when the other end of a socket closes, which only the owner holds. A child that may outlive its
+ * owner has /dev/null there.
+ */
+export function endWithOwner(fd: number): void {
+  if (!fstatSync(fd).isSocket()) return
+  // Without the options of Node that the child has: what --import and NODE_OPTIONS name is not loaded twice.
+  new Worker(WATCH, { eval: true, workerData: fd, execArgv: [], env: {} }).unref()
+}

@@ -1,0 +1,49 @@
+// Runs in: owner. The children that may not outlive their owner.
+import type { Socket } from 'node:net'
+import type { ControlConnection } from './control-connection.js'
+import type { ForkedChild } from './pending-forks.js'
+
+interface Child {
+  /** Resolves when its job channel is closed: it has ended, as far as one can see without the template. */
+  silent: Promise<unknown>
+  exited: Promise<unknown>
+  /** Lets the event loop wait for it. */
+  hold(): void
+  kill(): void
+}
+
+/** The children of one owner that have not ended. */
+export class AttachedChildren {
+  readonly #children = new Set<Child>()
+
+  add(connection: ControlConnection, child: ForkedChild, channel: Socket, kill: () => void): void {
+    const silent = channel.closed ? Promise.resolve() : new Promise((resolve) => channel.once('close', resolve))
+    const { exited } = child
+    const followed: Child = { silent, exited, hold: () => holdLoop(child, channel, true), kill }
+    this.#children.add(followed)
+    silent.then(() => {
+      const answer = connection.expectExit(child.pid)
+      exited.then(answer.settle, answer.settle)
+    })
+    Promise.allSettled([silent, exited]).then(() => this.#children.delete(followed))
+  }
+
+  /** Kills them one by one. The lifeline does not reach a child that was stopped before it took hold of it. */
+  kill(): void {
+    for (const child of this.#children) child.kill()
+  }
+
+  /** Waits until all of them have ended. The event loop waits, too, whether anybody else waits for them or not. */
+  async ended(): Promise<void> {
+    const children = [...this.#children]
+    for (const { hold } of children) hold()
+    await Promise.allSettled(children.flatMap(({ silent, exited }) => [silent, exited]))
+  }
+}
+
+/** Whether the event loop waits for a child. */
+export function holdLoop(child: ForkedChild, channel: Socket, on: boolean): void {
+  child.holdLoop(on)
+  if (on) channel.ref()
+  else channel.unref()
+}

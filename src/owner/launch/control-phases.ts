@@ -1,0 +1,105 @@
+// Runs in: owner. The phases of a control connection, in their order: proving, attaching, serving. A phase reads what
+// the template says in it. Pure: control-connection.ts does the I/O.
+import { ProtocolError } from '../../errors.js'
+import { defer } from '../../promises/deferred.js'
+import { Handshake, type HandshakeKeys } from '../../wire/auth/handshake.js'
+import { decodeControl, PROTOCOL_VERSION } from '../../wire/control-codec.js'
+import type { Requests } from './pending-forks.js'
+
+/** One phase of a control connection. */
+export interface Phase {
+  /**
+   * Takes one payload of the template.
+   * @throws AuthError, ProtocolError: the connection is over then
+   */
+  receive(payload: Buffer): void
+  /** The connection is over. */
+  fail(error: Error): void
+}
+
+/** Both sides prove that they hold the key. */
+export class Proving implements Phase {
+  readonly #handshake: Handshake
+  readonly #send: (payloads: readonly Buffer[]) => void
+  readonly #done = defer<void>()
+  /** Resolves when both sides are proved. */
+  readonly done = this.#done.promise
+
+  /** @param keys are referred to, until the phase is over */
+  constructor(keys: HandshakeKeys, send: (payloads: readonly Buffer[]) => void) {
+    this.#handshake = new Handshake('connector', keys)
+    this.#handshake.start()
+    this.#send = send
+  }
+
+  receive(payload: Buffer): void {
+    const { send, failure } = this.#handshake.receive(payload)
+    if (send.length > 0) this.#send(send)
+    if (failure) throw failure
+    if (this.#handshake.isDone) this.#done.resolve()
+  }
+
+  fail(error: Error): void {
+    if ((error as ProtocolError).code !== 'ERR_CONNECTION_ENDED') return this.#done.reject(error)
+    const text =
+      'The template closed the control socket during the handshake. It does so if too many clients connect and do not prove ' +
+      'themselves, or if it ends. Connect again.'
+    this.#done.reject(new ProtocolError('ERR_CONNECTION_ENDED', text, { cause: error }))
+  }
+}
+
+/** The owner has sent `attach` and waits for `attached`. */
+export class Attaching implements Phase {
+  readonly #done = defer<number>()
+  /** Resolves with the process id of the template. */
+  readonly done = this.#done.promise
+
+  receive(payload: Buffer): void {
+    const message = decodeControl('template to owner', payload)
+    if (message.name !== 'attached')
+      throw new ProtocolError('ERR_PROTOCOL', `The template sent ${message.name} before attached.`)
+    if (message.version !== PROTOCOL_VERSION) {
+      const text = `The template speaks version ${message.version} of the control protocol, and this is version ${PROTOCOL_VERSION}.`
+      throw new ProtocolError('ERR_PROTOCOL', `${text} Use one version of forkserver.`)
+    }
+    this.#done.resolve(message.pid)
+  }
+
+  fail(error: Error): void {
+    this.#done.reject(error)
+  }
+}
+
+/** The owner asks for children, until it detaches. */
+export class Serving implements Phase {
+  readonly #requests: Requests
+  #detached: ReturnType<typeof defer<number>> | undefined
+
+  constructor(requests: Requests) {
+    this.#requests = requests
+  }
+
+  receive(payload: Buffer): void {
+    const message = decodeControl('template to owner', payload)
+    switch (message.name) {
+      case 'attached':
+        throw new ProtocolError('ERR_PROTOCOL', 'The template sent attached twice.')
+      case 'detached':
+        if (!this.#detached)
+          throw new ProtocolError('ERR_PROTOCOL', 'The template sent detached, and nobody asked for that.')
+        return this.#detached.resolve(message.owners)
+      default:
+        return this.#requests.answer(message)
+    }
+  }
+
+  /** The owner has sent `detach`. Resolves with the number of other owners that the template has. */
+  detaching(): Promise<number> {
+    this.#detached ??= defer<number>()
+    return this.#detached.promise
+  }
+
+  fail(error: Error): void {
+    this.#detached?.reject(error) // requests may still be answered by what is read until the socket closes
+  }
+}

@@ -1,0 +1,52 @@
+// Runs in: owner. Reads what a child says on its job channel.
+import type { Socket } from 'node:net'
+import { FrameDecoder, MAX_OWN_PAYLOAD } from '../../wire/frames.js'
+import { type ChildMessage, decodeChildMessage } from '../../wire/job.js'
+
+/** Takes what a child says. */
+export interface JobChannelListener {
+  onMessage(message: ChildMessage): void
+  /** The child broke the protocol. The end follows. */
+  onBroken(error: Error): void
+  /** Nothing more comes. */
+  onEnd(): void
+}
+
+/**
+ * The owner's end of a job channel. A child may speak, and even end, before its launch is known to have succeeded:
+ * what it says is kept until somebody listens.
+ */
+export class JobChannelReader {
+  readonly #kept: ((listener: JobChannelListener) => void)[] = []
+  #listener: JobChannelListener | undefined
+
+  /** @param socket is read, and destroyed at its end */
+  constructor(socket: Socket) {
+    const decoder = new FrameDecoder({ maxLength: MAX_OWN_PAYLOAD })
+    socket.on('data', (chunk: Buffer) => {
+      try {
+        for (const payload of decoder.push(chunk)) {
+          const message = decodeChildMessage(payload)
+          this.#tell((listener) => listener.onMessage(message))
+        }
+      } catch (error) {
+        socket.destroy()
+        this.#tell((listener) => listener.onBroken(error as Error))
+      }
+    })
+    socket.on('error', () => {}) // ECONNRESET: the child ended before it read its job; its exit tells
+    socket.on('end', () => socket.destroy())
+    socket.on('close', () => this.#tell((listener) => listener.onEnd()))
+  }
+
+  /** From now on `listener` takes what comes, and at once what came before. */
+  listen(listener: JobChannelListener): void {
+    this.#listener = listener
+    for (const tell of this.#kept.splice(0)) tell(listener)
+  }
+
+  #tell(tell: (listener: JobChannelListener) => void): void {
+    if (this.#listener) tell(this.#listener)
+    else this.#kept.push(tell)
+  }
+}

@@ -1,0 +1,38 @@
+// Runs in: owner. The lifeline: a pipe whose read end every child holds that may not outlive its owner. The kernel
+// kills those children when the last write end is closed, by the owner or by its end.
+import { check, type Native } from '../../platform/native.js'
+
+/** The owner's two ends of the pipe. */
+export class Lifeline {
+  readonly #native: Native
+  /** To hand out. */
+  readonly readEnd: number
+  readonly #writeEnd: number
+  #isCut = false
+
+  /** @throws ResourceError ERR_RESOURCE */
+  constructor(native: Native) {
+    const ends = new Int32Array(2)
+    check('pipe', native.pipe(ends))
+    for (const fd of ends) native.closeAtEnd(fd) // a worker thread that is terminated runs nothing that could close them
+    this.#native = native
+    this.readEnd = ends[0]!
+    this.#writeEnd = ends[1]!
+  }
+
+  get isCut(): boolean {
+    return this.#isCut
+  }
+
+  /** Kills all who hold the read end. */
+  cut(): void {
+    if (!this.#isCut) this.#native.close(this.#writeEnd)
+    this.#isCut = true
+  }
+
+  /** Frees both ends. Nobody may be handed the read end any more. */
+  close(): void {
+    this.cut()
+    this.#native.close(this.readEnd)
+  }
+}

@@ -1,0 +1,61 @@
+// Runs in: owner. What /proc tells about another process.
+import { readdirSync, readFileSync } from 'node:fs'
+
+/** The fields of /proc/<pid>/stat from the third on, or undefined if the process is gone or /proc does not show it. */
+function readStat(pid: number): string[] | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    return text.slice(text.lastIndexOf(')') + 2).split(' ') // the second field is a name, which may hold spaces
+  } catch {
+    return undefined
+  }
+}
+
+/** Whether a process has ended. Its parent may not have waited for it yet. True if /proc does not show the process. */
+export function hasEnded(pid: number): boolean {
+  const state = readStat(pid)?.[0]
+  return state === undefined || state === 'Z' || state === 'X'
+}
+
+// Positions in the fields of readStat(). Source: proc_pid_stat(5).
+const PARENT_FIELD = 1
+const WORK_FIELDS = [7, 9, 11, 12] // minor faults, major faults, processor time in user mode, in the kernel
+
+/**
+ * A measure of the work that a process has done: it changes as long as the process computes or reads its memory back
+ * from a disk. Undefined if /proc does not show the process.
+ */
+export function workDone(pid: number): string | undefined {
+  const fields = readStat(pid)
+  return fields && WORK_FIELDS.map((index) => fields[index]).join(' ')
+}
+
+/** The resident set size of a process, in bytes; undefined if it has ended or /proc does not show it. */
+export function rssOf(pid: number): number | undefined {
+  try {
+    const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1')) ?? []
+    return kilobytes === undefined ? undefined : Number(kilobytes) * 1024
+  } catch {
+    return undefined
+  }
+}
+
+/** Kills a process and all its descendants. It is stopped first, so that it starts no others meanwhile. */
+export function killTree(root: number): void {
+  signalIfThere(root, 'SIGSTOP')
+  const tree = new Set([root])
+  const others = readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => pid > 0)
+  for (let size = 0; size !== tree.size; ) {
+    size = tree.size
+    for (const pid of others) if (tree.has(Number(readStat(pid)?.[PARENT_FIELD]))) tree.add(pid)
+  }
+  for (const pid of tree) signalIfThere(pid, 'SIGKILL')
+}
+
+function signalIfThere(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal)
+  } catch {} // it ended meanwhile
+}
