@@ -102,9 +102,22 @@ const stdio: Check<Stdio> = (value, site) => {
   )
 }
 
+const bytes: Check<number> = (value, site) => {
+  if (Number.isSafeInteger(value) && (value as number) >= 1024 * 1024) return value as number
+  throw invalidOption(site, 'a number of bytes of at least 1 MiB, such as 512 * 1024 * 1024', value)
+}
+
+/** Limits of a process. */
+export const limits: Check<Limits> = nested<Limits>({
+  memory: bytes,
+  cpuSeconds: integer(1, 2 ** 31 - 2),
+  openFiles: integer(16, 2 ** 31 - 1),
+})
+
 /** A server. */
 export const forkServer: Check<ForkServer> = (value, site) => {
   if (value instanceof ForkServer) return value
+  if (value instanceof Promise) throw invalidOption(site, 'a ForkServer (await ForkServer.start() first)', value)
   throw invalidOption(site, 'a ForkServer', value)
 }
 
@@ -140,11 +153,7 @@ export function checkProcess(options: ProcessOptions): CheckedProcess {
     stdio,
     timeout: milliseconds,
     signal: abortSignal,
-    limits: nested<Limits>({
-      memory: integer(1024 * 1024),
-      cpuSeconds: integer(1, 2 ** 31 - 2),
-      openFiles: integer(16, 2 ** 31 - 1),
-    }),
+    limits,
     detached: boolean,
     killTree: boolean,
     uid: integer(0, MAX_ID),

@@ -23,6 +23,9 @@ import {
   type ProcessOptions,
 } from './process-options.js'
 
+/** Settles when the job channel of a process has ended, which is before its exit is known: for Pool. */
+export const channelEnd = Symbol('channelEnd')
+
 /**
  * One job in a process of its own.
  *
@@ -39,6 +42,7 @@ export class Process<R extends Reference | Program = Reference> implements Async
   readonly #result = defer<ResultOf<R>>()
   readonly #ended = defer<Exit>()
   readonly #cleanUps: (() => void)[] = []
+  readonly #channelEnd = defer<void>()
   #outcome: Outcome | undefined
   #launched: Launched | undefined
   #isStarted = false
@@ -107,7 +111,8 @@ export class Process<R extends Reference | Program = Reference> implements Async
     const server = this.#options.server ?? (await ForkServer.default())
     const outcome = new Outcome({ isProgram })
     this.#outcome = outcome
-    const follow = (channel: Socket): void =>
+    const follow = (channel: Socket): void => {
+      channel.once('close', () => this.#channelEnd.resolve())
       hear(channel, outcome, {
         site: () => ({
           ownerStack: this.#startedAt?.stack,
@@ -116,6 +121,7 @@ export class Process<R extends Reference | Program = Reference> implements Async
         onFailure: () => this.#launched?.kill('SIGKILL'),
         onNews: () => this.#settle(outcome),
       })
+    }
     const launched = await orAbort(server[launch]({ stdio, detached, killTree, cwd, env, head, args, follow }), signal)
     this.#launched = launched
     outcome.started(launched.pid)
@@ -161,6 +167,11 @@ export class Process<R extends Reference | Program = Reference> implements Async
     for (const cleanUp of this.#cleanUps.splice(0)) cleanUp()
     if ('exit' in end) this.#ended.resolve(end.exit)
     else this.#ended.reject(end.error)
+  }
+
+  /** @internal For Pool. */
+  get [channelEnd](): Promise<void> {
+    return this.#channelEnd.promise
   }
 
   /** Process id, once it is started. */

@@ -24,6 +24,8 @@ interface Parts {
 
 /** The launcher of a server: for Process, not for users. */
 export const launch = Symbol('launch')
+/** Tells when a server begins to close: for Pool, whose idle workers would keep it open. */
+export const onClose = Symbol('onClose')
 
 let defaultServer: Promise<ForkServer> | undefined
 let saidWhySpawn = false
@@ -43,6 +45,7 @@ export class ForkServer implements AsyncDisposable {
   readonly #launching = new Set<Promise<Launched>>()
   #template: { pid: number; report: TemplateReport | undefined } | undefined
   #closing: Promise<void> | undefined
+  readonly #closeListeners = new Set<() => void>()
   /** Why this server does not fork, or undefined where it does. */
   readonly spawnReason: string | undefined
 
@@ -212,6 +215,16 @@ export class ForkServer implements AsyncDisposable {
   }
 
   /**
+   * @internal For Pool.
+   * @param listener is called when close() is called
+   * @returns what takes the listener away again
+   */
+  [onClose](listener: () => void): () => void {
+    this.#closeListeners.add(listener)
+    return () => this.#closeListeners.delete(listener)
+  }
+
+  /**
    * Closes the server; no process can be started any more. The template leaves, and detached processes live on.
    *
    * @param options.children `wait` (the default) for the processes of this server to end, or `kill` them
@@ -220,7 +233,10 @@ export class ForkServer implements AsyncDisposable {
   async close(options: CloseOptions = {}): Promise<void> {
     const { children } = checkClose(options)
     if (children === 'kill') this.#launcher.killAttached()
-    this.#closing ??= this.#close()
+    if (!this.#closing) {
+      this.#closing = this.#close()
+      for (const listener of this.#closeListeners) listener()
+    }
     return this.#closing
   }
 

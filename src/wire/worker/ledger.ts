@@ -47,6 +47,11 @@ export class Ledger {
     return this.isShared && Atomics.compareExchange(this.#words, FIRST_SLOT + slot, OFFERED, REVOKED) === OFFERED
   }
 
+  /** Owner: whether the worker has claimed this slot. A worker that died so died in the chunk, even before its first task. */
+  isClaimed(slot: number): boolean {
+    return this.isShared && Atomics.load(this.#words, FIRST_SLOT + slot) === CLAIMED
+  }
+
   /** Owner: the chunk of this slot is done. */
   free(slot: number): void {
     Atomics.store(this.#words, FIRST_SLOT + slot, FREE)
