@@ -6,8 +6,10 @@ export const MAX_FAILED_STARTS = 3
 /** If the machine has no room for one more worker, and others work, the pool tries again after this, in milliseconds. */
 const RETRY_MS = 100
 /** So many workers in a row may be ready and end without work before the pool starts the next one later. */
-const MAX_UNUSED = 3
-const MAX_PAUSE_MS = 5_000
+const FREE_UNUSED = 3
+const MAX_PAUSE_MS = 1_000
+/** After so many, the pool gives up if tasks wait. */
+const MAX_UNUSED = 10
 
 /** The failures of one pool. */
 export class StartFailures {
@@ -45,10 +47,11 @@ export class StartFailures {
     return false
   }
 
-  /** A worker came up, and died before it did a chunk. */
-  unused(): void {
-    const beyond = ++this.#unused - MAX_UNUSED
-    if (beyond > 0) this.#pauseFor(Math.min(MAX_PAUSE_MS, RETRY_MS * 2 ** Math.min(beyond, 10)))
+  /** A worker came up, and died before it did a chunk. Returns whether the pool is to give up. */
+  unused({ isWanted }: { isWanted: boolean }): boolean {
+    const beyond = ++this.#unused - FREE_UNUSED
+    if (beyond > 0) this.#pauseFor(Math.min(MAX_PAUSE_MS, RETRY_MS * 2 ** Math.min(beyond - 1, 10)))
+    return isWanted && this.#unused >= MAX_UNUSED
   }
 
   #pauseFor(milliseconds: number): void {

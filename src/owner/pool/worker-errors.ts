@@ -77,6 +77,6 @@ export function lateTask(
 
 /** No worker comes up. */
 export function brokenPool(cause: Error): ChildError {
-  const text = `No worker of the pool could be started: ${cause.message} Correct that, then make a new pool.`
+  const text = `The workers of this pool end before they take a task. The last one: ${cause.message} Correct that, then make a new pool.`
   return new ChildError('ERR_POOL_BROKEN', text, { pid: undefined }, { cause })
 }

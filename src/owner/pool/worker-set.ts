@@ -203,15 +203,16 @@ export class WorkerSet implements WorkerListener, Runner {
     if (this.#announced.delete(worker)) this.#listener.onWorkerEnd(worker, end)
     this.#idle.stop(worker)
     this.#lingering.stop(worker)
-    if (isUnused) this.#failures.unused()
     for (const chunk of chunksToRunAgain(end, error).reverse()) {
       this.#meter.rescheduled += chunk.size
       if (this.#isTerminated) chunk.fail(this.#closed)
       else this.#queue.unshift(chunk)
     }
     const hasOthers = this.#workers.size > 0
-    if (neverReady && !this.#isTerminated && this.#failures.failed(error, { hasOthers }))
-      this.terminate(brokenPool(error)) // no worker comes up: what waits would wait for ever
+    const givesUp =
+      (neverReady && this.#failures.failed(error, { hasOthers })) ||
+      (isUnused && this.#failures.unused({ isWanted: this.#queue.length > 0 }))
+    if (givesUp && !this.#isTerminated) this.terminate(brokenPool(error)) // what waits would wait for ever
     this.#dispatch()
     this.#tellEmpty()
   }

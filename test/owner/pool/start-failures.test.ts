@@ -38,15 +38,23 @@ test('a mistake does not mend itself: it gives up at once', () => {
   assert.equal(new StartFailures(() => {}).failed(closed, { hasOthers: true }), true)
 })
 
+test('workers that are ready and die without work end a pool whose tasks wait, and no other', () => {
+  for (const isWanted of [true, false]) {
+    const failures = new StartFailures(() => {})
+    const gaveUp = Array.from({ length: 10 }, () => failures.unused({ isWanted }))
+    assert.deepEqual([gaveUp.indexOf(true), failures.isPaused], [isWanted ? 9 : -1, true])
+  }
+})
+
 test('workers that are ready and die without work are not started in a loop; one that works begins the count anew', async () => {
   await new Promise<void>((resume) => {
     const failures = new StartFailures(resume)
     for (let round = 0; round < 2; round++) {
-      for (let count = 0; count < 3; count++) failures.unused()
+      for (let count = 0; count < 3; count++) failures.unused({ isWanted: true })
       assert.equal(failures.isPaused, false)
       failures.worked()
     }
-    for (let count = 0; count < 4; count++) failures.unused()
+    for (let count = 0; count < 4; count++) failures.unused({ isWanted: true })
     assert.equal(failures.isPaused, true)
   })
 })
