@@ -137,6 +137,7 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
 
   onServerClosed(): void {
     this.isLeaving = true
+    this.holdLoop(true)
     this.#listener.onServerClosed()
   }
 
@@ -241,7 +242,7 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
 
   /** Whether it keeps the event loop running; so it does at first. */
   holdLoop(on: boolean): void {
-    this.#process.holdLoop(on)
+    this.#process.holdLoop(on || this.isLeaving) // whoever closes its server waits for it
   }
 
   /** Lets it finish what it has, and leave. */
