@@ -75,7 +75,7 @@ export interface RunOptions {
   signal?: AbortSignal
   /**
    * The worker is killed when the task runs longer than this, in milliseconds. The time that a task waits for other tasks
-   * does not count. The time counts in which it waits because no worker of the pool is ready.
+   * does not count. If no worker of the pool is ready for so long, and for three seconds, the task fails as well.
    */
   timeout?: number
   /** Tasks of a higher priority are run first; default 0. */

@@ -6,6 +6,8 @@ import { inMilliseconds } from '../../promises/duration.js'
 import type { Chunk } from './chunk.js'
 import type { ChunkQueue } from './chunk-queue.js'
 
+/** Workers have this long to be ready, in milliseconds, even if a task has less time to run. */
+const LEAST_WAIT_MS = 3_000
 /** How often it looks, in milliseconds: this is how exact the limits are. */
 const LOOK_MS = 25
 
@@ -39,14 +41,14 @@ export class StartWaits {
       this.#since = now
     } else {
       const isLate = ({ call: { timeout }, since }: Chunk): boolean =>
-        timeout !== undefined && now - Math.max(since, this.#since) > timeout
+        timeout !== undefined && now - Math.max(since, this.#since) > Math.max(timeout, LEAST_WAIT_MS)
       for (const chunk of this.#queue.remove(isLate)) chunk.fail(lateError(chunk))
     }
   }
 }
 
 function lateError({ call: { reference, timeout } }: Chunk): ChildError {
-  const text = `No worker of the pool was ready to run ${reference.name}() within its timeout of ${inMilliseconds(timeout!)}.`
+  const text = `No worker of the pool was ready to run ${reference.name}() within ${inMilliseconds(Math.max(timeout!, LEAST_WAIT_MS))}.`
   const advice = 'See whether the initializer ends, and whether the template answers.'
   return new ChildError('ERR_TIMEOUT', `${text} ${advice}`, {})
 }
