@@ -8,7 +8,8 @@ export interface Deferred<T> {
 }
 
 /**
- * A promise that nobody has to await: whoever does hears its rejection. Whoever only joins a process, say, has chosen not to await its
+ * A promise that nobody has to await: whoever does hears its rejection. Whoever only joins a process, say, has chosen
+ * not to await its
  * result, and must not be ended by it as by an unhandled rejection.
  */
 export function defer<T>(): Deferred<T> {

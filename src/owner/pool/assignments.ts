@@ -1,4 +1,5 @@
-// Runs in: owner. The chunks that one worker was sent and has not answered, and what becomes of them when it ends. Pure.
+// Runs in: owner. The chunks that one worker was sent and has not answered, and what becomes of them when it ends.
+// Pure.
 import type { SentBlock } from '../../wire/worker/block-table.js'
 import type { Ledger } from '../../wire/worker/ledger.js'
 import type { Chunk } from './chunk.js'
@@ -61,7 +62,9 @@ export class Assignments {
     return sent
   }
 
-  /** The worker has answered this chunk. Undefined if it is not the next one: a worker keeps the order of its chunks. */
+  /**
+   * The worker has answered this chunk. Undefined if it is not the next one: a worker keeps the order of its chunks.
+   */
   answer(id: number): Assignment | undefined {
     if (this.#sent[0]?.id !== id) return undefined
     const sent = this.#sent.shift()!

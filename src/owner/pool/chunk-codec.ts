@@ -18,7 +18,8 @@ export interface ChunkOptions {
 }
 
 /**
- * Makes a chunk of items. If some items cannot be cloned, it makes one chunk for each of the others, and settles those at
+ * Makes a chunk of items. If some items cannot be cloned, it makes one chunk for each of the others, and settles
+ * those at
  * once, with UsageError ERR_CANNOT_CLONE.
  */
 export function chunksOf(
@@ -66,7 +67,8 @@ export interface Answer {
 }
 
 /**
- * Settles a chunk by what a worker answered. If the answer cannot be rebuilt here, all of its tasks fail with the reason.
+ * Settles a chunk by what a worker answered. If the answer cannot be rebuilt here, all of its tasks fail with the
+ * reason.
  *
  * @param where for the stacks of errors
  */

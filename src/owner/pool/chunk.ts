@@ -32,7 +32,8 @@ export interface Receiver {
 }
 
 /**
- * Where a chunk is: it waits in the queue, a worker was sent it, a worker is known to have begun it, or each of its tasks
+ * Where a chunk is: it waits in the queue, a worker was sent it, a worker is known to have begun it, or each of its
+ * tasks
  * has its outcome.
  */
 export type ChunkState = 'queued' | 'sent' | 'begun' | 'settled'

@@ -1,4 +1,5 @@
-// Runs in: owner. Timers for the tasks of one worker: a task's time limit, and the time in which it must stop if nobody waits
+// Runs in: owner. Timers for the tasks of one worker: a task's time limit, and the time in which it must stop if
+// nobody waits
 // for it any more.
 import type { Assignment } from './assignments.js'
 import { lateTask } from './worker-errors.js'

@@ -84,7 +84,8 @@ export class InputReader {
   }
 
   /**
-   * Reads so many items, at once if the source gives them at once. If it keeps us waiting, what came before is handed over
+   * Reads so many items, at once if the source gives them at once. If it keeps us waiting, what came before is handed
+   * over
    * already. One read at a time.
    */
   read(count: number): void {

@@ -1,4 +1,5 @@
-// Runs in: owner. Whether a Pool keeps its owner's event loop running: while it has something to do, and a moment longer.
+// Runs in: owner. Whether a Pool keeps its owner's event loop running: while it has something to do, and a moment
+// longer.
 // So a pool that is given one task after the other does not tell all of its workers each time.
 
 /** A pool lets go when it had nothing to do for so long, in milliseconds. */

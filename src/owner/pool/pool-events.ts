@@ -1,4 +1,5 @@
-// Runs in: owner. How a Pool calls its user back: never from within its own steps, which an exception would leave half done.
+// Runs in: owner. How a Pool calls its user back: never from within its own steps, which an exception would leave half
+// done.
 import { AsyncResource } from 'node:async_hooks'
 import type { EventEmitter } from 'node:events'
 import type { Exit } from '../launch/exit.js'
@@ -31,7 +32,8 @@ const throwLater = (error: unknown): void => {
 }
 
 /**
- * The listener of a call, in the AsyncLocalStorage context of the call. An error that it throws is an uncaught exception,
+ * The listener of a call, in the AsyncLocalStorage context of the call. An error that it throws is an uncaught
+ * exception,
  * and disturbs no task.
  */
 export function inContext<A extends unknown[]>(

@@ -44,7 +44,8 @@ export interface PoolOptions {
   /** A worker takes no new chunk after so many tasks, and another one replaces it; default: no limit. */
   maxTasksPerChild?: number
   /**
-   * A worker that uses more bytes of memory than this (resident set size) takes no new chunk, and another one replaces it;
+   * A worker that uses more bytes of memory than this (resident set size) takes no new chunk, and another one
+   * replaces it;
    * default: no limit.
    */
   maxMemoryPerChild?: number
@@ -53,8 +54,10 @@ export interface PoolOptions {
   /** run() fails with ERR_QUEUE_FULL when so many tasks wait; default: no limit. */
   maxQueue?: number
   /**
-   * If nobody waits for a task any more (its signal was aborted, or its time is over), workerInfo().signal is aborted in its
-   * worker. If the task has not ended so many milliseconds later, the worker is killed; default 0: it is killed at once.
+   * If nobody waits for a task any more (its signal was aborted, or its time is over), workerInfo().signal is aborted
+   * in its
+   * worker. If the task has not ended so many milliseconds later, the worker is killed; default 0: it is killed at
+   * once.
    */
   gracePeriod?: number
   /** What tasks find in workerInfo().name, and the title of the workers' processes. */
@@ -65,7 +68,10 @@ export interface PoolOptions {
   cwd?: string
   /** Their whole environment; default: the owner's when a worker starts. */
   env?: NodeJS.ProcessEnv
-  /** Where their output goes: `inherit` (default), `ignore`, or `capture`: to onOutput of the call, or else to the event 'output'. */
+  /**
+   * Where their output goes: `inherit` (default), `ignore`, or `capture`: to onOutput of the call, or else to the
+   * event 'output'.
+   */
   stdio?: 'inherit' | 'ignore' | 'capture'
 }
 
@@ -74,7 +80,8 @@ export interface RunOptions {
   /** Aborting it forgets a task that waits and kills the worker of one that runs. */
   signal?: AbortSignal
   /**
-   * The worker is killed when the task runs longer than this, in milliseconds. The time that a task waits for other tasks
+   * The worker is killed when the task runs longer than this, in milliseconds. The time that a task waits for other
+   * tasks
    * does not count. If no worker of the pool is ready for so long, and for three seconds, the task fails as well.
    */
   timeout?: number
@@ -82,10 +89,14 @@ export interface RunOptions {
   priority?: number
   /** How often the task is run again if its worker dies: for tasks that may begin twice; default 0. */
   retries?: number
-  /** Takes what the task says by emitProgress(), and the number of its item, in the AsyncLocalStorage context of the call. */
+  /**
+   * Takes what the task says by emitProgress(), and the number of its item, in the AsyncLocalStorage context of the
+   * call.
+   */
   onProgress?: (value: unknown, item: number) => void
   /**
-   * With `stdio: 'capture'`: takes what the task wrote, before its result, and the number of its item; in the context of the
+   * With `stdio: 'capture'`: takes what the task wrote, before its result, and the number of its item; in the context
+   * of the
    * call. If the worker died, all that it wrote in the chunk is told of the last item that it began.
    */
   onOutput?: (bytes: Buffer, stream: 'stdout' | 'stderr', item: number) => void
@@ -93,7 +104,10 @@ export interface RunOptions {
 
 /** Options of map() and starmap(). */
 export interface MapOptions extends RunOptions {
-  /** Tasks that travel together; `auto`, the default, makes it so that a chunk runs for some milliseconds. With a timeout it is 1. */
+  /**
+   * Tasks that travel together; `auto`, the default, makes it so that a chunk runs for some milliseconds. With a
+   * timeout it is 1.
+   */
   chunkSize?: number | 'auto'
 }
 

@@ -23,7 +23,8 @@ export interface WorkerStats {
   /** Tasks that it was given. */
   tasks: number
   /**
-   * Bytes of memory that it has in use (resident set size), with those that it shares with its template; undefined if the
+   * Bytes of memory that it has in use (resident set size), with those that it shares with its template; undefined if
+   * the
    * system does not tell.
    */
   memory: number | undefined

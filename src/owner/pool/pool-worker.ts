@@ -30,7 +30,7 @@ import { WorkerProcess, type WorkerProcessListener, type WorkerProcessOptions } 
 export interface WorkerEnd extends Remains {
   /** Why: what a task of it fails with. */
   error: Error
-  /** How its process ended, where there was one. */
+  /** How its process ended, if that is known. */
   exit: Exit | undefined
   /** Whether it ended before it was ready. */
   neverReady: boolean

@@ -86,8 +86,10 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
    * Runs one task.
    *
    * @returns what the function returns
-   * @throws what the function throws; UsageError ERR_CANNOT_CLONE, ERR_NOT_EXPORTED, ERR_INVALID_STATE (the pool is closed)
-   * @throws ChildError ERR_CHILD_DIED, ERR_TIMEOUT, ERR_POOL_BROKEN; ResourceError ERR_QUEUE_FULL, ERR_RESOURCE; AbortError
+   * @throws what the function throws; UsageError ERR_CANNOT_CLONE, ERR_NOT_EXPORTED, ERR_INVALID_STATE (the pool is
+   * closed)
+   * @throws ChildError ERR_CHILD_DIED, ERR_TIMEOUT, ERR_POOL_BROKEN; ResourceError ERR_QUEUE_FULL, ERR_RESOURCE;
+   * AbortError
    */
   async run<R extends Reference>(reference: R, args: ArgumentsOf<R>, options: RunOptions = {}): Promise<ResultOf<R>> {
     const checked = checkRun(options)
@@ -143,10 +145,12 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   }
 
   /**
-   * Runs a function for each item, and gives out the results in the order of the items. The input is read as the results are: never
+   * Runs a function for each item, and gives out the results in the order of the items. The input is read as the
+   * results are: never
    * further ahead than bufferSize and what the workers have. Leaving the loop early forgets what has not begun.
    *
-   * @throws UsageError ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_INVALID_STATE. next() rejects as run() does, and
+   * @throws UsageError ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_INVALID_STATE. next()
+   * rejects as run() does, and
    *   with what the input throws
    */
   imap<R extends Reference>(
@@ -242,7 +246,10 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     return { reference, spread, timeout, priority, retries, onProgress, onOutput, isOver: false }
   }
 
-  /** What it is doing, and has done. The memory of its workers is read from /proc, which takes some microseconds for each. */
+  /**
+   * What it is doing, and has done. The memory of its workers is read from /proc, which takes some microseconds for
+   * each.
+   */
   stats(): PoolStats {
     return this.#workers.stats
   }

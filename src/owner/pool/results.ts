@@ -1,9 +1,12 @@
-// Runs in: owner. An iteration over the results of one call: reads its input no further ahead than it may, hands chunks of
+// Runs in: owner. An iteration over the results of one call: reads its input no further ahead than it may, hands
+// chunks of
 // it in, and gives results out in order or as they come.
 import type { Call, Receiver, TaskOutcome } from './chunk.js'
 import { type Input, InputReader } from './input-reader.js'
 
-/** An 'auto' chunk shall run so long, in milliseconds: long beside a message's way, and short for a reader who waits. */
+/**
+ * An 'auto' chunk shall run so long, in milliseconds: long beside a message's way, and short for a reader who waits.
+ */
 const AUTO_CHUNK_MS = 2
 const MAX_AUTO_CHUNK = 1_000
 
@@ -159,7 +162,8 @@ export class Results<T> implements AsyncIterableIterator<T>, OpenCall {
       return { done: false, value: settled as T }
     }
     if (!('error' in outcome)) return { done: false, value: outcome.value as T }
-    // `for await` does not call return() after an error of next(): the iteration is over. The error counts, whatever the
+    // `for await` does not call return() after an error of next(): the iteration is over. The error counts, whatever
+    // the
     // input says to its end.
     const fail = (): never => {
       throw outcome.error

@@ -4,7 +4,9 @@ import type { Remains } from './assignments.js'
 import type { Chunk } from './chunk.js'
 import { neverBegun } from './worker-errors.js'
 
-/** If so many workers end before they begin a chunk, its tasks fail: it is not given to one after the other for ever. */
+/**
+ * If so many workers end before they begin a chunk, its tasks fail: it is not given to one after the other for ever.
+ */
 const MAX_LOSSES = 10
 
 /**
@@ -24,7 +26,10 @@ export function chunksToRunAgain({ begun, unbegun }: Remains, error: Error): Chu
   return again
 }
 
-/** A chunk that is retried is run in parts of one task: the others are not to blame for the task that its worker died of. */
+/**
+ * A chunk that is retried is run in parts of one task: the others are not to blame for the task that its worker died
+ * of.
+ */
 function retriesOf(chunk: Chunk, error: Error): Chunk[] {
   const died = error instanceof ChildError && error.code === 'ERR_CHILD_DIED'
   if (!died || !chunk.retry()) {

@@ -77,11 +77,15 @@ export function workersToStart(
   return Math.max(0, Math.min(room, wanted), least)
 }
 
-/** A worker has chunks for so long at a time, in milliseconds, but two at least: enough to hide the time of a message. */
+/**
+ * A worker has chunks for so long at a time, in milliseconds, but two at least: enough to hide the time of a message.
+ */
 const AHEAD_MS = 1
 const MIN_DEPTH = 2
 const MAX_DEPTH = 64
-/** Chunks that take less than this, in milliseconds, are sent together: to wake a worker takes longer than to run one. */
+/**
+ * Chunks that take less than this, in milliseconds, are sent together: to wake a worker takes longer than to run one.
+ */
 const QUICK_MS = 0.05
 
 /** How fast one worker is. */

@@ -1,9 +1,12 @@
-// Runs in: owner. What a Pool does if workers do not come up, or end without work: it starts the next one later, or gives up.
+// Runs in: owner. What a Pool does if workers do not come up, or end without work: it starts the next one later, or
+// gives up.
 import { ResourceError, UsageError } from '../../errors.js'
 
 /** If so many workers in a row end before they are ready, the pool gives up. */
 export const MAX_FAILED_STARTS = 3
-/** If the machine has no room for one more worker, and others work, the pool tries again after this, in milliseconds. */
+/**
+ * If the machine has no room for one more worker, and others work, the pool tries again after this, in milliseconds.
+ */
 const RETRY_MS = 100
 /** So many workers in a row may be ready and end without work before the pool starts the next one later. */
 const FREE_UNUSED = 3

@@ -1,4 +1,5 @@
-// Runs in: owner. Tasks with a time limit that wait while no worker of their Pool is ready. Their time counts then: nothing
+// Runs in: owner. Tasks with a time limit that wait while no worker of their Pool is ready. Their time counts then:
+// nothing
 // else would end their wait if no worker comes up. While other tasks run, it does not count.
 import { performance } from 'node:perf_hooks'
 import { ChildError } from '../../errors.js'

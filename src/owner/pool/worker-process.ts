@@ -1,4 +1,5 @@
-// Runs in: owner. The process of one worker of a Pool: its start, its channel and its end. Each phase of its life has a limit,
+// Runs in: owner. The process of one worker of a Pool: its start, its channel and its end. Each phase of its life has
+// a limit,
 // so that nobody waits for ever for a process that hangs, or for a template that does not answer.
 
 import { WORKER_MODULE, type WorkerSetup } from '../../wire/worker/worker-messages.js'
@@ -15,7 +16,8 @@ import { Link } from './worker-link.js'
 const worker = remote<{ work: (setup: WorkerSetup) => Promise<void> }>(WORKER_MODULE)
 
 /**
- * If nobody reports the end of a process that was killed, or whose channels have ended, it counts as ended after this, in
+ * If nobody reports the end of a process that was killed, or whose channels have ended, it counts as ended after
+ * this, in
  * milliseconds.
  */
 const EXIT_LIMIT_MS = 2_000

@@ -1,4 +1,5 @@
-// Runs in: owner. The workers of a Pool and their chunks: starts workers if there is work, decides with scheduling.ts who gets
+// Runs in: owner. The workers of a Pool and their chunks: starts workers if there is work, decides with scheduling.ts
+// who gets
 // which chunk, and runs again what a dead worker had not begun.
 import { Buffer } from 'node:buffer' // a program may delete the global one
 import { ResourceError } from '../../errors.js'
