@@ -2,10 +2,11 @@
 #ifndef FORKSERVER_DESCRIPTORS_H
 #define FORKSERVER_DESCRIPTORS_H
 
-// Moves a descriptor to a high number, below the limit of open files, and closes the old one. Returns the new number. If
-// there is no room, the descriptor stays as it is, and its old number is returned.
+// Moves a descriptor to a high number, below the limit of open files, and closes the old one. Returns the new number.
+// If there is no room, the descriptor stays as it is, and its old number is returned.
 int raise_descriptor(int fd);
-// Bytes that were written to a socket or a pipe and that its reader has not read. A descriptor of another kind has none.
+// Bytes that were written to a socket or a pipe and that its reader has not read. A descriptor of another kind has
+// none.
 long unread_bytes(int fd);
 
 #endif

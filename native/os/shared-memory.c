@@ -34,8 +34,8 @@ int new_event(void) {
   return fd < 0 ? -errno : fd;
 }
 
-// User code can close the descriptor of an event, and another file gets its number. Only what has no name and no type, as
-// an event does, is written to and read from: fstat(2) costs a tenth of what it costs to wake a process.
+// User code can close the descriptor of an event, and another file gets its number. Only what has no name and no type,
+// as an event does, is written to and read from: fstat(2) costs a tenth of what it costs to wake a process.
 static int check_event(int fd) {
   struct stat stat;
   if (fstat(fd, &stat) != 0) return -errno;

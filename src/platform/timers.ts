@@ -2,7 +2,8 @@
 // test (node:test, sinon, jest) put others in their place, and a time limit would then never end.
 import { promisify } from 'node:util'
 
-export const { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, queueMicrotask } = globalThis
+export const { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, clearImmediate, queueMicrotask } =
+  globalThis
 export const { nextTick } = process
 /** As setTimeout() of node:timers/promises. */
 export const sleep = promisify(setTimeout)

@@ -1,8 +1,9 @@
-// Runs in: template. Its loop: accept, authenticate, fork, reap. It is synchronous, over poll(2) of the addon, because no handle of the
-// event loop may be open when it forks. What a client may send is the table of control-codec.ts. Anything else closes that client and
-// touches no other.
+// Runs in: template. Its loop: accept, authenticate, fork, reap. It is synchronous, over poll(2) of the addon, because
+// no handle of the event loop may be open when it forks. What a client may send is the table of control-codec.ts.
+// Anything else closes that client and touches no other.
 //
-// A turn of the loop reads what the clients sent, and then obeys the messages one by one. A child is born in obey() and nowhere else.
+// A turn of the loop reads what the clients sent, and then obeys the messages one by one. A child is born in obey() and
+// nowhere else.
 import { closeSync } from 'node:fs'
 import os from 'node:os'
 import { ForkServerError } from '../errors.js'
@@ -50,8 +51,9 @@ class Server {
   readonly #hooks: ServeHooks
   readonly #listener: Listener | null
   readonly #clients = new Clients()
-  // Used again for each message: a slab of Buffer's pool for every few hundred forks would stay until a full garbage collection, and
-  // a template that only forks has one after tens of thousands (8 MB on Node 24 to 26, where a slab is 64 kB).
+  // Used again for each message: a slab of Buffer's pool for every few hundred forks would stay until a full garbage
+  // collection, and a template that only forks has one after tens of thousands (8 MB on Node 24 to 26, where a slab is
+  // 64 kB).
   readonly #received = Buffer.allocUnsafeSlow(RECEIVE_BYTES)
   readonly #payload = Buffer.allocUnsafeSlow(MAX_CONTROL_PAYLOAD)
   readonly #frame = Buffer.allocUnsafeSlow(2 * MAX_CONTROL_PAYLOAD)
@@ -196,8 +198,8 @@ class Server {
     for (let payload: Buffer | undefined; client.isProved && (payload = client.decoder.next()); )
       client.receive(payload)
     client.decoder.keepUnread()
-    // Descriptors come with the first byte of their message, so only the one message that is incomplete may have some left. All
-    // others came too early, before the proof, or with a message that takes none.
+    // Descriptors come with the first byte of their message, so only the one message that is incomplete may have some
+    // left. All others came too early, before the proof, or with a message that takes none.
     const allowed = client.isProved && client.decoder.pendingBytes > 0 ? 1 : 0
     if (client.descriptors.length > allowed) this.#drop(client)
   }

@@ -1,5 +1,6 @@
-// Runs in: the test runner. `npm run bench`: each benchmark measures what it says it does, prints one JSON document, and leaves nothing
-// behind. How fast anything is, is not asserted: that depends on the machine, and is what bench/results is for.
+// Runs in: the test runner. `npm run bench`: each benchmark measures what it says it does, prints one JSON document,
+// and leaves nothing behind. How fast anything is, is not asserted: that depends on the machine, and is what
+// bench/results is for.
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { describe, test } from 'node:test'

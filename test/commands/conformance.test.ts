@@ -1,4 +1,5 @@
-// Runs in: the test runner. What `npm run conformance` makes of test files: their comments, a small folder of them, and its table.
+// Runs in: the test runner. What `npm run conformance` makes of test files: their comments, a small folder of them, and
+// its table.
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'

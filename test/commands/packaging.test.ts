@@ -1,4 +1,5 @@
-// Runs in: the test runner. The package as its consumers meet it: CommonJS and ES modules, and everything that a tarball needs.
+// Runs in: the test runner. The package as its consumers meet it: CommonJS and ES modules, and everything that a
+// tarball needs.
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'

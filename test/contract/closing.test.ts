@@ -1,4 +1,5 @@
-// Runs in: the test runner. How a server closes, and what becomes of its processes: those that are attached, and the detached.
+// Runs in: the test runner. How a server closes, and what becomes of its processes: those that are attached, and the
+// detached.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { describe, test } from 'node:test'
@@ -121,7 +122,8 @@ for (const way of waysFor({ onTransports: true })) {
         await server.close({ children: 'kill' })
       })
       const { pid } = detached!
-      // The template leaves now, and with it whatever dies with it; and one round trip to a new server takes longer than that.
+      // The template leaves now, and with it whatever dies with it; and one round trip to a new server takes longer
+      // than that.
       await withServer(async (server) => void (await run(jobs.echo, [1], { server })))
       assert.ok(isAlive(pid!))
       process.kill(pid!, 'SIGKILL')

@@ -1,4 +1,5 @@
-// Runs in: the test runner. What the contract tests share: one suite for each way to a server, and processes followed to their end.
+// Runs in: the test runner. What the contract tests share: one suite for each way to a server, and processes followed
+// to their end.
 import assert from 'node:assert/strict'
 import { after, before, describe } from 'node:test'
 import {
@@ -33,7 +34,9 @@ export interface Site {
 
 type Suite = (site: Site) => void
 
-/** Declares the suite once for each start method (servers.ts says when for connected servers), and watches for leaks. */
+/**
+ * Declares the suite once for each start method (servers.ts says when for connected servers), and watches for leaks.
+ */
 export function contract(title: string, suite: Suite, options?: StartOptions): void {
   declare(waysFor({ onTransports: false }), title, suite, options)
 }

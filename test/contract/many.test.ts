@@ -44,7 +44,8 @@ contractOnTransports('many at once', (site) => {
     assert.deepEqual(await Promise.all(starting), expected)
   })
 
-  // More signals at once than the control socket takes: none is lost. Spawned processes are killed by the owner itself, and are slow.
+  // More signals at once than the control socket takes: none is lost. Spawned processes are killed by the owner itself,
+  // and are slow.
   test('killed all at once', async () => {
     const count = site.server.startMethod === 'forkserver' ? 400 : 10
     const processes = Array.from(

@@ -1,4 +1,5 @@
-// Runs in: the test runner. A child starts processes of its own: by a template of its own, by its default server, by the same template.
+// Runs in: the test runner. A child starts processes of its own: by a template of its own, by its default server, by
+// the same template.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { ForkServer, Process, remote } from 'forkserver'

@@ -1,4 +1,5 @@
-// Runs in: the test runner. The arguments and options of Process are checked where they are given, before anything is started.
+// Runs in: the test runner. The arguments and options of Process are checked where they are given, before anything is
+// started.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { ForkServer, Process, UsageError } from 'forkserver'

@@ -1,4 +1,5 @@
-// Runs in: the test runner. Whole owners: scripts that run processes and must end by themselves, with nothing left behind.
+// Runs in: the test runner. Whole owners: scripts that run processes and must end by themselves, with nothing left
+// behind.
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { describe, test } from 'node:test'

@@ -1,4 +1,5 @@
-// Runs in: the test runner. Large buffers as arguments and results of tasks: they travel beside the message where memory is shared.
+// Runs in: the test runner. Large buffers as arguments and results of tasks: they travel beside the message where
+// memory is shared.
 import assert from 'node:assert/strict'
 import { fstatSync, readdirSync, readlinkSync } from 'node:fs'
 import { test } from 'node:test'

@@ -1,4 +1,5 @@
-// Runs in: the test runner. What CPython's tests assert of multiprocessing.Pool and ProcessPoolExecutor, here; where we differ, on purpose.
+// Runs in: the test runner. What CPython's tests assert of multiprocessing.Pool and ProcessPoolExecutor, here; where we
+// differ, on purpose.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ChildError, ForkServer, Pool, UsageError } from 'forkserver'
@@ -32,7 +33,8 @@ poolContract('as in Python', ({ open }) => {
     assert.match(error.stack!, /fixtures\/pool\/tasks/)
   })
 
-  // Python's map() waits for all chunks before it raises. Here the first error is told at once, and the rest is not begun.
+  // Python's map() waits for all chunks before it raises. Here the first error is told at once, and the rest is not
+  // begun.
   test('map() fails with the first error, and the pool goes on', async () => {
     await using pool = open({ processes: 1 })
     const error = await errorOf(pool.map(tasks.failAtSeven, range(100_000), { chunkSize: 1 }), RangeError)

@@ -14,6 +14,7 @@ poolContract('what a pool tells', (site) => {
       running: 0,
       completed: 0,
       failed: 0,
+      rescheduled: 0,
       runTime: none,
       waitTime: none,
       utilisation: 0,

@@ -1,5 +1,5 @@
-// Runs in: the test runner. Attackers that do not hold the key, on a live control socket: each one loses its own connection, and
-// nobody else notices. The handshake itself is tested in ../auth-attacks.test.ts.
+// Runs in: the test runner. Attackers that do not hold the key, on a live control socket: each one loses its own
+// connection, and nobody else notices. The handshake itself is tested in ../auth-attacks.test.ts.
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { encodeFrame } from '#src/wire/frames.js'

@@ -1,5 +1,5 @@
-// Runs in: the test runner. Clients that hold the key and break the control protocol: each one loses its own connection, and what it
-// sent is closed. The messages themselves are tested in ../protocol.test.ts.
+// Runs in: the test runner. Clients that hold the key and break the control protocol: each one loses its own
+// connection, and what it sent is closed. The messages themselves are tested in ../protocol.test.ts.
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import os from 'node:os'

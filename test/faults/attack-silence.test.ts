@@ -1,5 +1,5 @@
-// Runs in: the test runner. Clients that connect and say nothing, more of them than the template keeps: honest owners go on, new ones
-// get in, and the silent ones are dropped.
+// Runs in: the test runner. Clients that connect and say nothing, more of them than the template keeps: honest owners
+// go on, new ones get in, and the silent ones are dropped.
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { ForkServer } from 'forkserver'
@@ -32,7 +32,8 @@ for (const transport of ['path', 'abstract'] as const) {
         const work = field.honestWork()
         for (let index = 0; index < WAVE; index++) silent.push(field.connect())
         await work
-        await Promise.all(silent.slice(-WAVE).map((client) => client.next())) // each one was challenged, so it was accepted
+        // Each one was challenged, so it was accepted
+        await Promise.all(silent.slice(-WAVE).map((client) => client.next()))
         await until(() => openCount() <= MAX_UNPROVED)
         assert.equal(openCount(), MAX_UNPROVED)
         assert.ok(

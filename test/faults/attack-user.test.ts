@@ -1,5 +1,5 @@
-// Runs in: the test runner. A program of another user that has the address and even the key: it is refused before it is told
-// anything. Needs to be root, to become that user.
+// Runs in: the test runner. A program of another user that has the address and even the key: it is refused before it is
+// told anything. Needs to be root, to become that user.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'

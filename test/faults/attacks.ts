@@ -1,5 +1,5 @@
-// Runs in: the test runner. What every attack has in common: a server that others can reach, an honest owner that goes on working
-// meanwhile, and a template that has nothing more open afterwards than before.
+// Runs in: the test runner. What every attack has in common: a server that others can reach, an honest owner that goes
+// on working meanwhile, and a template that has nothing more open afterwards than before.
 import assert from 'node:assert/strict'
 import { AuthKey, ForkServer, type ListenAddress, Process, remote } from 'forkserver'
 import { check, native } from '#src/platform/native.js'

@@ -1,5 +1,5 @@
-// Runs in: the test runner. What a child has open does not depend on who else is there: no control socket, no listener, nothing of
-// its siblings and of other owners.
+// Runs in: the test runner. What a child has open does not depend on who else is there: no control socket, no listener,
+// nothing of its siblings and of other owners.
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { ForkServer, Process, remote } from 'forkserver'

@@ -1,4 +1,5 @@
-// Runs in: the test runner. A gate that holds jobs until the test opens it: the stdin of untilReleased() in fixtures/faults/jobs.ts.
+// Runs in: the test runner. A gate that holds jobs until the test opens it: the stdin of untilReleased() in
+// fixtures/faults/jobs.ts.
 import { closeSync } from 'node:fs'
 import { native } from '#src/platform/native.js'
 

@@ -1,5 +1,5 @@
-// Runs in: the test runner. More processes than there may be: each start that cannot be fails as a typed error, all others are as if
-// nothing had happened, nothing is lost and nothing stays open.
+// Runs in: the test runner. More processes than there may be: each start that cannot be fails as a typed error, all
+// others are as if nothing had happened, nothing is lost and nothing stays open.
 import assert from 'node:assert/strict'
 import { readdirSync, statSync } from 'node:fs'
 import { describe, test } from 'node:test'

@@ -1,5 +1,5 @@
-// Runs in: the test runner. An owner ends, however it ends: its children and its template are gone within a moment, its detached
-// children live on, and no socket file is left.
+// Runs in: the test runner. An owner ends, however it ends: its children and its template are gone within a moment, its
+// detached children live on, and no socket file is left.
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import path from 'node:path'

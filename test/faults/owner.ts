@@ -1,4 +1,5 @@
-// Runs in: the test runner. Runs programs that are owners themselves, so that a test can end them, and looks at what they leave.
+// Runs in: the test runner. Runs programs that are owners themselves, so that a test can end them, and looks at what
+// they leave.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'

@@ -1,5 +1,5 @@
-// Runs in: the test runner. Workers of a pool that are killed at random, idle or busy, while tasks run: every task has one outcome, no
-// task begins twice, and the pool goes on.
+// Runs in: the test runner. Workers of a pool that are killed at random, idle or busy, while tasks run: every task has
+// one outcome, no task begins twice, and the pool goes on.
 import assert from 'node:assert/strict'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import os from 'node:os'

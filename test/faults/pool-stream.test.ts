@@ -1,5 +1,6 @@
-// Runs in: the test runner. A stream without end through a pool: memory stays as it was, and the input is never read further ahead than
-// bufferSize and what the workers have. FORKSERVER_STREAM_ITEMS makes it longer: 10,000,000 take some seconds in chunks.
+// Runs in: the test runner. A stream without end through a pool: memory stays as it was, and the input is never read
+// further ahead than bufferSize and what the workers have. FORKSERVER_STREAM_ITEMS makes it longer: 10,000,000 take
+// some seconds in chunks.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import v8 from 'node:v8'

@@ -1,5 +1,5 @@
-// Runs in: the test runner. Closing a server: it waits for its children or kills them, twice is once, and a start that is under way
-// comes to a clear end.
+// Runs in: the test runner. Closing a server: it waits for its children or kills them, twice is once, and a start that
+// is under way comes to a clear end.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'

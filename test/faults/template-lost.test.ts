@@ -1,5 +1,5 @@
-// Runs in: the test runner. A template is killed: running children live on and deliver, what cannot be known fails as 'template lost'
-// and never as an odd exit code, and the next start makes a new template.
+// Runs in: the test runner. A template is killed: running children live on and deliver, what cannot be known fails as
+// 'template lost' and never as an odd exit code, and the next start makes a new template.
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { describe, test } from 'node:test'
@@ -33,7 +33,10 @@ async function loseTemplate(server: ForkServer): Promise<number> {
   return pid
 }
 
-/** Kills the template and waits, without a turn of the event loop, until all its threads are gone: then its sockets are closed. */
+/**
+ * Kills the template and waits, without a turn of the event loop, until all its threads are gone: then its sockets are
+ * closed.
+ */
 function loseTemplateUnnoticed(server: ForkServer): number {
   const pid = server.pid!
   process.kill(pid, 'SIGKILL')

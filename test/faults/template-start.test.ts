@@ -1,4 +1,5 @@
-// Runs in: the test runner. A preload or a warm-up that fails: start() rejects with the module's own error, and nothing is left.
+// Runs in: the test runner. A preload or a warm-up that fails: start() rejects with the module's own error, and nothing
+// is left.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { ForkServer, type StartOptions, TemplateError } from 'forkserver'

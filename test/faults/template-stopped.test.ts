@@ -1,4 +1,5 @@
-// Runs in: the test runner. A template that is stopped, as by SIGSTOP: every wait for it ends, and the next start uses a new one.
+// Runs in: the test runner. A template that is stopped, as by SIGSTOP: every wait for it ends, and the next start uses
+// a new one.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'

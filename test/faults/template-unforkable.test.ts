@@ -83,8 +83,8 @@ describe('a preload that leaves behind what cannot be forked', () => {
     }
   }
 
-  // These run before the template's own main: what they bring must not pass for Node's own. Loader hooks that they bring
-  // are no error: such a server spawns (test/setups/loader-hooks.test.ts).
+  // These run before the template's own main: what they bring must not pass for Node's own. Loader hooks that they
+  // bring are no error: such a server spawns (test/setups/loader-hooks.test.ts).
   for (const thing of ['a server socket, unref', 'a file watcher, unref', 'a worker thread, unref', 'a database']) {
     const says = IMPOSSIBLE.find(([name]) => name === thing)![1]
     const wanted = new RegExp(`${says.source}.*appeared while --import.*holding\\.js was loaded`)

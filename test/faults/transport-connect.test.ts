@@ -56,7 +56,8 @@ for (const transport of ['path', 'abstract'] as const) {
     })
 
     test('its starter closes: the template lives as long as it has an owner', async (t) => {
-      const awake = setInterval(() => {}, 1000) // a close() that forgets to stay alive shall fail this test, and no other
+      // A close() that forgets to stay alive shall fail this test, and no other
+      const awake = setInterval(() => {}, 1000)
       t.after(() => clearInterval(awake))
       const server = await ForkServer.start({ transport, preload: [jobs.module] })
       const client = await ForkServer.connect(server.address!, server.key!)

@@ -1,4 +1,5 @@
-// Runs in: the test runner. The last word of a peer that is gone is read, though something is still to be written to it.
+// Runs in: the test runner. The last word of a peer that is gone is read, though something is still to be written to
+// it.
 import assert from 'node:assert/strict'
 import { writeSync } from 'node:fs'
 import { Socket } from 'node:net'
@@ -9,7 +10,10 @@ import { watchLeaks } from '../support/leaks.js'
 
 watchLeaks()
 
-/** What is read from a peer that said `lastWord` and is gone, where the socket writes `chunks` now and once more a turn later. */
+/**
+ * What is read from a peer that said `lastWord` and is gone, where the socket writes `chunks` now and once more a turn
+ * later.
+ */
 async function readFromGone(prepare: (socket: Socket) => Socket, lastWord: string, chunks: Buffer[]): Promise<string> {
   const ends = new Int32Array(2)
   assert.equal(native().socketPair(ends), 0)

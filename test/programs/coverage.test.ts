@@ -1,5 +1,5 @@
-// Runs in: the test runner. NODE_V8_COVERAGE of a forked child: the files that plain node writes, with the same counters, however
-// the process ends, whether or not its template was to count too.
+// Runs in: the test runner. NODE_V8_COVERAGE of a forked child: the files that plain node writes, with the same
+// counters, however the process ends, whether or not its template was to count too.
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'

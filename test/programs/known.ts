@@ -1,5 +1,5 @@
-// Runs in: the test runner. Programs in which a forked child is told from plain node, each with its cause. A test asserts that they
-// still differ, so that a fix is noticed.
+// Runs in: the test runner. Programs in which a forked child is told from plain node, each with its cause. A test
+// asserts that they still differ, so that a fix is noticed.
 
 /** One cause, and the programs that show it. */
 export interface Known {

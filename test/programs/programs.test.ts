@@ -1,5 +1,5 @@
-// Runs in: the test runner. Each program of test/fixtures/programs is run by plain node and by a forked child as its main, and nobody
-// can tell from outside which was which: output, exit code, signal, files.
+// Runs in: the test runner. Each program of test/fixtures/programs is run by plain node and by a forked child as its
+// main, and nobody can tell from outside which was which: output, exit code, signal, files.
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'

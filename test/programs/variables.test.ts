@@ -1,5 +1,6 @@
-// Runs in: the test runner. Variables that Node reads at its start: which of them count in a child whose template has them otherwise,
-// and that its owner is warned of the others. docs/FORK_SAFETY.md has the table, which this one is compared with.
+// Runs in: the test runner. Variables that Node reads at its start: which of them count in a child whose template has
+// them otherwise, and that its owner is warned of the others. docs/FORK_SAFETY.md has the table, which this one is
+// compared with.
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'

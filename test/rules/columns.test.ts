@@ -1,4 +1,5 @@
-// Runs in: the test runner. Lines are at most 120 columns wide, and words that the project has given up do not come back.
+// Runs in: the test runner. Lines are at most 120 columns wide, and words that the project has given up do not come
+// back.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { listFiles, read } from './sources.js'

@@ -1,4 +1,5 @@
-// Runs in: the test runner. The tables of docs/CONFORMANCE.md are those that conformance/results gives: no number is typed by hand.
+// Runs in: the test runner. The tables of docs/CONFORMANCE.md are those that conformance/results gives: no number is
+// typed by hand.
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'

@@ -1,4 +1,5 @@
-// Runs in: the test runner. docs/ERRORS.md lists the codes of the code, no more and no fewer, with their classes and meanings.
+// Runs in: the test runner. docs/ERRORS.md lists the codes of the code, no more and no fewer, with their classes and
+// meanings.
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'

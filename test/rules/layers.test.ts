@@ -1,4 +1,5 @@
-// Runs in: the test runner. Who may import whom, folder by folder, as the table of docs/ARCHITECTURE.md says. Pure files do no I/O.
+// Runs in: the test runner. Who may import whom, folder by folder, as the table of docs/ARCHITECTURE.md says. Pure
+// files do no I/O.
 import assert from 'node:assert/strict'
 import path from 'node:path'
 import { test } from 'node:test'
@@ -18,7 +19,10 @@ interface Import {
 
 const sources = listFiles('src', /\.ts$/)
 
-/** The folders of the table, each with those that it may import from. A folder stands for those inside it that have no row of their own. */
+/**
+ * The folders of the table, each with those that it may import from. A folder stands for those inside it that have no
+ * row of their own.
+ */
 const ALLOWED = new Map(
   tableOf('docs/ARCHITECTURE.md', 'folder', 'runs in', 'holds', 'may import').map(([folder, , , imports]) => [
     folder!.replaceAll('`', ''),

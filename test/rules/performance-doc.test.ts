@@ -1,4 +1,5 @@
-// Runs in: the test runner. The tables of docs/PERFORMANCE.md are those that bench/results gives: no number is typed by hand.
+// Runs in: the test runner. The tables of docs/PERFORMANCE.md are those that bench/results gives: no number is typed by
+// hand.
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'

@@ -1,4 +1,5 @@
-// Runs in: the test runner. docs/PICKLE.md says what the code does: every row of its tables is carried out, against what real Pythons wrote.
+// Runs in: the test runner. docs/PICKLE.md says what the code does: every row of its tables is carried out, against
+// what real Pythons wrote.
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'

@@ -1,4 +1,5 @@
-// Runs in: the test runner. Time limits do not depend on what a test makes of Node's timers: nobody uses those but by platform/timers.ts.
+// Runs in: the test runner. Time limits do not depend on what a test makes of Node's timers: nobody uses those but by
+// platform/timers.ts.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { listFiles, read } from './sources.js'

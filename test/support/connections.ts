@@ -1,5 +1,5 @@
-// Runs in: the test runner. Every way to a pair of connections, so that one suite runs for each transport and for both engines: our own
-// system calls and node:net.
+// Runs in: the test runner. Every way to a pair of connections, so that one suite runs for each transport and for both
+// engines: our own system calls and node:net.
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'

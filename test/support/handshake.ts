@@ -1,4 +1,5 @@
-// Runs in: the test runner. Handshakes in any state, answers computed without the code under test, and the two ways to fail.
+// Runs in: the test runner. Handshakes in any state, answers computed without the code under test, and the two ways to
+// fail.
 
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'

@@ -1,5 +1,5 @@
-// Runs in: the test runner. Every test file that starts processes calls watchLeaks(): when its tests are over, no process is left and
-// no descriptor is open that was not open before.
+// Runs in: the test runner. Every test file that starts processes calls watchLeaks(): when its tests are over, no
+// process is left and no descriptor is open that was not open before.
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { after, before } from 'node:test'
@@ -9,7 +9,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 const PATIENCE_MS = 3_000
 const STEP_MS = 20
 
-/** The fields of /proc/<pid>/stat that matter here, or null if the process is gone. A zombie is gone but for its parent's wait. */
+/**
+ * The fields of /proc/<pid>/stat that matter here, or null if the process is gone. A zombie is gone but for its
+ * parent's wait.
+ */
 function readStat(pid: string): { ppid: number; session: number; state: string } | null {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8')

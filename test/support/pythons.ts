@@ -37,8 +37,9 @@ function probe(command: string): Python | undefined {
 let found: readonly Python[] | undefined
 
 /**
- * Every Python found, oldest first, one of each version: those named in the environment variable FORKSERVER_TEST_PYTHONS (paths with ':'
- * between them), or `python3` on the PATH and pyenv's. None is no error: tests of a living Python are skipped then.
+ * Every Python found, oldest first, one of each version: those named in the environment variable
+ * FORKSERVER_TEST_PYTHONS (paths with ':' between them), or `python3` on the PATH and pyenv's. None is no error: tests
+ * of a living Python are skipped then.
  */
 export function findPythons(): readonly Python[] {
   if (found === undefined) {

@@ -1,4 +1,5 @@
-// Runs in: the test runner. Runs a program by plain node, and in a forked child, and tells all that can be seen of it from outside.
+// Runs in: the test runner. Runs a program by plain node, and in a forked child, and tells all that can be seen of it
+// from outside.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
@@ -92,7 +93,10 @@ async function startForked(run: Case, cwd: string, stdio: Stdio, server: ForkSer
   return { pid: p.pid!, stdin, stdout, stderr, ended: p.join(), kill: () => p.kill() }
 }
 
-/** Runs a program in the folder `cwd`, which is made for it and then removed: in a child of `server`, or else by plain node. */
+/**
+ * Runs a program in the folder `cwd`, which is made for it and then removed: in a child of `server`, or else by plain
+ * node.
+ */
 export async function runProgram(run: Case, cwd: string, server?: ForkServer): Promise<Seen> {
   mkdirSync(cwd)
   const input = `${cwd}.stdin`
@@ -164,7 +168,9 @@ function readFiles(folder: string): Record<string, string> {
   )
 }
 
-/** Takes out of an output what differs between any two runs of plain node. One rule a line, and nothing else is hidden. */
+/**
+ * Takes out of an output what differs between any two runs of plain node. One rule a line, and nothing else is hidden.
+ */
 export function normalise(text: string, pid: number): string {
   return (
     text
@@ -178,7 +184,8 @@ export function normalise(text: string, pid: number): string {
       .replace(/ws:\/\/127\.0\.0\.1:\d+\/[0-9a-f-]{36}/g, 'ws://127.0.0.1:PORT/ID')
       // An exhausted heap is told with times, sizes and addresses; what failed is said behind them.
       .replace(/<--- Last few GCs --->.*?(?=FATAL ERROR)/gs, '')
-      // The lowest frame is who called the main module: a script of Node's there, which stands for its C++; the loop's first turn here.
+      // The lowest frame is who called the main module: a script of Node's there, which stands for its C++; the loop's
+      // first turn here.
       .replace(/(?:process\.)?processImmediate \(node:internal\/timers:\d+:\d+\)/g, ENTRY)
       .replace(/node:internal\/main\/run_main_module:\d+:\d+/g, ENTRY)
       // Which of V8's attempts to find room was the last is a matter of moments.

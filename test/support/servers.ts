@@ -1,7 +1,11 @@
-// Runs in: the test runner. Every way to a server, so that one suite of tests runs for each start method and each transport.
+// Runs in: the test runner. Every way to a server, so that one suite of tests runs for each start method and each
+// transport.
 import { ForkServer, type StartOptions } from 'forkserver'
 
-/** A way to a server: what it is called in the test's name, and how to get one. `close` ends everything that `open` started. */
+/**
+ * A way to a server: what it is called in the test's name, and how to get one. `close` ends everything that `open`
+ * started.
+ */
 export interface Way {
   readonly name: string
   open(options?: StartOptions): Promise<{ server: ForkServer; close(): Promise<void> }>
@@ -38,9 +42,9 @@ const CONNECTED = [connected('path'), connected('abstract')]
 export const WAYS: readonly Way[] = [FORKED, ...CONNECTED, SPAWNED]
 
 /**
- * The ways that a suite runs on. A connected server differs from its starter's only in how it was reached, and in what its owner knows of
- * the template's environment. So most suites run on both start methods in `npm test`, and on the two connected ways in `npm run test:slow`,
- * which sets FORKSERVER_TEST_WAYS=rest.
+ * The ways that a suite runs on. A connected server differs from its starter's only in how it was reached, and in what
+ * its owner knows of the template's environment. So most suites run on both start methods in `npm test`, and on the two
+ * connected ways in `npm run test:slow`, which sets FORKSERVER_TEST_WAYS=rest.
  *
  * @param onTransports whether the transport can matter to the suite: then `npm test` runs it on all ways
  */

@@ -1,5 +1,5 @@
-// Runs in: the test runner. A thousand children of one template: no two draw the same value from any generator, and each has a process id, a
-// title, a working directory and an environment of its own.
+// Runs in: the test runner. A thousand children of one template: no two draw the same value from any generator, and
+// each has a process id, a title, a working directory and an environment of its own.
 import assert from 'node:assert/strict'
 import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs'
 import os from 'node:os'

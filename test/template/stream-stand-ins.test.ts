@@ -1,4 +1,5 @@
-// Runs in: the test runner. A preload that used stdin, stdout, stderr and console, and kept them: its children's streams are their own.
+// Runs in: the test runner. A preload that used stdin, stdout, stderr and console, and kept them: its children's
+// streams are their own.
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'

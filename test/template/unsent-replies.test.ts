@@ -1,4 +1,5 @@
-// Runs in: the test runner. src/template/unsent-replies.ts: whatever a socket takes at a time, all bytes arrive in order, and memory is bounded.
+// Runs in: the test runner. src/template/unsent-replies.ts: whatever a socket takes at a time, all bytes arrive in
+// order, and memory is bounded.
 import assert from 'node:assert/strict'
 import os from 'node:os'
 import { describe, test } from 'node:test'

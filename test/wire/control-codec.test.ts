@@ -1,5 +1,5 @@
-// Runs in: the test runner. src/wire/control-codec.ts: the codec against the table, exact bytes of one message each way, and
-// every kind of message that must be refused.
+// Runs in: the test runner. src/wire/control-codec.ts: the codec against the table, exact bytes of one message each
+// way, and every kind of message that must be refused.
 
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'

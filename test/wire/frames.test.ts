@@ -1,4 +1,5 @@
-// Runs in: the test runner. src/wire/frames.ts: the wire format byte by byte, every way to cut a stream, and lying lengths.
+// Runs in: the test runner. src/wire/frames.ts: the wire format byte by byte, every way to cut a stream, and lying
+// lengths.
 
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'

@@ -11,7 +11,10 @@ export interface LaunchRequest {
   /** What becomes of 0, 1, 2 and so on: three or more, at most MAX_STDIO. */
   stdio: readonly StdioTarget[]
   detached: boolean
-  /** The process leads a process group of its own. Signals go to the whole group, and what is left of the group ends with the process. */
+  /**
+   * The process leads a process group of its own. Signals go to the whole group, and what is left of the group ends
+   * with the process.
+   */
   killTree: boolean
   cwd: string
   /** The whole environment that the child shall have. */

@@ -14,7 +14,8 @@ export class Lifeline {
   constructor(native: Native) {
     const ends = new Int32Array(2)
     check('pipe', native.pipe(ends))
-    for (const fd of ends) native.closeAtEnd(fd) // a worker thread that is terminated runs nothing that could close them
+    // A worker thread that is terminated runs nothing that could close them
+    for (const fd of ends) native.closeAtEnd(fd)
     this.#native = native
     this.readEnd = ends[0]!
     this.#writeEnd = ends[1]!

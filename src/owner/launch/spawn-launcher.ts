@@ -118,7 +118,8 @@ export class SpawnLauncher implements Launcher {
 /** Sends a signal to a process, or to its whole process group. Returns false if the process has ended. */
 function signalTo(child: ChildProcess, signal: NodeJS.Signals, isTree: boolean): boolean {
   if (!isTree || child.exitCode !== null || child.signalCode !== null) return child.kill(signal)
-  return signalGroup(child.pid!, signal) // nobody has waited for the process, so the number of its group is still its own
+  // Nobody has waited for the process, so the number of its group is still its own
+  return signalGroup(child.pid!, signal)
 }
 
 function signalGroup(leader: number, signal: NodeJS.Signals): boolean {

@@ -37,7 +37,10 @@ export interface StartedTemplate {
 export interface TemplateOptions {
   config: StartupConfig
   env: NodeJS.ProcessEnv
-  /** The flags of Node to start it with; `nodeOptions` stands in the environment until the template restores the variable. */
+  /**
+   * The flags of Node to start it with; `nodeOptions` stands in the environment until the template restores the
+   * variable.
+   */
   flags: { execArgv: readonly string[]; nodeOptions: string | undefined }
   key: AuthKey
   /** Read end of the owner's lifeline; the caller keeps it. */

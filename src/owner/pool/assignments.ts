@@ -1,7 +1,8 @@
-// Runs in: owner. The chunks that one worker was sent and has not answered, in their order, and what becomes of them when it dies. Pure.
+// Runs in: owner. The chunks that one worker was sent and has not answered, and what becomes of them when it ends.
+// Pure.
 import type { SentBlock } from '../../wire/worker/block-table.js'
 import type { Ledger } from '../../wire/worker/ledger.js'
-import { type Chunk, partOf } from './chunk.js'
+import type { Chunk } from './chunk.js'
 
 const MAX_CHUNK_ID = 0xffffffff
 
@@ -10,26 +11,25 @@ export interface Assignment {
   readonly chunk: Chunk
   /** Its number among the chunks of this worker. */
   readonly id: number
+  /** Where the ledger says whether the worker has claimed it. */
   readonly slot: number
   /** Where its large buffers are. */
   blocks: readonly SentBlock[]
-  /** Its tasks have failed already, and what the worker answers is of no interest. */
-  isSettled: boolean
   /** The worker was asked to stop it. */
   isGivenUp: boolean
 }
 
-/** What a dead worker leaves. */
+/** What a worker leaves when it ends. */
 export interface Remains {
-  /** Chunks, or parts, of which nothing has begun. */
+  /** Chunks, or parts of them, that it had not begun. They are queued again. */
   unbegun: Chunk[]
-  /** Parts that have begun, and have no result. */
+  /** Chunks, or parts of them, that it had begun and not answered. */
   begun: Chunk[]
 }
 
 type TakeBack = (block: SentBlock) => Uint8Array
 
-/** The books of one worker. */
+/** What one worker was sent, in this order. */
 export class Assignments {
   readonly #ledger: Ledger
   readonly #sent: Assignment[] = []
@@ -43,9 +43,9 @@ export class Assignments {
     return this.#sent.length
   }
 
-  /** Tasks of them. */
+  /** Tasks in them. */
   get tasks(): number {
-    return this.#sent.reduce((sum, { chunk }) => sum + chunk.end - chunk.first, 0)
+    return this.#sent.reduce((sum, { chunk }) => sum + chunk.size, 0)
   }
 
   /** The one that is answered next. */
@@ -56,12 +56,15 @@ export class Assignments {
   add(chunk: Chunk): Assignment {
     const id = this.#nextId
     this.#nextId = id < MAX_CHUNK_ID ? id + 1 : 1
-    const sent = { chunk, id, slot: this.#ledger.offer(), blocks: [], isSettled: false, isGivenUp: false }
+    const sent = { chunk, id, slot: this.#ledger.offer(), blocks: [], isGivenUp: false }
+    chunk.sent()
     this.#sent.push(sent)
     return sent
   }
 
-  /** The worker has answered this chunk. Undefined where it is not the next one: a worker keeps the order in which chunks were sent. */
+  /**
+   * The worker has answered this chunk. Undefined if it is not the next one: a worker keeps the order of its chunks.
+   */
   answer(id: number): Assignment | undefined {
     if (this.#sent[0]?.id !== id) return undefined
     const sent = this.#sent.shift()!
@@ -69,12 +72,14 @@ export class Assignments {
     return sent
   }
 
-  /** Takes the last chunk back that the worker has not begun, but never the only one. */
+  /** Takes the last chunk back if the worker has not begun it. It never takes the only one. */
   revokeLast(takeBack: TakeBack): Chunk | undefined {
     const last = this.#sent.at(-1)
-    if (!last || this.#sent.length < 2 || !this.#ledger.revoke(last.slot)) return undefined
+    if (!last || this.#sent.length < 2 || last.chunk.state !== 'sent' || !this.#ledger.revoke(last.slot))
+      return undefined
     this.#sent.pop()
-    return { ...last.chunk, blocks: last.blocks.map(takeBack) }
+    last.chunk.revoked(last.blocks.map(takeBack))
+    return last.chunk
   }
 
   find(isIt: (sent: Assignment) => boolean): Assignment | undefined {
@@ -82,24 +87,36 @@ export class Assignments {
   }
 
   /**
-   * The worker is dead: takes everything out.
+   * The worker has ended: takes everything out.
    *
    * @param isReady whether it took tasks at all
-   * @param takeBack of what it has not begun; of what it has, the copies are left that were kept for retries
+   * @param countsLosses whether what it had not begun counts this as a loss
+   * @param takeBack gives the large buffers of what it had not begun. Of what it had begun, retries have copies
    */
-  split(isReady: boolean, takeBack: TakeBack): Remains {
+  split({ isReady, countsLosses }: { isReady: boolean; countsLosses: boolean }, takeBack: TakeBack): Remains {
     const begun: Chunk[] = []
     const unbegun: Chunk[] = []
-    const { isShared, begun: seen } = this.#ledger
-    // It runs them in the order in which they were sent, so what is in front of the chunk that it began last has begun too.
-    const at = isShared ? this.#sent.findIndex(({ id }) => id === seen.chunk) : isReady ? 0 : -1
-    for (const [index, { chunk, blocks, isSettled }] of this.#sent.entries()) {
-      if (isSettled) continue
-      // A task can write any number there: all of the chunk has begun then.
-      const isItem = isShared && seen.item >= chunk.first && seen.item < chunk.end
-      const stop = index < at ? chunk.end : index > at ? chunk.first : isItem ? seen.item + 1 : chunk.end
-      if (stop > chunk.first) begun.push(partOf(chunk, chunk.first, stop))
-      if (stop < chunk.end) unbegun.push({ ...partOf(chunk, stop, chunk.end), blocks: blocks.map(takeBack) })
+    const seen = this.#ledger.isShared ? this.#ledger.begun : undefined
+    const current = seen ? this.#sent.findIndex(({ id }) => id === seen.chunk) : -1
+    for (const [index, { chunk, slot, blocks }] of this.#sent.entries()) {
+      if (chunk.state === 'settled') continue
+      const { first, end } = chunk
+      let stop = first // before which task nothing has begun
+      if (chunk.state === 'begun') stop = end
+      else if (!seen) stop = isReady && index === 0 ? end : first
+      // A worker runs chunks in their order. Everything before its current task has begun too.
+      else if (index < current) stop = end
+      else if (index === current) stop = seen.item >= first && seen.item < end ? seen.item + 1 : end
+      // It died after it had claimed the chunk and before the first task: in the import of the module, or in an item.
+      else if (this.#ledger.isClaimed(slot)) stop = end
+      if (stop > first) {
+        chunk.begun()
+        begun.push(stop < end ? chunk.splitBefore(stop) : chunk)
+      }
+      if (stop < end) {
+        chunk.lost(blocks.map(takeBack), { counts: countsLosses })
+        unbegun.push(chunk)
+      }
     }
     this.#sent.length = 0
     return { begun, unbegun }

@@ -1,7 +1,7 @@
-// Runs in: owner. Chunks that wait for a worker: those of a higher priority first, then in their order. Pure.
-import type { Call, Chunk } from './chunk.js'
+// Runs in: owner. Chunks that wait for a worker: higher priorities first, then in their order. Pure.
+import type { Chunk } from './chunk.js'
 
-/** Compacting an array costs its length, so it is done when half of it is spent. */
+/** Compacting an array costs its length, so it is done when half of it is empty. */
 const COMPACT_FROM = 1_024
 
 class Line {
@@ -47,7 +47,6 @@ export class ChunkQueue {
   readonly #lines = new Map<number, Line>()
   /** Priorities in use, highest first. */
   #priorities: number[] = []
-  #tasks = 0
   #length = 0
 
   /** Chunks that wait. */
@@ -55,19 +54,14 @@ export class ChunkQueue {
     return this.#length
   }
 
-  /** Tasks that wait. */
-  get tasks(): number {
-    return this.#tasks
-  }
-
   push(chunk: Chunk): void {
-    this.#count(chunk, 1)
+    this.#length++
     this.#lineOf(chunk.call.priority).push(chunk)
   }
 
   /** Puts back what was taken: it is the next of its priority. */
   unshift(chunk: Chunk): void {
-    this.#count(chunk, 1)
+    this.#length++
     this.#lineOf(chunk.call.priority).unshift(chunk)
   }
 
@@ -75,24 +69,17 @@ export class ChunkQueue {
     for (const priority of this.#priorities) {
       const chunk = this.#lines.get(priority)!.shift()
       if (!chunk) continue
-      this.#count(chunk, -1)
+      this.#length--
       return chunk
     }
     return undefined
   }
 
-  /** Takes out what belongs to a call, or everything. */
-  remove(call?: Call): Chunk[] {
-    const gone = this.#priorities.flatMap((priority) =>
-      this.#lines.get(priority)!.remove((chunk) => call === undefined || chunk.call === call),
-    )
-    for (const chunk of gone) this.#count(chunk, -1)
+  /** Takes some chunks out, or all. */
+  remove(isGone: (chunk: Chunk) => boolean = () => true): Chunk[] {
+    const gone = this.#priorities.flatMap((priority) => this.#lines.get(priority)!.remove(isGone))
+    this.#length -= gone.length
     return gone
-  }
-
-  #count(chunk: Chunk, sign: 1 | -1): void {
-    this.#length += sign
-    this.#tasks += sign * (chunk.end - chunk.first)
   }
 
   #lineOf(priority: number): Line {

@@ -1,166 +1,209 @@
-// Runs in: owner. What a Pool hands out: a chunk of tasks of one call. Pure.
-import { Buffer } from 'node:buffer' // a program may delete the global one
-import { ProtocolError } from '../../errors.js'
-import { encodeValue } from '../../wire/values/clone.js'
-import { Answer as DecodedAnswer } from '../../wire/worker/answer.js'
-import { decodeList, encodePlain, isPlain } from '../../wire/worker/plain-list.js'
-import type { Reference } from '../naming/remote.js'
+// Runs in: owner. A chunk: tasks of one call that travel together. Pure.
 
-const NO_BLOCKS: readonly Uint8Array[] = []
+import type { Buffer } from 'node:buffer'
+import { performance } from '../../platform/timers.js'
+import type { Reference } from '../naming/remote.js'
 
 /** What became of a task. */
 export type TaskOutcome = { value: unknown } | { error: unknown }
 
-/** One call of the user: run(), map() or an iteration. What belongs together when it is given up. */
+/** One call of the user: run(), map() or an iteration. Its tasks are given up together. */
 export interface Call {
   readonly reference: Reference
   /** Whether each item is a list of arguments. */
   readonly spread: boolean
-  /** Milliseconds for each task, where there is a limit. */
+  /** Time limit of each task, in milliseconds. */
   readonly timeout: number | undefined
   readonly priority: number
-  /** How often a task is run again whose worker died. */
+  /** How often a task is run again if its worker dies. */
   readonly retries: number
   /** Takes what a task says by emitProgress(). */
   readonly onProgress: ((value: unknown, item: number) => void) | undefined
-  /** Takes what a task writes, where that is captured. */
+  /** Takes what a task writes, if the pool captures output. */
   readonly onOutput: ((bytes: Buffer, stream: 'stdout' | 'stderr', item: number) => void) | undefined
-  /** Nobody waits for its tasks any more: those that have not begun are not run. */
+  /** Nobody waits for its tasks any more: tasks that have not begun are not run. */
   isOver: boolean
 }
 
-/** Tasks that travel together. */
-export interface Chunk {
-  readonly call: Call
-  /** The structured clone of all items of the chunk as it was made; `first` to `end` of them are to be run. */
+/** Who asked for the tasks of a chunk. */
+export interface Receiver {
+  /** Takes what became of a task: each task once. `item` is its place among the items of one submit(). */
+  settle(item: number, outcome: TaskOutcome): void
+  /** A task ran so long, in milliseconds: for whoever sizes chunks. */
+  measured?(millisecondsPerTask: number): void
+}
+
+/**
+ * Where a chunk is: it waits in the queue, a worker was sent it, a worker is known to have begun it, or each of its
+ * tasks
+ * has its outcome.
+ */
+export type ChunkState = 'queued' | 'sent' | 'begun' | 'settled'
+
+/** Back to `queued` it comes from a worker that did not begin it, or to be retried. */
+const NEXT_STATES: Record<ChunkState, readonly ChunkState[]> = {
+  queued: ['sent', 'settled'],
+  sent: ['begun', 'queued', 'settled'],
+  begun: ['queued', 'settled'],
+  settled: [],
+}
+
+/** Is told of each change of a chunk's state, and so counts tasks. */
+export interface ChunkObserver {
+  onState(chunk: Chunk, from: ChunkState | undefined, to: ChunkState): void
+  /** So many tasks have their outcome. */
+  onOutcomes(completed: number, failed: number): void
+}
+
+/** The encoded items of a chunk. */
+export interface ChunkContent {
+  /** All items of the chunk as it was made. */
   readonly items: Buffer
-  /** Large buffers of the items: the caller's memory, until submit() returns. */
+  /** Large buffers of the items. */
   readonly blocks: readonly Uint8Array[]
+}
+
+/** Which of the encoded items are the chunk's tasks: from `first` to before `end`. */
+export interface ChunkPlace {
   readonly first: number
   readonly end: number
-  /** The number of its item 0 in the call. */
+  /** The number in the call of the item 0. */
   readonly base: number
-  readonly retries: number
+}
+
+/** One chunk. It is the same object from the queue to its results, however many workers it is sent to. */
+export class Chunk {
+  readonly items: Buffer
+  readonly base: number
+  readonly end: number
   /** When it was handed in: performance.now(). */
-  readonly since: number
-  /** Takes what became of an item; each is settled once. */
-  readonly settle: (item: number, outcome: TaskOutcome) => void
-  /** How long the tasks ran, for whoever sizes chunks. */
-  readonly measured: ((milliseconds: number) => void) | undefined
-}
+  readonly since = performance.now()
+  readonly #observer: ChunkObserver
+  #first: number
+  #blocks: readonly Uint8Array[]
+  #state: ChunkState
+  #retries: number
+  #losses = 0
 
-/** A part of a chunk, to be run by itself. */
-export function partOf(chunk: Chunk, first: number, end: number, retries = chunk.retries): Chunk {
-  return { ...chunk, first, end, retries, measured: undefined }
-}
-
-/** How chunksOf() makes chunks. */
-export interface ChunkOptions extends Pick<Chunk, 'settle'> {
-  measured?: Chunk['measured']
-  base?: number
-  /** Whether large buffers travel beside the items. */
-  sharesMemory?: boolean
-}
-
-/**
- * Makes chunks of items: one, or where some items cannot be cloned, more. Those that cannot are settled at once, with their
- * UsageError ERR_CANNOT_CLONE.
- */
-export function chunksOf(
-  call: Call,
-  items: readonly unknown[],
-  { settle, measured, base = 0, sharesMemory = false }: ChunkOptions,
-): Chunk[] {
-  const rest = { call, settle, measured, base, retries: call.retries, since: 0 }
-  try {
-    return [{ ...rest, ...encodeItems(items, call.spread, sharesMemory), first: 0, end: items.length }]
-  } catch {
-    // Which one is it? Those beside it are not to blame.
+  constructor(
+    readonly call: Call,
+    content: ChunkContent,
+    { first, end, base }: ChunkPlace,
+    readonly receiver: Receiver,
+    observer: ChunkObserver,
+    state: ChunkState = 'queued',
+  ) {
+    this.items = content.items
+    this.#blocks = content.blocks
+    this.#first = first
+    this.end = end
+    this.base = base
+    this.#retries = call.retries
+    this.#observer = observer
+    this.#state = state
+    if (state === 'queued') observer.onState(this, undefined, state)
   }
-  return items.flatMap((item, index): Chunk[] => {
-    try {
-      const alone: unknown[] = []
-      alone[index] = item // a hole for each of the others, so that the item keeps its number
-      return [
-        {
-          ...rest,
-          measured: undefined,
-          ...encodeItems(alone, call.spread, sharesMemory),
-          first: index,
-          end: index + 1,
-        },
-      ]
-    } catch (error) {
-      settle(index, { error })
-      return []
+
+  get state(): ChunkState {
+    return this.#state
+  }
+
+  /** The first of its tasks. */
+  get first(): number {
+    return this.#first
+  }
+
+  /** Tasks in it. */
+  get size(): number {
+    return this.end - this.#first
+  }
+
+  /** Large buffers of the items: the caller's memory until submit() returns, then copies or what a worker gave back. */
+  get blocks(): readonly Uint8Array[] {
+    return this.#blocks
+  }
+
+  /** How many workers ended that were sent it and did not begin it. */
+  get losses(): number {
+    return this.#losses
+  }
+
+  /** The one place that changes the state. */
+  #become(state: ChunkState): void {
+    const from = this.#state
+    if (!NEXT_STATES[from].includes(state)) throw new Error(`A chunk that is ${from} cannot be ${state}.`)
+    this.#state = state
+    this.#observer.onState(this, from, state)
+  }
+
+  /** The caller may change its buffers from now on. They are copied if they may be sent once more. */
+  keepBlocks(copy: (bytes: Uint8Array) => Uint8Array): void {
+    if (this.#blocks.length === 0) return
+    const isSentAgain = this.#state === 'queued' || this.#retries > 0
+    this.#blocks = isSentAgain ? this.#blocks.map(copy) : []
+  }
+
+  /** A worker was sent it. */
+  sent(): void {
+    this.#become('sent')
+  }
+
+  /** Its worker has begun it. */
+  begun(): void {
+    if (this.#state === 'sent') this.#become('begun')
+  }
+
+  /** Its worker gave it back. */
+  revoked(blocks: readonly Uint8Array[]): void {
+    this.#blocks = blocks
+    this.#become('queued')
+  }
+
+  /** Its worker ended and had not begun it. */
+  lost(blocks: readonly Uint8Array[], { counts }: { counts: boolean }): void {
+    if (counts) this.#losses++
+    this.revoked(blocks)
+  }
+
+  /** Its worker died in it: if retries are left, it takes one and is to be run again. */
+  retry(): boolean {
+    if (this.#retries === 0) return false
+    this.#retries--
+    this.#become('queued')
+    return true
+  }
+
+  /** Takes the tasks before this one out of it: a chunk of their own, in the same state. */
+  splitBefore(item: number): Chunk {
+    const content = { items: this.items, blocks: this.#blocks }
+    const place = { first: this.#first, end: item, base: this.base }
+    const front = new Chunk(this.call, content, place, this.receiver, this.#observer, this.#state)
+    front.#retries = this.#retries
+    front.#losses = this.#losses
+    this.#first = item
+    return front
+  }
+
+  /** Gives each task its outcome. A chunk that is settled already takes no other outcomes. */
+  settle(outcomeOf: (item: number) => TaskOutcome): void {
+    if (this.#state === 'settled') return
+    this.#become('settled')
+    let failed = 0
+    for (let item = this.#first; item < this.end; item++) {
+      const outcome = outcomeOf(item)
+      if ('error' in outcome) failed++
+      this.receiver.settle(item, outcome)
     }
-  })
-}
-
-function encodeItems(
-  items: readonly unknown[],
-  spread: boolean,
-  sharesMemory: boolean,
-): Pick<Chunk, 'items' | 'blocks'> {
-  const plain = encodePlain(items, spread)
-  if (plain) return { items: plain, blocks: NO_BLOCKS }
-  const blocks: Uint8Array[] = []
-  return { items: encodeValue(items, 'items', sharesMemory ? blocks : undefined), blocks }
-}
-
-/** The same chunk with copies of its large buffers: the caller may change its own as soon as the call has returned. */
-export function withCopies(chunk: Chunk): Chunk {
-  return chunk.blocks.length > 0 ? { ...chunk, blocks: chunk.blocks.map((bytes) => Buffer.from(bytes)) } : chunk
-}
-
-/** What a worker answered. */
-export interface Answer {
-  /** Of a `results` message. */
-  body: Buffer
-  /** Takes the large buffers that belong to it. */
-  blocks: () => readonly ArrayBuffer[]
-}
-
-/**
- * Settles the tasks of a chunk by what a worker answered.
- *
- * @param where for the stacks of errors
- * @throws ProtocolError ERR_PROTOCOL if no worker answers like that. All tasks are settled then too
- */
-export function settleChunk(chunk: Chunk, { body, blocks }: Answer, where: string): void {
-  let answer: DecodedAnswer
-  try {
-    const memory = blocks()
-    answer = new DecodedAnswer(decodeAnswer(body, memory), isPlain(body), chunk)
-  } catch (error) {
-    failChunk(chunk, error)
-    if (error instanceof ProtocolError) throw error
-    return // it cannot be rebuilt here
+    this.#observer.onOutcomes(this.size - failed, failed)
   }
-  let violation: unknown
-  for (let item = chunk.first; item < chunk.end; item++) {
-    let outcome: TaskOutcome
-    try {
-      outcome = answer.outcomeOf(item, where)
-    } catch (error) {
-      violation = error
-      outcome = { error }
-    }
-    chunk.settle(item, outcome)
-  }
-  if (violation) throw violation
-}
 
-function decodeAnswer(body: Buffer, blocks: readonly ArrayBuffer[]): unknown {
-  try {
-    return decodeList(body, blocks)
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error
-    throw new ProtocolError('ERR_PROTOCOL', 'A worker answered in JSON that nobody wrote.', { cause: error })
+  /** All of its tasks fail with this. */
+  fail(error: unknown): void {
+    this.settle(() => ({ error }))
   }
-}
 
-/** All tasks of a chunk fail with this. */
-export function failChunk(chunk: Chunk, error: unknown): void {
-  for (let item = chunk.first; item < chunk.end; item++) chunk.settle(item, { error })
+  /** Nobody waits for its outcomes. */
+  forget(): void {
+    if (this.#state !== 'settled') this.#become('settled')
+  }
 }

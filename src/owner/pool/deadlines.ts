@@ -1,19 +1,20 @@
-// Runs in: owner. The clocks of one worker: the time limit of a task, and the time that it has to stop when nobody waits for it any more.
-
-import { ChildError } from '../../errors.js'
+// Runs in: owner. Timers for the tasks of one worker: a task's time limit, and the time in which it must stop if
+// nobody waits
+// for it any more.
 import { clearTimeout, setTimeout } from '../../platform/timers.js'
 import type { Assignment } from './assignments.js'
+import { lateTask } from './worker-errors.js'
 
-/** Whose clocks they are. */
+/** Whose timers they are. */
 export interface DeadlineListener {
   readonly pid: number | undefined
-  /** Its time is over. */
+  /** The time of this chunk is over. */
   onLate(sent: Assignment, error: Error): void
   /** It did not stop. */
   kill(error: Error): void
 }
 
-/** The clocks of one worker. A task with a time limit travels alone, so there is one at a time. */
+/** The timers of one worker. A task with a time limit travels alone, so there is one at a time. */
 export class Deadlines {
   readonly #listener: DeadlineListener
   readonly #gracePeriod: number
@@ -26,21 +27,17 @@ export class Deadlines {
     this.#gracePeriod = gracePeriod
   }
 
-  /** Whether any clock runs. */
+  /** Whether any timer runs. */
   get isRunning(): boolean {
     return this.#limit !== undefined || this.#grace !== undefined
   }
 
-  /** A task begins that may take so long, in milliseconds. */
+  /** A task was sent that may take so long, in milliseconds. */
   begin(sent: Assignment, timeout: number): void {
-    this.#limit = setTimeout(() => {
-      const { pid } = this.#listener
-      const isKilled = this.#gracePeriod === 0
-      const what = isKilled ? 'was killed' : `is asked to stop, and killed in ${this.#gracePeriod} ms`
-      const text = `A task ${sent.chunk.call.reference.name}() took longer than its timeout of ${timeout} ms; worker ${pid} ${what}. Give it more time, or less to do.`
-      const signal = isKilled ? { signal: 'SIGKILL' as const } : {}
-      this.#listener.onLate(sent, new ChildError('ERR_TIMEOUT', text, { pid, ...signal }))
-    }, timeout)
+    this.#limit = setTimeout(
+      () => this.#listener.onLate(sent, lateTask(sent.chunk, this.#listener.pid, this.#gracePeriod)),
+      timeout,
+    )
   }
 
   /** The worker was asked to stop a task that failed with this. */

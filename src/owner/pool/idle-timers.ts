@@ -1,4 +1,4 @@
-// Runs in: owner. Workers of a Pool that have nothing to do, and when they go.
+// Runs in: owner. How long each worker of a Pool has had nothing to do, and when an idle worker is to leave.
 
 import { clearTimeout, setTimeout } from '../../platform/timers.js'
 /** A timer for each idle worker. */
@@ -13,7 +13,7 @@ export class IdleTimers<W> {
     this.#onIdle = onIdle
   }
 
-  /** It has nothing to do, since now or since earlier. */
+  /** It has nothing to do. If that is so for some time already, its time goes on. */
   start(worker: W): void {
     if (this.#timeout === undefined || this.#timers.has(worker)) return
     const timer = setTimeout(() => {

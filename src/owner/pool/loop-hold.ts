@@ -1,9 +1,9 @@
-// Runs in: owner. Whether a Pool keeps its owner's event loop running: while it has something to do, and a moment longer, so that a pool that
-// is given one task behind the other does not tell all of its workers each time.
-
+// Runs in: owner. Whether a Pool keeps its owner's event loop running: while it has something to do, and a moment
+// longer.
+// So a pool that is given one task after the other does not tell all of its workers each time.
 import { setTimeout } from '../../platform/timers.js'
 
-/** How long nothing has to be done until it lets go, in milliseconds. */
+/** A pool lets go when it had nothing to do for so long, in milliseconds. */
 const MOMENT_MS = 20
 
 /** One pool's hold. */

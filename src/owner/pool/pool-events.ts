@@ -1,11 +1,12 @@
-// Runs in: owner. How a Pool calls its user back: never from within its own steps, which an exception would leave half done.
+// Runs in: owner. How a Pool calls its user back: never from within its own steps, which an exception would leave half
+// done.
 
 import { AsyncResource } from 'node:async_hooks'
 import type { EventEmitter } from 'node:events'
 import { nextTick } from '../../platform/timers.js'
 import type { Exit } from '../launch/exit.js'
 import type { PoolWorker } from './pool-worker.js'
-import type { CrewListener } from './worker-set.js'
+import type { WorkerSetListener } from './worker-set.js'
 
 /** Which worker of a pool. */
 export interface WorkerIdentity {
@@ -14,13 +15,13 @@ export interface WorkerIdentity {
   pid: number
 }
 
-/** Events of a pool. What a listener throws is an uncaught exception, as everywhere in Node. */
+/** Events of a pool. An error that a listener throws is an uncaught exception, as everywhere in Node. */
 export interface PoolEvents {
   /** A worker has run its initializer, and takes tasks. */
   workerStart: [worker: WorkerIdentity]
-  /** A worker that did has ended: by itself, because its work was done, or because it was killed. */
+  /** Such a worker has ended: by itself, because its work was done, or because it was killed. */
   workerEnd: [worker: WorkerIdentity, exit: Pick<Exit, 'exitCode' | 'signal'>]
-  /** With stdio 'capture': what a worker wrote in no task, or in a task whose call has no onOutput. */
+  /** With stdio 'capture': what a worker wrote outside of tasks, or in a task whose call has no onOutput. */
   output: [bytes: Buffer, stream: 'stdout' | 'stderr', worker: WorkerIdentity]
   /** run() failed with ERR_QUEUE_FULL, and there is room again. */
   drain: []
@@ -32,7 +33,11 @@ const throwLater = (error: unknown): void => {
   })
 }
 
-/** The listener of a call, in the AsyncLocalStorage context of the call. What it throws is an uncaught exception, and disturbs no task. */
+/**
+ * The listener of a call, in the AsyncLocalStorage context of the call. An error that it throws is an uncaught
+ * exception,
+ * and disturbs no task.
+ */
 export function inContext<A extends unknown[]>(
   listener: ((...args: A) => void) | undefined,
 ): ((...args: A) => void) | undefined {
@@ -49,8 +54,8 @@ export function inContext<A extends unknown[]>(
 
 const identityOf = ({ id, pid }: PoolWorker): WorkerIdentity => ({ id, pid: pid! })
 
-/** What a crew tells becomes a pool's events. */
-export function listenerOf(pool: EventEmitter<PoolEvents>): CrewListener {
+/** What a worker set tells becomes a pool's events. */
+export function listenerOf(pool: EventEmitter<PoolEvents>): WorkerSetListener {
   const emit = (emission: () => void): void => {
     nextTick(emission)
   }

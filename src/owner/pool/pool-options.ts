@@ -34,17 +34,30 @@ export interface PoolOptions {
   initArgs?: readonly unknown[]
   /** A function that each worker calls before it leaves, unless it is killed. */
   teardown?: Reference
+  /**
+   * A worker that is not ready so many milliseconds after its start was asked for is killed, as if its initializer had
+   * failed; default 30,000.
+   */
+  startTimeout?: number
+  /** A worker that was told to leave, and has not ended so many milliseconds later, is killed; default 3,000. */
+  teardownTimeout?: number
   /** A worker takes no new chunk after so many tasks, and another one replaces it; default: no limit. */
   maxTasksPerChild?: number
-  /** A worker that has more bytes of memory in use than this (resident set size) takes no new chunk, and another one replaces it; default: no limit. */
+  /**
+   * A worker that uses more bytes of memory than this (resident set size) takes no new chunk, and another one
+   * replaces it;
+   * default: no limit.
+   */
   maxMemoryPerChild?: number
   /** `task`: each task in a newly forked process, forked ahead of need; default `worker`. */
   isolate?: 'worker' | 'task'
   /** run() fails with ERR_QUEUE_FULL when so many tasks wait; default: no limit. */
   maxQueue?: number
   /**
-   * Where nobody waits for a task any more (its signal was aborted, or its time is over), workerInfo().signal is aborted in its worker,
-   * which is killed when the task has not ended so many milliseconds later; default 0: it is killed at once.
+   * If nobody waits for a task any more (its signal was aborted, or its time is over), workerInfo().signal is aborted
+   * in its
+   * worker. If the task has not ended so many milliseconds later, the worker is killed; default 0: it is killed at
+   * once.
    */
   gracePeriod?: number
   /** What tasks find in workerInfo().name, and the title of the workers' processes. */
@@ -55,7 +68,10 @@ export interface PoolOptions {
   cwd?: string
   /** Their whole environment; default: the owner's when a worker starts. */
   env?: NodeJS.ProcessEnv
-  /** Where their output goes: `inherit` (default), `ignore`, or `capture`: to onOutput of the call, or else to the event 'output'. */
+  /**
+   * Where their output goes: `inherit` (default), `ignore`, or `capture`: to onOutput of the call, or else to the
+   * event 'output'.
+   */
   stdio?: 'inherit' | 'ignore' | 'capture'
 }
 
@@ -63,24 +79,35 @@ export interface PoolOptions {
 export interface RunOptions {
   /** Aborting it forgets a task that waits and kills the worker of one that runs. */
   signal?: AbortSignal
-  /** The worker is killed when the task runs longer than this, in milliseconds. */
+  /**
+   * The worker is killed when the task runs longer than this, in milliseconds. The time that a task waits for other
+   * tasks
+   * does not count. If no worker of the pool is ready for so long, and for three seconds, the task fails as well.
+   */
   timeout?: number
   /** Tasks of a higher priority are run first; default 0. */
   priority?: number
-  /** How often the task is run again where its worker died: for tasks that may begin twice; default 0. */
+  /** How often the task is run again if its worker dies: for tasks that may begin twice; default 0. */
   retries?: number
-  /** Takes what the task says by emitProgress(), and the number of its item, in the AsyncLocalStorage context of the call. */
+  /**
+   * Takes what the task says by emitProgress(), and the number of its item, in the AsyncLocalStorage context of the
+   * call.
+   */
   onProgress?: (value: unknown, item: number) => void
   /**
-   * With `stdio: 'capture'`: takes what the task wrote, before its result, and the number of its item; in the context of the call. Of a
-   * chunk whose worker died, all is told of the last item that it began.
+   * With `stdio: 'capture'`: takes what the task wrote, before its result, and the number of its item; in the context
+   * of the
+   * call. If the worker died, all that it wrote in the chunk is told of the last item that it began.
    */
   onOutput?: (bytes: Buffer, stream: 'stdout' | 'stderr', item: number) => void
 }
 
 /** Options of map() and starmap(). */
 export interface MapOptions extends RunOptions {
-  /** Tasks that travel together; `auto`, the default, makes it so that a chunk runs for some milliseconds. With a timeout it is 1. */
+  /**
+   * Tasks that travel together; `auto`, the default, makes it so that a chunk runs for some milliseconds. With a
+   * timeout it is 1.
+   */
   chunkSize?: number | 'auto'
 }
 
@@ -100,8 +127,12 @@ const priority: Check<number> = (value, site) => {
 const anything: Check<readonly unknown[]> = listOf<unknown>((value) => value)
 
 /** The options of a pool, checked and with their defaults. */
-export type CheckedPool = Omit<PoolOptions, 'processes' | 'isolate' | 'stdio'> &
-  Required<Pick<PoolOptions, 'processes' | 'isolate' | 'stdio'>>
+export type CheckedPool = Omit<PoolOptions, Defaulted> & Required<Pick<PoolOptions, Defaulted>>
+
+type Defaulted = 'processes' | 'isolate' | 'stdio' | 'startTimeout' | 'teardownTimeout'
+
+const START_TIMEOUT_MS = 30_000
+const TEARDOWN_TIMEOUT_MS = 3_000
 
 /** @throws UsageError ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_INVALID_ARGUMENT */
 export function checkPool(options: PoolOptions): CheckedPool {
@@ -120,12 +151,15 @@ export function checkPool(options: PoolOptions): CheckedPool {
     gracePeriod: milliseconds,
     name: string,
     limits,
+    startTimeout: milliseconds,
+    teardownTimeout: milliseconds,
     cwd: string,
     env: environment,
     stdio: oneOf(['inherit', 'ignore', 'capture']),
   })
   const { processes = os.availableParallelism(), isolate = 'worker', stdio = 'inherit' } = checked
-  return { ...checked, processes, isolate, stdio }
+  const { startTimeout = START_TIMEOUT_MS, teardownTimeout = TEARDOWN_TIMEOUT_MS } = checked
+  return { ...checked, processes, isolate, stdio, startTimeout, teardownTimeout }
 }
 
 const progress: Check<NonNullable<RunOptions['onProgress']>> = (value, site) => callback(value, site) as never

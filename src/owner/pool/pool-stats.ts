@@ -1,11 +1,11 @@
-// Runs in: owner. What a pool counts and times of its tasks and workers.
+// Runs in: owner. What a pool counts and measures of its tasks and workers.
 
 import { readFileSync } from 'node:fs'
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks'
 import { performance } from '../../platform/timers.js'
-import type { Chunk } from './chunk.js'
+import type { Chunk, ChunkObserver, ChunkState } from './chunk.js'
 
-/** How long something took, in milliseconds, over all that a pool has seen; zeros where there was nothing yet. */
+/** How long something took, in milliseconds, since the pool was made; zeros if there was nothing yet. */
 export interface TimeSummary {
   count: number
   mean: number
@@ -24,7 +24,11 @@ export interface WorkerStats {
   pid: number | undefined
   /** Tasks that it was given. */
   tasks: number
-  /** Bytes of memory that it has in use (resident set size), those that it shares with its template among them; undefined where the system does not tell. */
+  /**
+   * Bytes of memory that it has in use (resident set size), with those that it shares with its template; undefined if
+   * the
+   * system does not tell.
+   */
   memory: number | undefined
 }
 
@@ -38,9 +42,11 @@ export interface PoolStats {
   completed: number
   /** Tasks that failed. */
   failed: number
+  /** Tasks that were queued again because their worker ended: it had not begun them, or they are retried. */
+  rescheduled: number
   /** How long chunks ran. */
   runTime: TimeSummary
-  /** How long chunks waited: for a worker, in it for the chunks in front of them, and on the way. */
+  /** How long chunks waited: in the queue, on the way, and in their worker for the chunks before them. */
   waitTime: TimeSummary
   /** Which part of the time of its workers was spent in tasks: 0 to 1. */
   utilisation: number
@@ -68,61 +74,82 @@ const record = (histogram: RecordableHistogram, ms: number): void => {
   histogram.record(Math.max(1, Math.round(ms * NS_PER_MS))) // it takes no 0
 }
 
-/** The books of one pool. */
-export class Meter {
+/** What a meter asks of a worker. */
+export interface MeteredWorker {
+  readonly id: number
+  readonly pid: number | undefined
+  /** Tasks that it was given in all. */
+  readonly taken: number
+  /** Tasks that it has and has not answered. */
+  readonly running: number
+}
+
+/** What one pool counts. Tasks are counted where their chunk changes its state. */
+export class Meter implements ChunkObserver {
   readonly #runs = createHistogram()
   readonly #waits = createHistogram()
   #busyMs = 0
-  /** Lives of workers that are over. */
+  /** The time that workers had which have ended. */
   #livedMs = 0
-  /** The births of those that live. */
-  readonly #births = new Map<number, number>()
+  /** When the others started. */
+  readonly #starts = new Map<number, number>()
+  readonly #tasks: Record<ChunkState, number> = { queued: 0, sent: 0, begun: 0, settled: 0 }
   completed = 0
   failed = 0
+  rescheduled = 0
+
+  /** Tasks that no worker has. */
+  get queued(): number {
+    return this.#tasks.queued
+  }
+
+  onState(chunk: Chunk, from: ChunkState | undefined, to: ChunkState): void {
+    if (from) this.#tasks[from] -= chunk.size
+    this.#tasks[to] += chunk.size
+  }
+
+  onOutcomes(completed: number, failed: number): void {
+    this.completed += completed
+    this.failed += failed
+  }
 
   workerStarted(id: number): void {
-    this.#births.set(id, performance.now())
+    this.#starts.set(id, performance.now())
   }
 
   workerEnded(id: number): void {
-    const birth = this.#births.get(id)
-    if (birth !== undefined) this.#livedMs += performance.now() - birth
-    this.#births.delete(id)
+    const start = this.#starts.get(id)
+    if (start !== undefined) this.#livedMs += performance.now() - start
+    this.#starts.delete(id)
   }
 
-  /** A chunk whose tasks are counted when they are settled. */
-  counted(chunk: Chunk): Chunk {
-    const { settle } = chunk
-    return {
-      ...chunk,
-      since: performance.now(),
-      settle: (item, outcome) => {
-        if ('error' in outcome) this.failed++
-        else this.completed++
-        settle(item, outcome)
-      },
-    }
-  }
-
-  /** A chunk was answered that was handed in then and ran so long. Whatever else it spent its time with, it waited. */
+  /** A chunk was answered, and ran so long. The rest of its time it waited. */
   ran({ since }: Chunk, ms: number): void {
     record(this.#runs, ms)
     record(this.#waits, performance.now() - since - ms)
     this.#busyMs += ms
   }
 
-  get times(): Pick<PoolStats, 'runTime' | 'waitTime' | 'utilisation'> {
+  /** @param workers those that live */
+  statsOf(workers: readonly MeteredWorker[]): PoolStats {
     let lived = this.#livedMs
-    for (const birth of this.#births.values()) lived += performance.now() - birth
+    for (const start of this.#starts.values()) lived += performance.now() - start
+    const { queued, completed, failed, rescheduled } = this
     return {
+      queued,
+      running: workers.reduce((sum, worker) => sum + worker.running, 0),
+      completed,
+      failed,
+      rescheduled,
       runTime: summarise(this.#runs),
       waitTime: summarise(this.#waits),
       utilisation: lived > 0 ? Math.min(1, this.#busyMs / lived) : 0,
+      workers: workers.map(({ id, pid, taken }) => ({ id, pid, tasks: taken, memory: residentBytes(pid) })),
     }
   }
 }
 
-/** The resident set of a process, in bytes. Undefined where there is no such process, or no /proc. */
+/** The resident set of a process, in bytes. Undefined if there is no such process, or no /proc. */
 export function residentBytes(pid: number | undefined): number | undefined {
   if (pid === undefined) return undefined
   try {
@@ -133,7 +160,7 @@ export function residentBytes(pid: number | undefined): number | undefined {
   }
 }
 
-/** Looks at the memory of a process from time to time only: it costs a read of /proc. */
+/** Looks at the memory of a process, but not each time that it is asked: a look costs a read of /proc. */
 export class MemoryLimit {
   readonly #maxBytes: number
   #lookedAt = 0

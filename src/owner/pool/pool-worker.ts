@@ -11,74 +11,69 @@ import {
   encodeBare,
   encodeFunction,
   encodeRun,
-  WORKER_MODULE,
-  type WorkerSetup,
   workerMessageOf,
 } from '../../wire/worker/worker-messages.js'
-import type { Channel, ChannelListener } from '../../worker-channel/worker-channel.js'
 import type { Memories } from '../../worker-channel/worker-memory.js'
 import type { Exit } from '../launch/exit.js'
-import { type Reference, remote } from '../naming/remote.js'
-import { Process } from '../process/process.js'
-import type { ProcessOptions } from '../process/process-options.js'
+import type { Reference } from '../naming/remote.js'
 import { type Assignment, Assignments, type Remains } from './assignments.js'
-import { type Chunk, failChunk, settleChunk } from './chunk.js'
+import type { Chunk } from './chunk.js'
+import { settleChunk } from './chunk-codec.js'
 import { type DeadlineListener, Deadlines } from './deadlines.js'
-import type { OutputStream } from './output-reader.js'
+import type { OutputStream, OutputTaker } from './output-reader.js'
 import { MemoryLimit } from './pool-stats.js'
 import { Pace } from './scheduling.js'
 import { TaskOutput } from './task-output.js'
-import { deathOf, isBreach, refusalOf, wrongChunk } from './worker-errors.js'
-import { Link } from './worker-link.js'
-
-const worker = remote<{ work: (setup: WorkerSetup) => Promise<void> }>(WORKER_MODULE)
+import { deathOf, refusalOf, wrongChunk } from './worker-errors.js'
+import type { Link } from './worker-link.js'
+import { WorkerProcess, type WorkerProcessListener, type WorkerProcessOptions } from './worker-process.js'
 
 /** How a worker's life ends, and what it leaves. */
 export interface WorkerEnd extends Remains {
   /** Why: what a task of it fails with. */
   error: Error
-  /** How its process ended, where there was one. */
+  /** How its process ended, if that is known. */
   exit: Exit | undefined
-  /** Whether it ended before it took its first task. */
+  /** Whether it ended before it was ready. */
   neverReady: boolean
+  /** Whether it died by itself before it answered or began a chunk. */
+  isUnused: boolean
 }
 
-/** What a worker tells the set of workers. */
+/** What a worker tells its set. */
 export interface WorkerListener {
   /** It takes tasks now, or it has finished a chunk. */
   onReady(worker: PoolWorker): void
   onEnd(worker: PoolWorker, end: WorkerEnd): void
   /** A chunk of it ran so long. */
   onRun(chunk: Chunk, milliseconds: number): void
+  /** Its server closes: it is to leave when it has nothing to do. */
+  onServerClosed(): void
   /** It has written what no call takes. */
   onOutput(worker: PoolWorker, bytes: Buffer, stream: OutputStream): void
 }
 
-/** The options of a worker's process. */
-export type WorkerOptions = Omit<ProcessOptions, 'stdio' | 'timeout' | 'signal' | 'detached'> & {
-  streams: 'inherit' | 'ignore' | 'capture'
-  /** It takes no more chunks when it has more bytes of memory than this. */
+/** The options of a worker. */
+export interface WorkerOptions {
+  process: WorkerProcessOptions
+  /** If it uses more bytes of memory than this, it gets no more chunks. */
   maxMemory: number
   /** So long a task that nobody waits for any more may take to stop, in milliseconds; 0: it is killed at once. */
   gracePeriod: number
-  setup: Omit<WorkerSetup, 'sharesMemory' | 'isCaptured' | 'id'>
 }
 
 /** One worker. */
-export class PoolWorker implements ChannelListener, DeadlineListener {
+export class PoolWorker implements WorkerProcessListener, DeadlineListener {
   readonly #listener: WorkerListener
   readonly #options: WorkerOptions
-  readonly #memories: Memories | undefined
   readonly #functions = new Map<Reference, number>()
-  #process: Process | undefined
-  #channel: Channel | undefined
+  readonly #process: WorkerProcess
   #link: Link | undefined
   #sent = new Assignments(new Ledger())
   readonly #deadlines: Deadlines
   #output: TaskOutput | undefined
-  /** Why it is being killed, where it is. */
-  #verdict: Error | undefined
   #isReady = false
+  #hasAnswered = false
   /** It was sent chunks ahead and did not come to them: it gets no more before its next answer. */
   #isSlow = false
   readonly #pace = new Pace()
@@ -87,26 +82,24 @@ export class PoolWorker implements ChannelListener, DeadlineListener {
   taken = 0
   /** It takes no more tasks. */
   isEnding = false
+  /** Its server closes: it is to leave when it has nothing to do. */
+  isLeaving = false
 
-  /**
-   * @param id its number in the pool
-   * @param memories where this process has the addon: without, the channel is a socket, and nothing is known of a dead worker's tasks
-   */
+  /** @param id its number in the pool */
   constructor(
     readonly id: number,
     listener: WorkerListener,
     options: WorkerOptions,
-    memories: Memories | undefined,
   ) {
     this.#listener = listener
     this.#options = options
+    this.#process = new WorkerProcess(id, options.process, this)
     this.#deadlines = new Deadlines(this, options.gracePeriod)
     this.#memoryLimit = new MemoryLimit(options.maxMemory)
-    this.#memories = memories
   }
 
   get pid(): number | undefined {
-    return this.#process?.pid
+    return this.#process.pid
   }
 
   /** Tasks that it has and has not answered. */
@@ -114,7 +107,7 @@ export class PoolWorker implements ChannelListener, DeadlineListener {
     return this.#sent.tasks
   }
 
-  /** Whether it has more memory than it may have, and is to be replaced. */
+  /** Whether it uses more memory than it may, and is to be replaced. */
   get isSpent(): boolean {
     return this.#memoryLimit.isOver(this.pid)
   }
@@ -126,39 +119,32 @@ export class PoolWorker implements ChannelListener, DeadlineListener {
 
   /** Whether it can be sent something. */
   get isOpen(): boolean {
-    return this.#isReady && !this.isEnding && this.#verdict === undefined
+    return this.#isReady && !this.isEnding && !this.#process.isDoomed
   }
 
-  /** Whether a chunk may be sent ahead: only what can be revoked, so that nothing waits behind a task that takes long. */
+  /** Whether a chunk may be sent ahead. Only a chunk that can be revoked may: else it could wait behind a long task. */
   get takesAhead(): boolean {
     const isHeld = this.#isSlow || this.isSpent || this.#deadlines.isRunning
     return this.isOpen && this.load < this.#pace.depth && this.#link!.sharesMemory && !isHeld
   }
 
   /** Starts the process; onReady or onEnd follows. */
-  async start(): Promise<void> {
-    const { streams, setup, gracePeriod, maxMemory, ...options } = this.#options
-    try {
-      const link = (this.#link = new Link(this.#memories, streams))
-      const sent = (this.#sent = new Assignments(link.ledger))
-      this.#output = new TaskOutput(link.ledger, sent, (...part) => this.#listener.onOutput(this, ...part))
-      this.#process = new Process(
-        worker.work,
-        [{ ...setup, id: this.id, sharesMemory: link.sharesMemory, isCaptured: link.output !== undefined }],
-        { ...options, stdio: link.stdio },
-      )
-      this.#process.result.catch((error) => isBreach(error) && this.kill(error)) // of all others its end tells
-      await this.#process.start()
-      this.#channel = link.connect(this.#process, this, this.#output.take)
-    } catch (error) {
-      this.kill(error as Error)
-      if (!this.#process?.alive) return this.#end(error as Error)
-    }
-    if (this.#verdict) this.#process!.kill()
-    const exit = await this.#process!.join().catch((error: Error) => error)
-    await this.#channel?.finish()
-    if (exit instanceof Error) this.#end(this.#verdict ?? exit)
-    else this.#end(this.#verdict ?? deathOf(exit, this.pid, this.#sent.first?.chunk), exit)
+  start(memories: Memories | undefined): void {
+    this.#process.start(memories)
+  }
+
+  onLink(link: Link): void {
+    this.#link = link
+    this.#sent = new Assignments(link.ledger)
+    this.#output = new TaskOutput(link.ledger, this.#sent, (...part) => this.#listener.onOutput(this, ...part))
+  }
+
+  readonly onWritten: OutputTaker = (...part) => this.#output?.take(...part)
+
+  onServerClosed(): void {
+    this.isLeaving = true
+    this.holdLoop(true)
+    this.#listener.onServerClosed()
   }
 
   onFailure(error: Error): void {
@@ -166,14 +152,15 @@ export class PoolWorker implements ChannelListener, DeadlineListener {
   }
 
   onGone(): void {} // its end tells
+
   onMessage(payload: Buffer): void {
     switch (workerMessageOf(payload, 'worker to owner')) {
       case 'ready':
         this.#isReady = true
+        this.#process.ready()
         break
       case 'refused':
-        this.#verdict ??= refusalOf(payload.subarray(1), this.pid)
-        return
+        return this.#process.refuse(refusalOf(payload.subarray(1), this.pid))
       case 'progress':
         return this.#takeProgress(payload)
       case 'wrote':
@@ -188,24 +175,24 @@ export class PoolWorker implements ChannelListener, DeadlineListener {
     const { chunk: id, milliseconds, body, blocks } = decodeResults(payload)
     const sent = this.#sent.answer(id) ?? wrongChunk(this.pid, id)
     this.#isSlow = false
-    this.#stopClocks()
+    this.#hasAnswered = true
+    this.#stopTimers()
     const { chunk } = sent
     this.#pace.note(milliseconds)
-    const settled = sent.isSettled ? { ...chunk, settle: () => {} } : chunk
     const link = this.#link!
     link.blocks?.out.settle(sent.blocks)
-    settleChunk(settled, { body, blocks: () => link.takeBlocks(blocks) }, `worker ${this.pid}`)
-    chunk.measured?.(milliseconds)
+    settleChunk(chunk, { body, blocks: () => link.takeBlocks(blocks) }, `worker ${this.pid}`)
+    chunk.receiver.measured?.(milliseconds / chunk.size)
     this.#listener.onRun(chunk, milliseconds)
   }
 
   #answerOutput(payload: Buffer): void {
     this.#link!.output?.drain()
     this.#output?.ended(decodeWrote(payload))
-    this.#channel!.send(encodeBare('read'))
+    this.#process.channel!.send(encodeBare('read'))
   }
 
-  #stopClocks(): void {
+  #stopTimers(): void {
     this.#deadlines.done({ isOwing: this.#sent.find(({ isGivenUp }) => isGivenUp) !== undefined })
   }
 
@@ -213,25 +200,25 @@ export class PoolWorker implements ChannelListener, DeadlineListener {
     const { chunk: id, item, body } = decodeProgress(payload)
     const sent = this.#sent.find((one) => one.id === id)
     if (!sent || item < sent.chunk.first || item >= sent.chunk.end) return wrongChunk(this.pid, id)
-    if (sent.isSettled || sent.chunk.call.isOver) return
+    if (sent.chunk.state === 'settled' || sent.chunk.call.isOver) return
     sent.chunk.call.onProgress?.(decodeValue(body), sent.chunk.base + item)
   }
 
   /** Sends a chunk. */
   send(chunk: Chunk): void {
-    const { call, first, end, items } = chunk
+    const { call, first, end, items, size } = chunk
     let functionId = this.#functions.get(call.reference)
     if (functionId === undefined) {
       functionId = this.#functions.size
       this.#functions.set(call.reference, functionId)
-      this.#channel!.send(encodeFunction(functionId, call.reference.module, call.reference.name))
+      this.#process.channel!.send(encodeFunction(functionId, call.reference.module, call.reference.name))
     }
     const sent = this.#sent.add(chunk)
-    this.taken += end - first
+    this.taken += size
     const message = { chunk: sent.id, slot: sent.slot, functionId, first, end, spread: call.spread }
     sent.blocks = chunk.blocks.map((bytes) => this.#link!.blocks!.out.write(bytes))
     const run = encodeRun({ ...message, blocks: sent.blocks, listens: call.onProgress !== undefined })
-    this.#channel!.send(run, items, { mayWait: this.#pace.isQuick })
+    this.#process.channel!.send(run, items, { mayWait: this.#pace.isQuick })
     if (call.timeout !== undefined) this.#deadlines.begin(sent, call.timeout)
   }
 
@@ -240,11 +227,11 @@ export class PoolWorker implements ChannelListener, DeadlineListener {
     const chunk = this.#sent.revokeLast(this.#takeBack)
     if (!chunk) return undefined
     this.#isSlow = true // its slot is free when it comes to the message, so slots would run out
-    this.taken -= chunk.end - chunk.first
+    this.taken -= chunk.size
     return chunk
   }
 
-  /** Nobody waits for these any more: it is to stop them, and is killed where it does not within the grace period. */
+  /** Nobody waits for these any more: it is to stop them, and is killed if it does not within the grace period. */
   giveUp(isIt: (chunk: Chunk) => boolean, error: Error): void {
     for (let sent: Assignment | undefined; (sent = this.#sent.find((one) => !one.isGivenUp && isIt(one.chunk))); ) {
       if (this.#options.gracePeriod === 0) return this.kill(error)
@@ -254,7 +241,7 @@ export class PoolWorker implements ChannelListener, DeadlineListener {
 
   #askToStop(sent: Assignment, error: Error): void {
     sent.isGivenUp = true
-    this.#channel!.send(encodeAbort(sent.id), encodeValue(encodeThrown(error), 'thrown'))
+    this.#process.channel!.send(encodeAbort(sent.id), encodeValue(encodeThrown(error), 'thrown'))
     this.#deadlines.giveGrace(error)
   }
 
@@ -262,10 +249,7 @@ export class PoolWorker implements ChannelListener, DeadlineListener {
 
   /** Whether it keeps the event loop running; so it does at first. */
   holdLoop(on: boolean): void {
-    this.#channel?.holdLoop(on)
-    this.#link?.output?.holdLoop(on)
-    if (on) this.#process?.ref()
-    else this.#process?.unref()
+    this.#process.holdLoop(on || this.isLeaving) // whoever closes its server waits for it
   }
 
   /** Lets it finish what it has, and leave. */
@@ -273,28 +257,36 @@ export class PoolWorker implements ChannelListener, DeadlineListener {
     if (this.isEnding) return
     this.isEnding = true
     this.holdLoop(true) // its teardown has time
-    this.#channel!.send(encodeBare('end'))
+    this.#process.channel!.send(encodeBare('end'))
+    this.#process.leaving()
   }
 
   /** Ends it now. What it has begun fails with this error. */
   kill(error: Error): void {
-    this.#verdict ??= error
-    this.#process?.kill()
+    this.#process.kill(error)
   }
 
   onLate(sent: Assignment, error: Error): void {
+    sent.chunk.begun() // its time has run, whether the worker came to it or not
     if (this.#options.gracePeriod === 0) return this.kill(error)
     this.#askToStop(sent, error)
-    sent.isSettled = true
-    failChunk(sent.chunk, error)
+    sent.chunk.fail(error)
   }
 
-  #end(error: Error, exit?: Exit): void {
+  onOver(reason: Error | undefined, exit: Exit | undefined): void {
+    const { limits } = this.#options.process
+    const error = reason ?? deathOf(exit!, this.pid, this.#sent.first?.chunk, limits?.memory)
+    const diedByItself = reason === undefined && !this.isEnding
     this.isEnding = true
     this.#link?.output?.drain()
-    const remains = this.#sent.split(this.#isReady, this.#takeBack)
-    this.#stopClocks()
-    this.#link?.close()
-    this.#listener.onEnd(this, { error, exit, neverReady: !this.#isReady, ...remains })
+    // If the pool itself ended it because of one task, that is no reason to doubt the tasks behind it.
+    const remains = this.#sent.split({ isReady: this.#isReady, countsLosses: !isAsked(error) }, this.#takeBack)
+    this.#stopTimers()
+    const isUnused = diedByItself && this.#isReady && !this.#hasAnswered && remains.begun.length === 0
+    this.#listener.onEnd(this, { error, exit, neverReady: !this.#isReady, isUnused, ...remains })
   }
 }
+
+/** Whether the pool killed a worker for one of its tasks, or because it was to end. */
+const isAsked = (error: Error): boolean =>
+  error.name === 'AbortError' || (error as { code?: unknown }).code === 'ERR_TIMEOUT'

@@ -1,11 +1,13 @@
-// Runs in: owner. Pool: the public face of a crew of workers. run(), map(), starmap(), imap(), imapUnordered().
+// Runs in: owner. Pool: the public face of a set of workers. run(), map(), starmap(), imap(), imapUnordered().
 import { EventEmitter } from 'node:events'
 import { UsageError } from '../../errors.js'
 import { abortError } from '../../promises/abort.js'
+import { onAbort } from '../../promises/abort-listeners.js'
 import { defer } from '../../promises/deferred.js'
 import { encodeValue } from '../../wire/values/clone.js'
 import { type ArgumentsOf, isReference, type Reference, type ResultOf } from '../naming/remote.js'
-import { type Call, type Chunk, chunksOf } from './chunk.js'
+import type { Call } from './chunk.js'
+import type { Input } from './input-reader.js'
 import { inContext, listenerOf, type PoolEvents } from './pool-events.js'
 import {
   checkImap,
@@ -19,10 +21,10 @@ import {
 } from './pool-options.js'
 import type { PoolStats } from './pool-stats.js'
 import { Results } from './results.js'
-import { Crew, type CrewOptions } from './worker-set.js'
+import { WorkerSet, type WorkerSetOptions } from './worker-set.js'
 
-/** What an input may be. */
-export type Input<T> = Iterable<T> | AsyncIterable<T>
+export type { Input } from './input-reader.js'
+
 /** The one argument of a function that map() and imap() call. */
 export type ItemOf<R extends Reference> = ArgumentsOf<R>[0]
 
@@ -39,18 +41,18 @@ const isInput = (value: unknown): value is Input<unknown> =>
  * for await (const html of pool.imap(jobs.render, pages)) write(html)
  */
 export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
-  readonly #crew: Crew
+  readonly #workers: WorkerSet
   readonly #processes: number
 
   /** @throws UsageError ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_INVALID_ARGUMENT, ERR_CANNOT_CLONE (of initArgs) */
   constructor(options: PoolOptions = {}) {
     super()
     const { processes, isolate, stdio, server, limits, cwd, env, maxQueue, name, ...rest } = checkPool(options)
-    const { initializer, initArgs = [], teardown, minProcesses = 0, idleTimeout } = rest
+    const { initializer, initArgs = [], teardown, minProcesses = 0, idleTimeout, startTimeout, teardownTimeout } = rest
     encodeValue(initArgs, 'initArgs') // here, and not from the third worker that does not come up
     const nameOf = ({ module, name }: Reference): { module: string; name: string } => ({ module, name })
     this.#processes = processes
-    const crewOptions: CrewOptions = {
+    const setOptions: WorkerSetOptions = {
       processes,
       spares: isolate === 'task' ? processes : 0,
       minProcesses: Math.min(minProcesses, processes),
@@ -58,31 +60,36 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
       maxQueue: maxQueue ?? Number.POSITIVE_INFINITY,
       maxTasksPerChild: isolate === 'task' ? 1 : (rest.maxTasksPerChild ?? Number.POSITIVE_INFINITY),
       worker: {
-        ...(server && { server }),
-        ...(limits && { limits }),
-        ...(cwd !== undefined && { cwd }),
-        ...(env && { env }),
-        streams: stdio,
         gracePeriod: rest.gracePeriod ?? 0,
         maxMemory: rest.maxMemoryPerChild ?? Number.POSITIVE_INFINITY,
-        setup: {
-          ...(name !== undefined && { name }),
-          ...(initializer && { initializer: nameOf(initializer) }),
-          ...(teardown && { teardown: nameOf(teardown) }),
-          initArgs,
+        process: {
+          ...(server && { server }),
+          ...(limits && { limits }),
+          ...(cwd !== undefined && { cwd }),
+          ...(env && { env }),
+          streams: stdio,
+          startTimeout,
+          teardownTimeout,
+          setup: {
+            ...(name !== undefined && { name }),
+            ...(initializer && { initializer: nameOf(initializer) }),
+            ...(teardown && { teardown: nameOf(teardown) }),
+            initArgs,
+          },
         },
       },
     }
-    this.#crew = new Crew(crewOptions, listenerOf(this))
-    this.#crew.open()
+    this.#workers = new WorkerSet(setOptions, listenerOf(this))
   }
 
   /**
    * Runs one task.
    *
    * @returns what the function returns
-   * @throws what the function throws; UsageError ERR_CANNOT_CLONE, ERR_NOT_EXPORTED, ERR_INVALID_STATE (the pool is closed)
-   * @throws ChildError ERR_CHILD_DIED, ERR_TIMEOUT, ERR_POOL_BROKEN; ResourceError ERR_QUEUE_FULL, ERR_RESOURCE; AbortError
+   * @throws what the function throws; UsageError ERR_CANNOT_CLONE, ERR_NOT_EXPORTED, ERR_INVALID_STATE (the pool is
+   * closed)
+   * @throws ChildError ERR_CHILD_DIED, ERR_TIMEOUT, ERR_POOL_BROKEN; ResourceError ERR_QUEUE_FULL, ERR_RESOURCE;
+   * AbortError
    */
   async run<R extends Reference>(reference: R, args: ArgumentsOf<R>, options: RunOptions = {}): Promise<ResultOf<R>> {
     const checked = checkRun(options)
@@ -92,25 +99,25 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
         'ERR_INVALID_ARGUMENT',
         'The arguments of Pool.run() must be an array: pool.run(jobs.render, [page]).',
       )
-    this.#crew.checkRoom()
+    this.#workers.checkRoom()
     const result = defer<ResultOf<R>>()
-    const settle: Chunk['settle'] = (_, outcome) => {
-      if ('error' in outcome) result.reject(outcome.error)
-      else result.resolve(outcome.value as ResultOf<R>)
-    }
-    const chunks = chunksOf(call, [args], { settle, sharesMemory: this.#crew.sharesMemory })
     const { signal } = checked
     const abort = (): void => {
       result.reject(abortError(signal!))
-      this.#crew.abandon(call, abortError(signal!))
+      this.#workers.abandon(call, abortError(signal!))
     }
-    signal?.addEventListener('abort', abort, { once: true })
-    for (const chunk of chunks) this.#crew.submit(chunk)
+    const forget = signal && onAbort(signal, abort)
     try {
+      this.#workers.submit(call, [args], 0, {
+        settle: (_, outcome) => {
+          if ('error' in outcome) result.reject(outcome.error)
+          else result.resolve(outcome.value as ResultOf<R>)
+        },
+      })
       return await result.promise
     } finally {
       call.isOver = true
-      signal?.removeEventListener('abort', abort)
+      forget?.()
     }
   }
 
@@ -138,10 +145,12 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   }
 
   /**
-   * Runs a function for each item, and gives out the results in the order of the items. The input is read as the results are: never
+   * Runs a function for each item, and gives out the results in the order of the items. The input is read as the
+   * results are: never
    * further ahead than bufferSize and what the workers have. Leaving the loop early forgets what has not begun.
    *
-   * @throws UsageError ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_INVALID_STATE. next() rejects as run() does, and
+   * @throws UsageError ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_INVALID_STATE. next()
+   * rejects as run() does, and
    *   with what the input throws
    */
   imap<R extends Reference>(
@@ -207,16 +216,16 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
       throw new UsageError('ERR_INVALID_ARGUMENT', `The items of ${of} must be an iterable or an async iterable.`)
     const { chunkSize = 'auto', bufferSize, onError = 'throw', signal } = options
     const abort = (): void => results.abort(abortError(signal!))
-    const results = new Results<unknown>(this.#crew, call, items, {
+    const results = new Results<unknown>(this.#workers, call, items, {
       chunkSize,
       bufferSize,
       onError,
       isOrdered,
       processes: this.#processes,
-      onOver: () => signal?.removeEventListener('abort', abort),
+      onOver: () => forget?.(),
     })
+    const forget = signal && onAbort(signal, abort)
     if (signal?.aborted) abort()
-    else signal?.addEventListener('abort', abort, { once: true })
     return results
   }
 
@@ -226,7 +235,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     { timeout, priority = 0, retries = 0, signal, ...listeners }: RunOptions,
     spread: boolean,
   ): Call {
-    this.#crew.checkOpen()
+    this.#workers.checkOpen()
     if (!isReference(reference))
       throw new UsageError(
         'ERR_INVALID_ARGUMENT',
@@ -237,19 +246,27 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     return { reference, spread, timeout, priority, retries, onProgress, onOutput, isOver: false }
   }
 
-  /** What it is doing, and has done. The memory of its workers is read from /proc, which takes some microseconds for each. */
+  /**
+   * What it is doing, and has done. The memory of its workers is read from /proc, which takes some microseconds for
+   * each.
+   */
   stats(): PoolStats {
-    return this.#crew.stats
+    return this.#workers.stats
   }
 
   /** Takes no more calls. What was asked for is finished, and the workers leave; join() waits for that. */
   close(): void {
-    this.#crew.close(new UsageError('ERR_INVALID_STATE', 'This pool is closed. Make a new one for more tasks.'))
+    this.#workers.close(new UsageError('ERR_INVALID_STATE', 'This pool is closed. Make a new one for more tasks.'))
   }
 
   /** Kills the workers. Whatever has not finished fails with UsageError ERR_INVALID_STATE. */
   terminate(): void {
-    this.#crew.terminate(new UsageError('ERR_INVALID_STATE', 'This pool was terminated before the task was finished.'))
+    this.#workers.terminate(
+      new UsageError(
+        'ERR_INVALID_STATE',
+        'This pool was terminated before the task was finished. Make a new one for more tasks.',
+      ),
+    )
   }
 
   /**
@@ -257,14 +274,14 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
    * @throws UsageError ERR_INVALID_STATE before these
    */
   async join(): Promise<void> {
-    if (!this.#crew.isEnding)
+    if (!this.#workers.isEnding)
       throw new UsageError('ERR_INVALID_STATE', 'This pool is open. Call close() or terminate() before join().')
-    await this.#crew.empty()
+    await this.#workers.empty()
   }
 
   /** Terminates, and waits for the end. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.terminate()
-    await this.#crew.empty()
+    await this.#workers.empty()
   }
 }

@@ -1,9 +1,12 @@
-// Runs in: owner. The results of a Pool's imap(): reads its input no further ahead than it is allowed to, makes chunks of it, and gives
-// results out in order or as they come.
-import { type Call, chunksOf, type TaskOutcome } from './chunk.js'
-import type { Crew } from './worker-set.js'
+// Runs in: owner. An iteration over the results of one call: reads its input no further ahead than it may, hands
+// chunks of
+// it in, and gives results out in order or as they come.
+import type { Call, Receiver, TaskOutcome } from './chunk.js'
+import { type Input, InputReader } from './input-reader.js'
 
-/** An 'auto' chunk shall run so long, in milliseconds: a message's way is a small part of it, and a reader need not wait. */
+/**
+ * An 'auto' chunk shall run so long, in milliseconds: long beside a message's way, and short for a reader who waits.
+ */
 const AUTO_CHUNK_MS = 2
 const MAX_AUTO_CHUNK = 1_000
 
@@ -18,45 +21,65 @@ export interface ResultsOptions {
   onOver: () => void
 }
 
+/** A call of which more chunks may come. */
+export interface OpenCall {
+  /** The pool runs nothing any more. */
+  stop(error: Error): void
+}
+
+/** What runs the chunks. */
+export interface Runner {
+  /** @throws the reason, if the pool takes no calls any more */
+  checkOpen(): void
+  /** More items of this call may come. */
+  began(call: OpenCall): void
+  /** No more items of this call come. */
+  finished(call: OpenCall): void
+  submit(call: Call, items: readonly unknown[], base: number, receiver: Receiver): void
+  abandon(call: Call, error?: Error): void
+}
+
 /** One chunk's place among the results. */
 interface Cell {
   outcomes: (TaskOutcome | undefined)[]
   next: number
 }
 
-type Input = AsyncIterator<unknown> | Iterator<unknown>
+const DONE: IteratorResult<never, undefined> = Object.freeze({ done: true, value: undefined })
 
 /** An iteration over the results of one call. */
-export class Results<T> implements AsyncIterableIterator<T> {
-  readonly #crew: Crew
+export class Results<T> implements AsyncIterableIterator<T>, OpenCall {
+  readonly #runner: Runner
   readonly #call: Call
   readonly #options: ResultsOptions
-  readonly #input: Input
-  readonly #isAsync: boolean
+  readonly #reader: InputReader
   /** In order: one for each chunk, first to be given out first. As they come: one for each result. */
   readonly #cells: Cell[] = []
   #chunkSize: number
-  /** Items that were read and not given out. */
+  /** Items that were read and whose results were not given out. */
   #ahead = 0
   /** Items that were read. */
   #read = 0
   #isStarted = false
-  #isReading = false
-  #isInputOver = false
-  #inputError: { error: unknown } | undefined
+  /** Why the iteration fails when its results are given out. */
+  #failure: { error: unknown } | undefined
   /** Calls of next() for which there was nothing yet. */
   #waiting: (() => void)[] = []
   #isOver = false
 
-  constructor(crew: Crew, call: Call, input: AsyncIterable<unknown> | Iterable<unknown>, options: ResultsOptions) {
-    this.#crew = crew
+  constructor(runner: Runner, call: Call, input: Input<unknown>, options: ResultsOptions) {
+    this.#runner = runner
     this.#call = call
     this.#options = options
     this.#chunkSize = options.chunkSize === 'auto' ? 1 : options.chunkSize
-    this.#isAsync = Symbol.asyncIterator in Object(input)
-    this.#input = this.#isAsync
-      ? (input as AsyncIterable<unknown>)[Symbol.asyncIterator]()
-      : (input as Iterable<unknown>)[Symbol.iterator]()
+    this.#reader = new InputReader(input, {
+      onItems: (items) => this.#submit(items),
+      onEnd: (failure) => {
+        this.#failure ??= failure
+        this.#wake()
+      },
+      onRead: () => this.#wake(),
+    })
   }
 
   [Symbol.asyncIterator](): this {
@@ -64,17 +87,17 @@ export class Results<T> implements AsyncIterableIterator<T> {
   }
 
   async next(): Promise<IteratorResult<T, undefined>> {
-    if (!this.#isStarted && !this.#isOver && !this.#inputError) {
-      this.#crew.checkOpen() // an iteration that nobody has begun to read does not hold close() up
-      this.#crew.began(this.#call)
+    if (!this.#isStarted && !this.#isOver && !this.#failure) {
+      this.#runner.checkOpen() // an iteration that nobody has begun to read does not delay close()
+      this.#runner.began(this)
     }
     this.#isStarted = true
     for (;;) {
-      if (this.#isOver) return { done: true, value: undefined }
+      if (this.#isOver) return DONE
       this.#fill()
       const outcome = this.#take()
       if (outcome) return this.#giveOut(outcome)
-      if (this.#isInputOver && this.#ahead === 0) return await this.#finish()
+      if (this.#reader.isOver && this.#ahead === 0) return this.#finish()
       await new Promise<void>((resolve) => {
         this.#waiting.push(resolve)
       })
@@ -85,37 +108,48 @@ export class Results<T> implements AsyncIterableIterator<T> {
   async return(): Promise<IteratorResult<T, undefined>> {
     if (!this.#isOver) {
       this.#isOver = true
-      this.#crew.abandon(this.#call)
+      this.#runner.abandon(this.#call)
       this.#end()
-      if (!this.#isInputOver) await this.#input.return?.()
+      this.#wake()
+      await this.#reader.close()
     }
-    this.#wake()
-    return { done: true, value: undefined }
+    return DONE
   }
 
-  /** Gives the call up: the next result is this error. */
-  abort(error: unknown): void {
+  /** Gives the call up, and kills what runs: the next result is this error. */
+  abort(error: Error): void {
     if (this.#isOver) return
-    this.#crew.abandon(this.#call, error as Error)
-    this.#inputError = { error }
-    if (!this.#isInputOver) void Promise.resolve(this.#input.return?.()).catch(() => {}) // it is given up already
-    this.#isInputOver = true
+    this.#runner.abandon(this.#call, error)
+    this.#failure = { error }
     this.#cells.length = 0
     this.#ahead = 0
+    this.#closeInput()
+  }
+
+  /** The pool runs nothing any more. What it has run is given out first, and then comes this error. */
+  stop(error: Error): void {
+    if (this.#isOver) return
+    this.#failure ??= { error }
+    this.#closeInput()
+  }
+
+  #closeInput(): void {
+    this.#reader.close().catch(() => {}) // the call has its error already
     this.#wake()
   }
 
   #end(): void {
-    this.#crew.finished(this.#call)
+    this.#call.isOver = true
+    this.#runner.finished(this)
     this.#options.onOver()
   }
 
-  async #finish(): Promise<IteratorResult<T, undefined>> {
+  #finish(): IteratorResult<T, undefined> {
     this.#isOver = true
-    this.#call.isOver = true
     this.#end()
-    if (this.#inputError) throw this.#inputError.error
-    return { done: true, value: undefined }
+    this.#wake()
+    if (this.#failure) throw this.#failure.error
+    return DONE
   }
 
   #giveOut(outcome: TaskOutcome): IteratorResult<T, undefined> | Promise<IteratorResult<T, undefined>> {
@@ -128,10 +162,13 @@ export class Results<T> implements AsyncIterableIterator<T> {
       return { done: false, value: settled as T }
     }
     if (!('error' in outcome)) return { done: false, value: outcome.value as T }
-    // for await does not call return() behind an error of next(): the iteration is over.
-    return this.return().then(() => {
+    // `for await` does not call return() after an error of next(): the iteration is over. The error counts, whatever
+    // the
+    // input says to its end.
+    const fail = (): never => {
       throw outcome.error
-    })
+    }
+    return this.return().then(fail, fail)
   }
 
   #take(): TaskOutcome | undefined {
@@ -154,66 +191,29 @@ export class Results<T> implements AsyncIterableIterator<T> {
     return running + (this.#options.bufferSize ?? Math.max(64, 2 * running))
   }
 
-  /** Reads ahead: at once where the input gives its items at once. */
+  /** Reads ahead: at once if the input gives its items at once. */
   #fill(): void {
-    while (!this.#isReading && !this.#isInputOver && this.#ahead + this.#chunkSize <= this.#limit) this.#readChunk()
-  }
-
-  #readChunk(): void {
-    const items: unknown[] = []
-    const size = this.#chunkSize
-    const readOn = (): void | Promise<void> => {
-      while (items.length < size && !this.#isInputOver) {
-        const step = this.#input.next()
-        // Not by its class: an async iterator may return any thenable.
-        if (this.#isAsync) return Promise.resolve(step).then(take).then(readOn)
-        take(step as IteratorResult<unknown>)
-      }
-    }
-    const take = (step: IteratorResult<unknown>): void => {
-      if (step.done) this.#isInputOver = true
-      else if (!this.#isOver && !this.#call.isOver) {
-        items.push(step.value)
-        this.#ahead++
-      }
-    }
-    const fail = (error: unknown): void => {
-      this.#isInputOver = true
-      this.#inputError ??= { error }
-    }
-    const settle = (): void => {
-      if (items.length > 0 && !this.#isOver && !this.#call.isOver) this.#submit(items)
-    }
-    try {
-      const pending = readOn()
-      if (!pending) return settle()
-      this.#isReading = true
-      pending.catch(fail).then(() => {
-        this.#isReading = false
-        settle()
-        this.#wake()
-      })
-    } catch (error) {
-      fail(error)
-      settle()
-    }
+    const reader = this.#reader
+    while (!reader.isReading && !reader.isOver && this.#ahead + this.#chunkSize <= this.#limit)
+      reader.read(this.#chunkSize)
   }
 
   #submit(items: readonly unknown[]): void {
+    if (this.#call.isOver) return
+    this.#ahead += items.length
     const cell: Cell = { outcomes: new Array(items.length), next: 0 }
     if (this.#options.isOrdered) this.#cells.push(cell)
     const settle = (item: number, outcome: TaskOutcome): void => {
       if (this.#call.isOver) return
-      if (!this.#options.isOrdered) this.#cells.push({ outcomes: [outcome], next: 0 })
-      else cell.outcomes[item] = outcome
+      if (this.#options.isOrdered) cell.outcomes[item] = outcome
+      else this.#cells.push({ outcomes: [outcome], next: 0 })
       this.#wake()
     }
-    const measured =
-      this.#options.chunkSize === 'auto' ? (ms: number): void => this.#resize(ms / items.length) : undefined
+    const receiver: Receiver =
+      this.#options.chunkSize === 'auto' ? { settle, measured: (ms) => this.#resize(ms) } : { settle }
     const base = this.#read
     this.#read += items.length
-    const { sharesMemory } = this.#crew
-    for (const chunk of chunksOf(this.#call, items, { settle, measured, base, sharesMemory })) this.#crew.submit(chunk)
+    this.#runner.submit(this.#call, items, base, receiver)
   }
 
   /** An 'auto' chunk grows by its double at most: one quick task says little about the next ones. */

@@ -45,7 +45,7 @@ export function nextAhead<W extends Candidate>(workers: Iterable<W>, limits: Lim
   return best
 }
 
-/** Whom an idle worker takes a chunk from: the one with the most that it has not begun. */
+/** From whom an idle worker takes a chunk: the worker that has most of them. */
 export function mostLoaded<W extends Candidate>(workers: Iterable<W>): W | undefined {
   let most: W | undefined
   for (const worker of workers) if (worker.load > 1 && (!most || worker.load > most.load)) most = worker
@@ -58,7 +58,7 @@ export function mostLoaded<W extends Candidate>(workers: Iterable<W>): W | undef
  * @param queued chunks that wait
  * @param isEnding whether the pool takes no more calls: then none is started in advance
  */
-export function workersToHire(
+export function workersToStart(
   workers: ReadonlySet<Candidate>,
   limits: Limits,
   { queued, isEnding }: { queued: number; isEnding: boolean },
@@ -70,18 +70,22 @@ export function workersToHire(
     if (worker.isEnding) leaving++
     else if (!worker.isOpen) starting++
   }
-  // Those that leave make room at once, as the way out of a process takes as long as its way in; but only so many of them.
+  // A worker that leaves makes room at once: to leave takes a process as long as to start. But only so many of them do.
   const room = processes + spares - workers.size + Math.min(leaving, processes + spares)
   const wanted = queued > 0 && spares > 0 ? room : queued - starting
   const least = isEnding ? 0 : minProcesses - workers.size
   return Math.max(0, Math.min(room, wanted), least)
 }
 
-/** A worker has chunks for so long at a time, in milliseconds, but two at least: enough to hide the way of a message there and back. */
+/**
+ * A worker has chunks for so long at a time, in milliseconds, but two at least: enough to hide the time of a message.
+ */
 const AHEAD_MS = 1
 const MIN_DEPTH = 2
 const MAX_DEPTH = 64
-/** A worker whose chunks take less than this is told of them together, in milliseconds: it takes longer to wake it than to run one. */
+/**
+ * Chunks that take less than this, in milliseconds, are sent together: to wake a worker takes longer than to run one.
+ */
 const QUICK_MS = 0.05
 
 /** How fast one worker is. */

@@ -1,6 +1,6 @@
-// Runs in: owner. What the tasks of a worker fail with when it does not come up, or dies. Pure.
-
+// Runs in: owner. The errors of a worker that does not come up, or dies, and of its tasks. Pure.
 import { ChildError, ProtocolError, ResourceError } from '../../errors.js'
+import { inMilliseconds } from '../../promises/duration.js'
 import { decodeValue } from '../../wire/values/clone.js'
 import { decodeThrown, type ThrownData } from '../../wire/values/thrown.js'
 import type { Exit } from '../launch/exit.js'
@@ -13,11 +13,72 @@ export function refusalOf(thrown: Uint8Array, pid: number | undefined): ChildErr
   return new ChildError('ERR_CHILD_DIED', text, { pid }, { cause })
 }
 
-/** @param chunk what it was at */
-export function deathOf({ exitCode, signal }: Exit, pid: number | undefined, chunk: Chunk | undefined): ChildError {
-  const how = signal ? `was ended by ${signal}` : `exited with ${exitCode}`
+/** A worker was not ready in time. */
+export function lateStart(milliseconds: number, pid: number | undefined): ChildError {
+  const who = pid === undefined ? 'A worker' : `Worker ${pid}`
+  const text = `${who} was not ready within the startTimeout of ${inMilliseconds(milliseconds)}, and was killed.`
+  return new ChildError('ERR_TIMEOUT', `${text} See whether the initializer ends, or raise startTimeout.`, { pid })
+}
+
+/** A worker was asked to leave, and did not. */
+export function lateEnd(milliseconds: number, pid: number | undefined): ChildError {
+  const text = `Worker ${pid} did not end within the teardownTimeout of ${inMilliseconds(milliseconds)}, and was killed.`
+  return new ChildError('ERR_TIMEOUT', `${text} See whether the teardown ends, or raise teardownTimeout.`, { pid })
+}
+
+/** @param chunk what the worker was at */
+export function deathOf(
+  { exitCode, signal }: Exit,
+  pid: number | undefined,
+  chunk: Chunk | undefined,
+  memoryLimit: number | undefined,
+): ChildError {
+  const how = signal ? `was killed by ${signal}` : `exited with code ${exitCode}`
   const task = chunk ? ` while it ran ${chunk.call.reference.name}()` : ''
-  return new ChildError('ERR_CHILD_DIED', `Worker ${pid} ${how}${task}.`, { pid, exitCode, signal })
+  return new ChildError('ERR_CHILD_DIED', `Worker ${pid} ${how}${task}.${hintOf(signal, memoryLimit)}`, {
+    pid,
+    exitCode,
+    signal,
+  })
+}
+
+function hintOf(signal: NodeJS.Signals | null, memoryLimit: number | undefined): string {
+  if (signal === 'SIGXCPU') return ' It used all of its limits.cpuSeconds: raise the limit, or give it less to do.'
+  if (signal !== 'SIGABRT') return ''
+  if (memoryLimit === undefined) return ' Its stderr may tell why. If it ran out of memory, raise limits.memory.'
+  return ` It probably reached its limits.memory of ${memoryLimit} bytes: raise the limit, or give it less to keep.`
+}
+
+/** Its process is gone, or does not answer, and nobody tells how it ended. */
+export function lostWorker(pid: number | undefined): ChildError {
+  const text = `Worker ${pid} was lost: its channel ended, and the template did not report its exit in time.`
+  return new ChildError('ERR_CHILD_DIED', `${text} See whether the template is stopped.`, { pid })
+}
+
+/** A chunk that one worker after the other was given, and none began. */
+export function neverBegun(chunk: Chunk, cause: Error): ChildError {
+  const text = `${chunk.losses} workers ended before they began ${chunk.call.reference.name}(). The last one: ${cause.message}`
+  const { pid, exitCode = null, signal = null } = cause as Partial<ChildError>
+  return new ChildError('ERR_CHILD_DIED', `${text} It is not run again.`, { pid, exitCode, signal }, { cause })
+}
+
+/** A task ran longer than it may. */
+export function lateTask(
+  { call: { reference, timeout } }: Chunk,
+  pid: number | undefined,
+  gracePeriod: number,
+): ChildError {
+  const isKilled = gracePeriod === 0
+  const what = isKilled ? 'was killed' : `is asked to stop, and is killed in ${inMilliseconds(gracePeriod)}`
+  const text = `A task ${reference.name}() took longer than its timeout of ${inMilliseconds(timeout!)}; worker ${pid} ${what}.`
+  const signal = isKilled ? { signal: 'SIGKILL' as const } : {}
+  return new ChildError('ERR_TIMEOUT', `${text} Give it more time, or less to do.`, { pid, ...signal })
+}
+
+/** No worker comes up. */
+export function brokenPool(cause: Error): ChildError {
+  const text = `The workers of this pool end before they take a task. The last one: ${cause.message} Correct that, then make a new pool.`
+  return new ChildError('ERR_POOL_BROKEN', text, { pid: undefined }, { cause })
 }
 
 /**

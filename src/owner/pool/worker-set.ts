@@ -1,26 +1,36 @@
-// Runs in: owner. The workers of a Pool and who gets which chunk: starts workers when there is work, gives, takes back, and runs again
-// what a dead worker had not begun.
-import { ChildError, ResourceError } from '../../errors.js'
+// Runs in: owner. The workers of a Pool and their chunks: starts workers if there is work, decides with scheduling.ts
+// who gets
+// which chunk, and runs again what a dead worker had not begun.
+import { Buffer } from 'node:buffer' // a program may delete the global one
+import { ResourceError } from '../../errors.js'
 import { findNative } from '../../platform/native.js'
 import { Memories } from '../../worker-channel/worker-memory.js'
-import { type Call, type Chunk, failChunk, partOf, withCopies } from './chunk.js'
+import type { Call, Chunk, Receiver } from './chunk.js'
+import { chunksOf } from './chunk-codec.js'
 import { ChunkQueue } from './chunk-queue.js'
 import { IdleTimers } from './idle-timers.js'
 import { LoopHold } from './loop-hold.js'
 import type { OutputStream } from './output-reader.js'
-import { Meter, type PoolStats, residentBytes } from './pool-stats.js'
+import { Meter, type PoolStats } from './pool-stats.js'
 import { PoolWorker, type WorkerEnd, type WorkerListener, type WorkerOptions } from './pool-worker.js'
-import { type Limits, mostLoaded, nextAhead, nextFree, workersToHire } from './scheduling.js'
-import { Hiring, MAX_STILLBORN } from './start-failures.js'
+import type { OpenCall, Runner } from './results.js'
+import { chunksToRunAgain } from './run-again.js'
+import { type Limits, mostLoaded, nextAhead, nextFree, workersToStart } from './scheduling.js'
+import { StartFailures } from './start-failures.js'
+import { StartWaits } from './start-waits.js'
+import { brokenPool } from './worker-errors.js'
 
-export interface CrewOptions extends Limits {
+/** A pool that closes keeps its workers so long for iterations that may bring more, in milliseconds. */
+const LINGER_MS = 1_000
+
+export interface WorkerSetOptions extends Limits {
   idleTimeout: number | undefined
   maxQueue: number
   worker: WorkerOptions
 }
 
-/** What a crew tells its pool. */
-export interface CrewListener {
+/** What a set tells its pool. */
+export interface WorkerSetListener {
   onWorkerStart(worker: PoolWorker): void
   onWorkerEnd(worker: PoolWorker, end: WorkerEnd): void
   onOutput(worker: PoolWorker, bytes: Buffer, stream: OutputStream): void
@@ -29,113 +39,110 @@ export interface CrewListener {
 }
 
 /** The workers of one pool. */
-export class Crew implements WorkerListener {
-  readonly #options: CrewOptions
-  readonly #listener: CrewListener
+export class WorkerSet implements WorkerListener, Runner {
+  readonly #options: WorkerSetOptions
+  readonly #listener: WorkerSetListener
   readonly #queue = new ChunkQueue()
   readonly #memories: Memories | undefined
   readonly #workers = new Set<PoolWorker>()
-  /** Those that took tasks. */
-  readonly #met = new Set<PoolWorker>()
+  /** Those that are or were ready. */
+  readonly #announced = new Set<PoolWorker>()
   readonly #idle: IdleTimers<PoolWorker>
+  readonly #lingering: IdleTimers<PoolWorker>
   /** Calls that may hand in more chunks. */
-  readonly #calls = new Set<Call>()
+  readonly #openCalls = new Set<OpenCall>()
   #lastId = 0
-  readonly #hiring = new Hiring(() => this.#dispatch())
+  readonly #failures = new StartFailures(() => this.#dispatch())
+  readonly #startWaits = new StartWaits(this.#queue, () => this.#hasReady)
   /** Why nothing is taken any more. */
   #closed: Error | undefined
-  #isEnding = false
   #isTerminated = false
   #onEmpty: (() => void)[] = []
   readonly #meter = new Meter()
   #wasFull = false
+  #isDispatching = false
+  #dispatchesAgain = false
   readonly #hold = new LoopHold((on) => {
     for (const worker of this.#workers) if (on || worker.isOpen) worker.holdLoop(on)
   })
 
-  constructor(options: CrewOptions, listener: CrewListener) {
+  constructor(options: WorkerSetOptions, listener: WorkerSetListener) {
     this.#options = options
     this.#listener = listener
     this.#idle = new IdleTimers(options.idleTimeout, (worker) => {
       if (worker.load === 0 && this.#workers.size > options.minProcesses) worker.end()
     })
+    this.#lingering = new IdleTimers(LINGER_MS, (worker) => {
+      if (worker.load === 0 && worker.isOpen) worker.end()
+    })
     const found = findNative()
     if ('native' in found) this.#memories = new Memories(found.native)
+    this.#dispatch() // starts the workers that shall always be there
   }
 
   get stats(): PoolStats {
-    const workers = [...this.#workers]
-    return {
-      queued: this.#queue.tasks,
-      running: workers.reduce((sum, worker) => sum + worker.running, 0),
-      completed: this.#meter.completed,
-      failed: this.#meter.failed,
-      ...this.#meter.times,
-      workers: workers.map(({ id, pid, taken }) => ({ id, pid, tasks: taken, memory: residentBytes(pid) })),
-    }
+    return this.#meter.statsOf([...this.#workers])
   }
 
-  /** Whether it takes nothing any more. */
+  /** Whether it takes no calls any more. */
   get isEnding(): boolean {
-    return this.#isEnding
+    return this.#closed !== undefined
+  }
+
+  get #hasReady(): boolean {
+    for (const worker of this.#workers) if (worker.isOpen) return true
+    return false
   }
 
   /** @throws ResourceError ERR_QUEUE_FULL */
   checkRoom(): void {
     const { maxQueue } = this.#options
-    if (this.#queue.tasks < maxQueue) return
+    if (this.#meter.queued < maxQueue) return
     this.#wasFull = true
     const text = `${maxQueue} tasks wait already, as many as maxQueue allows. Wait for some of them, or for the event 'drain'.`
     throw new ResourceError('ERR_QUEUE_FULL', text)
   }
 
-  /** @throws the reason, where the pool takes nothing any more */
   checkOpen(): void {
     if (this.#closed) throw this.#closed
   }
 
-  /** Takes a chunk, and sees that it is run. */
-  submit(chunk: Chunk): void {
-    if (this.#isTerminated) return failChunk(chunk, this.#closed!)
+  submit(call: Call, items: readonly unknown[], base: number, receiver: Receiver): void {
+    const sharesMemory = this.#memories !== undefined
+    // A getter of an item may give the call up, or terminate the pool.
+    for (const chunk of chunksOf(call, items, { receiver, observer: this.#meter, base, sharesMemory })) {
+      if (this.#isTerminated) chunk.fail(this.#closed)
+      else if (call.isOver) chunk.forget()
+      else this.#enqueue(chunk)
+    }
+  }
+
+  #enqueue(chunk: Chunk): void {
     this.#hold.busy()
-    const isKept = this.#queue.length > 0 || chunk.retries > 0 || !this.#takerOf(chunk)
-    this.#queue.push(this.#meter.counted(isKept ? withCopies(chunk) : chunk))
+    this.#queue.push(chunk)
     this.#dispatch()
+    chunk.keepBlocks((bytes) => Buffer.from(bytes))
+    if (chunk.state === 'queued' && chunk.call.timeout !== undefined) this.#startWaits.watch()
   }
 
-  /** Who gets it at once. */
-  #takerOf(chunk: Chunk): PoolWorker | undefined {
-    const free = nextFree(this.#workers, this.#options)
-    return free ?? (chunk.call.timeout === undefined ? nextAhead(this.#workers, this.#options) : undefined)
+  began(call: OpenCall): void {
+    this.#openCalls.add(call)
   }
 
-  /** Whether large buffers travel beside the items of its chunks. */
-  get sharesMemory(): boolean {
-    return this.#memories !== undefined
+  finished(call: OpenCall): void {
+    if (this.#openCalls.delete(call)) this.#rest()
   }
 
-  /** More chunks of this call may come: close() waits for them. */
-  began(call: Call): void {
-    this.#calls.add(call)
-  }
-
-  /** No more chunks of this call come. */
-  finished(call: Call): void {
-    if (this.#calls.delete(call)) this.#rest()
-  }
-
-  /** Starts the workers that shall always be there. */
-  open(): void {
-    this.#dispatch()
-  }
-
-  /** Forgets what has not begun of a call; `error` also kills the workers that have begun some of it. */
+  /** Forgets what has not begun of a call; `error` also ends what has. */
   abandon(call: Call, error?: Error): void {
     call.isOver = true
-    this.#queue.remove(call)
     const isOfIt = (chunk: Chunk): boolean => chunk.call === call
+    for (const chunk of this.#queue.remove(isOfIt)) chunk.forget()
     for (const worker of this.#workers) {
-      for (let chunk: Chunk | undefined; (chunk = worker.revokeLast()); ) if (!isOfIt(chunk)) this.#queue.unshift(chunk)
+      for (let chunk: Chunk | undefined; (chunk = worker.revokeLast()); ) {
+        if (isOfIt(chunk)) chunk.forget()
+        else this.#queue.unshift(chunk)
+      }
       if (error) worker.giveUp(isOfIt, error)
     }
     this.#dispatch()
@@ -145,7 +152,6 @@ export class Crew implements WorkerListener {
   close(reason: Error): void {
     this.#hold.busy()
     this.#closed ??= reason
-    this.#isEnding = true
     this.#dispatch()
   }
 
@@ -153,14 +159,14 @@ export class Crew implements WorkerListener {
   terminate(reason: Error): void {
     this.#hold.busy()
     this.#closed ??= reason
-    this.#isEnding = true
     this.#isTerminated = true
-    for (const chunk of this.#queue.remove()) failChunk(chunk, reason)
+    for (const chunk of this.#queue.remove()) chunk.fail(reason)
     for (const worker of this.#workers) worker.kill(reason)
+    for (const call of this.#openCalls) call.stop(reason)
     this.#tellEmpty()
   }
 
-  /** Settles when there is no worker left. */
+  /** Settles when there is no worker left, and nothing to do. */
   empty(): Promise<void> {
     return new Promise((resolve) => {
       this.#onEmpty.push(resolve)
@@ -169,9 +175,9 @@ export class Crew implements WorkerListener {
   }
 
   onReady(worker: PoolWorker): void {
-    this.#hiring.succeeded()
-    if (!this.#met.has(worker)) {
-      this.#met.add(worker)
+    this.#failures.ready()
+    if (!this.#announced.has(worker)) {
+      this.#announced.add(worker)
       this.#listener.onWorkerStart(worker)
     }
     if (worker.load === 0 && (worker.taken >= this.#options.maxTasksPerChild || worker.isSpent)) worker.end()
@@ -179,6 +185,7 @@ export class Crew implements WorkerListener {
   }
 
   onRun(chunk: Chunk, milliseconds: number): void {
+    this.#failures.worked()
     this.#meter.ran(chunk, milliseconds)
   }
 
@@ -186,80 +193,84 @@ export class Crew implements WorkerListener {
     this.#listener.onOutput(worker, bytes, stream)
   }
 
+  onServerClosed(): void {
+    this.#rest()
+  }
+
   onEnd(worker: PoolWorker, end: WorkerEnd): void {
-    const { error, neverReady, begun, unbegun } = end
+    const { error, neverReady, isUnused } = end
     this.#workers.delete(worker)
     this.#meter.workerEnded(worker.id)
-    if (this.#met.delete(worker)) this.#listener.onWorkerEnd(worker, end)
+    if (this.#announced.delete(worker)) this.#listener.onWorkerEnd(worker, end)
     this.#idle.stop(worker)
-    for (const chunk of unbegun.reverse()) this.#requeue(chunk)
-    for (const chunk of begun) this.#failBegun(chunk, error)
+    this.#lingering.stop(worker)
+    for (const chunk of chunksToRunAgain(end, error).reverse()) {
+      this.#meter.rescheduled += chunk.size
+      if (this.#isTerminated) chunk.fail(this.#closed)
+      else this.#queue.unshift(chunk)
+    }
     const hasOthers = this.#workers.size > 0
-    if (neverReady && !this.#isTerminated && this.#hiring.failed(error, { hasOthers })) this.#break(error)
+    const givesUp =
+      (neverReady && this.#failures.failed(error, { hasOthers })) ||
+      (isUnused && this.#failures.unused({ isWanted: this.#queue.length > 0 }))
+    if (givesUp && !this.#isTerminated) this.terminate(brokenPool(error)) // what waits would wait for ever
     this.#dispatch()
     this.#tellEmpty()
   }
 
-  #requeue(chunk: Chunk): void {
-    if (chunk.call.isOver) return
-    if (this.#isTerminated) failChunk(chunk, this.#closed!)
-    else this.#queue.unshift(chunk)
-  }
-
-  #failBegun(chunk: Chunk, error: Error): void {
-    const isRetried =
-      chunk.retries > 0 && error instanceof ChildError && error.code === 'ERR_CHILD_DIED' && !chunk.call.isOver
-    for (let item = chunk.end - 1; item >= chunk.first; item--) {
-      if (isRetried) this.#requeue(partOf(chunk, item, item + 1, chunk.retries - 1))
-      else chunk.settle(item, { error })
-    }
-  }
-
-  /** Workers do not come up: whatever waits, waits for ever. */
-  #break(cause: Error): void {
-    const text = `${MAX_STILLBORN} workers in a row ended before they took a task. The last one: ${cause.message} Mend that, then make a new pool.`
-    this.terminate(new ChildError('ERR_POOL_BROKEN', text, { pid: undefined }, { cause }))
-  }
-
   #tellEmpty(): void {
-    if (this.#workers.size > 0 || (!this.#isTerminated && (this.#queue.length > 0 || this.#calls.size > 0))) return
-    if (this.#isEnding) this.#memories?.close()
+    if (this.#workers.size > 0 || (!this.#isTerminated && this.#queue.length > 0)) return
+    if (this.isEnding) this.#memories?.close()
     for (const resolve of this.#onEmpty.splice(0)) resolve()
   }
 
-  #hire(): void {
-    const worker = new PoolWorker(++this.#lastId, this, this.#options.worker, this.#memories)
+  #startWorker(): void {
+    const worker = new PoolWorker(++this.#lastId, this, this.#options.worker)
     this.#workers.add(worker)
     this.#meter.workerStarted(worker.id)
-    void worker.start()
+    worker.start(this.#memories)
   }
 
+  /** Not from within itself: what a step of it sets off is seen by one more round. */
   #dispatch(): void {
-    const workers = this.#workers
-    for (let worker: PoolWorker | undefined; this.#queue.length > 0 && (worker = nextFree(workers, this.#options)); ) {
-      this.#give(worker, this.#queue.shift()!)
-    }
-    const situation = { queued: this.#queue.length, isEnding: this.#isEnding }
-    const missing = this.#hiring.isPaused ? 0 : workersToHire(workers, this.#options, situation)
-    for (let hired = 0; hired < missing; hired++) this.#hire()
-    for (let worker: PoolWorker | undefined; this.#queue.length > 0 && (worker = nextAhead(workers, this.#options)); ) {
-      const chunk = this.#queue.shift()!
-      if (chunk.call.timeout !== undefined) {
-        this.#queue.unshift(chunk) // its time would run before it begins
-        break
+    this.#dispatchesAgain = true
+    if (this.#isDispatching) return
+    this.#isDispatching = true
+    try {
+      while (this.#dispatchesAgain) {
+        this.#dispatchesAgain = false
+        this.#handOut()
       }
-      this.#give(worker, chunk)
-    }
-    if (this.#queue.length === 0) this.#rebalance()
-    if (this.#wasFull && this.#queue.tasks < this.#options.maxQueue) {
-      this.#wasFull = false
-      this.#listener.onDrain()
+    } finally {
+      this.#isDispatching = false
     }
     this.#rest()
   }
 
+  #handOut(): void {
+    const [workers, queue, options] = [this.#workers, this.#queue, this.#options]
+    for (let worker: PoolWorker | undefined; queue.length > 0 && (worker = nextFree(workers, options)); )
+      this.#give(worker, queue.shift()!)
+    const situation = { queued: queue.length, isEnding: this.isEnding }
+    const missing = this.#failures.isPaused || this.#isTerminated ? 0 : workersToStart(workers, options, situation)
+    for (let started = 0; started < missing; started++) this.#startWorker()
+    for (let worker: PoolWorker | undefined; queue.length > 0 && (worker = nextAhead(workers, options)); ) {
+      const chunk = queue.shift()!
+      if (chunk.call.timeout !== undefined) {
+        queue.unshift(chunk) // its time would run before it begins
+        break
+      }
+      this.#give(worker, chunk)
+    }
+    if (queue.length === 0) this.#rebalance()
+    if (!this.#wasFull || this.#meter.queued >= options.maxQueue) return
+    this.#wasFull = false
+    this.#listener.onDrain()
+  }
+
   #give(worker: PoolWorker, chunk: Chunk): void {
     this.#idle.stop(worker)
+    this.#lingering.stop(worker)
     worker.send(chunk)
   }
 
@@ -272,17 +283,17 @@ export class Crew implements WorkerListener {
     }
   }
 
-  /** Workers without work: they wait, or go. */
+  /** Workers without work wait, or leave. */
   #rest(): void {
     let isIdle = this.#queue.length === 0
     for (const { load } of this.#workers) isIdle &&= load === 0
-    const isDone = isIdle && this.#isEnding && this.#calls.size === 0
-    if (isIdle && !this.#isEnding) this.#hold.idle()
+    if (isIdle && !this.isEnding) this.#hold.idle()
     for (const worker of this.#workers) {
       if (worker.load > 0 || !worker.isOpen) continue
-      if (isDone) worker.end()
-      else this.#idle.start(worker)
+      if (!isIdle || !(this.isEnding || worker.isLeaving)) this.#idle.start(worker)
+      else if (this.#openCalls.size === 0) worker.end()
+      else this.#lingering.start(worker) // an iteration that nobody reads, or whose input is idle, keeps no worker
     }
-    if (isDone) this.#tellEmpty()
+    if (isIdle && this.isEnding) this.#tellEmpty()
   }
 }

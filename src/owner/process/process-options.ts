@@ -77,9 +77,10 @@ export interface ProcessOptions {
   /** Whether it may outlive its owner, in a session of its own. */
   detached?: boolean
   /**
-   * Whether all that it starts ends with it. It then leads a session of its own, as with `detached`. Its process group gets every signal
-   * that the process gets from its owner: by kill(), timeout, an abort or close(). What is left of the group gets SIGKILL when the process
-   * ends, and when its owner ends, unless it is detached. The terminal's Ctrl-C does not reach it (docs/SIGNALS.md).
+   * Whether all that it starts ends with it. It then leads a session of its own, as with `detached`. Its process group
+   * gets every signal that the process gets from its owner: by kill(), timeout, an abort or close(). What is left of
+   * the group gets SIGKILL when the process ends, and when its owner ends, unless it is detached. The terminal's Ctrl-C
+   * does not reach it (docs/SIGNALS.md).
    */
   killTree?: boolean
   /** User and group that it becomes, without supplementary groups; numbers, as child_process has them. */

@@ -1,4 +1,5 @@
-// Runs in: owner. Process: one job in one process of its own. It is given a server and does not know how that starts processes.
+// Runs in: owner. Process: one job in one process of its own. It is given a server and does not know how that starts
+// processes.
 import os from 'node:os'
 import type { Duplex, Readable, Writable } from 'node:stream'
 import { UsageError } from '../../errors.js'
@@ -70,7 +71,8 @@ export class Process<R extends Reference | Program = Reference> implements Async
   /**
    * Starts the process. Resolves as soon as it exists; the job may still be on its way.
    *
-   * @throws UsageError ERR_INVALID_STATE (started before; or the module of the job starts itself), ERR_CANNOT_CLONE (an argument, by path)
+   * @throws UsageError ERR_INVALID_STATE (started before; or the module of the job starts itself), ERR_CANNOT_CLONE (an
+   *   argument, by path)
    * @throws ResourceError ERR_RESOURCE (EAGAIN, ENOMEM, EMFILE); TemplateError ERR_TEMPLATE_LOST, ERR_TEMPLATE_START
    * @throws ChildError ERR_TIMEOUT; AbortError when the signal is aborted
    */
@@ -193,10 +195,10 @@ export class Process<R extends Reference | Program = Reference> implements Async
   }
 
   /**
-   * What the function returned, or its promise resolved to. Rejects with what it threw (class, message, code, own properties,
-   * cause, and the stacks of both processes), or with ChildError ERR_CHILD_DIED or ERR_TIMEOUT, UsageError ERR_NOT_EXPORTED or
-   * ERR_CANNOT_CLONE, ResourceError ERR_RESOURCE, TemplateError ERR_TEMPLATE_LOST, an AbortError, or what start() threw. Before
-   * start() it rejects with UsageError ERR_INVALID_STATE.
+   * What the function returned, or its promise resolved to. Rejects with what it threw (class, message, code, own
+   * properties, cause, and the stacks of both processes), or with ChildError ERR_CHILD_DIED or ERR_TIMEOUT, UsageError
+   * ERR_NOT_EXPORTED or ERR_CANNOT_CLONE, ResourceError ERR_RESOURCE, TemplateError ERR_TEMPLATE_LOST, an AbortError,
+   * or what start() threw. Before start() it rejects with UsageError ERR_INVALID_STATE.
    */
   get result(): Promise<ResultOf<R>> {
     return this.#isStarted ? this.#result.promise : rejected(notStarted('result'))
@@ -217,7 +219,10 @@ export class Process<R extends Reference | Program = Reference> implements Async
     return this.#launched?.stdio[2] ?? null
   }
 
-  /** All of its pipes by descriptor: stdin, stdout, stderr and what else stdio asks for (to read and to write); null for what is no pipe. */
+  /**
+   * All of its pipes by descriptor: stdin, stdout, stderr and what else stdio asks for (to read and to write); null for
+   * what is no pipe.
+   */
   get stdio(): readonly (Duplex | null)[] {
     return this.#launched?.stdio ?? []
   }
@@ -261,8 +266,8 @@ export class Process<R extends Reference | Program = Reference> implements Async
   }
 
   /**
-   * It no longer keeps this process's event loop running. A process that is not detached is killed when this one ends. Streams of pipes have
-   * their own ref() and unref().
+   * It no longer keeps this process's event loop running. A process that is not detached is killed when this one ends.
+   * Streams of pipes have their own ref() and unref().
    */
   unref(): void {
     if (this.alive) this.#launched!.holdLoop(false)

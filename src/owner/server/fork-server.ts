@@ -1,4 +1,5 @@
-// Runs in: owner. ForkServer: the public handle of a template, or of the start method `spawn` if there can be no template.
+// Runs in: owner. ForkServer: the public handle of a template, or of the start method `spawn` if there can be no
+// template.
 import { UsageError } from '../../errors.js'
 import { type Native, native } from '../../platform/native.js'
 import { checkNotBundled } from '../../platform/own-files.js'
@@ -78,13 +79,13 @@ export class ForkServer implements AsyncDisposable {
   }
 
   /**
-   * Starts a template and waits until it is frozen. If fork does not work here, the server spawns instead. It says why, once, on
-   * stderr (a process warning with the code FORKSERVER_SPAWN).
+   * Starts a template and waits until it is frozen. If fork does not work here, the server spawns instead. It says why,
+   * once, on stderr (a process warning with the code FORKSERVER_SPAWN).
    *
-   * @throws UsageError ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_UNSUPPORTED (others shall reach a server that spawns),
-   *   ERR_INVALID_STATE (a module that starts a server to preload itself)
-   * @throws TemplateError ERR_PRELOAD_FAILED (a preload module threw: it is the cause), ERR_UNFORKABLE (reasons lists why),
-   *   ERR_TEMPLATE_START (also after startTimeout)
+   * @throws UsageError ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_UNSUPPORTED (others shall reach a server that
+   *   spawns), ERR_INVALID_STATE (a module that starts a server to preload itself)
+   * @throws TemplateError ERR_PRELOAD_FAILED (a preload module threw: it is the cause), ERR_UNFORKABLE (reasons lists
+   *   why), ERR_TEMPLATE_START (also after startTimeout)
    * @throws ResourceError ERR_RESOURCE, ERR_ADDRESS_IN_USE, ERR_ADDRESS_TOO_LONG
    * @throws AbortError when the signal is aborted
    */
@@ -158,13 +159,13 @@ export class ForkServer implements AsyncDisposable {
   }
 
   /**
-   * Attaches to a template that another process started with the transport `path` or `abstract`, and that handed over its address
-   * and key.
+   * Attaches to a template that another process started with the transport `path` or `abstract`, and that handed over
+   * its address and key.
    *
    * @param address as the other server's `address` has it
    * @param key the other server's key: its `key.export()`
-   * @throws AuthError ERR_AUTH_REFUSED, ERR_AUTH_TIMEOUT, ERR_PEER_REFUSED; ResourceError ERR_CONNECT, ERR_ADDRESS_TOO_LONG;
-   *   UsageError ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_UNSUPPORTED
+   * @throws AuthError ERR_AUTH_REFUSED, ERR_AUTH_TIMEOUT, ERR_PEER_REFUSED; ResourceError ERR_CONNECT,
+   *   ERR_ADDRESS_TOO_LONG; UsageError ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_UNSUPPORTED
    */
   static async connect(
     address: ListenAddress,
@@ -182,7 +183,8 @@ export class ForkServer implements AsyncDisposable {
       const options = { native, fd, key: checked.key, lifeline, ended: undefined, templateTimeout }
       const connection = await ControlConnection.open(options)
       server.#template = { pid: connection.templatePid, report: undefined }
-      // What the template started with is its starter's: the whole environment and the working directory travel with each job.
+      // What the template started with is its starter's: the whole environment and the working directory travel with
+      // each job.
       return { connection, env: undefined, cwd: undefined, process: undefined, hasAddress: true }
     })
     const server = new ForkServer({ launcher, transport: 'private', address, key: checked.key, reason: undefined })
@@ -199,7 +201,10 @@ export class ForkServer implements AsyncDisposable {
     }
   }
 
-  /** The server that processes without the option `server` use. It is started at first use, and started anew once it was closed. */
+  /**
+   * The server that processes without the option `server` use. It is started at first use, and started anew once it was
+   * closed.
+   */
   static async default(): Promise<ForkServer> {
     for (;;) {
       const starting = (defaultServer ??= ForkServer.start())
@@ -235,8 +240,8 @@ export class ForkServer implements AsyncDisposable {
   }
 
   /**
-   * The secret that others need to reach this server: hand it over by `key.export()`. Undefined for `spawn`. It is destroyed when
-   * this server is closed.
+   * The secret that others need to reach this server: hand it over by `key.export()`. Undefined for `spawn`. It is
+   * destroyed when this server is closed.
    */
   get key(): AuthKey | undefined {
     return this.#key

@@ -34,8 +34,8 @@ export interface StartOptions {
   /** The template's environment; default: the owner's. */
   env?: NodeJS.ProcessEnv
   /**
-   * Flags of Node for the template and so for every child; default: the owner's own (process.execArgv), as for child_process.fork(),
-   * without those that a template cannot have (docs/SETUPS.md). `[]` passes none on.
+   * Flags of Node for the template and so for every child; default: the owner's own (process.execArgv), as for
+   * child_process.fork(), without those that a template cannot have (docs/SETUPS.md). `[]` passes none on.
    */
   execArgv?: readonly string[]
   /** Who can reach the template: its starter alone (`private`, the default), or whoever has address and key. */

@@ -86,6 +86,14 @@ export class Ledger {
     return true
   }
 
+  /**
+   * Owner: whether the worker has claimed this slot. A worker that died so died in the chunk, even before its first
+   * task.
+   */
+  isClaimed(slot: number): boolean {
+    return this.isShared && Atomics.load(this.#words, FIRST_SLOT + slot) === CLAIMED
+  }
+
   /** Owner: the chunk of this slot is done. */
   free(slot: number): void {
     if (this.#known[slot] === OFFERED) this.#offered--

@@ -1,4 +1,5 @@
-// Runs in: the test runner. src/child/api/fork-hooks.ts: callbacks about a fork, in the order that is promised and in no other process.
+// Runs in: the test runner. src/child/api/fork-hooks.ts: callbacks about a fork, in the order that is promised and in
+// no other process.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { beforeFreeze, ForkServer, generation, onFork, Process, remote, type StartOptions } from 'forkserver'

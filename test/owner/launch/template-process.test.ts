@@ -1,4 +1,5 @@
-// Runs in: the test runner. A template that cannot be started, because a system call fails: a typed error, and nothing stays open.
+// Runs in: the test runner. A template that cannot be started, because a system call fails: a typed error, and nothing
+// stays open.
 import assert from 'node:assert/strict'
 import os from 'node:os'
 import { describe, test } from 'node:test'

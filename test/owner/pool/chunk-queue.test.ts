@@ -2,39 +2,32 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { type Call, type Chunk, chunksOf, partOf } from '#src/owner/pool/chunk.js'
+import type { Chunk } from '#src/owner/pool/chunk.js'
+import { chunksOf } from '#src/owner/pool/chunk-codec.js'
 import { ChunkQueue } from '#src/owner/pool/chunk-queue.js'
-
-const callOf = (priority = 0): Call => ({
-  reference: {} as never,
-  spread: false,
-  timeout: undefined,
-  priority,
-  retries: 0,
-  onProgress: undefined,
-  onOutput: undefined,
-  isOver: false,
-})
-const chunkOf = (call: Call, count = 1): Chunk => chunksOf(call, new Array(count).fill(0), { settle: () => {} })[0]!
+import { callOf, chunkOf, Notes } from './chunks.js'
 
 test('higher priorities first, then first come, first served; what is put back is next', () => {
   const queue = new ChunkQueue()
-  const [low, high] = [callOf(-1), callOf(3)]
-  const [a, b, c, d] = [chunkOf(low, 2), chunkOf(high), chunkOf(high), chunkOf(low)]
+  const [low, high] = [callOf({ priority: -1 }), callOf({ priority: 3 })]
+  const [a, b, c, d] = [low, high, high, low].map((call) => chunkOf(1, { call })) as [Chunk, Chunk, Chunk, Chunk]
   for (const chunk of [a, b, c, d]) queue.push(chunk)
-  assert.deepEqual([queue.length, queue.tasks], [4, 5])
+  assert.equal(queue.length, 4)
   assert.equal(queue.shift(), b)
   queue.unshift(b)
   assert.deepEqual([queue.shift(), queue.shift(), queue.shift(), queue.shift(), queue.shift()], [b, c, a, d, undefined])
-  assert.deepEqual([queue.length, queue.tasks], [0, 0])
+  assert.equal(queue.length, 0)
 })
 
 test('a call can be taken out', () => {
   const queue = new ChunkQueue()
   const [one, other] = [callOf(), callOf()]
-  const chunks = [chunkOf(one), chunkOf(other), chunkOf(one)]
+  const chunks = [one, other, one].map((call) => chunkOf(1, { call }))
   for (const chunk of chunks) queue.push(chunk)
-  assert.deepEqual(queue.remove(one), [chunks[0], chunks[2]])
+  assert.deepEqual(
+    queue.remove(({ call }) => call === one),
+    [chunks[0], chunks[2]],
+  )
   assert.deepEqual([queue.length, queue.shift()], [1, chunks[1]])
   queue.push(chunks[0]!)
   assert.deepEqual(queue.remove(), [chunks[0]])
@@ -42,7 +35,6 @@ test('a call can be taken out', () => {
 })
 
 test('it is a queue, whatever is done with it (thousands of chunks, too: it compacts itself)', () => {
-  const call = callOf()
   fc.assert(
     fc.property(
       fc.array(fc.oneof(fc.integer({ min: 1, max: 700 }), fc.constant(-1), fc.integer({ min: -900, max: -2 }))),
@@ -52,12 +44,12 @@ test('it is a queue, whatever is done with it (thousands of chunks, too: it comp
         for (const step of steps) {
           if (step > 0) {
             for (let index = 0; index < step; index++) {
-              const chunk = { ...MODEL_CHUNK, call }
+              const chunk = chunkOf()
               queue.push(chunk)
               model.push(chunk)
             }
           } else if (step === -1) {
-            const chunk = { ...MODEL_CHUNK, call }
+            const chunk = chunkOf()
             queue.unshift(chunk)
             model.unshift(chunk)
           } else {
@@ -70,14 +62,15 @@ test('it is a queue, whatever is done with it (thousands of chunks, too: it comp
     { numRuns: 200 },
   )
 })
-const MODEL_CHUNK = chunkOf(callOf())
 
 test('an item that cannot be cloned fails alone, and the others keep their numbers', () => {
-  const settled: [number, boolean][] = []
-  const chunks = chunksOf(callOf(), [1, () => {}, 3], {
-    settle: (item, outcome) => settled.push([item, 'error' in outcome]),
-  })
-  assert.deepEqual(settled, [[1, true]])
+  const notes = new Notes()
+  const chunks = chunksOf(callOf(), [1, () => {}, 3], { receiver: notes, observer: notes })
+  assert.deepEqual(
+    notes.settled.map(([item, outcome]) => [item, 'error' in outcome]),
+    [[1, true]],
+  )
+  assert.equal(notes.failed, 0) // it never was a task of the pool
   assert.deepEqual(
     chunks.map(({ first, end }) => [first, end]),
     [
@@ -85,10 +78,4 @@ test('an item that cannot be cloned fails alone, and the others keep their numbe
       [2, 3],
     ],
   )
-})
-
-test('a part of a chunk keeps its call', () => {
-  const chunk = chunkOf(callOf(), 5)
-  const part = partOf(chunk, 2, 4, 7)
-  assert.deepEqual([part.first, part.end, part.retries, part.call, part.items], [2, 4, 7, chunk.call, chunk.items])
 })

@@ -8,7 +8,7 @@ import {
   mostLoaded,
   nextAhead,
   nextFree,
-  workersToHire,
+  workersToStart,
 } from '#src/owner/pool/scheduling.js'
 
 const limits: Limits = { processes: 2, spares: 0, minProcesses: 0, maxTasksPerChild: Number.POSITIVE_INFINITY }
@@ -39,7 +39,7 @@ test('taken back from the one that has most, if more than what it runs', () => {
 
 test('workers are started for what waits, within the limits', () => {
   const hire = (workers: Candidate[], more: Partial<Limits>, queued: number, isEnding = false): number =>
-    workersToHire(new Set(workers), { ...limits, ...more }, { queued, isEnding })
+    workersToStart(new Set(workers), { ...limits, ...more }, { queued, isEnding })
   assert.equal(hire([], {}, 0), 0)
   assert.equal(hire([], {}, 1), 1)
   assert.equal(hire([], {}, 9), 2)
@@ -61,7 +61,7 @@ test('there are never more than twice as many as may be, those that leave includ
   fc.assert(
     fc.property(fc.array(candidate, { maxLength: 30 }), some, (workers, { processes, spares, queued }) => {
       const most = 2 * (processes + spares)
-      const count = workersToHire(new Set(workers), { ...limits, processes, spares }, { queued, isEnding: false })
+      const count = workersToStart(new Set(workers), { ...limits, processes, spares }, { queued, isEnding: false })
       assert.ok(count >= 0 && (count === 0 || workers.length + count <= most), `${workers.length} and ${count} more`)
     }),
   )

@@ -1,4 +1,5 @@
-// Runs in: the test runner. The digests of public connections: recorded handshakes of CPython, old and new, and what is not accepted.
+// Runs in: the test runner. The digests of public connections: recorded handshakes of CPython, old and new, and what is
+// not accepted.
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import { describe, test } from 'node:test'
@@ -13,8 +14,9 @@ const challenge = (text: string, nonce = NONCE): Buffer => Buffer.concat([Buffer
 const LEGACY = digestPolicy({ allowLegacyMd5: true })
 const MODERN = digestPolicy({})
 
-// Answers of answer_challenge() of CPython with KEY, over the nonce 00 01 02 ...: 3.12.1 and 3.13.0 agree on all, 3.8.18 and 3.11.7 on
-// 'legacy' (the 20-byte challenge) and on 'to a modern listener' (the whole 48 bytes, by bare MD5).
+// Answers of answer_challenge() of CPython with KEY, over the nonce 00 01 02 ...: 3.12.1 and 3.13.0 agree on all,
+// 3.8.18 and 3.11.7 on 'legacy' (the 20-byte challenge) and on 'to a modern listener' (the whole 48 bytes, by bare
+// MD5).
 const RECORDED: Record<string, string> = {
   md5: '7b6d64357d4438918d61242df18933e1e02ee28fff',
   sha256: '7b7368613235367df42e351bd0ee5f95f03fc324a201e5e14c7ef18e8356070f017a10647d33b7a5',

@@ -1,5 +1,5 @@
-// Runs in: the test runner. src/wire/auth/handshake.ts: a recorded handshake of CPython, both sides against each other, and the keys.
-// What an attacker can send is in auth-attacks.test.ts.
+// Runs in: the test runner. src/wire/auth/handshake.ts: a recorded handshake of CPython, both sides against each other,
+// and the keys. What an attacker can send is in auth-attacks.test.ts.
 
 import assert from 'node:assert/strict'
 import crypto, { createHmac } from 'node:crypto'

@@ -1,4 +1,5 @@
-// Runs in: the test process. Nothing that can be thrown makes the report of it fail, and no report makes its reader crash.
+// Runs in: the test process. Nothing that can be thrown makes the report of it fail, and no report makes its reader
+// crash.
 
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'

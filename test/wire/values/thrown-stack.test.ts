@@ -1,4 +1,5 @@
-// Runs in: the test process. The stack of an error from a child: the child's frames, then the owner's, readable by tools.
+// Runs in: the test process. The stack of an error from a child: the child's frames, then the owner's, readable by
+// tools.
 
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'

@@ -1,5 +1,5 @@
-// Runs in: the test runner. Whatever the sizes and whoever waits, the bytes of a ring arrive in order, a sleeper is woken, and
-// positions that cannot be are refused.
+// Runs in: the test runner. Whatever the sizes and whoever waits, the bytes of a ring arrive in order, a sleeper is
+// woken, and positions that cannot be are refused.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'

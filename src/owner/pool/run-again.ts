@@ -1,0 +1,42 @@
+// Runs in: owner. What becomes of the chunks of a worker that has ended: which are run again, and which fail. Pure.
+import { ChildError } from '../../errors.js'
+import type { Remains } from './assignments.js'
+import type { Chunk } from './chunk.js'
+import { neverBegun } from './worker-errors.js'
+
+/**
+ * If so many workers end before they begin a chunk, its tasks fail: it is not given to one after the other for ever.
+ */
+const MAX_LOSSES = 10
+
+/**
+ * Fails the chunks that are not to be run again.
+ *
+ * @param error why the worker ended
+ * @returns the others, in the order in which they are to be run
+ */
+export function chunksToRunAgain({ begun, unbegun }: Remains, error: Error): Chunk[] {
+  const again: Chunk[] = []
+  for (const chunk of [...begun, ...unbegun]) {
+    if (chunk.call.isOver) chunk.forget()
+    else if (chunk.state === 'begun') again.push(...retriesOf(chunk, error))
+    else if (chunk.losses < MAX_LOSSES) again.push(chunk)
+    else chunk.fail(neverBegun(chunk, error))
+  }
+  return again
+}
+
+/**
+ * A chunk that is retried is run in parts of one task: the others are not to blame for the task that its worker died
+ * of.
+ */
+function retriesOf(chunk: Chunk, error: Error): Chunk[] {
+  const died = error instanceof ChildError && error.code === 'ERR_CHILD_DIED'
+  if (!died || !chunk.retry()) {
+    chunk.fail(error)
+    return []
+  }
+  const parts: Chunk[] = []
+  while (chunk.size > 1) parts.push(chunk.splitBefore(chunk.first + 1))
+  return [...parts, chunk]
+}

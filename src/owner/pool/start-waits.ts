@@ -1,0 +1,56 @@
+// Runs in: owner. Tasks with a time limit that wait while no worker of their Pool is ready. Their time counts then:
+// nothing
+// else would end their wait if no worker comes up. While other tasks run, it does not count.
+
+import { ChildError } from '../../errors.js'
+import { clearInterval, performance, setInterval } from '../../platform/timers.js'
+import { inMilliseconds } from '../../promises/duration.js'
+import type { Chunk } from './chunk.js'
+import type { ChunkQueue } from './chunk-queue.js'
+
+/** Workers have this long to be ready, in milliseconds, even if a task has less time to run. */
+const LEAST_WAIT_MS = 3_000
+/** How often it looks, in milliseconds: this is how exact the limits are. */
+const LOOK_MS = 25
+
+/** The waits of one pool. */
+export class StartWaits {
+  readonly #queue: ChunkQueue
+  readonly #hasReady: () => boolean
+  #timer: NodeJS.Timeout | undefined
+  /** Since when no worker is ready: performance.now(). */
+  #since = 0
+
+  /** @param hasReady whether any worker takes tasks now */
+  constructor(queue: ChunkQueue, hasReady: () => boolean) {
+    this.#queue = queue
+    this.#hasReady = hasReady
+  }
+
+  /** A task with a time limit waits. */
+  watch(): void {
+    if (this.#timer) return
+    this.#since = performance.now()
+    this.#timer = setInterval(() => this.#look(), LOOK_MS)
+  }
+
+  #look(): void {
+    const now = performance.now()
+    if (this.#queue.length === 0) {
+      clearInterval(this.#timer)
+      this.#timer = undefined
+    } else if (this.#hasReady()) {
+      this.#since = now
+    } else {
+      const isLate = ({ call: { timeout }, since }: Chunk): boolean =>
+        timeout !== undefined && now - Math.max(since, this.#since) > Math.max(timeout, LEAST_WAIT_MS)
+      for (const chunk of this.#queue.remove(isLate)) chunk.fail(lateError(chunk))
+    }
+  }
+}
+
+function lateError({ call: { reference, timeout } }: Chunk): ChildError {
+  const text = `No worker of the pool was ready to run ${reference.name}() within ${inMilliseconds(Math.max(timeout!, LEAST_WAIT_MS))}.`
+  const advice = 'See whether the initializer ends, and whether the template answers.'
+  return new ChildError('ERR_TIMEOUT', `${text} ${advice}`, {})
+}

@@ -1,0 +1,191 @@
+// Runs in: owner. The process of one worker of a Pool: its start, its channel and its end. Each phase of its life has
+// a limit,
+// so that nobody waits for ever for a process that hangs, or for a template that does not answer.
+
+import { clearTimeout, setTimeout } from '../../platform/timers.js'
+import { WORKER_MODULE, type WorkerSetup } from '../../wire/worker/worker-messages.js'
+import type { Channel, ChannelListener } from '../../worker-channel/worker-channel.js'
+import type { Memories } from '../../worker-channel/worker-memory.js'
+import type { Exit } from '../launch/exit.js'
+import { remote } from '../naming/remote.js'
+import { channelEnd, Process } from '../process/process.js'
+import type { ProcessOptions } from '../process/process-options.js'
+import { ForkServer, onClose } from '../server/fork-server.js'
+import type { OutputTaker } from './output-reader.js'
+import { isBreach, lateEnd, lateStart, lostWorker } from './worker-errors.js'
+import { Link } from './worker-link.js'
+
+const worker = remote<{ work: (setup: WorkerSetup) => Promise<void> }>(WORKER_MODULE)
+
+/**
+ * If nobody reports the end of a process that was killed, or whose channels have ended, it counts as ended after
+ * this, in
+ * milliseconds.
+ */
+const EXIT_LIMIT_MS = 2_000
+
+/** How a worker's process is started, and what it does first and last. */
+export type WorkerProcessOptions = Omit<ProcessOptions, 'stdio' | 'timeout' | 'signal' | 'detached'> & {
+  streams: 'inherit' | 'ignore' | 'capture'
+  /** So long it may take until it is ready, in milliseconds. */
+  startTimeout: number
+  /** So long it may take to leave, in milliseconds. */
+  teardownTimeout: number
+  setup: Omit<WorkerSetup, 'sharesMemory' | 'isCaptured' | 'id'>
+}
+
+/** Whose process it is. */
+export interface WorkerProcessListener extends ChannelListener {
+  /** What both sides share is there. */
+  onLink(link: Link): void
+  /** Its server closes. */
+  onServerClosed(): void
+  /** Takes what it writes, if that is captured. */
+  readonly onWritten: OutputTaker
+  /**
+   * It has ended, or counts as ended. Called once.
+   *
+   * @param reason why it was killed, or could not start
+   * @param exit how it ended, if that is known
+   */
+  onOver(reason: Error | undefined, exit: Exit | undefined): void
+}
+
+/** One process. */
+export class WorkerProcess {
+  readonly #id: number
+  readonly #options: WorkerProcessOptions
+  readonly #listener: WorkerProcessListener
+  #process: Process | undefined
+  #link: Link | undefined
+  #channel: Channel | undefined
+  /** Why it is being killed. */
+  #verdict: Error | undefined
+  #limit: NodeJS.Timeout | undefined
+  #isOver = false
+
+  /** @param id its number in the pool */
+  constructor(id: number, options: WorkerProcessOptions, listener: WorkerProcessListener) {
+    this.#id = id
+    this.#options = options
+    this.#listener = listener
+  }
+
+  get pid(): number | undefined {
+    return this.#process?.pid
+  }
+
+  /** Its channel, once it is started. */
+  get channel(): Channel | undefined {
+    return this.#channel
+  }
+
+  /** Whether it is being killed. */
+  get isDoomed(): boolean {
+    return this.#verdict !== undefined
+  }
+
+  /**
+   * Starts it; onOver() follows in any case.
+   *
+   * @param memories none without the addon: then the channel is a socket
+   */
+  start(memories: Memories | undefined): void {
+    const { startTimeout } = this.#options
+    this.#setLimit(startTimeout, () => this.kill(lateStart(startTimeout, this.pid))).unref()
+    void this.#live(memories)
+  }
+
+  async #live(memories: Memories | undefined): Promise<void> {
+    let exit: Exit | undefined
+    let reason: Error | undefined
+    let leaveServer: (() => void) | undefined
+    try {
+      const server = this.#options.server ?? (await ForkServer.default())
+      leaveServer = server[onClose](() => this.#listener.onServerClosed())
+      await this.#launch(server, memories)
+      if (this.#verdict) this.#process!.kill()
+      exit = await this.#process!.join()
+    } catch (error) {
+      reason = error as Error
+    }
+    this.#setLimit(EXIT_LIMIT_MS, () => this.#lose())
+    await this.#channel?.finish()
+    this.#end(reason, exit)
+    // Only now: a process that only counted as ended was still given these descriptors, and used this memory.
+    this.#link?.close()
+    leaveServer?.()
+  }
+
+  async #launch(server: ForkServer, memories: Memories | undefined): Promise<void> {
+    if (this.#verdict) throw this.#verdict
+    const { streams, setup, startTimeout, teardownTimeout, ...options } = this.#options
+    const link = (this.#link = new Link(memories, streams))
+    this.#listener.onLink(link)
+    const shared = { sharesMemory: link.sharesMemory, isCaptured: link.output !== undefined }
+    const process = new Process(worker.work, [{ ...setup, ...shared, id: this.#id }], {
+      ...options,
+      server,
+      stdio: link.stdio,
+    })
+    this.#process = process
+    process.result.catch((error) => isBreach(error) && this.kill(error)) // of all others its end tells
+    process[channelEnd].then(() => {
+      if (!this.#verdict) this.#setLimit(EXIT_LIMIT_MS, () => this.kill(lostWorker(this.pid)))
+    })
+    await process.start()
+    this.#channel = link.connect(process, this.#listener, this.#listener.onWritten)
+  }
+
+  /** It has run its initializer. */
+  ready(): void {
+    if (!this.#verdict) clearTimeout(this.#limit)
+  }
+
+  /** It was told to leave. */
+  leaving(): void {
+    const { teardownTimeout } = this.#options
+    if (!this.#verdict) this.#setLimit(teardownTimeout, () => this.kill(lateEnd(teardownTimeout, this.pid)))
+  }
+
+  /** Ends it now; the first reason counts. */
+  kill(reason: Error): void {
+    if (!this.#verdict) this.#setLimit(EXIT_LIMIT_MS, () => this.#lose())
+    this.#verdict ??= reason
+    this.#process?.kill()
+  }
+
+  /** Why it will end, if that is known already: it is not killed for it. */
+  refuse(reason: Error): void {
+    this.#verdict ??= reason
+  }
+
+  /** Whether it keeps the event loop running; so it does at first. */
+  holdLoop(on: boolean): void {
+    this.#channel?.holdLoop(on)
+    this.#link?.output?.holdLoop(on)
+    if (on) this.#process?.ref()
+    else this.#process?.unref()
+  }
+
+  /** Each phase replaces the limit of the one before it. */
+  #setLimit(milliseconds: number, onLate: () => void): NodeJS.Timeout {
+    clearTimeout(this.#limit)
+    this.#limit = setTimeout(onLate, milliseconds)
+    if (this.#isOver) clearTimeout(this.#limit)
+    return this.#limit
+  }
+
+  /** Nobody reports the end of the process. */
+  #lose(): void {
+    void this.#channel?.finish()
+    this.#end(this.#verdict ?? lostWorker(this.pid), undefined)
+  }
+
+  #end(reason: Error | undefined, exit: Exit | undefined): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    clearTimeout(this.#limit)
+    this.#listener.onOver(this.#verdict ?? reason, exit)
+  }
+}
