@@ -21,11 +21,11 @@ import { type ListenAddress, MAX_STDIO, TEMPLATE_DESCRIPTORS } from '../wire/sta
 import { Client, Clients, type DescriptorSet, HANDSHAKE_TIMEOUT_MS, type Order } from './clients.js'
 import { Listener } from './control-listener.js'
 import { endTree, signalChild } from './living-child.js'
+import { type Polled, PollSet } from './poll-set.js'
 import type { TemplateKeys } from './template-keys.js'
 import { workerThreads } from './template-report.js'
 
 const RECEIVE_BYTES = 4096
-const POLL_FIELDS = 3
 const NO_DESCRIPTORS = new Int32Array(0)
 
 export interface ServeHooks {
@@ -61,12 +61,13 @@ class Server {
   readonly #usage = new Float64Array(7)
   readonly #workers = workerThreads(process.execArgv)
   readonly #ownUid = process.geteuid!()
-  #watched = new Int32Array(64 * POLL_FIELDS)
+  readonly #polled: PollSet
   #childEvent = -1
 
   constructor(native: Native, keys: TemplateKeys, address: ListenAddress | null, hooks: ServeHooks) {
     this.#native = native
     this.#keys = keys
+    this.#polled = new PollSet(native)
     this.#listener = address ? new Listener(native, address) : null
     this.#hooks = hooks
   }
@@ -97,31 +98,23 @@ class Server {
     for (const client of unproved.hereSince(now - HANDSHAKE_TIMEOUT_MS)) this.#drop(client)
     const acceptsFrom = Math.max(this.#listener?.restsUntil ?? Number.POSITIVE_INFINITY, unproved.acceptsFrom)
     const accepts = acceptsFrom <= now
-    const count = this.#watch(accepts ? this.#listener : null)
     const nextLate = unproved.oldestSince + HANDSHAKE_TIMEOUT_MS
     const next = accepts ? nextLate : Math.min(nextLate, acceptsFrom)
     const timeoutMs = Number.isFinite(next) ? Math.max(0, Math.ceil(next - now)) : -1
-    const ready = this.#native.poll(this.#watched, count, timeoutMs)
-    if (!isErrno(ready, 'EINTR')) check('poll', ready) // SIGCHLD interrupts it; the next turn sees the event
-    for (let at = 0; at < count * POLL_FIELDS; at += POLL_FIELDS) {
-      const fd = this.#watched[at]!
-      const happened = this.#watched[at + 2]!
-      if (happened === 0) continue
+    // SIGCHLD interrupts the wait. The next turn sees its event.
+    for (const [fd, happened] of this.#polled.wait(this.#wanted(accepts ? this.#listener : null), timeoutMs)) {
       if (fd === this.#childEvent) this.#reap()
       else if (this.#listener && fd === this.#listener.fd) this.#accept(this.#listener)
       else this.#attend(this.#clients.get(fd), happened)
     }
   }
 
-  #watch(listener: Listener | null): number {
-    const wanted: [number, number][] = [[this.#childEvent, POLLIN]]
+  #wanted(listener: Listener | null): Polled[] {
+    const wanted: Polled[] = [[this.#childEvent, POLLIN]]
     if (listener) wanted.push([listener.fd, POLLIN])
     for (const client of this.#clients.all())
       wanted.push([client.fd, client.unsent.isEmpty ? POLLIN : POLLIN | POLLOUT])
-    if (this.#watched.length < wanted.length * POLL_FIELDS)
-      this.#watched = new Int32Array(2 * wanted.length * POLL_FIELDS)
-    for (const [index, [fd, events]] of wanted.entries()) this.#watched.set([fd, events, 0], index * POLL_FIELDS)
-    return wanted.length
+    return wanted
   }
 
   #accept(listener: Listener): void {
