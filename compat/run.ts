@@ -47,20 +47,22 @@ async function tryPackage(name: string, site: Site): Promise<PackageResult> {
   return { ...common, outcomes }
 }
 
+const words = (text: string): string[] => text.split(',')
+
 async function main(): Promise<void> {
   const { filter, json, timeLimit } = new Command('compat')
     .description('Uses real packages in forked children, and compares with plain node.')
-    .option('--filter <word>', 'only packages whose name contains the word', '')
+    .option('--filter <words>', 'only packages whose name contains one of the words (with commas)', words, [''])
     .option('--time-limit <seconds>', 'a process that takes longer hangs', (text) => Number(text), 60)
     .option('--json <file>', 'append each result to this file, one line each')
     .parse()
-    .opts<{ filter: string; json?: string; timeLimit: number }>()
+    .opts<{ filter: string[]; json?: string; timeLimit: number }>()
   const { NODE_OPTIONS: _options, NODE_V8_COVERAGE: _coverage, ...given } = process.env as Record<string, string>
   const run = randomUUID()
   const env = { ...given, COMPAT_RUN: run, NO_COLOR: '1' }
   const site = { folder: pathToFileURL(`${FOLDER}/`), timeLimitMs: timeLimit * 1000, env }
   const files = readdirSync(path.join(FOLDER, 'packages')).filter(
-    (file) => file.endsWith('.mjs') && file.includes(filter),
+    (file) => file.endsWith('.mjs') && filter.some((word) => file.includes(word)),
   )
   const results: PackageResult[] = []
   for (const file of files.sort()) {

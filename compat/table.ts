@@ -60,8 +60,13 @@ export function detailsOf(results: readonly PackageResult[]): string {
   ].join('\n')
 }
 
-// Numbers of descriptors and the like differ from run to run. A cell of Markdown has one line.
-const general = (how: string): string => how.replace(/\s+/g, ' ').replaceAll('|', '\\|')
+// Names with random letters differ from run to run, and every reason would name the stage again. A cell of Markdown has one line.
+const general = (how: string): string =>
+  how
+    .replace(/-\w{8} \(deleted\)/g, ' (deleted)')
+    .replace(/ \(appeared while [^)]*\(\) was loaded\)/g, '')
+    .replace(/\s+/g, ' ')
+    .replaceAll('|', '\\|')
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const results = readResults(process.argv.slice(2))
