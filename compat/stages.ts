@@ -1,4 +1,5 @@
-// Runs in: a tool process. Uses one package by plain node, and in children that are forked before or after it was loaded.
+// Runs in: a tool process. Uses one package by plain node, and in children that were forked before or after the package
+// was loaded.
 import { spawn } from 'node:child_process'
 import { text } from 'node:stream/consumers'
 import { ForkServer, Process, remote } from 'forkserver'

@@ -1,5 +1,5 @@
-// Runs in: a tool process. Prints the results of npm run compat as the Markdown of docs/COMPATIBILITY.md, so that no cell is typed by
-// hand: node build/compat/table.js compat/results/*.jsonl
+// Runs in: a tool process. Prints the results of npm run compat as the Markdown of docs/COMPATIBILITY.md, so that no cell
+// is typed by hand: node build/compat/table.js compat/results/*.jsonl
 import { fileURLToPath } from 'node:url'
 import { type PackageResult, readResults, STAGES, type Stage } from './results.js'
 
@@ -60,9 +60,11 @@ export function detailsOf(results: readonly PackageResult[]): string {
   ].join('\n')
 }
 
-// Names with random letters differ from run to run, and every reason would name the stage again. A cell of Markdown has one line.
+// Process ids and names with random letters differ from run to run. The row names the stage already. A cell of Markdown
+// has one line.
 const general = (how: string): string =>
   how
+    .replace(/Process \d+ /g, 'Process ')
     .replace(/-\w{8} \(deleted\)/g, ' (deleted)')
     .replace(/ \(appeared while [^)]*\(\) was loaded\)/g, '')
     .replace(/\s+/g, ' ')

@@ -6,6 +6,7 @@ import path from 'node:path'
 export const load = () => import('pino')
 export const use = async ({ pino }) => {
   const folder = mkdtempSync(path.join(tmpdir(), 'compat-'))
+  const alive = setInterval(() => {}, 1000) // pino's worker thread does not keep the process alive
   try {
     const destination = path.join(folder, 'log')
     const transport = pino.transport({ target: 'pino/file', options: { destination } })
@@ -17,6 +18,7 @@ export const use = async ({ pino }) => {
     await closed
     return readFileSync(destination, 'utf8')
   } finally {
+    clearInterval(alive)
     rmSync(folder, { recursive: true })
   }
 }
