@@ -1,5 +1,5 @@
-// Runs in: a tool process. Prints the results of npm run compat as the Markdown of docs/COMPATIBILITY.md, so that no cell
-// is typed by hand: node build/compat/table.js compat/results/*.jsonl
+// Runs in: a tool process. Prints the results of npm run compat as the Markdown of docs/COMPATIBILITY.md, so that no
+// cell is typed by hand: node build/compat/table.js compat/results/*.jsonl
 import { fileURLToPath } from 'node:url'
 import { type PackageResult, readResults, STAGES, type Stage } from './results.js'
 
