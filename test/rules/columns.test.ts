@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { listFiles, read } from './sources.js'
 
 const MAX_COLUMNS = 120
-const FOLDERS = ['src', 'native', 'test', 'bench', 'demo', 'stress', 'conformance', 'scripts']
+const FOLDERS = ['src', 'native', 'test', 'bench', 'demo', 'stress', 'conformance', 'compat', 'scripts']
 
 /** Folders and files whose lines are still too long. Remove an entry when its lines fit. Never add one. */
 const PENDING_COLUMNS: readonly string[] = [

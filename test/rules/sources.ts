@@ -5,11 +5,16 @@ import path from 'node:path'
 
 const ROOT = path.dirname(createRequire(import.meta.url).resolve('forkserver/package.json'))
 
-/** The files of a folder of the project, deep, whose names end so. */
+/** What the build and `npm run compat` put between our files. */
+const NOT_OURS = new Set(['native/build', 'compat/packages/node_modules'])
+
+/** The files of a folder of the project, deep, whose names end so. What is built or installed is left out. */
 export function listFiles(folder: string, ending: RegExp): string[] {
-  return readdirSync(path.join(ROOT, folder), { recursive: true, encoding: 'utf8' })
-    .filter((name) => ending.test(name) && !name.startsWith(`build${path.sep}`))
-    .map((name) => path.join(folder, name))
+  return readdirSync(path.join(ROOT, folder), { withFileTypes: true }).flatMap((entry) => {
+    const name = path.join(folder, entry.name)
+    if (!entry.isDirectory()) return ending.test(name) ? [name] : []
+    return NOT_OURS.has(name) ? [] : listFiles(name, ending)
+  })
 }
 
 /** What is in a file of the project. */
