@@ -1,21 +1,23 @@
 // Runs in: the test runner. A timer that counts the time in which this process runs.
 import assert from 'node:assert/strict'
 import { describe, mock, test } from 'node:test'
-import { RunningTimer } from '#src/promises/running-timer.js'
+import type { RunningTimer as Timer } from '#src/promises/running-timer.js'
+
+// Before the import: forkserver takes Node's timers when it is imported.
+mock.timers.enable({ apis: ['setInterval'] })
+const { RunningTimer } = await import('#src/promises/running-timer.js')
 
 const MS = 1_000
 
 /** One timer on a clock that the test moves. */
-function onFakeClock(run: (timer: RunningTimer, times: () => number) => Promise<void>): () => Promise<void> {
+function onFakeClock(run: (timer: Timer, times: () => number) => Promise<void>): () => Promise<void> {
   return async () => {
     let times = 0
-    mock.timers.enable({ apis: ['setInterval'] })
     const timer = new RunningTimer(MS, () => times++)
     try {
       await run(timer, () => times)
     } finally {
       timer.stop()
-      mock.timers.reset()
     }
   }
 }

@@ -3,6 +3,9 @@
 import { ChildError } from '../../errors.js'
 import { clearTimeout, setTimeout } from '../../platform/timers.js'
 import { abortError } from '../../promises/abort.js'
+import { onAbort } from '../../promises/abort-listeners.js'
+import { inMilliseconds } from '../../promises/duration.js'
+import type { Launched } from '../launch/launcher.js'
 
 export interface CutoffOptions {
   /** In milliseconds. */
@@ -17,15 +20,14 @@ export class Cutoff {
 
   /** @param pidOf the pid of the process, once it exists: for the message */
   constructor({ timeout, signal }: CutoffOptions, pidOf: () => number | undefined) {
-    const onAbort = (): void => this.#cut(abortError(signal!))
     const timer =
       timeout === undefined ? undefined : setTimeout(() => this.#cut(timeoutError(timeout, pidOf())), timeout)
-    signal?.addEventListener('abort', onAbort, { once: true })
+    const forget = signal && onAbort(signal, () => this.#cut(abortError(signal)))
     this.#cleanUp = () => {
       clearTimeout(timer)
-      signal?.removeEventListener('abort', onAbort)
+      forget?.()
     }
-    if (signal?.aborted) onAbort()
+    if (signal?.aborted) this.#cut(abortError(signal))
   }
 
   /** Aborted when the process is to end. Its reason is the error that the process's promises reject with. */
@@ -43,23 +45,29 @@ export class Cutoff {
     this.#cleanUp()
   }
 
-  /** What the promise settles with, or the reason why it is not waited for any longer. */
-  async race<T>(promise: Promise<T>): Promise<T> {
+  /** The launched process, or the reason to wait for it no longer. A process that is born after that is killed. */
+  async launched(launching: Promise<Launched>): Promise<Launched> {
     const { signal } = this
-    return new Promise<T>((resolve, reject) => {
-      const giveUp = (): void => reject(signal.reason)
+    return new Promise<Launched>((resolve, reject) => {
+      const giveUp = (): void => {
+        reject(signal.reason)
+        launching.then(
+          (late) => late.kill('SIGKILL'),
+          () => {},
+        )
+      }
       signal.addEventListener('abort', giveUp, { once: true })
       if (signal.aborted) giveUp()
-      promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', giveUp))
+      launching.then(resolve, reject).finally(() => signal.removeEventListener('abort', giveUp))
     })
   }
 }
 
 function timeoutError(timeout: number, pid: number | undefined): ChildError {
-  const ms = Math.round(timeout)
+  const limit = inMilliseconds(timeout)
   const text =
     pid === undefined
-      ? `A process did not start within its timeout of ${ms} ms. Its template may be starting, busy or stopped; give it more time.`
-      : `Process ${pid} was killed after its timeout of ${ms} ms. Give it more time, or less to do.`
+      ? `A process did not start within its timeout of ${limit}. Its template may be starting, busy or stopped.`
+      : `Process ${pid} was killed after its timeout of ${limit}. Give it more time, or less to do.`
   return new ChildError('ERR_TIMEOUT', text, { pid, signal: pid === undefined ? null : 'SIGKILL' })
 }

@@ -2,6 +2,7 @@
 
 import { ChildError } from '../../errors.js'
 import { clearTimeout, setTimeout } from '../../platform/timers.js'
+import { inMilliseconds } from '../../promises/duration.js'
 import type { Exit } from '../launch/exit.js'
 
 /**
@@ -12,7 +13,7 @@ export async function joinWithin(timeout: number, ended: Promise<Exit>, pid: num
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     const what = pid === undefined ? 'A process' : `Process ${pid}`
-    const text = `${what} did not end within ${Math.round(timeout)} ms; it goes on. Join again, or call kill().`
+    const text = `${what} did not end within ${inMilliseconds(timeout)}; it goes on. Join again, or call kill().`
     timer = setTimeout(() => reject(new ChildError('ERR_TIMEOUT', text, { pid })), timeout)
   })
   return Promise.race([ended, late]).finally(() => clearTimeout(timer))

@@ -98,16 +98,7 @@ export class Process<R extends Reference | Program = Reference> implements Async
     if (timeout === undefined && !signal) return this.#launchBy(undefined)
     this.#cutoff = new Cutoff({ timeout, signal }, () => this.pid)
     this.#cutoff.signal.throwIfAborted()
-    const launching = this.#launchBy(this.#cutoff.signal)
-    try {
-      return await this.#cutoff.race(launching)
-    } catch (error) {
-      launching.then(
-        (late) => late.kill('SIGKILL'), // it was born when nobody waited for it any more
-        () => {},
-      )
-      throw error
-    }
+    return this.#cutoff.launched(this.#launchBy(this.#cutoff.signal))
   }
 
   async #launchBy(signal: AbortSignal | undefined): Promise<Launched> {

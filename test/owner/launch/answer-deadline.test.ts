@@ -1,7 +1,11 @@
 // Runs in: the test runner. When a template that does not answer is given up, and when it is not.
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, mock, test } from 'node:test'
-import { AnswerDeadline } from '#src/owner/launch/answer-deadline.js'
+import type { AnswerDeadline as Deadline } from '#src/owner/launch/answer-deadline.js'
+
+// Before the import: forkserver takes Node's timers when it is imported.
+mock.timers.enable({ apis: ['setInterval'] })
+const { AnswerDeadline } = await import('#src/owner/launch/answer-deadline.js')
 
 const TIMEOUT = 1_000
 
@@ -16,16 +20,14 @@ async function pass(timeouts: number): Promise<void> {
 describe('a template that owes an answer', () => {
   let missed = 0
   let work: () => string | undefined
-  let answers: AnswerDeadline
+  let answers: Deadline
   beforeEach(() => {
-    mock.timers.enable({ apis: ['setInterval'] })
     missed = 0
     work = () => 'none'
     answers = new AnswerDeadline({ templateTimeout: TIMEOUT, workDone: () => work(), onMissed: () => missed++ })
   })
   afterEach(() => {
     answers.stop()
-    mock.timers.reset()
   })
 
   test('is given up, once, if it neither answers nor works', async () => {
