@@ -23,12 +23,21 @@ export const read = (file: string): string => readFileSync(path.join(ROOT, file)
 /** The first comment of a file, up to its first line of code. */
 export const headerOf = (file: string): string => /^(?:\/\/.*\n)*/.exec(read(file))![0]
 
-/** The rows of the one table of a page that has these columns, as cells. */
-export function tableOf(page: string, ...columns: readonly string[]): string[][] {
+/** The rows of each table of a page that has these columns, as cells. */
+export function tablesOf(page: string, ...columns: readonly string[]): string[][][] {
   const lines = read(page).split('\n')
-  const head = lines.indexOf(`| ${columns.join(' | ')} |`)
-  if (head < 0) throw new Error(`${page} has no table with the columns ${columns.join(', ')}.`)
-  const body = lines.slice(head + 2)
-  const end = body.findIndex((line) => !line.startsWith('|'))
-  return body.slice(0, end < 0 ? undefined : end).map((line) => line.slice(2, -2).split(' | '))
+  const isHead = (line: string): boolean => line === `| ${columns.join(' | ')} |`
+  return lines.flatMap((line, head) => {
+    if (!isHead(line)) return []
+    const body = lines.slice(head + 2)
+    const end = body.findIndex((row) => !row.startsWith('|'))
+    return [body.slice(0, end < 0 ? undefined : end).map((row) => row.slice(2, -2).split(' | '))]
+  })
+}
+
+/** The rows of the one table of a page that has these columns. */
+export function tableOf(page: string, ...columns: readonly string[]): string[][] {
+  const [table] = tablesOf(page, ...columns)
+  if (!table) throw new Error(`${page} has no table with the columns ${columns.join(', ')}.`)
+  return table
 }
