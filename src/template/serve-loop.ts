@@ -42,10 +42,10 @@ export interface Birth {
 
 /** Serves until the last owner is gone, and then leaves. Returns in a child only. */
 export function serve(native: Native, keys: TemplateKeys, address: ListenAddress | null, hooks: ServeHooks): Birth {
-  return new Server(native, keys, address, hooks).run()
+  return new ServeLoop(native, keys, address, hooks).run()
 }
 
-class Server {
+class ServeLoop {
   readonly #native: Native
   readonly #keys: TemplateKeys
   readonly #hooks: ServeHooks

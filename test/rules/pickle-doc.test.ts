@@ -16,7 +16,7 @@ import {
   pickleCodec,
   Tuple,
 } from '#src/connection/pickle/pickle.js'
-import { MAX_WRITE_DEPTH } from '#src/connection/pickle/writer.js'
+import { MAX_WRITE_DEPTH } from '#src/connection/pickle/pickler.js'
 import { MAX_VALUE_BYTES } from '#src/wire/values/clone-refusal.js'
 import { RECORDED } from '../connection/pickle/recorded.js'
 

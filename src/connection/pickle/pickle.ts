@@ -5,8 +5,8 @@
 import { types } from 'node:util'
 import { UsageError } from '../../errors.js'
 import { boolean, checkOptions, integer } from '../../options/option-checks.js'
-import { type ReadRules, readPickle } from './reader.js'
-import { writePickle } from './writer.js'
+import { writePickle } from './pickler.js'
+import { type ReadRules, readPickle } from './unpickler.js'
 
 export { ByteArray, Float, FrozenSet, Tuple } from './types.js'
 
