@@ -174,7 +174,7 @@ function runMicrotasks(): void {
 /** Our CommonJS modules are loaded; a program is not to find them in require.cache. */
 function hideCommonJs(): void {
   const { cache, resolve } = createRequire(import.meta.url)
-  for (const file of ['./inventory.cjs', './stream-stand-ins.cjs']) delete cache[resolve(file)]
+  for (const file of ['./inventory.cjs', './loader-hooks.cjs', './stream-stand-ins.cjs']) delete cache[resolve(file)]
 }
 
 /** Makes this process a template, and in each child what the template made it. */

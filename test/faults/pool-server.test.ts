@@ -74,7 +74,9 @@ test('a stopped template: the tasks of a worker that dies, and those that need a
     await pool.run(tasks.identity, [1])
     process.kill(server.pid!, 'SIGSTOP')
     assert.equal(await codeOf(pool.run(tasks.leave, [3])), 'ERR_CHILD_DIED')
-    assert.equal(await codeOf(pool.run(tasks.identity, [2], { timeout: 300 })), 'ERR_TIMEOUT')
+    // The stopped template is replaced after its templateTimeout. Whether that comes first depends on the machine.
+    const next = await codeOf(pool.run(tasks.identity, [2], { timeout: 300 }))
+    assert.ok(next === 'ERR_TIMEOUT' || next === 'resolved', String(next))
     const late = codeOf(pool.run(tasks.spin, [], { timeout: 200 }))
     assert.equal(await late, 'ERR_TIMEOUT')
   } finally {

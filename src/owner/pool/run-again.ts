@@ -18,7 +18,8 @@ const MAX_LOSSES = 10
 export function chunksToRunAgain({ begun, unbegun }: Remains, error: Error): Chunk[] {
   const again: Chunk[] = []
   for (const chunk of [...begun, ...unbegun]) {
-    if (chunk.call.isOver) chunk.forget()
+    if (chunk.call.isOver && chunk.state === 'begun') chunk.fail(error)
+    else if (chunk.call.isOver) chunk.forget()
     else if (chunk.state === 'begun') again.push(...retriesOf(chunk, error))
     else if (chunk.losses < MAX_LOSSES) again.push(chunk)
     else chunk.fail(neverBegun(chunk, error))
