@@ -106,7 +106,7 @@ static napi_value ListHandles(napi_env env, napi_callback_info info) {
   return list;
 }
 
-// flushStream(fd, patienceMs): bytes that waited in libuv
+// flushStream(fd, timeoutMs): bytes that waited in libuv
 static napi_value FlushStream(napi_env env, napi_callback_info info) {
   arguments all = take(env, info);
   struct uv_loop_s *loop;
@@ -114,7 +114,7 @@ static napi_value FlushStream(napi_env env, napi_callback_info info) {
   return number(env, (double)flush_stream(loop, (int)number_at(&all, 0), (int)number_at(&all, 1)));
 }
 
-// writeOut(fd, bytes: Uint8Array, patienceMs)
+// writeOut(fd, bytes: Uint8Array, timeoutMs)
 static napi_value WriteOut(napi_env env, napi_callback_info info) {
   arguments all = take(env, info);
   size_t length;

@@ -8,7 +8,7 @@ import { ChildChannel } from './job-channel.js'
 import { type LeavingProcess, takeOverExit } from './leave.js'
 import { runJob, sendThrown } from './run-job.js'
 
-/** What the template has prepared for its children, and what modules asked for (see fork-hooks.ts). */
+/** What the template has prepared for its children, and the callbacks of modules (api/fork-hooks.ts). */
 export interface ForkHooks {
   countFork(): void
   /** Makes the standard streams this child's own. */
@@ -38,7 +38,7 @@ export function beBorn(
   native.checkBorn(Math.random())
   hooks.countFork()
   hooks.ownStreams()
-  // Node reads the pid once and keeps it as plain data, so a fork would have the template's.
+  // Node reads the pid once and keeps it as plain data, so a child would have that of the template.
   Object.defineProperty(self, 'pid', {
     value: native.processId(),
     enumerable: true,
@@ -59,6 +59,6 @@ export function beBorn(
   }
   const job = channel.readJob()
   if (!job) native.leave(0)
-  // In a turn of the loop, where the stack and the async context are clean.
+  // In a new turn of the event loop, where the stack and the async context are empty.
   else setImmediate(() => runJob(self, channel, job.head, job.args, prepare))
 }

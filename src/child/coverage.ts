@@ -1,7 +1,7 @@
-// Runs in: forked child; and in a template that counts from its start. Does what NODE_V8_COVERAGE asks for: it writes a
-// file of V8's block counters when the process ends. Node connects its own profiler once, at its start, and writes to
-// the folder that the variable named then. So a template runs without Node's profiler. forkserver opens a session of
-// the inspector instead. It belongs to the main thread, so it works in a fork.
+// Runs in: forked child; and in a template that measures coverage from its start. Does what NODE_V8_COVERAGE asks for:
+// it writes a file of V8's block counters when the process ends. Node connects its own profiler once, at its start, and
+// writes to the folder that the variable named then. So a template runs without Node's profiler. forkserver opens a
+// session of the inspector instead. It belongs to the main thread, so it works in a fork.
 import { mkdirSync, writeFileSync, writeSync } from 'node:fs'
 import { createRequire, findSourceMap, syncBuiltinESMExports } from 'node:module'
 import path from 'node:path'
@@ -49,7 +49,7 @@ export class Coverage {
   #post: Post | undefined
   #folder: string | undefined
 
-  /** Starts to count. A template calls it before it loads the user's modules, so that its children count those, too. */
+  /** Starts to measure. A template calls it before it loads the user's modules, so that children measure those, too. */
   count(): void {
     if (this.#post) return
     const post = openSession()
@@ -57,7 +57,7 @@ export class Coverage {
     post('Profiler.startPreciseCoverage', { callCount: true, detailed: true })
     this.#post = post
     const v8 = require('node:v8') as { takeCoverage: () => void; stopCoverage: () => void }
-    // Node's own functions have no profiler here.
+    // Node's own functions for coverage have no profiler here.
     v8.takeCoverage = () => this.write()
     v8.stopCoverage = () => this.#stop()
     syncBuiltinESMExports()
@@ -72,9 +72,7 @@ export class Coverage {
     env.NODE_V8_COVERAGE = this.#folder // for the processes that this one starts, as in plain Node
   }
 
-  /**
-   * Writes what was counted since the start or the last call. If it cannot write to the folder, it says so on stderr.
-   */
+  /** Writes the counters since the start or the last call. If it cannot write to the folder, it says so on stderr. */
   write(): void {
     if (!this.#post || this.#folder === undefined) return
     const { result, timestamp } = this.#post('Profiler.takePreciseCoverage') as Counters

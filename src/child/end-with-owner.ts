@@ -2,7 +2,7 @@
 import { fstatSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 
-/** A thread of its own, because the child's job may loop for ever. */
+/** The code of a thread: the job in the main thread may loop for ever. */
 const WATCH = `
 const { Socket } = require('node:net')
 const end = () => process.kill(process.pid, 'SIGKILL')
@@ -10,11 +10,11 @@ new Socket({ fd: require('node:worker_threads').workerData, readable: true }).on
 `
 
 /**
- * Kills this process when the other end of a socket closes, which only the owner holds. A child that may outlive its
- * owner has /dev/null there.
+ * Kills this process when the other end of a socket closes. Only the owner holds that end. A child that may outlive
+ * its owner has /dev/null instead of the socket.
  */
 export function endWithOwner(fd: number): void {
   if (!fstatSync(fd).isSocket()) return
-  // Without the options of Node that the child has: what --import and NODE_OPTIONS name is not loaded twice.
+  // Without the child's options of Node, so that modules of --import and NODE_OPTIONS are not loaded twice.
   new Worker(WATCH, { eval: true, workerData: fd, execArgv: [], env: {} }).unref()
 }

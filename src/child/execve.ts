@@ -1,10 +1,10 @@
-// Runs in: child, however it was born. process.execve() makes the process another program, and the lifeline is closed
-// by that, as all descriptors of Node's are. The program shall end with its owner too, so the lifeline stays open for
-// it.
+// Runs in: child, however it was born. process.execve() replaces the program of the process, and that
+// closes the lifeline, as it closes all descriptors of Node. The new program has to end with its owner
+// as well, so the lifeline stays open for it.
 import type { Native } from '../platform/native.js'
 import { replaceMethod } from './imitate.js'
 
-/** What is needed of `process`. Node has execve() since 22.15. */
+/** The members of `process` that are used here. Node has execve() since 22.15. */
 export interface ExecProcess {
   execve?(...args: unknown[]): void
 }
@@ -20,7 +20,7 @@ export function keepLifelineOverExec(self: ExecProcess, native: Pick<Native, 'in
     try {
       apply(execve, self, args)
     } finally {
-      native.inheritLifeline(0) // it threw: the arguments were wrong
+      native.inheritLifeline(0) // execve() threw, because its arguments were wrong
     }
   })
 }

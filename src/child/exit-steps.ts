@@ -1,23 +1,24 @@
-// Runs in: forked child; and once in the template, as a rehearsal. What a child does before it leaves: each step once,
-// in this order, whichever way out it takes. Pure: the steps are handed in.
+// Runs in: forked child; and once in the template, as a rehearsal. What a child does before it leaves, on each way out:
+// every step once, in this order. Pure: the steps are parameters.
 
-/** What the exit of a child consists of. */
+/** The steps of a child's exit. */
 export interface ExitHooks {
   /** Sends an uncaught error that ends the process to the owner. */
   onFatal(error: unknown): void
   /**
-   * Runs at the moment when Node runs its at-exit callbacks: after the 'exit' listeners, or before a signal to itself.
+   * Runs when Node would run its at-exit callbacks: after the 'exit' listeners, or before the
+   * process sends itself a signal.
    */
   atExit(): void
-  /** Writes what stdout and stderr still hold. Nothing is written after it. */
+  /** Writes the output that stdout and stderr still hold. Nothing is written after it. */
   flush(): void
   /** Tells the owner the exit code. */
   onLeaving(exitCode: number): void
 }
 
 /**
- * The steps of one exit. A program may have broken what a step uses: the process leaves all the same, and the owner
- * sees its exit.
+ * The steps of one exit. A step may throw, because a program may have replaced what the step uses. The process
+ * leaves all the same, and the owner sees its exit.
  */
 export class ExitSteps {
   readonly #hooks: ExitHooks
@@ -37,7 +38,7 @@ export class ExitSteps {
     this.#isAtExitDone = true
   }
 
-  /** All steps that are left. */
+  /** Runs all steps that are left. */
   all(exitCode: number): void {
     this.atExit()
     if (!this.#isLeavingTold) attempt(() => this.#hooks.flush())

@@ -1,13 +1,13 @@
-// Runs in: forked child; and once in the template, as a rehearsal. Puts functions of ours in the place of Node's, so
-// that a program cannot tell them apart by name or length. Pure.
+// Runs in: forked child; and once in the template, as a rehearsal. Replaces functions of Node by functions of
+// forkserver with the same name and length, so that a program cannot tell them apart. Pure.
 
-/** Gives a function of ours the name and the length of the one that it replaces. */
+/** Gives a function the name and the length of the one that it replaces. */
 export function imitate(ours: object, original: { name: string; length: number }): void {
   for (const key of ['name', 'length'] as const)
     Object.defineProperty(ours, key, { value: original[key], configurable: true })
 }
 
-/** Replaces one method of an object by what `make` returns for the original. */
+/** Replaces one method of an object by the function that `make` returns for the original. */
 export function replaceMethod<Target, Name extends keyof Target>(
   target: Target,
   name: Name,

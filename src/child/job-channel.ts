@@ -1,5 +1,5 @@
-// Runs in: child, however it was born. Its end of the job channel, read and written synchronously. A child without a
-// job has nothing else to do, and an exit cannot lose what was written synchronously.
+// Runs in: child, however it was born. Its end of the job channel. Reading and writing are synchronous: a child without
+// a job has nothing else to do, and an exit cannot lose what was written synchronously.
 import { Buffer } from 'node:buffer' // a program may delete the global one
 import { readSync, writeSync } from 'node:fs'
 import { ProtocolError } from '../errors.js'
@@ -49,7 +49,7 @@ export class ChildChannel {
     return decodeJob(frame.subarray(start, end))
   }
 
-  /** Sends one message. If the owner is gone, nobody reads it, and that is no error. */
+  /** Sends one message. If the owner is gone, that is no error. */
   send(kind: 'result' | 'thrown' | 'leaving', body: Uint8Array): void {
     const payload = encodeChildMessage(kind, body)
     this.#write(encodeFrameHeader(payload.length))

@@ -30,11 +30,11 @@ export type LeavingProcess = Pick<
   emit(event: string, ...args: unknown[]): boolean
   exit(code?: number): void
   reallyExit(code?: number): void
-  /** Runs what waits in process.nextTick() and in promises. */
+  /** Runs the callbacks that wait in process.nextTick() and in promises. */
   _tickCallback?(): void
   /** Whether 'exit' was emitted, or is about to be. */
   _exiting?: boolean
-  /** What process.kill() calls. */
+  /** The function of Node that process.kill() calls. */
   _kill(pid: number, signal: number): unknown
 }
 
@@ -44,14 +44,14 @@ type LeavingNative = Pick<Native, 'leave' | 'leaveLater' | 'leaveInTeardown'>
 export function takeOverExit(self: LeavingProcess, native: LeavingNative, hooks: ExitHooks): void {
   const ways = new WaysOut(self, native, new ExitSteps(hooks))
   watchEmit(self, ways)
-  // Each has its own `try`: a stack that the program prints shall have as few frames of ours as can be. No `catch`: see
-  // watch-emit.ts.
+  // Each function has its own `try`, so that a stack that the program prints has as few frames of forkserver
+  // as possible. No `catch`: see watch-emit.ts.
   replaceMethod(self, 'exit', (exit) => (...args) => {
     const before = ways.beforeExitCall()
     try {
       apply(exit, self, args)
     } finally {
-      ways.exitCallFailed(before) // the code was none, or a listener threw
+      ways.exitCallFailed(before) // the exit code was not valid, or a listener threw
     }
   })
   replaceMethod(self, 'reallyExit', () => (code) => ways.leaveNow(code))
@@ -74,8 +74,8 @@ export function takeOverExit(self: LeavingProcess, native: LeavingNative, hooks:
 }
 
 /**
- * Whether Node takes a signal that a process sends for one that ends this process. It then runs its at-exit callbacks
- * first.
+ * Whether a signal that process.kill() sends ends this process, in Node's view. Node then runs its
+ * at-exit callbacks first.
  */
 function endsItself(self: LeavingProcess, pid: number, signal: number): boolean {
   if (signal <= 0 || (pid !== 0 && pid !== -1 && pid !== self.pid && pid !== -self.pid)) return false
@@ -120,7 +120,7 @@ class WaysOut implements EmitWatcher {
     this.#isHandling = self.listenerCount('uncaughtException') > 0 || self.hasUncaughtExceptionCaptureCallback()
     if (this.#isHandling) return
     this.#way = 'uncaught error'
-    // Already now: if an 'exit' listener threw the error, 'exit' is not emitted again.
+    // Here and not later: if an 'exit' listener threw the error, 'exit' is not emitted again.
     this.#native.leaveLater(this.#exitCode(1))
     if (self._exiting) this.#steps.atExit()
     this.#steps.fatal(error)

@@ -1,11 +1,11 @@
-// Runs in: child, however it was born. Variables that Node reads only at its start. Some of them can be made to count
-// again.
+// Runs in: child, however it was born. Variables that Node reads only at its start. Some of them
+// can be applied later, too.
 import { Buffer } from 'node:buffer' // a program may delete the global one
 import Module from 'node:module'
 import { findNative } from '../platform/native.js'
 import { localeOf } from '../wire/environment.js'
 
-/** Makes Node follow those of its variables that changed, as far as it can. environment.ts lists the others. */
+/** Applies those of Node's variables that changed, as far as Node allows. wire/environment.ts lists the others. */
 export function rereadVariables(changed: readonly string[]): void {
   if (changed.includes('NODE_PATH')) (Module as unknown as { _initPaths(): void })._initPaths()
   if (changed.some((name) => ['LC_ALL', 'LC_MESSAGES', 'LANG'].includes(name))) followLocale()

@@ -38,9 +38,9 @@ async function perform(head: FunctionHead, args: Buffer): Promise<Buffer> {
 }
 
 /**
- * Runs the one job of this child and sends its result. The process then ends as any Node process does: when nothing is
+ * Runs the one job of this child and sends its result. Then the process ends as any Node process does: when nothing is
  * left to do. If the function throws, the exit code is 1, unless the function has set one. `first` runs before the job,
- * in the job's surroundings.
+ * when its environment and working directory are set.
  */
 export async function runJob(
   self: { exitCode?: unknown },
@@ -61,7 +61,7 @@ export async function runJob(
   }
 }
 
-/** Sends what was thrown instead of a result. */
+/** Sends the error instead of a result. */
 export function sendThrown(channel: ChildChannel, thrown: unknown): void {
   channel.send('thrown', encodeValue(encodeThrown(thrown), 'thrown'))
 }

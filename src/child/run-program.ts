@@ -19,7 +19,7 @@ const NodeModule = Module as unknown as NodeModule & (new (id: string) => NodeJS
 
 /**
  * Makes this the process of a program, and starts the program in a turn of the loop of its own. A stack then has one
- * frame below the main module, as in plain Node. Nobody catches what the program throws, so Node reports it.
+ * frame below the main module, as in plain Node. forkserver does not catch its errors, so Node reports them.
  */
 export function startProgram(head: ProgramHead, argv: readonly string[]): void {
   describe(head, argv)
@@ -40,7 +40,7 @@ function describe(
 ) {
   const main = file === undefined ? [] : [path.resolve(file)]
   process.argv = [process.execPath, ...main, ...(stdin ? ['-'] : []), ...argv]
-  if (code !== undefined) Object.assign(process, { _eval: code }) // packages look for it there
+  if (code !== undefined) Object.assign(process, { _eval: code }) // some packages read it
   process.execArgv.push(
     ...require.flatMap((name) => ['--require', name]),
     ...imports.flatMap((name) => ['--import', name]),

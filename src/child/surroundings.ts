@@ -1,5 +1,4 @@
-// Runs in: child, however it was born. Makes the process what its job asks for: working directory, environment, limits,
-// user.
+// Runs in: child, however it was born. Applies what the job asks for: working directory, environment, limits, user.
 import os from 'node:os'
 import { ResourceError, UsageError } from '../errors.js'
 import { check, findNative } from '../platform/native.js'
@@ -58,7 +57,7 @@ function becomeUser({ umask, nice, gid, uid }: JobSurroundings): void {
   if (uid !== undefined) attempt('setuid', `uid ${uid}`, () => process.setuid!(uid))
 }
 
-// As libuv does it: whoever may change the groups drops them all, and nobody else has any to drop that matter.
+// As libuv does it: all groups are dropped if this user may do that. EPERM is ignored.
 function dropGroups(): void {
   try {
     process.setgroups!([])
@@ -74,7 +73,7 @@ function attempt(syscall: string, option: string, call: () => void): void {
     const errno = codeOf(cause)
     const user = process.getuid!()
     const problem = `${syscall}() failed with ${errno}: a process of user ${user} may not use the option ${option}.`
-    const advice = 'Leave the option out, or run the owner as a user that may, such as root.'
+    const advice = 'Leave the option out, or run the owner as a user that may use it, such as root.'
     throw new ResourceError('ERR_RESOURCE', `${problem} ${advice}`, { cause, errno, syscall })
   }
 }

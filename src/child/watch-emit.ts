@@ -1,5 +1,5 @@
-// Runs in: forked child; and once in the template, as a rehearsal. Sees the events that Node emits on `process`,
-// without a listener: a program can list listeners and remove them. Pure: it only replaces process.emit.
+// Runs in: forked child; and once in the template, as a rehearsal. Watches the events that Node emits on `process`. It
+// adds no listener, because a program can list and remove listeners. Pure: it only replaces process.emit.
 import { imitate } from './imitate.js'
 
 // Kept, because a program may replace it.
@@ -18,8 +18,9 @@ export interface EmitWatcher {
 }
 
 /**
- * Watches every call of `self.emit`. Packages replace process.emit and call the one that they found (signal-exit does),
- * so each replacement is wrapped again: the outermost call is always ours, and `after` comes when all of them are done.
+ * Watches every call of `self.emit`. Packages replace process.emit and call the one that they found
+ * (signal-exit does), so each replacement is wrapped again: the outermost call is always that of forkserver,
+ * and `after` comes when all of them are done.
  */
 export function watchEmit(self: { emit(event: string, ...args: unknown[]): boolean }, watcher: EmitWatcher): void {
   const wrap = (emit: Emit): Emit => {

@@ -1,7 +1,7 @@
-// Runs in: template, before anything of the user's: the first --require in its NODE_OPTIONS. It lists what Node itself
-// has open: what --require, --import and NODE_OPTIONS of the user bring is then counted as the user's
-// (template/fork-check.ts). It watches for loader hooks, and it puts stand-ins in the place of the standard streams,
-// before anything can use them.
+// Runs in: template, before any code of the user: the first --require in its NODE_OPTIONS. It lists the threads and
+// descriptors of Node itself. Those that come later, also by --require, --import and NODE_OPTIONS of the user, count
+// as the user's (template/fork-check.ts). It watches for loader hooks, and it puts stand-ins in the place of the
+// standard streams, before anything can use them.
 import threads = require('node:worker_threads')
 
 delete require.cache[__filename]

@@ -65,8 +65,8 @@ export interface Native {
   clearEvent(fd: number): number
   raiseDescriptor(fd: number): number
   unreadBytes(first: number, second: number): number
-  flushStream(fd: number, patienceMs: number): number
-  writeOut(fd: number, bytes: Uint8Array, patienceMs: number): number
+  flushStream(fd: number, timeoutMs: number): number
+  writeOut(fd: number, bytes: Uint8Array, timeoutMs: number): number
   listHandles(): (string | number)[]
   collectGarbage(): number
   moveTextToHugePages(): number

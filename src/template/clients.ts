@@ -1,4 +1,5 @@
-// Runs in: template. Which clients are connected, and what each may do. Pure bookkeeping: serve-loop.ts does the I/O.
+// Runs in: template. The clients that are connected, and what each may do. Pure bookkeeping:
+// serve-loop.ts does the I/O.
 import { ProtocolError } from '../errors.js'
 import { Admission } from '../wire/auth/admission.js'
 import { Handshake, type HandshakeKeys, MAX_HANDSHAKE_PAYLOAD } from '../wire/auth/handshake.js'
@@ -10,12 +11,12 @@ import { Unsent } from './unsent-replies.js'
 
 /** A client has this long to prove itself, in milliseconds. An honest one needs less than one. */
 export const HANDSHAKE_TIMEOUT_MS = 5_000
-/** Clients that have not proved themselves. While there are so many, others wait in the kernel. */
+/** The most clients that have not proved themselves yet. More of them wait in the kernel. */
 export const MAX_UNPROVED = 64
 /** Descriptors of one message; null if the kernel had to drop them, because this process had no room for them. */
 export type DescriptorSet = readonly number[] | null
 
-/** A message that is to be obeyed, and the descriptors that came with it. */
+/** A message that the template has to obey, and the descriptors that came with it. */
 export interface Order {
   readonly message: ControlMessageToTemplate
   readonly descriptors: DescriptorSet
@@ -32,14 +33,11 @@ export class Client {
   readonly fd: number
   readonly decoder = new FrameDecoder({ maxLength: MAX_HANDSHAKE_PAYLOAD })
   readonly handshake: Handshake
-  /** What the client may send, once it is proved. */
+  /** What the client may send after the handshake. */
   readonly session = new ControlSession()
   /** Sets of descriptors that came and whose messages are not complete yet. They are closed with the client. */
   readonly descriptors: DescriptorSet[] = []
-  /**
-   * Messages that are complete and that are to be obeyed, in this order. Their descriptors are closed with the
-   * client.
-   */
+  /** Complete messages that wait to be obeyed, in this order. Their descriptors are closed with the client. */
   readonly orders: Order[] = []
   /** Read end of the owner's lifeline, from `attach` on. It is closed with the client. */
   lifeline = -1
@@ -85,7 +83,7 @@ export class Client {
     return set
   }
 
-  /** Every descriptor that a message brought and that nobody has taken over yet. */
+  /** Every descriptor that came with a message and was not taken over yet. */
   pendingDescriptors(): number[] {
     return [...this.descriptors, ...this.orders.map(({ descriptors }) => descriptors)].flatMap((set) => set ?? [])
   }
@@ -95,7 +93,7 @@ export class Client {
 export class Clients {
   readonly #byFd = new Map<number, Client>()
   readonly #byPid = new Map<number, { client: Client; id: number; child: LivingChild }>()
-  /** Those that have not proved themselves. Without the starter: its event loop may be busy for long. */
+  /** The clients that have not proved themselves. The starter does not count: its event loop may be busy for long. */
   readonly unproved = new Admission<Client>(MAX_UNPROVED)
 
   add(client: Client, now: number): void {
@@ -121,7 +119,7 @@ export class Clients {
     return this.#byFd.values()
   }
 
-  /** Whether there is an owner: the template lives as long as there is one. */
+  /** Whether there is an owner. The template ends when there is none. */
   get hasOwner(): boolean {
     return this.ownersBeside(undefined) > 0
   }
@@ -143,7 +141,7 @@ export class Clients {
     return this.#byPid.get(pid)?.child
   }
 
-  /** Forgets a child that has ended and tells whose it was, if that client is still there. */
+  /** Forgets a child that has ended. Returns its client, if that is still there. */
   childEnded(pid: number): { client: Client; id: number } | undefined {
     const found = this.#byPid.get(pid)
     this.#byPid.delete(pid)
@@ -153,8 +151,8 @@ export class Clients {
   }
 
   /**
-   * Every descriptor of ours that a child must not have; the lifeline of its own owner is closed when it holds on to
-   * it.
+   * Every descriptor of the template that a child must not have. The lifeline of the child's own owner is not among
+   * them: the child closes it once it holds the lifeline.
    */
   descriptorsToClose(ownLifeline: number): number[] {
     const fds: number[] = []

@@ -1,5 +1,5 @@
-// Runs in: template. The listening end of a control socket that others than its starter can reach: a socket file or
-// an abstract name.
+// Runs in: template. The listening end of a control socket that other processes than its starter
+// can reach: a socket file or an abstract name.
 import { lstatSync, rmdirSync, unlinkSync } from 'node:fs'
 import path from 'node:path'
 import { isErrno, type Native } from '../platform/native.js'
@@ -8,8 +8,8 @@ import type { ListenAddress } from '../wire/startup.js'
 
 const BACKLOG = 128
 /**
- * How long the listener rests after accept() failed for want of descriptors, in milliseconds. poll would report it at
- * once again.
+ * How long the listener waits after accept() failed because no descriptor was free, in milliseconds.
+ * Otherwise poll() would report it again at once.
  */
 const REST_MS = 100
 
@@ -27,7 +27,7 @@ export class Listener {
     this.#address = address
   }
 
-  /** Listens. Returns 0, or the errno why it cannot. */
+  /** Listens. Returns 0 or an errno. */
   listen(): number {
     const isAbstract = 'abstract' in this.#address
     const name = 'abstract' in this.#address ? this.#address.abstract : this.#address.path
@@ -37,7 +37,7 @@ export class Listener {
     return 0
   }
 
-  /** When it accepts again, on the clock of performance.now(). In the past if it does not rest. */
+  /** When it accepts again, by performance.now(). The time is in the past if it does not wait. */
   get restsUntil(): number {
     return this.#restsUntil
   }
@@ -49,7 +49,7 @@ export class Listener {
     return fd >= 0 ? fd : -1
   }
 
-  /** Takes the name away, unless somebody else has it by now. */
+  /** Removes the name, unless another process has it by now. */
   remove(): void {
     if (this.fd < 0) return
     this.#native.close(this.fd)
@@ -59,7 +59,7 @@ export class Listener {
       if (lstatSync(this.#address.path).ino !== this.#inode) return
       unlinkSync(this.#address.path)
       const folder = path.dirname(this.#address.path)
-      if (path.basename(folder).startsWith('forkserver-')) rmdirSync(folder) // made fresh for it; any other is the user's
+      if (path.basename(folder).startsWith('forkserver-')) rmdirSync(folder) // another name is the user's
     } catch {} // the owner was faster
   }
 }

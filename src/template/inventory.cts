@@ -1,17 +1,17 @@
-// Runs in: template. What a fork would duplicate or lose, as the kernel lists it: threads and descriptors. The first
-// inventory is taken before Node runs anything of the user's (main/first-look.cts). That is why this file is
-// CommonJS: it runs under --require, which in Node 20 takes no ES module.
+// Runs in: template. Lists what a fork would lose or duplicate: the threads and descriptors that the kernel reports.
+// The first inventory is taken before Node runs any code of the user (main/first-look.cts). This file is CommonJS
+// because it runs under --require, which takes no ES module in Node 20.
 import fs = require('node:fs')
 
-/** What is there at one moment, by an id that stays the same. Values are words for the thing. */
+/** The threads and descriptors at one moment. The keys are ids that stay the same, the values describe them. */
 interface Inventory {
   threads: Map<string, string>
   descriptors: Map<string, string>
 }
 
 /**
- * What libuv calls the threads of its pool, if it names them (since libuv 1.50). They start with the first asynchronous
- * work, and they may be there: they sleep, and a child's libuv makes its pool anew.
+ * The name that libuv gives the threads of its pool (since libuv 1.50). They start with the first asynchronous work.
+ * They do not stand against a fork: they sleep, and libuv makes a new pool in a child.
  */
 const POOL_THREAD = 'libuv-worker'
 
@@ -22,7 +22,7 @@ function readThreads(): Map<string, string> {
     try {
       const name = fs.readFileSync(`/proc/self/task/${tid}/comm`, 'utf8').trim()
       if (name !== POOL_THREAD) threads.set(tid, name)
-    } catch {} // it ended since
+    } catch {} // it ended meanwhile
   }
   return threads
 }
@@ -35,12 +35,12 @@ function readDescriptors(): Map<string, string> {
       // /dev/null has no offset and no locks to share. libuv opens it with a loop's first stream, to be able to close
       // it if descriptors run out.
       if (target !== '/dev/null') descriptors.set(`${fd} ${target}`, target)
-    } catch {} // the one that readdir itself had open
+    } catch {} // the descriptor that readdir itself had open
   }
   return descriptors
 }
 
-/** Lists what is there now. */
+/** Lists the threads and descriptors of now. */
 function takeInventory(): Inventory {
   return { threads: readThreads(), descriptors: readDescriptors() }
 }
@@ -53,7 +53,7 @@ function namesPoolThreads(version: string): boolean {
 
 let first: Inventory | undefined
 
-/** Takes the first inventory: what is there is Node's own. */
+/** Takes the first inventory: everything in it is Node's own. */
 function takeFirstInventory(): void {
   // Node 20 starts libuv's pool when it loads the first ES module, and its libuv does not name the threads. So they
   // start here. The work itself does not matter.
@@ -61,7 +61,7 @@ function takeFirstInventory(): void {
   first = takeInventory()
 }
 
-/** The first inventory, or undefined if nobody took it: this Node did not heed NODE_OPTIONS. */
+/** The first inventory, or undefined if it was not taken because this Node ignores NODE_OPTIONS. */
 function firstInventory(): Inventory | undefined {
   return first
 }

@@ -1,6 +1,6 @@
-// Runs in: template. A warm process that does one thing: it forks. It loads what its owner names, checks that the
-// result can be forked, says so, and serves fork requests until its last owner is gone. It never sees a job's
-// arguments or results, so nothing that a user sends can break it.
+// Runs in: template. A process that only forks. It loads the modules that its owner names, checks that it can be
+// forked, reports that, and serves fork requests until its last owner is gone. It never sees a job's arguments or
+// results, so no data of a user can break it.
 import { createRequire } from 'node:module'
 import { setFlagsFromString } from 'node:v8'
 import { countFork, runBeforeFreeze, runOnFork } from '../child/api/fork-hooks.js'
@@ -28,7 +28,7 @@ import type { TemplateKeys } from './template-keys.js'
 import { makeReport, namesOfActive, workerThreads } from './template-report.js'
 import { tryFork, whyNodeCannotFork } from './trial-fork.js'
 
-/** What loads modules before the template's own main: the options of Node that do, as they were given. */
+/** The options of Node that load modules before the template's own main, as they were given. */
 function optionsThatLoad(): string {
   const given = [...process.execArgv, ...(process.env.NODE_OPTIONS ?? '').split(/\s+/)]
   const found: string[] = []
@@ -47,7 +47,7 @@ class Template {
   readonly #check: ForkCheck
   #settling: NodeJS.Timeout | undefined
   #loading = 'the preload'
-  /** What a module throws in a callback or a rejected promise, after its top level, is its error, too. */
+  /** An error that a module throws after its top level, in a callback or a rejected promise, also fails the preload. */
   readonly #onUncaught = (error: unknown): void => {
     if (process.listenerCount('uncaughtException') > 0 || process.hasUncaughtExceptionCaptureCallback()) return
     this.#fail(this.#loading || 'the preload, after it was loaded', error)
@@ -55,7 +55,7 @@ class Template {
 
   constructor(keys: TemplateKeys, config: StartupConfig, first: Inventory) {
     if (config.coverage) {
-      process.env.NODE_V8_COVERAGE = config.coverage // Node's own profiler was not to see it
+      process.env.NODE_V8_COVERAGE = config.coverage // it was hidden from Node's own profiler
       this.#coverage.count()
     }
     this.#keys = keys
@@ -86,7 +86,7 @@ class Template {
       await rehearseWorker(this.#native)
       await stopEsbuild(() => this.#check.isAny())
       this.#loading = ''
-      // It does not keep the loop busy itself. It is cleared when the loop is empty.
+      // This timer does not keep the event loop busy. It is cleared when the loop is empty.
       this.#settling = setTimeout(
         () => this.#refuse(namesOfActive().map((name) => `${name} keeps the event loop busy`)),
         this.#config.settleMs,
@@ -101,13 +101,13 @@ class Template {
     return this.#native.leave(1)
   }
 
-  /** What was preloaded cannot be forked. */
+  /** The process cannot be forked with the preloaded modules. */
   #refuse(reasons: string[]): never {
     tellOwner({ status: 'unforkable', reasons: [...this.#check.findings().map(({ what }) => what), ...reasons] })
     return this.#native.leave(1)
   }
 
-  /** From 'beforeExit': Node found nothing left to do, and stands outside uv_run. Returns in a child only. */
+  /** Called by 'beforeExit': Node has nothing left to do, and is outside of uv_run. Returns in a child only. */
   serveWhenEmpty(): void {
     if (this.#loading)
       this.#refuse([`${this.#loading} waits for something that never comes (an await that is never settled)`])
@@ -133,14 +133,14 @@ class Template {
     })
   }
 
-  /** Makes this process what its children will be copies of, and makes one of them. */
+  /** Brings this process into the state that its children copy, and makes a trial child. */
   #freeze(): void {
     const repeated = useUpBatches()
     if (repeated.length > 0)
       sayCannotFork(`in Node ${process.version} children would repeat each other's values of ${repeated.join(' and ')}`)
     runMicrotasks()
-    // Whatever is mapped here is paid for by every fork. The space of young objects alone holds 2 to 8 MB of what the
-    // preload left.
+    // Every fork takes longer for each page that is mapped here. The preload leaves 2 to 8 MB in
+    // the space of young objects alone.
     this.#native.collectGarbage()
     this.#native.moveTextToHugePages() // if it cannot, each fork takes a little longer
     findClocks(this.#native)
@@ -163,21 +163,18 @@ function findClocks(native: Native): void {
   native.findClocks(Math.round(performance.timeOrigin * 1e3), earliest!, latest!)
 }
 
-/**
- * What waits in promises and in process.nextTick() now is this process's business. If it waited on, each child would
- * run it.
- */
+/** Runs what waits in promises and in process.nextTick(). Otherwise each child would run it. */
 function runMicrotasks(): void {
   ;(process as { _tickCallback?(): void })._tickCallback?.()
 }
 
-/** Our CommonJS modules are loaded; a program is not to find them in require.cache. */
+/** The CommonJS modules of forkserver are loaded. A program must not find them in require.cache. */
 function hideCommonJs(): void {
   const { cache, resolve } = createRequire(import.meta.url)
   for (const file of ['./inventory.cjs', './loader-hooks.cjs', './stream-stand-ins.cjs']) delete cache[resolve(file)]
 }
 
-/** Makes this process a template, and in each child what the template made it. */
+/** Makes this process a template. Each child inherits what is done here. */
 export function beTemplate(): void {
   loadNative().ignoreGroupSignals() // also while it preloads
   process.execArgv.splice(0, TEMPLATE_FLAGS.length)
@@ -185,7 +182,7 @@ export function beTemplate(): void {
   const { keys, config } = readStartup(loadNative())
   hideCommonJs()
   const first = inventory.firstInventory()
-  if (!first) return sayCannotFork('this Node does not heed NODE_OPTIONS, by which forkserver has its first look')
+  if (!first) return sayCannotFork('this Node ignores NODE_OPTIONS, which forkserver needs')
   const hooks = loaderHooks.whyHooksCannotFork()
   const missing = whyNodeCannotFork(loadNative()) ?? (hooks && `${hooks} (${optionsThatLoad()} brought them)`)
   if (missing) sayCannotFork(missing)

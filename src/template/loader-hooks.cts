@@ -1,6 +1,6 @@
-// Runs in: template, before anything of the user's (main/first-look.cts). Notes who calls module.register(): such
-// loader hooks run in a thread, which a forked child would lack, and its next import would wait for it for ever. In
-// the kernel's list it is a thread like others.
+// Runs in: template, before any code of the user (main/first-look.cts). Notes who calls module.register(): such loader
+// hooks run in a thread. A forked child would lack the thread, and its next import would wait for it for ever. The
+// kernel's list of threads does not say what the thread is for.
 //
 // A child could only get the thread by starting it, and by registering all hooks again. That takes as long as a new
 // process.
@@ -11,10 +11,10 @@ type Register = typeof nodeModule.register
 const original: Register | undefined = nodeModule.register
 let noted: string | undefined
 
-/** Without its query, in which loaders count; and not all of a module that is written out in its URL. */
+/** The URL without its query, where loaders keep a counter. A `data:` URL is shortened. */
 const nameOf = (specifier: string): string => specifier.replace(/\?.*/s, '').slice(0, 80)
 
-// A method, so that its name is the one that a program sees.
+// A method, so that a program sees this name.
 const watching = {
   register(this: unknown, ...args: Parameters<Register>): ReturnType<Register> {
     noted ??= nameOf(String(args[0]))
@@ -27,7 +27,7 @@ function replace(register: Register): void {
   nodeModule.syncBuiltinESMExports()
 }
 
-/** Puts itself before module.register(), which a later Node may not have any more. */
+/** Replaces module.register() by a function that notes its caller. A later Node may not have it any more. */
 function watchHooks(): void {
   if (original) replace(watching.register as Register)
 }
@@ -43,7 +43,7 @@ function whyHooksCannotFork(): string | undefined {
 
 /** In a child the function is Node's own again. */
 function stopWatchingHooks(): void {
-  delete require.cache[__filename] // a program is not to find it there
+  delete require.cache[__filename] // a program must not find it there
   if (original && nodeModule.register === watching.register) replace(original)
 }
 

@@ -20,7 +20,7 @@ export class PollSet {
    * Waits until something happens to one of them.
    *
    * @param timeoutMs how long, in milliseconds; -1 for ever
-   * @returns those to which something has happened; none if the time is over or a signal has interrupted the call
+   * @returns the descriptors that are ready; none if the time is over or a signal has interrupted the call
    * @throws ResourceError ERR_RESOURCE
    */
   wait(wanted: readonly Polled[], timeoutMs: number): Polled[] {

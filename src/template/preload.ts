@@ -1,4 +1,4 @@
-// Runs in: template. Loads what children should find loaded: Node's own modules, and the warm-up.
+// Runs in: template. Loads what children should find loaded: Node's own modules, and runs the warm-up.
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { createSecureContext } from 'node:tls'
@@ -12,7 +12,7 @@ const BUILT_INS = [
   'tls', 'tty', 'url', 'util', 'v8', 'vm', 'worker_threads', 'zlib',
 ] // biome-ignore format: a table
 
-/** Whether this process may reserve only so much memory (ulimit -v). */
+/** Whether the address space of this process is limited (ulimit -v). */
 function isAddressSpaceLimited(): boolean {
   return !/^Max address space +unlimited/m.test(readFileSync('/proc/self/limits', 'latin1'))
 }

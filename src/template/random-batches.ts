@@ -1,14 +1,14 @@
-// Runs in: template. Leaves children nothing of the random values that Node draws in advance.
+// Runs in: template. Uses up the random values that Node has drawn in advance, so that children do not share them.
 //
-// crypto.randomUUID() (and that of webcrypto, and the ids of Blob URLs) takes from a batch of 128, crypto.randomInt()
-// from one of 1,024 (lib/internal/crypto/random.js). Children would take the same ones; OpenSSL itself notices a fork.
-// So the template uses up the batches before the first fork: whichever child asks first fills a new one. A batch is
-// full when Node has just asked OpenSSL for it. That is an asynchronous resource, also if it is synchronous, so
-// async_hooks tells.
+// crypto.randomUUID() (and that of webcrypto, and the ids of Blob URLs) takes from a batch of 128,
+// crypto.randomInt() from one of 1,024 (lib/internal/crypto/random.js). Children would take the same ones; OpenSSL
+// itself notices a fork. So the template uses up the batches before the first fork. A child that asks for a value
+// then fills a new batch. A batch is full when Node has just asked OpenSSL for it. Even a synchronous request is an
+// asynchronous resource, so async_hooks shows it.
 import { createHook } from 'node:async_hooks'
 import { randomInt, randomUUID } from 'node:crypto'
 
-/** The largest range that randomInt() takes: every draw is one of the batch, none is rejected. */
+/** The largest range that randomInt() takes: each draw takes one value of the batch, and none is rejected. */
 const WIDEST = 2 ** 48 - 1
 
 /** What Node draws in advance: how many at a time, and how to draw one. */
@@ -17,7 +17,10 @@ const BATCHES: readonly { name: string; size: number; draw: () => unknown }[] = 
   { name: 'crypto.randomInt()', size: 1024, draw: () => randomInt(WIDEST) },
 ]
 
-/** Uses up every batch. Returns those that this Node fills in an unknown way: children would repeat their values. */
+/**
+ * Uses up every batch. Returns the names of batches that this Node fills in an unknown way.
+ * Children would repeat their values.
+ */
 export function useUpBatches(): string[] {
   let fills = 0
   const hook = createHook({

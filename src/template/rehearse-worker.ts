@@ -1,5 +1,5 @@
-// Runs in: template. Runs once what every worker of a pool runs, for the same reason as rehearse-child.ts: otherwise a
-// worker's first task would wait until its code is compiled, which takes longer than the fork.
+// Runs in: template. Runs once the code that every worker of a pool runs, for the same reason as rehearse-child.ts.
+// Otherwise a worker's first task would wait until its code is compiled, which takes longer than the fork.
 import { CurrentTask } from '../child/worker/current-task.js'
 import { serveTasks } from '../child/worker/task-loop.js'
 import { rehearsal } from '../child/worker/worker-job.js'
@@ -15,7 +15,7 @@ const LIMIT_MS = 10_000
 
 /**
  * Sends one task through memory of its own, runs it as a worker would, and lets that worker leave.
- * @throws what is wrong with the channel, or Error after LIMIT_MS
+ * @throws the error of the channel, or Error after LIMIT_MS
  */
 export async function rehearseWorker(native: Native): Promise<void> {
   const bytes = new ArrayBuffer(WORKER_MEMORY_BYTES)

@@ -1,6 +1,6 @@
-// Runs in: template. Its loop: accept, authenticate, fork, reap. It is synchronous, over poll(2) of the addon, because
-// no handle of the event loop may be open when it forks. What a client may send is the table of control-codec.ts.
-// Anything else closes that client and touches no other.
+// Runs in: template. Its loop: accept, authenticate, fork, reap. It is synchronous and uses the addon's poll(2),
+// because no handle of the event loop may be open when it forks. The table in control-codec.ts says what a client may
+// send. If a client sends anything else, its connection is closed, and no other client notices.
 //
 // A turn of the loop reads what the clients sent, and then obeys the messages one by one. A child is born in obey() and
 // nowhere else.
@@ -31,16 +31,16 @@ const NO_DESCRIPTORS = new Int32Array(0)
 export interface ServeHooks {
   /** Called once, when requests can come. */
   listening(): void
-  /** Called instead, if the socket cannot listen; the template then leaves. */
+  /** Called instead if the socket cannot listen. The template then ends. */
   refused(syscall: string, errno: number): void
 }
 
-/** What a new child needs to know: the descriptor of its job channel. */
+/** What a new child has to know: the descriptor of its job channel. */
 export interface Birth {
   readonly channel: number
 }
 
-/** Serves until the last owner is gone, and then leaves. Returns in a child only. */
+/** Serves until the last owner is gone, and then ends the process. Returns in a child only. */
 export function serve(native: Native, keys: TemplateKeys, address: ListenAddress | null, hooks: ServeHooks): Birth {
   return new ServeLoop(native, keys, address, hooks).run()
 }
@@ -88,7 +88,7 @@ class ServeLoop {
       const birth = this.#obeyAll()
       if (birth) return birth
     }
-    this.#listener?.remove() // an owner that died did not detach
+    this.#listener?.remove() // an owner that died has not removed it
     return this.#native.leave(0)
   }
 
@@ -137,7 +137,7 @@ class ServeLoop {
 
   #drop(client: Client): void {
     if (!this.#clients.has(client)) return
-    // The lifeline ends an owner's children, but not what they started.
+    // The lifeline ends an owner's children, but not the processes that they started.
     for (const child of client.children.values()) if (!child.isDetached) endTree(child)
     this.#clients.remove(client)
     this.#native.close(client.fd)
@@ -192,7 +192,7 @@ class ServeLoop {
       client.receive(payload)
     client.decoder.keepUnread()
     // Descriptors come with the first byte of their message, so only the one message that is incomplete may have some
-    // left. All others came too early, before the proof, or with a message that takes none.
+    // left. Any others came too early, before the handshake was done, or with a message that takes none.
     const allowed = client.isProved && client.decoder.pendingBytes > 0 ? 1 : 0
     if (client.descriptors.length > allowed) this.#drop(client)
   }
@@ -249,7 +249,7 @@ class ServeLoop {
 
   #detach(client: Client): void {
     const owners = this.#clients.ownersBeside(client)
-    // Nobody may come between the word that nobody is left and the leaving.
+    // The name is removed first: a client must not connect after an owner was told that it is the last one.
     if (owners === 0) this.#listener?.remove()
     this.#reply(client, { name: 'detached', owners })
     this.#drop(client)
@@ -286,7 +286,7 @@ class ServeLoop {
       if (child) endTree(child)
       this.#native.reap(pid, u)
       const found = this.#clients.childEnded(pid)
-      if (!found) continue // its owner went away
+      if (!found) continue // its owner is gone
       const exit = { exitCode: u[0]!, signal: u[1]!, userMicros: u[2]!, systemMicros: u[3]! }
       const memory = { maxRssBytes: u[4]!, minorFaults: u[5]!, majorFaults: u[6]! }
       this.#reply(found.client, { name: 'exited', id: found.id, pid, ...exit, ...memory })

@@ -1,5 +1,5 @@
-// Runs in: template. What it and its owner tell each other while it starts: it reads the key and the configuration,
-// and it says how its start went.
+// Runs in: template. Its messages with its owner while it starts: it reads the key and the
+// configuration, and it reports how the start went.
 import { closeSync, readSync, writeSync } from 'node:fs'
 import type { Native } from '../platform/native.js'
 import { encodeFrame, readFrameLength } from '../wire/frames.js'
@@ -7,7 +7,7 @@ import { KEY_LENGTH, type StartupConfig, type StartupStatus, TEMPLATE_DESCRIPTOR
 import { encodeValue } from '../wire/values/clone.js'
 import { adoptKey, type TemplateKeys } from './template-keys.js'
 
-/** Reads what the owner sends first. Leaves if the owner is gone. */
+/** Reads the first message of the owner. Ends the process if the owner is gone. */
 export function readStartup(native: Native): { keys: TemplateKeys; config: StartupConfig } {
   const fill = (into: Uint8Array): void => {
     for (let at = 0; at < into.length; ) {

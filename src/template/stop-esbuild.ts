@@ -6,13 +6,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 const MAIN_FILE = /[\\/]esbuild[\\/]lib[\\/]main\.js$/
 /**
- * How often and how long we look whether they have ended, in milliseconds. After that the fork check says what is
- * left.
+ * How often, and for how long, to check whether they have ended, in milliseconds. After that the
+ * fork check reports those that are left.
  */
 const INTERVAL_MS = 2
 const LIMIT_MS = 2_000
 
-/** @param isLeft tells whether anything still stands against a fork */
+/** @param isLeft returns whether anything still stands against a fork */
 export async function stopEsbuild(isLeft: () => boolean): Promise<void> {
   const { cache } = createRequire(import.meta.url)
   const loaded = Object.keys(cache).filter((file) => MAIN_FILE.test(file))

@@ -1,19 +1,17 @@
-// Runs in: template; and in the child, which removes them. Stand-ins for process.stdin, stdout and stderr. Node makes
-// these streams when they are first used, and the kind of stream depends on the descriptor: a terminal, a file or a
-// pipe. If a preload made them in the template, all children would have streams of the template's kind, though their
-// descriptors lead elsewhere. So Node makes them in each child, and the template has stand-ins.
+// Runs in: template; and in the child, which removes the stand-ins. Stand-ins for process.stdin, stdout and stderr.
+// Node makes these streams when they are first used, and the kind of stream depends on the descriptor: a terminal, a
+// file or a pipe. If a preload made them in the template, all children would have streams of the template's kind,
+// though their descriptors lead elsewhere. So Node makes them in each child, and the template has stand-ins.
 //
 // A module may keep a reference (`const { stdout } = process`; `console` does so). It then keeps a Proxy, which leads
 // to the stand-in in the template, and to the child's own stream in a child. If no module has used a stream, the child
-// has Node's own stream and no Proxy.
-//
-// CommonJS, because it runs under --require (main/first-look.cts): what the user's --require and --import load may
-// print.
+// has Node's own stream and no Proxy. CommonJS, because it runs under --require (main/first-look.cts): the modules of
+// the user's --require and --import may print.
 import fs = require('node:fs')
 import streams = require('node:stream')
 import tty = require('node:tty')
 
-/** How long to wait before it is tried again to write to a full pipe, in milliseconds. */
+/** How long to wait before it writes to a full pipe again, in milliseconds. */
 const RETRY_MS = 1
 
 const NAMES = ['stdin', 'stdout', 'stderr'] as const
@@ -35,7 +33,7 @@ function standInForStreams(self: NodeJS.Process): void {
       },
     })
     return () => {
-      if (!current) return Object.defineProperty(self, name, nodes) // nobody has used it
+      if (!current) return Object.defineProperty(self, name, nodes) // no module has used it
       stream = undefined
       current = () => Reflect.apply(nodes.get!, self, [])
     }
@@ -96,7 +94,7 @@ function forwarding(current: () => object): object {
       ownKeys: () => Reflect.ownKeys(current()),
       getPrototypeOf: () => Reflect.getPrototypeOf(current()),
       setPrototypeOf: (_target, prototype) => Reflect.setPrototypeOf(current(), prototype),
-      // A proxy may only call configurable what its own target does not have.
+      // A proxy may only report a property as configurable if its own target does not have it.
       getOwnPropertyDescriptor: (_target, key) => {
         const found = Reflect.getOwnPropertyDescriptor(current(), key)
         return found && { ...found, configurable: true }

@@ -1,6 +1,6 @@
-// Runs in: template. The key, from the startup socket to a page of memory that is wiped in children. No copy stays on
-// the heap that children inherit: the bytes go straight from the socket to the page, and what the control socket uses
-// is derived into that page, too.
+// Runs in: template. The key, from the startup socket to a page of memory that is wiped in children. No copy stays
+// on the heap that children inherit: the bytes go straight from the socket to the page, and the keys of the
+// control socket are derived into that page, too.
 
 import { check, type Native } from '../platform/native.js'
 import { deriveRoleKeys, type HandshakeKeys, zero } from '../wire/auth/handshake.js'

@@ -1,4 +1,4 @@
-// Runs in: template. What it holds when it is ready, in words and numbers.
+// Runs in: template. Its report when it is ready: modules, handles, memory and threads.
 import { readdirSync, readFileSync } from 'node:fs'
 import os from 'node:os'
 import type { TemplateReport } from '../wire/startup.js'
@@ -25,7 +25,7 @@ export function workerThreads(execArgv: readonly string[]): number {
   return Number(given.split('=')[1]) || Math.max(1, os.availableParallelism() - 1) // 0 leaves it to Node
 }
 
-/** What the template holds now. */
+/** Reports what the template holds now. */
 export function makeReport(warnings: string[]): TemplateReport {
   const memory = process.memoryUsage()
   return {

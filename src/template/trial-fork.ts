@@ -1,5 +1,6 @@
-// Runs in: template, and in its first child. Whether this Node can be forked: what the addon found in it, and a
-// trial. A child is born, runs a function, collects garbage and leaves, before any owner relies on it.
+// Runs in: template, and in its first child. Finds out whether this Node can be forked: it asks what the
+// addon found in it, and makes a trial fork. The trial child runs a function, collects garbage and
+// exits, before any owner relies on the template.
 import { constants } from 'node:os'
 import { getHeapSpaceStatistics } from 'node:v8'
 import { check, errnoName, type Native, POLLIN, RECEIVED_DESCRIPTORS } from '../platform/native.js'
@@ -7,17 +8,15 @@ import { FrameDecoder } from '../wire/frames.js'
 import { decodeChildMessage } from '../wire/job.js'
 import { MAX_STDIO, TEMPLATE_DESCRIPTORS } from '../wire/startup.js'
 
-/** A trial child that is not gone after so long, in milliseconds, hangs. It takes 3. */
+/** A trial child that has not ended after this time hangs, in milliseconds. It normally takes 3. */
 const LIMIT_MS = 5_000
-/**
- * Objects that are made between two looks whether V8 has collected them, and a bound for such looks: together 100 MB.
- */
+/** How many objects are made between two checks whether V8 has collected them, and the most checks: together 100 MB. */
 const OBJECTS_A_ROUND = 1_000
 const MAX_ROUNDS = 1_000
-/** How long to wait between two looks for a process that has closed its channel, in milliseconds. */
+/** How often to check for the end of a process that has closed its channel, in milliseconds. */
 const STEP_MS = 1
 
-/** What the addon can miss, and what that means for a child. Anything else that it names is a symbol. */
+/** What the addon may not find, and what that means for a child. Any other name is that of a symbol. */
 const MISSING: Record<string, string> = {
   platform:
     'V8 in this Node keeps its worker threads where forkserver cannot find them, so a child could not get new ones',
@@ -29,7 +28,7 @@ const MISSING: Record<string, string> = {
     'and forkserver finds with it what a child must make anew (a seccomp profile of the container may forbid it)',
 }
 
-/** Why this Node cannot be forked, as a clause, before anything of the user's is loaded. */
+/** Why this Node cannot be forked, as a clause, before any module of the user is loaded. */
 export function whyNodeCannotFork(native: Native): string | undefined {
   const preloaded = native.isPreloaded()
   if (preloaded === 0)
@@ -135,7 +134,7 @@ function reapTrial(native: Native, pid: number, end: number): { exitCode: number
   return undefined
 }
 
-/** Why the child could not be born, if it said so: an errno, or 0. */
+/** The errno with which the child could not be born, if it reported one, or 0. */
 function unbornErrno(native: Native, channel: number): number {
   const bytes = Buffer.alloc(64)
   const got = native.receive(channel, bytes, new Int32Array(RECEIVED_DESCRIPTORS))

@@ -2,10 +2,10 @@
 import { Buffer } from 'node:buffer' // a program may delete the global one
 import os from 'node:os'
 
-/** What write() answers if the socket takes nothing now. */
+/** The answer of write() if the socket takes nothing now. */
 const NOT_NOW = -os.constants.errno.EAGAIN
 
-/** Bytes of replies that a client may leave unread before it is dropped. */
+/** How many bytes of replies a client may leave unread before its connection is closed. */
 export const MAX_UNREAD_BYTES = 4 * 1024 * 1024
 
 /** A queue of bytes before a socket. */
@@ -18,11 +18,11 @@ export class Unsent {
   }
 
   /**
-   * Writes what waits and then `frames`, as far as the socket takes them; the rest waits, copied, so that the memory
-   * of `frames` may be used again.
+   * Writes the bytes that wait and then `frames`, as far as the socket takes them. The rest is copied and waits,
+   * so the memory of `frames` may be used again.
    *
    * @param write returns how many bytes it took, or a negative errno
-   * @returns whether the connection can go on: not if writing failed, or if the client has left too much unread
+   * @returns whether the connection can go on: false if writing failed, or if the client has left too much unread
    */
   send(frames: Buffer, write: (bytes: Buffer) => number): boolean {
     this.#pieces.push(frames)
@@ -33,7 +33,7 @@ export class Unsent {
     return true
   }
 
-  /** Writes what waits. Parameters and result are those of send(). */
+  /** Writes the bytes that wait. Parameters and result are those of send(). */
   flush(write: (bytes: Buffer) => number): boolean {
     for (let piece = this.#pieces[0]; piece; piece = this.#pieces[0]) {
       const taken = write(piece)

@@ -3,7 +3,7 @@
 
 import { UsageError } from '../../errors.js'
 
-/** Called in a template or a child; what it returns is awaited. */
+/** Called in a template or a child. A promise that it returns is awaited. */
 export type ForkCallback = () => unknown
 
 interface Hooks {
@@ -18,10 +18,10 @@ const shared = globalThis as { [KEY]?: Hooks }
 const hooks = (shared[KEY] ??= { onFork: [], beforeFreeze: [], generation: 0 })
 
 /**
- * Registers a callback that runs in every child before its job. Use it for what siblings must not share, such as a pool
- * of random values, a client id, or a connection that has to be opened again. Callbacks run in the order of their
- * registration, and each is awaited. If one throws, its error is the job's error. In a process that is not forked,
- * callbacks are never called.
+ * Registers a callback that runs in every child before its job. Use it for state that siblings must not share,
+ * such as a pool of random values, a client id, or a connection that has to be opened again. Callbacks run in the
+ * order of their registration, and each is awaited. If one throws, its error is the job's error. In a process
+ * that is not forked, callbacks are never called.
  *
  * @param callback called without arguments
  * @returns a function that removes the callback
@@ -75,7 +75,7 @@ function register(list: ForkCallback[], callback: ForkCallback): () => void {
   }
 }
 
-/** Counts a fork. Called in the child, before any code of the user's runs. */
+/** Counts a fork. Called in the child, before any code of the user runs. */
 export function countFork(): void {
   hooks.generation++
 }

@@ -1,5 +1,5 @@
-// Runs in: child. What a task in a Pool's worker can ask: which worker runs it, and whether it is to stop. A task can
-// also report its progress. Pure: task-loop.ts says what the worker is.
+// Runs in: child. Tells a task in a Pool's worker which worker runs it, and whether it has to stop. A task can also
+// report its progress. Pure: task-loop.ts sets the worker.
 
 /** What a worker of a Pool knows about itself. */
 export interface WorkerInfo {
@@ -16,13 +16,13 @@ export interface WorkerInfo {
   readonly signal: AbortSignal
 }
 
-/** What a worker tells its tasks, and takes from them. */
+/** What tasks can learn from their worker, and send by it. */
 export interface CurrentWorker {
   readonly info: WorkerInfo
   emitProgress(value: unknown): boolean
 }
 
-// All copies of this package in a process share it: the tasks may bring a copy of their own.
+// All copies of this package in a process share this: the module of the tasks may import a copy of its own.
 const KEY = Symbol.for('forkserver.worker')
 const shared = globalThis as { [KEY]?: CurrentWorker }
 
@@ -45,7 +45,7 @@ export function workerInfo(): WorkerInfo | undefined {
  * call it some times a second, and not for each step of a loop.
  *
  * @param value anything that structured clone takes
- * @returns whether somebody listens; false also in a process that is not a worker: a task can be called anywhere
+ * @returns whether the call has an onProgress. In a process that is not a worker it is false, and nothing is sent
  * @throws UsageError ERR_CANNOT_CLONE
  *
  * @example

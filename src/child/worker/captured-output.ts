@@ -1,11 +1,11 @@
-// Runs in: child. Captured output, the worker's side. stdout and stderr are sockets that the owner reads while the
-// task runs, so a task waits for its reader, as for any full pipe. What the owner reads belongs to the task that runs.
-// So if a task has written anything, its owner has to have read all of it before the next task begins: the worker
-// asks, and waits.
+// Runs in: child. Captured output, the worker's side. stdout and stderr are sockets that the owner reads
+// while the task runs, so a task waits for its reader, as for any full pipe. The owner counts what it reads
+// as output of the task that runs. So if a task has written anything, the worker waits until the owner has
+// read all of it, before the next task begins.
 //
-// A task that wrote nothing costs no question. It has written nothing if all is read now, and the owner has read
-// nothing since the task began. Counting in JavaScript would not do: addons and programs that a task starts write
-// there too.
+// If a task wrote nothing, the worker does not ask. A task wrote nothing if everything is read now, and the
+// owner has read nothing since the task began. Writes cannot be counted in JavaScript, because addons and
+// programs that a task starts write there, too.
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /** How often to look whether Node's own queue of a stream is empty, in milliseconds. */
@@ -13,11 +13,11 @@ const LOOK_MS = 1
 
 type Handle = { fd?: number; writableLength?: number; destroyed?: boolean }
 
-/** What a worker needs to know of its output. */
+/** What a worker has to know about its output. */
 export interface OutputSite {
-  /** Counts how often the owner began or ended to read: odd while it reads. None without shared memory. */
+  /** Counts how often the owner began or ended to read: odd while it reads. Undefined without shared memory. */
   readonly reads?: Int32Array
-  /** Bytes that the owner has not read. */
+  /** How many bytes the owner has not read. */
   readonly unreadBytes?: () => number
 }
 
@@ -37,7 +37,7 @@ export class CapturedOutput {
     if (reads) this.#reads = Atomics.load(reads, 0)
   }
 
-  /** Whether the task that ends has written nothing. In doubt it has. */
+  /** Whether the task that ends has certainly written nothing. */
   get isSilent(): boolean {
     const { reads, unreadBytes } = this.#site
     if (!reads || !unreadBytes) return false
@@ -62,8 +62,9 @@ export class CapturedOutput {
   }
 }
 
-// Node queues what a pipe does not take at once. Its streams are looked for and not asked by name: the first use of
-// process.stdout makes the descriptor non-blocking, and then fs.writeSync(1) of a later task would fail with EAGAIN.
+// Node queues what a pipe does not take at once. This code finds the streams without the names
+// process.stdout and process.stderr: their first use makes the descriptor non-blocking, and then
+// fs.writeSync(1) of a later task would fail with EAGAIN.
 function isQueued(): boolean {
   const { _getActiveHandles: list } = process as unknown as { _getActiveHandles?: () => Handle[] }
   const handles = list?.call(process) ?? []

@@ -1,9 +1,9 @@
-// Runs in: child. The task that a Pool's worker runs now: what workerInfo() and emitProgress() speak of.
+// Runs in: child. The task that a Pool's worker runs now, for workerInfo() and emitProgress().
 import { encodeValue } from '../../wire/values/clone.js'
 import { encodeProgress } from '../../wire/worker/worker-messages.js'
 import type { CurrentWorker, WorkerInfo } from '../api/worker-info.js'
 
-/** The seat of one worker. Tasks run one after the other, so there is one task at a time. */
+/** The current task of one worker. Tasks run one after the other, so there is one at a time. */
 export class CurrentTask implements CurrentWorker {
   readonly info: WorkerInfo
   #count = 0
@@ -11,7 +11,7 @@ export class CurrentTask implements CurrentWorker {
   #chunk = 0
   #item = 0
   #listens = false
-  /** Why the chunk is to be stopped. */
+  /** Why the chunk has to stop. */
   #reason: { error: unknown } | undefined
   #send: (head: Uint8Array, body: Uint8Array) => void = () => {}
 
@@ -30,7 +30,7 @@ export class CurrentTask implements CurrentWorker {
     }
   }
 
-  // Made when it is asked for: one for each task would cost more than a small task.
+  // Made only when a task uses it: a signal for each task would take longer than a small task.
   #signal(): AbortSignal {
     this.#controller ??= new AbortController()
     if (this.#reason) this.#controller.abort(this.#reason.error)
@@ -43,7 +43,7 @@ export class CurrentTask implements CurrentWorker {
     return true
   }
 
-  /** How messages are sent. */
+  /** Sets the function that sends messages. */
   speakBy(send: (head: Uint8Array, body: Uint8Array) => void): void {
     this.#send = send
   }
@@ -55,7 +55,7 @@ export class CurrentTask implements CurrentWorker {
     this.#reason = reason
   }
 
-  /** A task of it begins: throws the reason if the chunk is to be stopped. */
+  /** A task of it begins: throws the reason if the chunk has to stop. */
   begin(item: number): void {
     if (this.#reason) throw this.#reason.error
     this.#count++
@@ -63,7 +63,7 @@ export class CurrentTask implements CurrentWorker {
     this.#controller = undefined
   }
 
-  /** The chunk is done: what its tasks left running cannot report progress any more. */
+  /** The chunk is done. Code that its tasks left running cannot report progress any more. */
   endChunk(): void {
     this.#chunk = 0
     this.#listens = false

@@ -1,11 +1,11 @@
-// Runs in: child. Makes the answer to a chunk of what its tasks gave. Whatever a task returns, there is exactly one
-// answer: a value may have getters that fail, or give something else each time.
+// Runs in: child. Makes the answer to a chunk from the results of its tasks. There is exactly one answer for any
+// results: a value may have getters that throw, or that return something else each time.
 import { decodeValue, encodeValue } from '../../wire/values/clone.js'
 import { encodeThrown, type ThrownData } from '../../wire/values/thrown.js'
 import type { EncodedAnswer } from '../../wire/worker/answer.js'
 import { encodePlain } from '../../wire/worker/plain-list.js'
 
-/** What the tasks of a chunk gave. */
+/** The results of a chunk's tasks. */
 export interface TaskResults {
   readonly first: number
   /** One for each task; undefined for those that threw. */
@@ -31,12 +31,12 @@ export function encodeAnswer(results: TaskResults, hasBlocks: boolean): EncodedA
   }
 }
 
-/** At least one value cannot be cloned. The others are delivered all the same. */
+/** At least one value cannot be cloned. The others are still delivered. */
 function encodeOneByOne(results: TaskResults): EncodedAnswer {
   const { first, values, failures } = results
   for (const [index, value] of values.entries()) {
     try {
-      // A copy, because to read the value again could give another one. V8 writes some things that it cannot read back.
+      // A copy, because reading the value again could give another one. V8 writes some values that it cannot read back.
       values[index] = decodeValue(encodeValue(value, 'result'))
     } catch (error) {
       values[index] = undefined
@@ -46,7 +46,7 @@ function encodeOneByOne(results: TaskResults): EncodedAnswer {
   try {
     return { body: encodeValue([values, failures], 'results'), large: [] }
   } catch (error) {
-    return refuseAll(first, values.length, error) // each can be sent, and all together are too much
+    return refuseAll(first, values.length, error) // each can be sent alone, but not all together
   }
 }
 

@@ -1,5 +1,5 @@
-// Runs in: child. What a Pool's worker does all its life: takes chunks of tasks from its channel, runs them one after
-// the other, and answers. It is an ordinary job (run-job.ts), so a worker is an ordinary child.
+// Runs in: child. The loop of a Pool's worker: it takes chunks of tasks from its channel, runs them one after the
+// other, and answers. It is an ordinary job (run-job.ts), so a worker is an ordinary child.
 import type { Buffer } from 'node:buffer' // a program may delete the global one
 import { performance } from 'node:perf_hooks'
 import { setImmediate } from 'node:timers' // a task may put its own timers in place of the global ones
@@ -32,10 +32,10 @@ async function find(reference: { module: string; name: string }): Promise<AnyFun
   return findFunction(await importModule(reference.module), reference)
 }
 
-/** A worker goes from chunk to chunk for so long without a turn of its event loop, in milliseconds. */
+/** How long a worker goes from chunk to chunk without a turn of its event loop, in milliseconds. */
 const TURN_MS = 2
 
-/** The owner sends less ahead than is read in so many rounds. */
+/** The owner sends fewer messages ahead than this many rounds read. */
 const MAX_ROUNDS = 1_000
 
 /** The tasks of one worker. */
@@ -47,7 +47,7 @@ class TaskLoop implements ChannelListener {
   readonly #ends: Pick<WorkerSite, 'leave' | 'fail'> & { teardown: WorkerSetup['teardown'] }
   readonly #functions = new Map<number, Promise<AnyFunction>>()
   readonly #waiting: RunMessage[] = []
-  /** Those of them that nobody waits for any more, and why. */
+  /** The chunks that nobody waits for any more, and why. */
   readonly #aborted = new Map<number, { error: unknown }>()
   #channel: Channel | undefined
   #isRunning = false
@@ -62,7 +62,7 @@ class TaskLoop implements ChannelListener {
     this.#ends = { teardown, leave, fail }
   }
 
-  /** Says that it is ready. What came before is waiting already. */
+  /** Reports that it is ready. Messages that came before wait already. */
   open(channel: Channel): void {
     this.#channel = channel
     this.#task.speakBy((head, body) => channel.send(head, body))
@@ -74,7 +74,7 @@ class TaskLoop implements ChannelListener {
     this.#ends.leave()
   }
 
-  /** What the worker shares with its owner is broken, by a task: this worker cannot go on. */
+  /** A task has broken what the worker shares with its owner, so this worker cannot go on. */
   onFailure(error: Error): void {
     this.#ends.fail(error)
   }
@@ -115,7 +115,7 @@ class TaskLoop implements ChannelListener {
 
   async #drain(channel: Channel): Promise<void> {
     this.#isRunning = true
-    // Later, because this is called within the delivery of messages. channel.idle() below would read newer messages
+    // Not now, because this is called while messages are delivered. channel.idle() below would read newer messages
     // before the rest of these, and chunks would be answered out of their order.
     await undefined
     let start = performance.now()
@@ -133,7 +133,7 @@ class TaskLoop implements ChannelListener {
         channel.send(encodeResults(chunk, end - start, blocks), body)
         start = end
         if (end - turn < TURN_MS) continue
-        await new Promise(setImmediate) // timers and sockets of what the tasks left running
+        await new Promise(setImmediate) // lets timers and sockets run that tasks have left
         turn = start = performance.now()
       }
     } while (!channel.idle())
@@ -165,7 +165,7 @@ class TaskLoop implements ChannelListener {
       try {
         this.#task.begin(item)
         let value = spread ? call(...(list[item] as unknown[])) : call(list[item])
-        // To await what is no promise would cost a turn of the microtask queue for each task.
+        // To await a value that is no promise would cost a turn of the microtask queue for each task.
         if (typeof (value as PromiseLike<unknown> | undefined)?.then === 'function') {
           this.#listenSoon(channel)
           value = await value
@@ -187,7 +187,7 @@ class TaskLoop implements ChannelListener {
       blocks.map((block) => this.#blocks!.in.take(block)),
     )
     if (Array.isArray(list) && first < end && end <= list.length && this.#functions.has(functionId)) return list
-    const text = 'A worker was sent a chunk that has fewer items than it names: a task has overwritten shared memory.'
+    const text = 'A worker got a chunk with fewer items than the chunk names. A task has overwritten shared memory.'
     throw new ProtocolError('ERR_PROTOCOL', text)
   }
 
@@ -196,8 +196,8 @@ class TaskLoop implements ChannelListener {
     return captured.whenRead(() => channel.send(encodeWrote(chunk, item)))
   }
 
-  // The channel tells of messages by itself only when it was found empty. A task that takes long must hear of its
-  // abort. Most promises of tasks are settled before the loop turns: then this costs one check for many chunks.
+  // The channel announces messages only if it was found empty before. A long task must still get its abort. Most
+  // promises of tasks are settled before the event loop turns: then this costs one check for many chunks.
   #listenSoon(channel: Channel): void {
     if (this.#listensSoon) return
     this.#listensSoon = true
@@ -217,7 +217,7 @@ class TaskLoop implements ChannelListener {
   }
 }
 
-/** What a worker works with, and how it leaves: in a rehearsal it stays. */
+/** What a worker needs, and how it leaves. In a rehearsal it does not leave. */
 export interface WorkerSite {
   ledger: Ledger
   captured?: CapturedOutput | undefined

@@ -24,8 +24,8 @@ function findShared(sharesMemory: boolean): Shared {
     return { ledger: new Ledger(), connect: (listener) => new SocketChannel(channel, listener), output: {} }
   }
   const addon = native()
-  // A program closes low numbers by mistake, twice, or all of them to be sure. If one of ours were among them, this
-  // worker could not wake its owner any more.
+  // Programs close low descriptors twice by mistake, or close a range of them to be sure. If that closed the
+  // descriptors of this worker, it could not wake its owner any more.
   const [memory, ownEvent, peerEvent] = [
     addon.raiseDescriptor(WORKER_DESCRIPTORS.memory),
     addon.raiseDescriptor(WORKER_DESCRIPTORS.workerEvent),
@@ -45,7 +45,7 @@ function findShared(sharesMemory: boolean): Shared {
  * Serves tasks until the owner says that no more come. Then the process leaves by process.exit(): a timer that a task
  * left behind must not keep it.
  *
- * @returns a promise that only a failure settles: the owner hears why the worker cannot go on
+ * @returns a promise that only rejects: with the reason why the worker cannot go on
  */
 export async function work({ sharesMemory, isCaptured, id, name, ...setup }: WorkerSetup): Promise<void> {
   const task = new CurrentTask({ id, name })
@@ -61,7 +61,7 @@ export async function work({ sharesMemory, isCaptured, id, name, ...setup }: Wor
   return promise
 }
 
-/** What is wrong goes to the owner over the job channel, as what any job throws. The process leaves behind that. */
+/** Sends the error to the owner over the job channel, as the error of any job. Then the process leaves. */
 function failure(leave: (exitCode: number) => void): { promise: Promise<never>; fail: (error: Error) => void } {
   let fail: (error: Error) => void = () => {}
   const promise = new Promise<never>((_, reject) => {

@@ -1,8 +1,8 @@
 // Runs in: owner. Notices that a template does not answer any more: it was stopped (SIGSTOP), or it hangs.
 //
-// A template that is only slow must not be given up. So a template without an answer is given up after
-// `templateTimeout` only if it did no work in that time, as a stopped one. One that works and does not answer gets
-// MAX_WORKING times as long.
+// A template that is only slow must not be given up. So a template that does not answer is given up
+// after `templateTimeout` only if it also did no work in that time. A template that works but does
+// not answer gets MAX_WORKING times as long.
 import { RunningTimer } from '../../promises/running-timer.js'
 
 /** How many times `templateTimeout` a template may work without an answer. */
@@ -53,7 +53,7 @@ export class AnswerDeadline {
     if (this.#awaited.size === 0) this.#timer.stop()
   }
 
-  /** The template said something: it works. */
+  /** A message of the template came: it works. */
   heard(): void {
     if (this.#timer.isRunning) this.#restart()
   }

@@ -4,7 +4,7 @@ import type { ControlConnection } from './control-connection.js'
 import type { ForkedChild } from './pending-forks.js'
 
 interface Child {
-  /** Resolves when its job channel is closed: it has ended, as far as one can see without the template. */
+  /** Resolves when its job channel is closed: without the template, this is the only sign that it has ended. */
   silent: Promise<unknown>
   exited: Promise<unknown>
   /** Lets the event loop wait for it. */
@@ -28,12 +28,12 @@ export class AttachedChildren {
     Promise.allSettled([silent, exited]).then(() => this.#children.delete(followed))
   }
 
-  /** Kills them one by one. The lifeline does not reach a child that was stopped before it took hold of it. */
+  /** Kills them one by one. The lifeline does not kill a child that was stopped before it held its end. */
   kill(): void {
     for (const child of this.#children) child.kill()
   }
 
-  /** Waits until all of them have ended. The event loop waits, too, whether anybody else waits for them or not. */
+  /** Waits until all of them have ended. It keeps the event loop running meanwhile. */
   async ended(): Promise<void> {
     const children = [...this.#children]
     for (const { hold } of children) hold()

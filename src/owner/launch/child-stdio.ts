@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream'
 import { check, type Native } from '../../platform/native.js'
 import type { StdioTarget } from './launcher.js'
 
-/** The descriptors of one child in the making. Every one that is made here is closed, or given away once. */
+/** The descriptors of one child that is being started. Each one made here is either closed here or given away. */
 export class ChildDescriptors {
   readonly #native: Native
   readonly #devNull: number
@@ -29,7 +29,7 @@ export class ChildDescriptors {
     return ends[1]!
   }
 
-  /** What becomes descriptor `index` of the child. */
+  /** The descriptor that becomes number `index` in the child. */
   of(target: StdioTarget, index: number): number {
     if (target === 'pipe') return this.pair()
     if (target === 'ignore') return this.#devNull
@@ -46,7 +46,7 @@ export class ChildDescriptors {
     return this.#own.shift()!
   }
 
-  /** Closes what nobody took. */
+  /** Closes the descriptors that nobody took. */
   close(): void {
     this.closeChilds()
     for (const fd of this.#own.splice(0)) this.#native.close(fd)
@@ -59,13 +59,13 @@ export class ChildDescriptors {
  */
 export function pipeOf(fd: number, index: number): Duplex {
   const stream = new Socket({ fd, readable: index !== 0, writable: index === 0 || index > 2 })
-  stream.on('error', () => stream.destroy()) // EPIPE, ECONNRESET: the child ended; its exit tells
+  stream.on('error', () => stream.destroy()) // EPIPE, ECONNRESET: the child ended, and its exit is reported
   return stream
 }
 
 /**
- * As child_process does at a child's end: nobody hears what is written any more, and what nobody reads must not stay
- * open.
+ * Does what child_process does when a child ends: a pipe to it is closed, and a pipe that nobody
+ * reads does not stay open.
  */
 export function closeStreams(streams: readonly (Duplex | null)[]): void {
   const [stdin, ...others] = streams

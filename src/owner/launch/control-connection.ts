@@ -1,5 +1,5 @@
-// Runs in: owner. Its end of the control socket. It proves itself once, then asks for children and is told how they
-// ended.
+// Runs in: owner. Its end of the control socket. The owner proves itself once. Then it asks for
+// children and is told how they ended.
 import { Socket } from 'node:net'
 import os from 'node:os'
 import { AuthError, ProtocolError } from '../../errors.js'
@@ -36,7 +36,7 @@ export interface ControlOptions {
   key: AuthKey
   /** Read end of the owner's lifeline. The caller keeps it. */
   lifeline: number
-  /** Tells in words how the template ended, if it is a child of this process. */
+  /** Says in words how the template ended, if it is a child of this process. */
   ended: Promise<string> | undefined
   /** How long the template may neither answer nor work, in milliseconds. */
   templateTimeout: number
@@ -85,7 +85,7 @@ export class ControlConnection {
     this.#serving = new Serving(this.#requests)
     this.#socket = readToTheEnd(new Socket({ fd, readable: true, writable: true }))
     this.#socket.on('data', (chunk: Buffer) => this.#read(chunk))
-    this.#socket.on('error', () => {}) // 'close' follows, and tells
+    this.#socket.on('error', () => {}) // 'close' follows and ends the connection
     this.#socket.on('close', () => void this.#failAll(this.#lose(closed())))
   }
 
@@ -129,14 +129,14 @@ export class ControlConnection {
 
   /** Whether process ids mean the same on both sides. They do not across pid namespaces (containers). */
   get sharesPids(): boolean {
-    return this.#peerPid === process.pid || this.#peerPid === this.templatePid // a socket pair names its maker
+    return this.#peerPid === process.pid || this.#peerPid === this.templatePid // a socket pair was made by its owner
   }
 
   #checkPeer(): void {
     const uid = check('getsockopt', this.#native.peerUid(this.#fd))
     if (uid === process.geteuid!()) return
-    const text = `The process behind the control socket runs as user ${uid}, not as ours. Pass the address of your own server.`
-    throw new AuthError('ERR_PEER_REFUSED', text)
+    const text = `The process behind the control socket runs as user ${uid}, and this process runs as another user.`
+    throw new AuthError('ERR_PEER_REFUSED', `${text} Pass the address of a server of your own user.`)
   }
 
   async #prove(key: AuthKey): Promise<void> {
@@ -172,10 +172,9 @@ export class ControlConnection {
     const sent = this.#native.send(this.#fd, frame, descriptors)
     if (sent === frame.length) return
     if (isErrno(sent, 'EPIPE') || isErrno(sent, 'ECONNRESET')) {
-      throw this.#lose(closed()) // what it said before is still read
+      throw this.#lose(closed()) // messages that came before are still read
     }
-    // A request is smaller than what a socket takes at once or refuses whole. EAGAIN is a template that reads nothing
-    // any more.
+    // A request is so small that a socket takes or refuses it as a whole. EAGAIN means that the template reads nothing.
     throw sent < 0
       ? resourceError('sendmsg', -sent)
       : new ProtocolError('ERR_PROTOCOL', 'The control socket took a part of a message.')
@@ -235,8 +234,8 @@ export class ControlConnection {
   }
 
   /**
-   * From here on nothing can be asked for. Requests fail when the socket is closed: until then their answers may
-   * still come.
+   * From here on nothing can be asked for. Requests fail only when the socket is closed: until
+   * then their answers may still come.
    */
   #lose(error: Error): Error {
     if (this.#loss) return this.#loss
@@ -267,7 +266,7 @@ export class ControlConnection {
   }
 
   /**
-   * Takes leave. Resolves with how many other owners the template has; with none it leaves.
+   * Detaches from the template. Resolves with how many other owners the template has. If it has none, it ends.
    * @throws ProtocolError ERR_CONNECTION_ENDED
    */
   async detach(): Promise<number> {

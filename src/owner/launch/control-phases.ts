@@ -1,5 +1,5 @@
-// Runs in: owner. The phases of a control connection, in their order: proving, attaching, serving. A phase reads what
-// the template says in it. Pure: control-connection.ts does the I/O.
+// Runs in: owner. The phases of a control connection, in their order: proving, attaching, serving. Each phase reads the
+// messages that the template sends in it. Pure: control-connection.ts does the I/O.
 import { ProtocolError } from '../../errors.js'
 import { defer } from '../../promises/deferred.js'
 import { Handshake, type HandshakeKeys } from '../../wire/auth/handshake.js'
@@ -22,7 +22,7 @@ export class Proving implements Phase {
   readonly #handshake: Handshake
   readonly #send: (payloads: readonly Buffer[]) => void
   readonly #done = defer<void>()
-  /** Resolves when both sides are proved. */
+  /** Resolves when both sides have proved themselves. */
   readonly done = this.#done.promise
 
   /** @param keys are referred to, until the phase is over */
@@ -42,8 +42,8 @@ export class Proving implements Phase {
   fail(error: Error): void {
     if ((error as ProtocolError).code !== 'ERR_CONNECTION_ENDED') return this.#done.reject(error)
     const text =
-      'The template closed the control socket during the handshake. It does so if too many clients connect and do not prove ' +
-      'themselves, or if it ends. Connect again.'
+      'The template closed the control socket during the handshake. ' +
+      'It does so if it ends, or if too many clients connect and do not prove themselves. Connect again.'
     this.#done.reject(new ProtocolError('ERR_CONNECTION_ENDED', text, { cause: error }))
   }
 }
@@ -59,8 +59,8 @@ export class Attaching implements Phase {
     if (message.name !== 'attached')
       throw new ProtocolError('ERR_PROTOCOL', `The template sent ${message.name} before attached.`)
     if (message.version !== PROTOCOL_VERSION) {
-      const text = `The template speaks version ${message.version} of the control protocol, and this is version ${PROTOCOL_VERSION}.`
-      throw new ProtocolError('ERR_PROTOCOL', `${text} Use one version of forkserver.`)
+      const versions = `version ${message.version} of the control protocol, and this process uses ${PROTOCOL_VERSION}`
+      throw new ProtocolError('ERR_PROTOCOL', `The template uses ${versions}. Use one version of forkserver.`)
     }
     this.#done.resolve(message.pid)
   }
@@ -100,6 +100,6 @@ export class Serving implements Phase {
   }
 
   fail(error: Error): void {
-    this.#detached?.reject(error) // requests may still be answered by what is read until the socket closes
+    this.#detached?.reject(error) // answers to requests may still come until the socket closes
   }
 }

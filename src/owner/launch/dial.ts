@@ -11,8 +11,8 @@ const RETRY_MS = 5
 const DIAL_TIMEOUT_MS = 10_000
 
 /**
- * A unix socket whose queue of new connections is full answers EAGAIN at once. It does not wait, as TCP does: the
- * caller has to.
+ * If the queue of new connections of a unix socket is full, connect() answers EAGAIN at once. It does not wait,
+ * as it does for TCP, so this function waits.
  *
  * @returns the connected descriptor, which is the caller's to close
  * @throws ResourceError ERR_CONNECT, ERR_ADDRESS_TOO_LONG; the reason of the signal

@@ -2,11 +2,11 @@
 import os from 'node:os'
 import type { ControlMessage } from '../../wire/control-messages.js'
 
-/** How a process ended. Both are null where nobody could observe it. */
+/** How a process ended. Both are null if nobody could observe it. */
 export interface Exit {
   exitCode: number | null
   signal: NodeJS.Signals | null
-  /** What it used, where the start method can tell. */
+  /** The resources that it used, if the start method can tell. */
   usage?: ResourceUsage
 }
 
@@ -22,7 +22,7 @@ export interface ResourceUsage {
   majorFaults: number
 }
 
-// Of two names for one number the first counts, as in child_process: SIGABRT, not SIGIOT.
+// If a number has two names, the first one counts, as in child_process: SIGABRT, not SIGIOT.
 const SIGNAL_NAMES = new Map(
   Object.entries(os.constants.signals)
     .reverse()

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import { FrameDecoder, MAX_OWN_PAYLOAD } from '../../wire/frames.js'
 import { type ChildMessage, decodeChildMessage } from '../../wire/job.js'
 
-/** Takes what a child says. */
+/** Takes the messages of a child. */
 export interface JobChannelListener {
   onMessage(message: ChildMessage): void
   /** The child broke the protocol. The end follows. */
@@ -13,8 +13,8 @@ export interface JobChannelListener {
 }
 
 /**
- * The owner's end of a job channel. A child may speak, and even end, before its launch is known to have succeeded:
- * what it says is kept until somebody listens.
+ * The owner's end of a job channel. A child may send messages, and even end, before its launch is known to have
+ * succeeded. They are kept until there is a listener.
  */
 export class JobChannelReader {
   readonly #kept: ((listener: JobChannelListener) => void)[] = []
@@ -34,12 +34,12 @@ export class JobChannelReader {
         this.#tell((listener) => listener.onBroken(error as Error))
       }
     })
-    socket.on('error', () => {}) // ECONNRESET: the child ended before it read its job; its exit tells
+    socket.on('error', () => {}) // ECONNRESET: the child ended before it read its job, and its exit is reported
     socket.on('end', () => socket.destroy())
     socket.on('close', () => this.#tell((listener) => listener.onEnd()))
   }
 
-  /** From now on `listener` takes what comes, and at once what came before. */
+  /** Passes `listener` all messages: at once those that came already, and later those that come. */
   listen(listener: JobChannelListener): void {
     this.#listener = listener
     for (const tell of this.#kept.splice(0)) tell(listener)

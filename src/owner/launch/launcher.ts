@@ -8,31 +8,34 @@ import type { JobChannelReader } from './job-channel-reader.js'
 export type StdioTarget = 'inherit' | 'ignore' | 'pipe' | number
 
 export interface LaunchRequest {
-  /** What becomes of 0, 1, 2 and so on: three or more, at most MAX_STDIO. */
+  /** The descriptors 0, 1, 2 and so on: three or more, at most MAX_STDIO. */
   stdio: readonly StdioTarget[]
   detached: boolean
   /**
-   * The process leads a process group of its own. Signals go to the whole group, and what is left of the group ends
-   * with the process.
+   * The process leads a process group of its own. Signals go to the whole group, and the rest of
+   * the group ends with the process.
    */
   killTree: boolean
   cwd: string
-  /** The whole environment that the child shall have. */
+  /** The whole environment of the child. */
   env: NodeJS.ProcessEnv
   /** The job, without what the start method fills in (cwd, env, preload). */
   head: JobHead
   /** The structured clone of the arguments. */
   args: Buffer
-  /** Aborted when nobody waits for the process any more. A request that was not sent yet is then not sent. */
+  /** Aborted when nobody waits for the process any more. If the request was not sent yet, it is not sent. */
   signal?: AbortSignal
 }
 
 /** A process that exists. */
 export interface Launched {
   readonly pid: number
-  /** What the child says. Nothing is lost before somebody listens. */
+  /** The messages of the child. They are kept until there is a listener. */
   readonly channel: JobChannelReader
-  /** The owner's ends of the pipes asked for, else null: stdin to write, stdout and stderr to read, others for both. */
+  /**
+   * The owner's ends of the pipes, or null where no pipe was asked for: stdin to write, stdout and
+   * stderr to read, others for both.
+   */
   readonly stdio: readonly (Duplex | null)[]
   /**
    * Settles when the end of the process is known. Rejects with TemplateError ERR_TEMPLATE_LOST if it cannot be known.
@@ -42,11 +45,11 @@ export interface Launched {
   rssBytes(): number | undefined
   /** Sends a signal; false if the process has ended. */
   kill(signal: NodeJS.Signals): boolean
-  /** Whether it keeps the owner's event loop running until it ends. At first it does. */
+  /** Sets whether it keeps the owner's event loop running until it ends. At first it does. */
   holdLoop(on: boolean): void
 }
 
-/** A start method at work. */
+/** Starts processes by one start method. */
 export interface Launcher {
   readonly startMethod: 'forkserver' | 'spawn'
   /**
@@ -58,8 +61,8 @@ export interface Launcher {
   /** Kills every process that is not detached, also those that are being started. */
   killAttached(): void
   /**
-   * Waits until every process that is not detached has ended, and frees what the launcher holds. It launches nothing
-   * any more.
+   * Waits until every process that is not detached has ended, and frees all that the launcher
+   * holds. The launcher starts nothing any more.
    */
   close(): Promise<void>
 }

@@ -1,11 +1,11 @@
-// Runs in: owner. The lifeline: a pipe whose read end every child holds that may not outlive its owner. The kernel
-// kills those children when the last write end is closed, by the owner or by its end.
+// Runs in: owner. The lifeline: a pipe. Each child that may not outlive its owner holds its read end. The kernel kills
+// those children when the last write end is closed, by the owner or because the owner ended.
 import { check, type Native } from '../../platform/native.js'
 
 /** The owner's two ends of the pipe. */
 export class Lifeline {
   readonly #native: Native
-  /** To hand out. */
+  /** The end that children are given. */
   readonly readEnd: number
   readonly #writeEnd: number
   #isCut = false
@@ -14,7 +14,7 @@ export class Lifeline {
   constructor(native: Native) {
     const ends = new Int32Array(2)
     check('pipe', native.pipe(ends))
-    // A worker thread that is terminated runs nothing that could close them
+    // A worker thread that is terminated runs no code that could close them
     for (const fd of ends) native.closeAtEnd(fd)
     this.#native = native
     this.readEnd = ends[0]!
@@ -25,13 +25,13 @@ export class Lifeline {
     return this.#isCut
   }
 
-  /** Kills all who hold the read end. */
+  /** Kills all processes that hold the read end. */
   cut(): void {
     if (!this.#isCut) this.#native.close(this.#writeEnd)
     this.#isCut = true
   }
 
-  /** Frees both ends. Nobody may be handed the read end any more. */
+  /** Frees both ends. The read end may not be given to children any more. */
   close(): void {
     this.cut()
     this.#native.close(this.readEnd)

@@ -1,5 +1,4 @@
-// Runs in: owner. The children that an owner asked a template for: those that are not forked yet, and those that have
-// not ended.
+// Runs in: owner. The children that an owner asked a template for, until they have ended.
 import { ProtocolError, TemplateError } from '../../errors.js'
 import { resourceError } from '../../platform/native.js'
 import { defer } from '../../promises/deferred.js'
@@ -17,7 +16,7 @@ export interface ForkedChild {
   holdLoop(on: boolean): void
 }
 
-/** What the template says about a child. */
+/** The messages of the template about a child. */
 export type ChildMessage = Extract<ControlMessageToOwner, { name: 'forked' | 'forkFailed' | 'exited' }>
 
 interface Request {
@@ -91,7 +90,7 @@ export class Requests {
   answer(message: ChildMessage): void {
     const request = this.#open.get(message.id)
     if (!request || request.isForked !== (message.name === 'exited')) {
-      const text = `The template sent ${message.name} for request ${message.id}, and nothing of that is due.`
+      const text = `The template sent ${message.name} for request ${message.id}, which does not wait for it.`
       throw new ProtocolError('ERR_PROTOCOL', text)
     }
     if (message.name === 'forked') {

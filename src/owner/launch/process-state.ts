@@ -40,7 +40,7 @@ export function rssOf(pid: number): number | undefined {
   }
 }
 
-/** Kills a process and all its descendants. It is stopped first, so that it starts no others meanwhile. */
+/** Kills a process and all its descendants. Each is stopped first, so that it starts no others meanwhile. */
 export function killTree(root: number): void {
   signalIfThere(root, 'SIGSTOP')
   const tree = new Set([root])

@@ -1,5 +1,5 @@
-// Runs in: owner. The start method `spawn`: a Launcher over child_process, if fork does not work or is not wanted.
-// The same job goes over the same channel; only the birth is slow.
+// Runs in: owner. The start method `spawn`: a Launcher over child_process, used if fork does not work or is not wanted.
+// The same job goes over the same channel; only the start is slower.
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -27,9 +27,9 @@ export interface SpawnOptions {
 export class SpawnLauncher implements Launcher {
   readonly startMethod = 'spawn'
   readonly #options: SpawnOptions
-  /** Only if there is an addon: a child needs it to hold the lifeline. */
+  /** Undefined without the addon: a child needs the addon to hold the lifeline. */
   readonly #lifeline: Lifeline | undefined
-  /** Children that may not outlive us. */
+  /** Children that may not outlive this process. */
   readonly #attached = new Map<ChildProcess, { exited: Promise<Exit>; isTree: boolean }>()
   #isKilling = false
 
@@ -51,10 +51,10 @@ export class SpawnLauncher implements Launcher {
     })
     if (request.killTree) exited.then(() => signalGroup(child.pid!, 'SIGKILL'))
     if (!request.detached) this.#follow(child, exited, request.killTree)
-    if (child.pid === undefined) await started // it rejects; where descriptors ran out there are no streams either
+    if (child.pid === undefined) await started // it rejects; if descriptors ran out there are no streams either
     const streams: readonly unknown[] = child.stdio // their type ends at 4
     const stdio = request.stdio.map((_, index) => streams[index] as Duplex | null)
-    for (const stream of stdio) stream?.on('error', () => stream.destroy()) // as pipeOf() does: its exit tells
+    for (const stream of stdio) stream?.on('error', () => stream.destroy()) // as in pipeOf()
     const watched = streams[SPAWNED_DESCRIPTORS.lifeline] as Socket | null | undefined
     watched?.on('error', () => {}).unref()
     const channel = readToTheEnd(streams[SPAWNED_DESCRIPTORS.channel] as Socket)
@@ -81,7 +81,7 @@ export class SpawnLauncher implements Launcher {
 
   #spawn(request: LaunchRequest, lifeline: number | 'ignore' | 'pipe'): ChildProcess {
     try {
-      // The working directory goes with the job, as for a forked child: a wrong one is the job's error, with its name.
+      // The working directory goes with the job, as for a forked child. So a wrong one is an error that names it.
       const stdio: StdioOptions = [...request.stdio]
       for (let fd = stdio.length; fd < MAX_STDIO; fd++) stdio.push('ignore')
       stdio[SPAWNED_DESCRIPTORS.channel] = 'pipe'
@@ -109,7 +109,7 @@ export class SpawnLauncher implements Launcher {
   }
 
   async close(): Promise<void> {
-    for (const child of this.#attached.keys()) child.ref() // we wait for them, whether anybody else did or not
+    for (const child of this.#attached.keys()) child.ref() // the event loop has to wait for them
     await Promise.all([...this.#attached.values()].map(({ exited }) => exited))
     this.#lifeline?.close()
   }
@@ -126,6 +126,6 @@ function signalGroup(leader: number, signal: NodeJS.Signals): boolean {
   try {
     return process.kill(-leader, signal)
   } catch {
-    return false // ESRCH: nobody is left in it
+    return false // ESRCH: no process is left in the group
   }
 }

@@ -1,6 +1,6 @@
-// Runs in: owner. The environment that a template's process starts with. The program in it sees what its owner asked
-// for: the preload library restores LD_PRELOAD before Node runs, and first-look restores NODE_OPTIONS before anything
-// of the user's runs.
+// Runs in: owner. The environment that a template's process starts with. The program in it still sees the environment
+// that its owner asked for: the preload library restores LD_PRELOAD before Node runs, and first-look restores
+// NODE_OPTIONS before any code of the user runs.
 import { ownFile } from '../../platform/own-files.js'
 import { TEMPLATE_DESCRIPTORS } from '../../wire/startup.js'
 
@@ -13,10 +13,10 @@ const quoted = (text: string): string => `"${text.replaceAll(/["\\]/g, '\\$&')}"
 export function templateEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return {
     ...env,
-    // By descriptor: the variable can hold no path with a space or a colon.
+    // By descriptor, because the variable cannot hold a path with a space or a colon.
     LD_PRELOAD: `/proc/self/fd/${TEMPLATE_DESCRIPTORS.preload}${env.LD_PRELOAD ? `:${env.LD_PRELOAD}` : ''}`,
     NODE_OPTIONS: quoted(`--require=${FIRST_LOOK}`) + (env.NODE_OPTIONS === undefined ? '' : ` ${env.NODE_OPTIONS}`),
-    // Node's own profiler must not see it: the template counts for its children (child/coverage.ts).
+    // Hidden from Node's own profiler, because the template measures coverage for its children (child/coverage.ts).
     NODE_V8_COVERAGE: undefined,
   }
 }

@@ -1,5 +1,5 @@
-// Runs in: owner. The start method `forkserver`: a Launcher that asks a template. A template that was lost is
-// replaced by a new one.
+// Runs in: owner. The start method `forkserver`: a Launcher that asks a template. If a template
+// was lost, it starts a new one.
 import { closeSync, openSync } from 'node:fs'
 import { Socket } from 'node:net'
 import os from 'node:os'
@@ -21,9 +21,9 @@ import { rssOf } from './process-state.js'
 import type { TemplateProcess } from './template-process.js'
 
 /**
- * Requests that the template has not answered, per connection. The template forks one at a time, so more in flight
- * only fill the socket with descriptors. The kernel allows each user a limited number of those in flight
- * (ETOOMANYREFS).
+ * How many requests of one connection may wait for an answer. The template forks one child at a time,
+ * so more requests would only fill the socket with descriptors. The kernel limits how many descriptors
+ * of a user may be in sockets (ETOOMANYREFS).
  */
 const MAX_UNANSWERED = 16
 
@@ -37,11 +37,11 @@ export interface TemplateState {
   cwd: string | undefined
   /** Its process, if this owner started it. */
   process: TemplateProcess | undefined
-  /** Whether others can reach the template, so that it may have other owners. */
+  /** Whether other processes can reach the template and become its owners. */
   hasAddress: boolean
 }
 
-/** Starts a template, or connects to one that another process started. Aborting the signal ends that. */
+/** Starts a template, or connects to one that another process started. Aborting the signal ends the attempt. */
 export type Connector = (lifeline: number, signal: AbortSignal) => Promise<TemplateState>
 
 /** Launches children by asking a template. */
@@ -99,15 +99,15 @@ export class TemplateLauncher implements Launcher {
   }
 
   /**
-   * The next launch starts a new template. One that was given up would keep its address, so it is killed if it is
-   * ours.
+   * The next launch starts a new template. A template that was given up would keep its address, so
+   * it is killed if this owner started it.
    */
   #lost(state: TemplateState): void {
     this.#state = undefined
     if (state.connection.isGivenUp && !this.#leavesToOthers(state)) state.process?.kill()
   }
 
-  /** A template that others can reach may serve them again once it is continued. If not, it leaves by itself then. */
+  /** A template that others can reach may serve them again once it is continued. Otherwise it ends by itself then. */
   #leavesToOthers({ hasAddress }: TemplateState): boolean {
     return hasAddress && this.#isClosed
   }
@@ -129,7 +129,7 @@ export class TemplateLauncher implements Launcher {
     try {
       return await this.#ask(state, request)
     } catch (error) {
-      // Nothing was sent: the template went away before. A new one is as good.
+      // Nothing was sent, because the template had gone. A new one serves as well.
       if (!(error instanceof ProtocolError && state.connection.isLost)) throw error
       return this.#ask(await this.ready(), request)
     }
@@ -185,13 +185,13 @@ export class TemplateLauncher implements Launcher {
     return full
   }
 
-  // Once for each variable. A difference that has no effect and that nobody is told of is hard to find.
+  // Warns once for each variable: without a warning it is hard to find out why a variable has no effect.
   #warnOf(names: readonly string[]): void {
     for (const name of names) {
       if (this.#warnedOf.has(name)) continue
       this.#warnedOf.add(name)
-      const text = `The ${name} of a process differs from its template's. Node reads it only at its start, so the template's counts.`
-      const advice = `Give it to ForkServer.start({ env }), or start another server for such processes.`
+      const text = `The ${name} of a process differs from that of its template, and Node reads it only when it starts.`
+      const advice = 'The value of the template counts. Pass another one to ForkServer.start({ env }).'
       process.emitWarning(`${text} ${advice}`, { code: 'FORKSERVER_ENVIRONMENT' })
     }
   }
@@ -204,8 +204,8 @@ export class TemplateLauncher implements Launcher {
     signal: NodeJS.Signals,
     isTree: boolean,
   ): boolean {
-    // Directly, because a template may be lost or stopped. The template does it if that cannot be: on an old kernel,
-    // in another pid namespace, or because the child itself closed its job channel.
+    // Directly, because the template may be lost or stopped. If that is not possible, the template sends the signal: on
+    // an old kernel, in another pid namespace, or if the child itself closed its job channel.
     if (connection.sharesPids && !channel.destroyed) {
       const told = this.#native.signalHolder(isTree ? -child.pid : child.pid, channelFd, os.constants.signals[signal])
       if (told === 1) return true
@@ -216,8 +216,8 @@ export class TemplateLauncher implements Launcher {
   }
 
   killAttached(): void {
-    this.#attached.kill() // with all that they started, if they have killTree
-    this.#lifeline.cut() // the kernel does the rest, whatever the template does
+    this.#attached.kill() // and all that they started, if they have killTree
+    this.#lifeline.cut() // the kernel kills the rest, even if the template does not answer
     this.#killing.abort()
   }
 
@@ -231,10 +231,10 @@ export class TemplateLauncher implements Launcher {
     closeSync(this.#devNull)
   }
 
-  /** Takes leave of the template. Waits for its end, if this owner started it and is its only owner. */
+  /** Detaches from the template. Waits for its end if this owner started it and is its only owner. */
   async #leave(state: TemplateState): Promise<void> {
     const { connection, process: template } = state
-    const owners = await connection.detach().catch(() => 0) // one that was lost is gone, or was killed
+    const owners = await connection.detach().catch(() => 0) // a template that was lost is gone, or was killed
     connection.close()
     if (!template || owners > 0 || (connection.isGivenUp && this.#leavesToOthers(state))) return
     template.ref()

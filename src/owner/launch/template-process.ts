@@ -23,14 +23,14 @@ import { readStatus, reportOf } from './template-status.js'
 
 const MAIN = ownFile('main/template.js')
 
-/** A process that is killed ends at once, unless it waits for a device, in milliseconds. */
+/** How long to wait for the end of a process that was killed, in milliseconds: it may wait for a device. */
 const KILL_TIMEOUT_MS = 1_000
 
 /** A template that is frozen and serves. */
 export interface StartedTemplate {
   readonly process: TemplateProcess
   readonly report: TemplateReport
-  /** Our end of its private control socket; the caller takes it over. */
+  /** This process's end of the private control socket; the caller takes it over. */
   readonly controlFd: number
 }
 
@@ -38,8 +38,8 @@ export interface TemplateOptions {
   config: StartupConfig
   env: NodeJS.ProcessEnv
   /**
-   * The flags of Node to start it with; `nodeOptions` stands in the environment until the template restores the
-   * variable.
+   * The flags of Node to start it with. `nodeOptions` is the value of NODE_OPTIONS until the
+   * template restores the variable.
    */
   flags: { execArgv: readonly string[]; nodeOptions: string | undefined }
   key: AuthKey
@@ -79,8 +79,8 @@ export class TemplateProcess {
   }
 
   /**
-   * Kills it and all that it started: it is no template yet, and may be a program that starts Node in its turn. Waits
-   * for its end.
+   * Kills it and all that it started, and waits for its end. It is no template yet, and may be a
+   * program that starts Node itself.
    */
   async killStart(): Promise<void> {
     if (this.pid === undefined) return
@@ -117,14 +117,14 @@ class OpenDescriptors {
   }
 }
 
-/** Our ends of the template's three sockets. */
+/** This process's ends of the template's three sockets. */
 interface OwnEnds {
   startup: number
   control: number
   status: number
 }
 
-/** @throws ResourceError ERR_RESOURCE: nothing is open then that was not open before */
+/** @throws ResourceError ERR_RESOURCE; it leaves no descriptor open then */
 function spawnTemplate(native: Native, options: TemplateOptions): { template: TemplateProcess; own: OwnEnds } {
   const ours = new OpenDescriptors(native)
   const theirs = new OpenDescriptors(native)
@@ -178,7 +178,7 @@ export async function startTemplate(native: Native, options: TemplateOptions): P
   }
 }
 
-/** What ends a start from outside: its time limit, and its signal. */
+/** Ends a start from outside: by its time limit or by its signal. */
 class StartLimits {
   /** Rejects when one of them ends the start. */
   readonly exceeded: Promise<never>
@@ -208,8 +208,9 @@ class StartLimits {
 
 function tooSlow(pid: number | undefined, startTimeout: number): TemplateError {
   const text =
-    `The template (pid ${pid}) was not ready within ${startTimeout} ms and was killed. What it preloads may not come to an end, ` +
-    'or this user may start too few processes and threads (ulimit -u). If it only needs longer, raise the option startTimeout.'
+    `The template (pid ${pid}) was not ready within ${startTimeout} ms and was killed. ` +
+    'A module that it preloads may not come to an end, or the limit of processes (ulimit -u) may be too low. ' +
+    'If the template only needs longer, raise the option startTimeout.'
   return new TemplateError('ERR_TEMPLATE_START', text)
 }
 
@@ -221,14 +222,14 @@ async function untilReady(
   const status = await readStatus(socket)
   if (status) return reportOf(status, options.config.listen)
   const died = template.ended.then((fate) => {
-    const text = `The template (pid ${template.pid}) ${fate} before it was ready. What it wrote to stderr may tell more.`
+    const text = `The template (pid ${template.pid}) ${fate} before it was ready. Its output on stderr may say why.`
     return new TemplateError('ERR_TEMPLATE_START', text)
   })
   throw await Promise.race([template.failed, died])
 }
 
 function sendStartup(socket: Socket, { key, config }: TemplateOptions): void {
-  socket.on('error', () => {}) // the template ended; its status tells why
+  socket.on('error', () => {}) // the template ended; its report says why
   socket.write(key.borrowBytes())
   socket.end(encodeFrame(Buffer.from(JSON.stringify(config))))
 }

@@ -1,4 +1,4 @@
-// Runs in: owner. What a template reports once when it starts: that it is ready, or why not.
+// Runs in: owner. The one report of a template that starts: that it is ready, or why not.
 import type { Socket } from 'node:net'
 import { TemplateError } from '../../errors.js'
 import { FrameDecoder, MAX_OWN_PAYLOAD } from '../../wire/frames.js'
@@ -7,7 +7,7 @@ import { decodeValue } from '../../wire/values/clone.js'
 import { decodeThrown } from '../../wire/values/thrown.js'
 import { addressError } from './address-error.js'
 
-/** A message quotes at most so many characters of another one. */
+/** The most characters of another message that a message quotes. */
 const MAX_QUOTE = 1_000
 
 /** Node or this machine cannot fork, whatever was preloaded. ForkServer.start() goes on with the start method spawn. */
@@ -32,7 +32,7 @@ export function readStatus(socket: Socket): Promise<StartupStatus | undefined> {
         const [payload] = decoder.push(chunk)
         if (payload) resolve(decodeValue(payload) as StartupStatus)
       } catch (cause) {
-        // Only an error that a module threw can be of any size.
+        // Only an error that a module threw can be so large.
         const text =
           'Preloading failed, and the error that a module threw is too large to be reported. Throw a smaller one.'
         reject(new TemplateError('ERR_PRELOAD_FAILED', text, { cause }))

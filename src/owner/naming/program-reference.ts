@@ -1,4 +1,4 @@
-// Runs in: owner. Pure. What names a whole program, as a Reference names a function.
+// Runs in: owner. Pure. The name of a whole program, as a Reference is the name of a function.
 import { inspect } from 'node:util'
 import { UsageError } from '../../errors.js'
 import type { ProgramHead } from '../../wire/job.js'
@@ -25,6 +25,7 @@ export class Program {
 export function checkArgv(args: readonly unknown[]): void {
   const wrong = args.findIndex((value) => typeof value !== 'string' || value.includes('\0'))
   if (wrong < 0) return
-  const text = `The arguments of a program are strings without NUL, as on a command line; number ${wrong} is ${inspect(args[wrong], { depth: 0 })}.`
+  const found = inspect(args[wrong], { depth: 0 })
+  const text = `The arguments of a program are strings without NUL, as on a command line; number ${wrong} is ${found}.`
   throw new UsageError('ERR_INVALID_ARGUMENT', text)
 }

@@ -1,4 +1,4 @@
-// Runs in: owner. Pure. Names a whole program: what `node` would be given on its command line.
+// Runs in: owner. Pure. Names a whole program, with what `node` would get on its command line.
 import { fileURLToPath } from 'node:url'
 import { inspect } from 'node:util'
 import { UsageError } from '../../errors.js'
@@ -6,7 +6,7 @@ import { checkOptions, either, listOf, oneOf, string } from '../../options/optio
 import type { ProgramHead } from '../../wire/job.js'
 import { Program } from './program-reference.js'
 
-/** What to load before a program's main, as Node's options of these names do. */
+/** Modules to load before the main of a program, as with Node's options of these names. */
 export interface ProgramOptions {
   /** Modules to require first, as --require. */
   require?: readonly string[]
@@ -14,16 +14,16 @@ export interface ProgramOptions {
   import?: readonly string[]
 }
 
-/** A program without a file: code as --eval takes it, or code that is read from stdin. */
+/** A program without a file: code as for --eval, or code that is read from stdin. */
 export type ProgramSource = { eval: string; inputType?: 'commonjs' | 'module' } | { stdin: true }
 
 /**
  * Names a program that a Process runs as its main, as `node` would: with require.main and import.meta.main, with
- * process.argv, with Node's own text for an error that nobody catches, and with Node's exit codes. The process's
- * arguments are the program's. Its result is undefined where it exits with 0; any other end rejects it.
+ * process.argv, with Node's own text for an error that nobody catches, and with Node's exit codes. The arguments of the
+ * process are those of the program. The result is undefined if the program exits with 0, and rejects otherwise.
  *
- * The template's modules are loaded already, as far as the program asks for the same files. Its main itself must not
- * be one of them: an ES module runs only once in a process.
+ * Modules that the template has loaded are not loaded again. The main must not be one of them if it is an ES
+ * module: an ES module runs only once in a process.
  *
  * @param main path of a script, relative to the process's cwd, or its file URL; or `{ eval }` with code, or `{ stdin:
  *   true }`
@@ -66,6 +66,7 @@ function fileOf(url: string | URL): string {
 }
 
 function invalid(main: unknown): UsageError {
-  const text = `program(): pass the path of a script, its file URL, { eval: code } or { stdin: true }, not ${inspect(main, { depth: 0 })}.`
+  const found = inspect(main, { depth: 0 })
+  const text = `program(): pass the path of a script, its file URL, { eval: code } or { stdin: true }, not ${found}.`
   return new UsageError('ERR_INVALID_ARGUMENT', text)
 }

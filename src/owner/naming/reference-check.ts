@@ -12,6 +12,6 @@ export const reference: Check<Reference> = (value, site) => {
 /** A module: a string or a URL. */
 export const moduleName: Check<string | URL> = (value, site) => {
   if (isRemote(value) || isReference(value))
-    throw invalidOption(site, `a string or a URL, such as the 'module' of what remote() made (jobs.module)`, value)
+    throw invalidOption(site, `a string or a URL, such as the 'module' of an object of remote() (jobs.module)`, value)
   return stringOrUrl(value, site)
 }

@@ -9,10 +9,10 @@ import { inspect } from 'node:util'
 import { UsageError } from '../../errors.js'
 import type { Program } from './program-reference.js'
 
-/** Any function: `never` parameters, as every parameter list is assignable to them. */
+/** Any function: `never` parameters, because every parameter list is assignable to them. */
 export type AnyFunction = (...args: never[]) => unknown
 
-// Exists for the compiler only. It is what makes a Reference of one function type differ from that of another.
+// Exists for the compiler only: it makes References of different function types different types.
 declare const FUNCTION: unique symbol
 
 /**
@@ -29,11 +29,14 @@ export interface Reference<F extends AnyFunction = AnyFunction> {
   readonly [FUNCTION]: F
 }
 
-/** The parameter list of the function that R refers to, as a tuple; of a program, the strings of its command line. */
+/** The parameters of the function that R refers to, as a tuple; for a program, the strings of its command line. */
 export type ArgumentsOf<R extends Reference | Program> =
   R extends Reference<infer F> ? Parameters<F> : R extends Program ? readonly string[] : never
 
-/** What the function that R refers to returns; of a promise, what it resolves to; of a program, undefined. */
+/**
+ * The result of the function that R refers to. If it returns a promise, the value of the promise;
+ * for a program, undefined.
+ */
 export type ResultOf<R extends Reference | Program> =
   R extends Reference<infer F> ? Awaited<ReturnType<F>> : R extends Program ? undefined : never
 
@@ -75,14 +78,14 @@ export function isReference(value: unknown): value is Reference {
 }
 
 /**
- * Typed references to the functions that a module exports. The module is not loaded, so nothing is known about it at
- * run time: every name gives a reference, and one that does not exist fails in the child, with ERR_NOT_EXPORTED.
+ * Typed references to the functions that a module exports. The module is not loaded, so its exports are not known here:
+ * every name gives a reference. If there is no such export, the child fails with ERR_NOT_EXPORTED.
  *
- * Exports named `then` and `module` cannot be reached; export them under another name too. The default export is
- * `remote(...).default`. The same name gives the same reference, frozen.
+ * Exports named `then` and `module` cannot be reached; export them under another name as well. The default export is
+ * `remote(...).default`. The same name always gives the same frozen reference.
  *
  * @param module a URL object, a 'file:', 'node:' or 'data:' URL, an absolute path, or a package's name; not a relative
- *   path, as it is not known to which file it is relative
+ *   path, because remote() does not know which file it is relative to
  * @returns the references; `module` is the URL, or the package's name, for `preload`
  * @throws UsageError ERR_INVALID_ARGUMENT
  * @example
@@ -95,8 +98,7 @@ export function remote<T = Readonly<Record<string, AnyFunction>>>(module: string
   const handler: ProxyHandler<object> = {
     get(_target, key) {
       if (key === 'module') return specifier
-      // Asked by `await` and by promises that are resolved with this object; a reference there would do no harm today,
-      // as it cannot be called, but the answer shall not depend on that.
+      // `await`, and a promise that is resolved with this object, look for `then`. They must not find one.
       if (typeof key !== 'string' || key === 'then') return undefined
       let reference = references.get(key)
       if (reference === undefined) {
@@ -106,13 +108,13 @@ export function remote<T = Readonly<Record<string, AnyFunction>>>(module: string
       return reference
     },
   }
-  // The target is what inspect() shows. Frozen, so that an assignment throws instead of being forgotten.
+  // inspect() shows the target. It is frozen, so that an assignment throws.
   const remoteModule = new Proxy(Object.freeze({ __proto__: null, module: specifier }), handler)
   REMOTES.add(remoteModule)
   return remoteModule as Remote<T>
 }
 
-/** Everything that remote() made. */
+/** All objects that remote() made. */
 const REMOTES = new WeakSet<object>()
 
 /** Is the value the references to a module, as remote() returns them? */
@@ -125,13 +127,13 @@ function normalise(module: unknown): string {
   if (typeof module !== 'string' || module === '') {
     throw invalid(`a module is a URL or a string, not ${inspect(module, { depth: 0 })}.`)
   }
-  // Before the test for a scheme: on Windows 'C:\\jobs.js' looks like one.
+  // Before the test for a scheme: on Windows 'C:\\jobs.js' looks as if it had one.
   if (isAbsolute(module)) return pathToFileURL(module).href
   if (/^[./#]|^[.]{1,2}$/.test(module)) {
     const fix = module.startsWith('#') ? `import.meta.resolve('${module}')` : `new URL('${module}', import.meta.url)`
-    throw invalid(`'${module}' is relative, and it is not known to what. Pass ${fix}.`)
+    throw invalid(`'${module}' is relative, and forkserver does not know to which file. Pass ${fix}.`)
   }
-  if (/^file:(?!\/\/)/i.test(module)) throw invalid(`'${module}' is no absolute file URL; it begins with 'file:///'.`)
+  if (/^file:(?!\/\/)/i.test(module)) throw invalid(`'${module}' is no absolute file URL; those begin with 'file:///'.`)
   if (!/^[a-z][a-z\d+.-]*:/i.test(module)) return module
   if (!URL.canParse(module)) throw invalid(`'${module}' is not a valid URL.`)
   return urlOf(new URL(module))

@@ -29,7 +29,7 @@ export interface Remains {
 
 type TakeBack = (block: SentBlock) => Uint8Array
 
-/** What one worker was sent, in this order. */
+/** The chunks that one worker was sent, in the order of sending. */
 export class Assignments {
   readonly #ledger: Ledger
   readonly #sent: Assignment[] = []
@@ -43,7 +43,7 @@ export class Assignments {
     return this.#sent.length
   }
 
-  /** Tasks in them. */
+  /** How many tasks they hold. */
   get tasks(): number {
     return this.#sent.reduce((sum, { chunk }) => sum + chunk.size, 0)
   }
@@ -62,9 +62,7 @@ export class Assignments {
     return sent
   }
 
-  /**
-   * The worker has answered this chunk. Undefined if it is not the next one: a worker keeps the order of its chunks.
-   */
+  /** The worker has answered this chunk. Returns undefined if it is not the next one: a worker keeps the order. */
   answer(id: number): Assignment | undefined {
     if (this.#sent[0]?.id !== id) return undefined
     const sent = this.#sent.shift()!
@@ -91,7 +89,7 @@ export class Assignments {
    *
    * @param isReady whether it took tasks at all
    * @param countsLosses whether what it had not begun counts this as a loss
-   * @param takeBack gives the large buffers of what it had not begun. Of what it had begun, retries have copies
+   * @param takeBack returns the large buffers of chunks that it had not begun. Retries of begun chunks have copies
    */
   split({ isReady, countsLosses }: { isReady: boolean; countsLosses: boolean }, takeBack: TakeBack): Remains {
     const begun: Chunk[] = []
@@ -101,7 +99,7 @@ export class Assignments {
     for (const [index, { chunk, slot, blocks }] of this.#sent.entries()) {
       if (chunk.state === 'settled') continue
       const { first, end } = chunk
-      let stop = first // before which task nothing has begun
+      let stop = first // every task before this one has begun
       if (chunk.state === 'begun') stop = end
       else if (!seen) stop = isReady && index === 0 ? end : first
       // A worker runs chunks in their order. Everything before its current task has begun too.

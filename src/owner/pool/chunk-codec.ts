@@ -19,9 +19,8 @@ export interface ChunkOptions {
 }
 
 /**
- * Makes a chunk of items. If some items cannot be cloned, it makes one chunk for each of the others, and settles
- * those at
- * once, with UsageError ERR_CANNOT_CLONE.
+ * Makes a chunk of items. Items that cannot be cloned fail at once with UsageError ERR_CANNOT_CLONE. Each of
+ * the other items is then a chunk of its own.
  */
 export function chunksOf(
   call: Call,
@@ -57,7 +56,7 @@ function encodeItems(items: readonly unknown[], spread: boolean, sharesMemory: b
   return { items: encodeValue(items, 'items', sharesMemory ? blocks : undefined), blocks }
 }
 
-/** What a worker answered. */
+/** The answer of a worker. */
 export interface Answer {
   /** Of a `results` message. */
   body: Buffer
@@ -66,8 +65,8 @@ export interface Answer {
 }
 
 /**
- * Settles a chunk by what a worker answered. If the answer cannot be rebuilt here, all of its tasks fail with the
- * reason.
+ * Settles a chunk with the answer of a worker. If the answer cannot be decoded here, all of its
+ * tasks fail, and the error says why.
  *
  * @param where for the stacks of errors
  * @throws ProtocolError ERR_PROTOCOL if no worker answers like that. All tasks are settled then too
@@ -98,6 +97,7 @@ function decodeAnswer(body: Buffer, blocks: readonly ArrayBuffer[]): unknown {
     return decodeList(body, blocks)
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error
-    throw new ProtocolError('ERR_PROTOCOL', 'A worker answered in JSON that nobody wrote.', { cause: error })
+    const text = 'The answer of a worker is not valid JSON. A task may have overwritten memory that its worker shares.'
+    throw new ProtocolError('ERR_PROTOCOL', text, { cause: error })
   }
 }

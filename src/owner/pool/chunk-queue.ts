@@ -1,4 +1,4 @@
-// Runs in: owner. Chunks that wait for a worker: higher priorities first, then in their order. Pure.
+// Runs in: owner. Chunks that wait for a worker: higher priorities first, and within a priority the oldest first. Pure.
 import type { Chunk } from './chunk.js'
 
 /** Compacting an array costs its length, so it is done when half of it is empty. */
@@ -49,7 +49,7 @@ export class ChunkQueue {
   #priorities: number[] = []
   #length = 0
 
-  /** Chunks that wait. */
+  /** How many chunks wait. */
   get length(): number {
     return this.#length
   }
@@ -59,7 +59,7 @@ export class ChunkQueue {
     this.#lineOf(chunk.call.priority).push(chunk)
   }
 
-  /** Puts back what was taken: it is the next of its priority. */
+  /** Puts back a chunk that was taken. It is the next one of its priority. */
   unshift(chunk: Chunk): void {
     this.#length++
     this.#lineOf(chunk.call.priority).unshift(chunk)

@@ -29,18 +29,17 @@ export interface Call {
 export interface Receiver {
   /** Takes what became of a task: each task once. `item` is its place among the items of one submit(). */
   settle(item: number, outcome: TaskOutcome): void
-  /** A task ran so long, in milliseconds: for whoever sizes chunks. */
+  /** Reports how long a task ran. The size of the next chunks is chosen by it. */
   measured?(millisecondsPerTask: number): void
 }
 
 /**
- * Where a chunk is: it waits in the queue, a worker was sent it, a worker is known to have begun it, or each of its
- * tasks
- * has its outcome.
+ * `queued`: it waits in the queue. `sent`: it was sent to a worker. `begun`: its worker is known to have begun it.
+ * `settled`: each of its tasks has its outcome.
  */
 export type ChunkState = 'queued' | 'sent' | 'begun' | 'settled'
 
-/** Back to `queued` it comes from a worker that did not begin it, or to be retried. */
+/** A chunk is `queued` again if its worker did not begin it, or if it is retried. */
 const NEXT_STATES: Record<ChunkState, readonly ChunkState[]> = {
   queued: ['sent', 'settled'],
   sent: ['begun', 'queued', 'settled'],
@@ -48,10 +47,10 @@ const NEXT_STATES: Record<ChunkState, readonly ChunkState[]> = {
   settled: [],
 }
 
-/** Is told of each change of a chunk's state, and so counts tasks. */
+/** Takes each change of a chunk's state, to count tasks. */
 export interface ChunkObserver {
   onState(chunk: Chunk, from: ChunkState | undefined, to: ChunkState): void
-  /** So many tasks have their outcome. */
+  /** Takes how many tasks have completed and how many have failed. */
   onOutcomes(completed: number, failed: number): void
 }
 
@@ -67,7 +66,7 @@ export interface ChunkContent {
 export interface ChunkPlace {
   readonly first: number
   readonly end: number
-  /** The number in the call of the item 0. */
+  /** The number that item 0 has in its call. */
   readonly base: number
 }
 
@@ -76,7 +75,7 @@ export class Chunk {
   readonly items: Buffer
   readonly base: number
   readonly end: number
-  /** When it was handed in: performance.now(). */
+  /** When the pool got it, by performance.now(). */
   readonly since = performance.now()
   readonly #observer: ChunkObserver
   #first: number
@@ -113,7 +112,7 @@ export class Chunk {
     return this.#first
   }
 
-  /** Tasks in it. */
+  /** How many tasks it holds. */
   get size(): number {
     return this.end - this.#first
   }
@@ -123,12 +122,12 @@ export class Chunk {
     return this.#blocks
   }
 
-  /** How many workers ended that were sent it and did not begin it. */
+  /** How many workers were sent it and ended before they began it. */
   get losses(): number {
     return this.#losses
   }
 
-  /** The one place that changes the state. */
+  /** Changes the state. Nothing else does. */
   #become(state: ChunkState): void {
     const from = this.#state
     if (!NEXT_STATES[from].includes(state)) throw new Error(`A chunk that is ${from} cannot be ${state}.`)
@@ -143,7 +142,7 @@ export class Chunk {
     this.#blocks = isSentAgain ? this.#blocks.map(copy) : []
   }
 
-  /** A worker was sent it. */
+  /** It was sent to a worker. */
   sent(): void {
     this.#become('sent')
   }
@@ -173,7 +172,7 @@ export class Chunk {
     return true
   }
 
-  /** Takes the tasks before this one out of it: a chunk of their own, in the same state. */
+  /** Moves the tasks before this one to a chunk of their own, which has the same state. */
   splitBefore(item: number): Chunk {
     const content = { items: this.items, blocks: this.#blocks }
     const place = { first: this.#first, end: item, base: this.base }
@@ -197,7 +196,7 @@ export class Chunk {
     this.#observer.onOutcomes(this.size - failed, failed)
   }
 
-  /** All of its tasks fail with this. */
+  /** All of its tasks fail with this error. */
   fail(error: unknown): void {
     this.settle(() => ({ error }))
   }

@@ -1,27 +1,26 @@
-// Runs in: owner. Timers for the tasks of one worker: a task's time limit, and the time in which it must stop if
-// nobody waits
-// for it any more.
+// Runs in: owner. Timers for the tasks of one worker: the time limit of a task, and the grace period in which a task
+// must stop if nobody waits for it any more.
 import { clearTimeout, setTimeout } from '../../platform/timers.js'
 import type { Assignment } from './assignments.js'
 import { lateTask } from './worker-errors.js'
 
-/** Whose timers they are. */
+/** The worker whose timers they are. */
 export interface DeadlineListener {
   readonly pid: number | undefined
-  /** The time of this chunk is over. */
+  /** The time limit of this chunk is over. */
   onLate(sent: Assignment, error: Error): void
-  /** It did not stop. */
+  /** A task did not stop within the grace period. */
   kill(error: Error): void
 }
 
-/** The timers of one worker. A task with a time limit travels alone, so there is one at a time. */
+/** The timers of one worker. A task with a time limit is sent alone, so there is one at a time. */
 export class Deadlines {
   readonly #listener: DeadlineListener
   readonly #gracePeriod: number
   #limit: NodeJS.Timeout | undefined
   #grace: NodeJS.Timeout | undefined
 
-  /** @param gracePeriod in milliseconds; 0: there is none */
+  /** @param gracePeriod in milliseconds; 0 if there is none */
   constructor(listener: DeadlineListener, gracePeriod: number) {
     this.#listener = listener
     this.#gracePeriod = gracePeriod
@@ -32,7 +31,7 @@ export class Deadlines {
     return this.#limit !== undefined || this.#grace !== undefined
   }
 
-  /** A task was sent that may take so long, in milliseconds. */
+  /** A task was sent. Its time limit is `timeout` milliseconds. */
   begin(sent: Assignment, timeout: number): void {
     this.#limit = setTimeout(
       () => this.#listener.onLate(sent, lateTask(sent.chunk, this.#listener.pid, this.#gracePeriod)),
@@ -40,12 +39,12 @@ export class Deadlines {
     )
   }
 
-  /** The worker was asked to stop a task that failed with this. */
+  /** The worker was asked to stop a task, which failed with this error. */
   giveGrace(error: Error): void {
     this.#grace ??= setTimeout(() => this.#listener.kill(error), this.#gracePeriod)
   }
 
-  /** A chunk is done; `isOwing`: it has still others that it was asked to stop. */
+  /** A chunk is done. `isOwing` says that the worker still has other chunks that it was asked to stop. */
   done({ isOwing }: { isOwing: boolean }): void {
     clearTimeout(this.#limit)
     this.#limit = undefined

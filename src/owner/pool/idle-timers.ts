@@ -7,13 +7,13 @@ export class IdleTimers<W> {
   readonly #timeout: number | undefined
   readonly #onIdle: (worker: W) => void
 
-  /** @param timeout in milliseconds; undefined: idle workers stay */
+  /** @param timeout in milliseconds; undefined if idle workers stay */
   constructor(timeout: number | undefined, onIdle: (worker: W) => void) {
     this.#timeout = timeout
     this.#onIdle = onIdle
   }
 
-  /** It has nothing to do. If that is so for some time already, its time goes on. */
+  /** The worker has nothing to do. A timer that runs already goes on. */
   start(worker: W): void {
     if (this.#timeout === undefined || this.#timers.has(worker)) return
     const timer = setTimeout(() => {
@@ -23,7 +23,7 @@ export class IdleTimers<W> {
     this.#timers.set(worker, timer)
   }
 
-  /** It has something to do, or is gone. */
+  /** The worker has something to do, or is gone. */
   stop(worker: W): void {
     clearTimeout(this.#timers.get(worker))
     this.#timers.delete(worker)

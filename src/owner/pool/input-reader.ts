@@ -1,28 +1,28 @@
 // Runs in: owner. Reads the input of a call as `for await` does, sync and async iterables alike.
 //
-// It differs from `for await` in one thing: whoever stops reading never waits for a source that does not answer.
+// It differs from `for await` in one thing: a reader that stops never waits for a source that does not answer.
 import { clearImmediate, clearTimeout, setImmediate, setTimeout } from '../../platform/timers.js'
 
 /** What an input may be. */
 export type Input<T> = Iterable<T> | AsyncIterable<T>
 
-/** If a source that is closed does not finish its return(), its reader goes on after this, in milliseconds. */
+/** How long a reader waits for the return() of a source that it closes, in milliseconds. */
 const RETURN_LIMIT_MS = 1_000
 
 /** Takes what is read. */
 export interface InputListener {
-  /** Items that came together: at most as many as were asked for. */
+  /** Takes items that came together: at most as many as were asked for. */
   onItems(items: unknown[]): void
   /** The source has ended, or it failed. Nothing more comes. */
   onEnd(failure?: { error: unknown }): void
-  /** A read() is over that did not end at once. */
+  /** A read() that did not end at once is over. */
   onRead(): void
 }
 
 interface Source {
   readonly isAsync: boolean
   readonly iterator: { return?: unknown }
-  /** It is looked up once, as the language does. */
+  /** Looked up once, as the language does. */
   readonly next: unknown
 }
 
@@ -59,9 +59,9 @@ export class InputReader {
   readonly #listener: InputListener
   #source: Source | undefined
   #items: unknown[] = []
-  /** A call of next() is on the stack: a sync source may close its own reader. */
+  /** Whether a call of next() is on the stack: a sync source may close its own reader. */
   #isInNext = false
-  /** An answer of the source is awaited. */
+  /** Whether an answer of the source is awaited. */
   #isPending = false
   #isReading = false
   #flush: NodeJS.Immediate | undefined
@@ -85,9 +85,8 @@ export class InputReader {
   }
 
   /**
-   * Reads so many items, at once if the source gives them at once. If it keeps us waiting, what came before is handed
-   * over
-   * already. One read at a time.
+   * Reads up to `count` items, synchronously if the source gives them synchronously. If the source is slow, the items
+   * that it has given so far are handed over first. Only one read runs at a time.
    */
   read(count: number): void {
     this.#isReading = true
@@ -101,7 +100,10 @@ export class InputReader {
     this.#finishRead()
   }
 
-  /** A sync source: reads until the items are there. Returns how many are left behind one that is a promise. */
+  /**
+   * A sync source: reads until the items are there. Returns how many are still to be read after an
+   * item that is a promise.
+   */
   #readNow(source: Source, count: number): number {
     for (let left = count; left > 0; left--) {
       const step = this.#callNext(source)
@@ -115,7 +117,7 @@ export class InputReader {
   async #readLater(source: Source, count: number): Promise<void> {
     let left = count
     try {
-      // A sync source has left a promise behind: it takes the place of the item.
+      // The item of a sync source is a promise: its value takes the place of the item.
       if (!source.isAsync) {
         await this.#awaitLast(source)
         left--
@@ -171,11 +173,11 @@ export class InputReader {
     } finally {
       this.#isInNext = false
     }
-    if (this.#isClosed) void this.#callReturn(source).catch(() => {}) // whoever closed it from within does not wait
+    if (this.#isClosed) void this.#callReturn(source).catch(() => {}) // the source itself closed the reader
     return answer
   }
 
-  /** False if that was the end. */
+  /** Returns false if that was the end. */
   #takeStep(answer: unknown, source: Source): boolean {
     const step = mustBeObject(answer, source.isAsync ? 'The promise of next()' : 'next()') as IteratorResult<unknown>
     if (step.done) {
@@ -208,8 +210,8 @@ export class InputReader {
   /**
    * Stops reading, and tells the source by return(), as a `break` does.
    *
-   * @returns settles when the source has closed: at once if it owes an answer to next(), and else in 1 s at the latest.
-   *   Rejects with what return() throws, and with TypeError if that gives no object
+   * @returns settles when the source has closed: at once if next() has not answered yet, otherwise after 1 s at the
+   *   latest. Rejects with what return() throws, and with TypeError if that gives no object
    */
   async close(): Promise<void> {
     if (this.#isOver) return
@@ -217,7 +219,7 @@ export class InputReader {
     this.#isClosed = true
     this.#items = []
     const source = this.#source
-    if (!source || this.#isInNext) return // from within next(): return() is called behind it
+    if (!source || this.#isInNext) return // called from within next(): return() is called after it
     const isOwing = this.#isPending
     const closing = this.#callReturn(source)
     closing.catch(() => {})

@@ -1,19 +1,18 @@
 // Runs in: owner. Whether a Pool keeps its owner's event loop running: while it has something to do, and a moment
-// longer.
-// So a pool that is given one task after the other does not tell all of its workers each time.
+// longer. Without that moment, a pool that gets one task after the other would tell all of its workers each time.
 import { setTimeout } from '../../platform/timers.js'
 
-/** A pool lets go when it had nothing to do for so long, in milliseconds. */
+/** A pool lets the event loop end after it has had nothing to do for this long, in milliseconds. */
 const MOMENT_MS = 20
 
-/** One pool's hold. */
+/** Holds the event loop for one pool. */
 export class LoopHold {
   readonly #apply: (on: boolean) => void
   #holds = true
   #isBusy = false
   #timer: NodeJS.Timeout | undefined
 
-  /** @param apply holds the loop, or lets it go */
+  /** @param apply holds the event loop if true, or lets it end if false */
   constructor(apply: (on: boolean) => void) {
     this.#apply = apply
   }

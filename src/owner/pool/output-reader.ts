@@ -1,8 +1,8 @@
 // Runs in: owner. Captured output, the owner's side: reads what the tasks of one worker write to stdout and stderr.
 //
-// Each stream is a socket, and is read while the task runs. So no output is held here, and a task that writes faster
-// than its reader waits, as for any full pipe. Whoever takes a part is told to which task it belongs (pool-worker.ts):
-// the worker asks, before it begins its next task, whether all is read (child/worker/captured-output.ts).
+// Each stream is a socket, and is read while the task runs. So this process holds no output back, and a task that
+// writes faster than its reader waits, as for any full pipe. task-output.ts knows to which task a part belongs, because
+// the worker waits until everything is read before it begins its next task (child/worker/captured-output.ts).
 import { Buffer } from 'node:buffer' // a program may delete the global one
 import { readSync } from 'node:fs'
 import type { Socket } from 'node:net'
@@ -25,20 +25,21 @@ const STREAMS = ['stdout', 'stderr'] as const
 export type OutputTaker = (bytes: Buffer, stream: OutputStream) => void
 
 const PIECE_BYTES = 64 * 1024
-/** So much is read of a stream in one turn of the event loop: a task that writes without pause must not stop it. */
+/** How much of a stream is read in one turn of the event loop: a task that writes without pause must not block it. */
 const TURN_BYTES = 1024 * 1024
 /**
- * A stream that has more than this after its writer has stopped has another writer: a program that the task started.
+ * If a stream has more than this left when its worker has stopped writing, another program writes
+ * to it: one that the task started.
  */
 const REST_BYTES = 16 * 1024 * 1024
 
-/** What is read of the output of one worker. */
+/** The captured output of one worker. */
 export interface OutputReader {
   /** For the worker's process. */
   readonly stdio: readonly [StdioOption, StdioOption]
   /** The process has started: what it writes is read from now on. */
   open(streams: readonly unknown[], taker: OutputTaker): void
-  /** Reads and hands over what was written up to now. */
+  /** Reads and hands over everything that was written until now. */
   drain(): void
   holdLoop(on: boolean): void
   close(): void
@@ -58,7 +59,7 @@ export class SocketReader implements OutputReader {
   readonly #reads: Int32Array
   readonly #piece = Buffer.allocUnsafeSlow(PIECE_BYTES)
   readonly #descriptors = new Int32Array(RECEIVED_DESCRIPTORS)
-  /** Our count of reads: the shared word is only for the worker. */
+  /** The owner's own count of reads: the shared word is only for the worker. */
   #count = 0
   #taker: OutputTaker = () => {}
 
@@ -98,7 +99,7 @@ export class SocketReader implements OutputReader {
 
   #onReadable(stream: Stream): void {
     if (this.#read(stream, TURN_BYTES) || !stream.watcher) return
-    this.#native.watchFor(stream.watcher, 0) // its end: the worker and its programs have closed it
+    this.#native.watchFor(stream.watcher, 0) // the stream has ended
   }
 
   drain(): void {

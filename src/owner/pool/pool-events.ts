@@ -1,5 +1,5 @@
-// Runs in: owner. How a Pool calls its user back: never from within its own steps, which an exception would leave half
-// done.
+// Runs in: owner. How a Pool calls its user's listeners: never from within its own steps, because
+// an exception would leave a step half done.
 
 import { AsyncResource } from 'node:async_hooks'
 import type { EventEmitter } from 'node:events'
@@ -8,7 +8,7 @@ import type { Exit } from '../launch/exit.js'
 import type { PoolWorker } from './pool-worker.js'
 import type { WorkerSetListener } from './worker-set.js'
 
-/** Which worker of a pool. */
+/** Names a worker of a pool. */
 export interface WorkerIdentity {
   /** Its number in the pool, as workerInfo() has it. */
   id: number
@@ -19,7 +19,7 @@ export interface WorkerIdentity {
 export interface PoolEvents {
   /** A worker has run its initializer, and takes tasks. */
   workerStart: [worker: WorkerIdentity]
-  /** Such a worker has ended: by itself, because its work was done, or because it was killed. */
+  /** A worker that was ready has ended: by itself, because its work was done, or because it was killed. */
   workerEnd: [worker: WorkerIdentity, exit: Pick<Exit, 'exitCode' | 'signal'>]
   /** With stdio 'capture': what a worker wrote outside of tasks, or in a task whose call has no onOutput. */
   output: [bytes: Buffer, stream: 'stdout' | 'stderr', worker: WorkerIdentity]
@@ -34,9 +34,8 @@ const throwLater = (error: unknown): void => {
 }
 
 /**
- * The listener of a call, in the AsyncLocalStorage context of the call. An error that it throws is an uncaught
- * exception,
- * and disturbs no task.
+ * The listener of a call, in the AsyncLocalStorage context of the call. An error that it throws is
+ * an uncaught exception, and disturbs no task.
  */
 export function inContext<A extends unknown[]>(
   listener: ((...args: A) => void) | undefined,
@@ -54,7 +53,7 @@ export function inContext<A extends unknown[]>(
 
 const identityOf = ({ id, pid }: PoolWorker): WorkerIdentity => ({ id, pid: pid! })
 
-/** What a worker set tells becomes a pool's events. */
+/** Emits what a worker set reports as events of its pool. */
 export function listenerOf(pool: EventEmitter<PoolEvents>): WorkerSetListener {
   const emit = (emission: () => void): void => {
     nextTick(emission)

@@ -25,7 +25,7 @@ export interface PoolOptions {
   server?: ForkServer
   /** The most workers that work at a time; default: os.availableParallelism(). */
   processes?: number
-  /** Workers that are started at once and kept when idle; default 0: they come with the work. */
+  /** Workers that are started at once and kept when idle; default 0: workers are started when there is work. */
   minProcesses?: number
   /** An idle worker beyond minProcesses ends after this long, in milliseconds; default: it stays. */
   idleTimeout?: number
@@ -35,34 +35,32 @@ export interface PoolOptions {
   /** A function that each worker calls before it leaves, unless it is killed. */
   teardown?: Reference
   /**
-   * A worker that is not ready so many milliseconds after its start was asked for is killed, as if its initializer had
-   * failed; default 30,000.
+   * How long a worker may take to start and run its initializer, in milliseconds; default 30,000. A worker that takes
+   * longer is killed, as if its initializer had failed.
    */
   startTimeout?: number
-  /** A worker that was told to leave, and has not ended so many milliseconds later, is killed; default 3,000. */
+  /** How long a worker may take to leave, with its teardown, in milliseconds; default 3,000. Then it is killed. */
   teardownTimeout?: number
-  /** A worker takes no new chunk after so many tasks, and another one replaces it; default: no limit. */
+  /** After this many tasks a worker takes no new chunk, and another worker replaces it; default: no limit. */
   maxTasksPerChild?: number
   /**
-   * A worker that uses more bytes of memory than this (resident set size) takes no new chunk, and another one
-   * replaces it;
-   * default: no limit.
+   * A worker that uses more memory than this, in bytes of resident set size, takes no new chunk, and
+   * another worker replaces it; default: no limit.
    */
   maxMemoryPerChild?: number
-  /** `task`: each task in a newly forked process, forked ahead of need; default `worker`. */
+  /** `task`: each task runs in a new process, which is forked in advance; default `worker`. */
   isolate?: 'worker' | 'task'
-  /** run() fails with ERR_QUEUE_FULL when so many tasks wait; default: no limit. */
+  /** run() fails with ERR_QUEUE_FULL while this many tasks wait; default: no limit. */
   maxQueue?: number
   /**
-   * If nobody waits for a task any more (its signal was aborted, or its time is over), workerInfo().signal is aborted
-   * in its
-   * worker. If the task has not ended so many milliseconds later, the worker is killed; default 0: it is killed at
-   * once.
+   * If nobody waits for a task any more (its signal was aborted, or its time is over), workerInfo().signal
+   * is aborted in its worker. If the task has not ended this many milliseconds later, its worker is
+   * killed; default 0: the worker is killed at once.
    */
   gracePeriod?: number
-  /** What tasks find in workerInfo().name, and the title of the workers' processes. */
+  /** workerInfo().name in the tasks, and the title of the workers' processes. */
   name?: string
-  /** What each worker may use. */
+  /** What each worker may use; default: no limits. */
   limits?: Limits
   /** Their working directory; default: the owner's when a worker starts. */
   cwd?: string
@@ -80,24 +78,24 @@ export interface RunOptions {
   /** Aborting it forgets a task that waits and kills the worker of one that runs. */
   signal?: AbortSignal
   /**
-   * The worker is killed when the task runs longer than this, in milliseconds. The time that a task waits for other
-   * tasks
-   * does not count. If no worker of the pool is ready for so long, and for three seconds, the task fails as well.
+   * The worker is killed when the task runs longer than this, in milliseconds. The time that a task
+   * waits for other tasks does not count. The task also fails if no worker of the pool is ready for that
+   * time, or for three seconds if that is longer.
    */
   timeout?: number
   /** Tasks of a higher priority are run first; default 0. */
   priority?: number
-  /** How often the task is run again if its worker dies: for tasks that may begin twice; default 0. */
+  /** How often the task is run again if its worker dies; default 0. Only for tasks that may begin twice. */
   retries?: number
   /**
-   * Takes what the task says by emitProgress(), and the number of its item, in the AsyncLocalStorage context of the
-   * call.
+   * Takes each value that the task passes to emitProgress(), and the number of its item. It is called
+   * in the AsyncLocalStorage context of the call.
    */
   onProgress?: (value: unknown, item: number) => void
   /**
-   * With `stdio: 'capture'`: takes what the task wrote, before its result, and the number of its item; in the context
-   * of the
-   * call. If the worker died, all that it wrote in the chunk is told of the last item that it began.
+   * With `stdio: 'capture'`: takes the output of the task and the number of its item, before the result comes.
+   * It is called in the AsyncLocalStorage context of the call. If the worker died, all of its output in the
+   * chunk comes with the last item that it began.
    */
   onOutput?: (bytes: Buffer, stream: 'stdout' | 'stderr', item: number) => void
 }
@@ -105,15 +103,15 @@ export interface RunOptions {
 /** Options of map() and starmap(). */
 export interface MapOptions extends RunOptions {
   /**
-   * Tasks that travel together; `auto`, the default, makes it so that a chunk runs for some milliseconds. With a
-   * timeout it is 1.
+   * How many tasks are sent to a worker together. `auto`, the default, chooses it so that a chunk runs
+   * for some milliseconds. With a timeout it is 1.
    */
   chunkSize?: number | 'auto'
 }
 
 /** Options of imap() and imapUnordered(). */
 export interface ImapOptions extends MapOptions {
-  /** Items that are read from the input beyond those that workers run; default: twice those that run, at least 64. */
+  /** How many items are read ahead of those that workers run; default: twice as many as run, and at least 64. */
   bufferSize?: number
   /** `throw`, the default: the first error ends the iteration. `yield`: all results come as PromiseSettledResult. */
   onError?: 'throw' | 'yield'
@@ -193,11 +191,11 @@ export function checkImap(of: string, options: ImapOptions): ImapOptions {
   return checkTimed(of, checkOptions<ImapOptions>(of, options, checks))
 }
 
-/** A time limit is one task's. In a chunk nobody outside the worker could tell the tasks apart in time. */
+/** A time limit holds for one task. If tasks shared a chunk, the owner could not see when each of them begins. */
 function checkTimed<O extends MapOptions>(of: string, options: O): O {
   const { timeout, chunkSize } = options
   if (timeout === undefined) return options
   if (chunkSize === undefined || chunkSize === 1 || chunkSize === 'auto') return { ...options, chunkSize: 1 }
-  const text = `Options 'timeout' and 'chunkSize' of ${of} exclude each other: a task with a time limit travels alone. Leave one out.`
-  throw new UsageError('ERR_INVALID_OPTION', text)
+  const text = `Options 'timeout' and 'chunkSize' of ${of} exclude each other: a task with a time limit is sent alone.`
+  throw new UsageError('ERR_INVALID_OPTION', `${text} Leave one of them out.`)
 }

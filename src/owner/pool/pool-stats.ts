@@ -20,14 +20,13 @@ export interface TimeSummary {
 export interface WorkerStats {
   /** Its number in the pool, as workerInfo() has it. */
   id: number
-  /** Undefined until it has one. */
+  /** Undefined until its process has started. */
   pid: number | undefined
-  /** Tasks that it was given. */
+  /** How many tasks it was given. */
   tasks: number
   /**
-   * Bytes of memory that it has in use (resident set size), with those that it shares with its template; undefined if
-   * the
-   * system does not tell.
+   * The memory that it has in use (resident set size), in bytes. It includes pages that it shares with its
+   * template. Undefined if /proc does not show it.
    */
   memory: number | undefined
 }
@@ -48,7 +47,7 @@ export interface PoolStats {
   runTime: TimeSummary
   /** How long chunks waited: in the queue, on the way, and in their worker for the chunks before them. */
   waitTime: TimeSummary
-  /** Which part of the time of its workers was spent in tasks: 0 to 1. */
+  /** The part of the workers' time that they spent in tasks: 0 to 1. */
   utilisation: number
   workers: WorkerStats[]
 }
@@ -74,7 +73,7 @@ const record = (histogram: RecordableHistogram, ms: number): void => {
   histogram.record(Math.max(1, Math.round(ms * NS_PER_MS))) // it takes no 0
 }
 
-/** What a meter asks of a worker. */
+/** What the meter reads of a worker. */
 export interface MeteredWorker {
   readonly id: number
   readonly pid: number | undefined
@@ -89,7 +88,7 @@ export class Meter implements ChunkObserver {
   readonly #runs = createHistogram()
   readonly #waits = createHistogram()
   #busyMs = 0
-  /** The time that workers had which have ended. */
+  /** The time that the workers that have ended lived, in milliseconds. */
   #livedMs = 0
   /** When the others started. */
   readonly #starts = new Map<number, number>()
@@ -123,14 +122,14 @@ export class Meter implements ChunkObserver {
     this.#starts.delete(id)
   }
 
-  /** A chunk was answered, and ran so long. The rest of its time it waited. */
+  /** A chunk was answered. It waited for the part of its time in which it did not run. */
   ran({ since }: Chunk, ms: number): void {
     record(this.#runs, ms)
     record(this.#waits, performance.now() - since - ms)
     this.#busyMs += ms
   }
 
-  /** @param workers those that live */
+  /** @param workers the workers that live */
   statsOf(workers: readonly MeteredWorker[]): PoolStats {
     let lived = this.#livedMs
     for (const start of this.#starts.values()) lived += performance.now() - start
@@ -160,7 +159,7 @@ export function residentBytes(pid: number | undefined): number | undefined {
   }
 }
 
-/** Looks at the memory of a process, but not each time that it is asked: a look costs a read of /proc. */
+/** Reads the memory of a process from /proc, but not each time that it is asked, because a read takes time. */
 export class MemoryLimit {
   readonly #maxBytes: number
   #lookedAt = 0

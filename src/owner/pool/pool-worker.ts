@@ -30,7 +30,7 @@ import { WorkerProcess, type WorkerProcessListener, type WorkerProcessOptions } 
 
 /** How a worker's life ends, and what it leaves. */
 export interface WorkerEnd extends Remains {
-  /** Why: what a task of it fails with. */
+  /** The error that its task fails with. */
   error: Error
   /** How its process ended, if that is known. */
   exit: Exit | undefined
@@ -45,11 +45,11 @@ export interface WorkerListener {
   /** It takes tasks now, or it has finished a chunk. */
   onReady(worker: PoolWorker): void
   onEnd(worker: PoolWorker, end: WorkerEnd): void
-  /** A chunk of it ran so long. */
+  /** A chunk of it is done, and ran this long. */
   onRun(chunk: Chunk, milliseconds: number): void
   /** Its server closes: it is to leave when it has nothing to do. */
   onServerClosed(): void
-  /** It has written what no call takes. */
+  /** It has written output that no call takes. */
   onOutput(worker: PoolWorker, bytes: Buffer, stream: OutputStream): void
 }
 
@@ -58,7 +58,7 @@ export interface WorkerOptions {
   process: WorkerProcessOptions
   /** If it uses more bytes of memory than this, it gets no more chunks. */
   maxMemory: number
-  /** So long a task that nobody waits for any more may take to stop, in milliseconds; 0: it is killed at once. */
+  /** How long a task that nobody waits for may take to stop, in milliseconds; 0: the worker is killed at once. */
   gracePeriod: number
 }
 
@@ -74,7 +74,7 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
   #output: TaskOutput | undefined
   #isReady = false
   #hasAnswered = false
-  /** It was sent chunks ahead and did not come to them: it gets no more before its next answer. */
+  /** It did not come to chunks that it was sent ahead: it gets no more of them before its next answer. */
   #isSlow = false
   readonly #pace = new Pace()
   readonly #memoryLimit: MemoryLimit
@@ -226,12 +226,15 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
   revokeLast(): Chunk | undefined {
     const chunk = this.#sent.revokeLast(this.#takeBack)
     if (!chunk) return undefined
-    this.#isSlow = true // its slot is free when it comes to the message, so slots would run out
+    this.#isSlow = true // its slot is freed only when the worker reads the message, so slots would run out
     this.taken -= chunk.size
     return chunk
   }
 
-  /** Nobody waits for these any more: it is to stop them, and is killed if it does not within the grace period. */
+  /**
+   * Nobody waits for these chunks any more. The worker has to stop them, and is killed if it has
+   * not after the grace period.
+   */
   giveUp(isIt: (chunk: Chunk) => boolean, error: Error): void {
     for (let sent: Assignment | undefined; (sent = this.#sent.find((one) => !one.isGivenUp && isIt(one.chunk))); ) {
       if (this.#options.gracePeriod === 0) return this.kill(error)
@@ -247,27 +250,27 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
 
   readonly #takeBack = (block: SentBlock): Uint8Array => this.#link!.blocks!.out.takeBack(block)
 
-  /** Whether it keeps the event loop running; so it does at first. */
+  /** Sets whether it keeps the event loop running. At first it does. */
   holdLoop(on: boolean): void {
-    this.#process.holdLoop(on || this.isLeaving) // whoever closes its server waits for it
+    this.#process.holdLoop(on || this.isLeaving) // the close() of its server waits for it
   }
 
-  /** Lets it finish what it has, and leave. */
+  /** Lets it finish the chunks that it has, and leave. */
   end(): void {
     if (this.isEnding) return
     this.isEnding = true
-    this.holdLoop(true) // its teardown has time
+    this.holdLoop(true) // so that its teardown can finish
     this.#process.channel!.send(encodeBare('end'))
     this.#process.leaving()
   }
 
-  /** Ends it now. What it has begun fails with this error. */
+  /** Ends it now. The tasks that it has begun fail with this error. */
   kill(error: Error): void {
     this.#process.kill(error)
   }
 
   onLate(sent: Assignment, error: Error): void {
-    sent.chunk.begun() // its time has run, whether the worker came to it or not
+    sent.chunk.begun() // its time limit is over, whether the worker came to it or not
     if (this.#options.gracePeriod === 0) return this.kill(error)
     this.#askToStop(sent, error)
     sent.chunk.fail(error)
@@ -279,7 +282,7 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
     const diedByItself = reason === undefined && !this.isEnding
     this.isEnding = true
     this.#link?.output?.drain()
-    // If the pool itself ended it because of one task, that is no reason to doubt the tasks behind it.
+    // If the pool itself ended it because of one task, the tasks behind that one are not to blame.
     const remains = this.#sent.split({ isReady: this.#isReady, countsLosses: !isAsked(error) }, this.#takeBack)
     this.#stopTimers()
     const isUnused = diedByItself && this.#isReady && !this.#hasAnswered && remains.begun.length === 0

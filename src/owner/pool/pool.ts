@@ -25,7 +25,7 @@ import { WorkerSet, type WorkerSetOptions } from './worker-set.js'
 
 export type { Input } from './input-reader.js'
 
-/** The one argument of a function that map() and imap() call. */
+/** The one argument of a function that map() and imap() can call. */
 export type ItemOf<R extends Reference> = ArgumentsOf<R>[0]
 
 const isInput = (value: unknown): value is Input<unknown> =>
@@ -49,7 +49,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     super()
     const { processes, isolate, stdio, server, limits, cwd, env, maxQueue, name, ...rest } = checkPool(options)
     const { initializer, initArgs = [], teardown, minProcesses = 0, idleTimeout, startTimeout, teardownTimeout } = rest
-    encodeValue(initArgs, 'initArgs') // here, and not from the third worker that does not come up
+    encodeValue(initArgs, 'initArgs') // fails here, and not only when the third worker does not start
     const nameOf = ({ module, name }: Reference): { module: string; name: string } => ({ module, name })
     this.#processes = processes
     const setOptions: WorkerSetOptions = {
@@ -125,7 +125,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
    * Runs a function for each item, and waits for all.
    *
    * @returns the results, in the order of the items
-   * @throws as run() does, for the first item that fails; what has not begun then is not run
+   * @throws as run() does, for the first item that fails. Items that have not begun then are not run
    */
   async map<R extends Reference>(
     reference: R,
@@ -145,9 +145,9 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   }
 
   /**
-   * Runs a function for each item, and gives out the results in the order of the items. The input is read as the
-   * results are: never
-   * further ahead than bufferSize and what the workers have. Leaving the loop early forgets what has not begun.
+   * Runs a function for each item, and yields the results in the order of the items. The input is read as the
+   * results are read: at most bufferSize items ahead of those that the workers have. If the loop is left
+   * early, items that have not begun are not run.
    *
    * @throws UsageError ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_INVALID_STATE. next()
    * rejects as run() does, and
@@ -171,7 +171,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     return this.#iterate('Pool.imap()', reference, items, checkImap('Pool.imap()', options), { isOrdered: true })
   }
 
-  /** As imap(), with the results as they come. */
+  /** As imap(), but yields each result as soon as it comes. */
   imapUnordered<R extends Reference>(
     reference: R,
     items: Input<ItemOf<R>>,
@@ -247,19 +247,18 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   }
 
   /**
-   * What it is doing, and has done. The memory of its workers is read from /proc, which takes some microseconds for
-   * each.
+   * What the pool is doing, and has done. The memory of each worker is read from /proc, which takes some microseconds.
    */
   stats(): PoolStats {
     return this.#workers.stats
   }
 
-  /** Takes no more calls. What was asked for is finished, and the workers leave; join() waits for that. */
+  /** Takes no more calls. Calls that were made are finished, and then the workers leave; join() waits for that. */
   close(): void {
     this.#workers.close(new UsageError('ERR_INVALID_STATE', 'This pool is closed. Make a new one for more tasks.'))
   }
 
-  /** Kills the workers. Whatever has not finished fails with UsageError ERR_INVALID_STATE. */
+  /** Kills the workers. Tasks that have not finished fail with UsageError ERR_INVALID_STATE. */
   terminate(): void {
     this.#workers.terminate(
       new UsageError(
@@ -270,8 +269,8 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   }
 
   /**
-   * Waits until all workers are gone, after close() or terminate().
-   * @throws UsageError ERR_INVALID_STATE before these
+   * Waits until all workers are gone. Call close() or terminate() first.
+   * @throws UsageError ERR_INVALID_STATE if neither was called
    */
   async join(): Promise<void> {
     if (!this.#workers.isEnding)

@@ -1,33 +1,33 @@
-// Runs in: owner. An iteration over the results of one call: reads its input no further ahead than it may, hands
-// chunks of
-// it in, and gives results out in order or as they come.
+// Runs in: owner. An iteration over the results of one call: reads the input ahead up to a limit, makes chunks of it,
+// and yields the results in order or as they come.
 import type { Call, Receiver, TaskOutcome } from './chunk.js'
 import { type Input, InputReader } from './input-reader.js'
 
 /**
- * An 'auto' chunk shall run so long, in milliseconds: long beside a message's way, and short for a reader who waits.
+ * How long an 'auto' chunk should run, in milliseconds: long compared with the way of a message,
+ * short for a reader who waits.
  */
 const AUTO_CHUNK_MS = 2
 const MAX_AUTO_CHUNK = 1_000
 
 export interface ResultsOptions {
   chunkSize: number | 'auto'
-  /** Items that may be read beyond those that workers run. */
+  /** How many items may be read ahead of those that workers run. */
   bufferSize: number | undefined
   processes: number
   isOrdered: boolean
   onError: 'throw' | 'yield'
-  /** Called once, when nothing more is given out. */
+  /** Called once, when the iteration is over. */
   onOver: () => void
 }
 
-/** A call of which more chunks may come. */
+/** A call that may bring more chunks. */
 export interface OpenCall {
   /** The pool runs nothing any more. */
   stop(error: Error): void
 }
 
-/** What runs the chunks. */
+/** Runs the chunks: the pool's set of workers. */
 export interface Runner {
   /** @throws the reason, if the pool takes no calls any more */
   checkOpen(): void
@@ -39,7 +39,7 @@ export interface Runner {
   abandon(call: Call, error?: Error): void
 }
 
-/** One chunk's place among the results. */
+/** The place of one chunk among the results. */
 interface Cell {
   outcomes: (TaskOutcome | undefined)[]
   next: number
@@ -53,15 +53,15 @@ export class Results<T> implements AsyncIterableIterator<T>, OpenCall {
   readonly #call: Call
   readonly #options: ResultsOptions
   readonly #reader: InputReader
-  /** In order: one for each chunk, first to be given out first. As they come: one for each result. */
+  /** In order: one for each chunk, oldest first. As they come: one for each result. */
   readonly #cells: Cell[] = []
   #chunkSize: number
-  /** Items that were read and whose results were not given out. */
+  /** How many items were read whose results were not yielded yet. */
   #ahead = 0
-  /** Items that were read. */
+  /** How many items were read. */
   #read = 0
   #isStarted = false
-  /** Why the iteration fails when its results are given out. */
+  /** The error that ends the iteration after the results that are there. */
   #failure: { error: unknown } | undefined
   /** Calls of next() for which there was nothing yet. */
   #waiting: (() => void)[] = []
@@ -104,7 +104,7 @@ export class Results<T> implements AsyncIterableIterator<T>, OpenCall {
     }
   }
 
-  /** The reader leaves early: what has not begun is not run, and what has is not disturbed. */
+  /** The reader leaves early: items that have not begun are not run, and those that have begun go on. */
   async return(): Promise<IteratorResult<T, undefined>> {
     if (!this.#isOver) {
       this.#isOver = true
@@ -116,7 +116,7 @@ export class Results<T> implements AsyncIterableIterator<T>, OpenCall {
     return DONE
   }
 
-  /** Gives the call up, and kills what runs: the next result is this error. */
+  /** Gives the call up, and kills what runs. The next result is this error. */
   abort(error: Error): void {
     if (this.#isOver) return
     this.#runner.abandon(this.#call, error)
@@ -126,7 +126,7 @@ export class Results<T> implements AsyncIterableIterator<T>, OpenCall {
     this.#closeInput()
   }
 
-  /** The pool runs nothing any more. What it has run is given out first, and then comes this error. */
+  /** The pool runs nothing any more. The results that it has are yielded first, and then this error is thrown. */
   stop(error: Error): void {
     if (this.#isOver) return
     this.#failure ??= { error }
@@ -162,9 +162,8 @@ export class Results<T> implements AsyncIterableIterator<T>, OpenCall {
       return { done: false, value: settled as T }
     }
     if (!('error' in outcome)) return { done: false, value: outcome.value as T }
-    // `for await` does not call return() after an error of next(): the iteration is over. The error counts, whatever
-    // the
-    // input says to its end.
+    // `for await` does not call return() after an error of next(): the iteration is over. The error counts,
+    // even if the input fails when it is closed.
     const fail = (): never => {
       throw outcome.error
     }
@@ -177,7 +176,7 @@ export class Results<T> implements AsyncIterableIterator<T>, OpenCall {
       const outcome = cell.outcomes[cell.next]
       if (!outcome) {
         if (cell.next < cell.outcomes.length) return undefined
-        continue // all of it is given out
+        continue // all of it is yielded
       }
       cell.outcomes[cell.next++] = undefined
       return outcome
@@ -185,13 +184,13 @@ export class Results<T> implements AsyncIterableIterator<T>, OpenCall {
     return undefined
   }
 
-  /** How many items may be read and not given out. */
+  /** How many items may be read before their results are yielded. */
   get #limit(): number {
     const running = this.#options.processes * this.#chunkSize
     return running + (this.#options.bufferSize ?? Math.max(64, 2 * running))
   }
 
-  /** Reads ahead: at once if the input gives its items at once. */
+  /** Reads ahead, synchronously if the input gives its items synchronously. */
   #fill(): void {
     const reader = this.#reader
     while (!reader.isReading && !reader.isOver && this.#ahead + this.#chunkSize <= this.#limit)
@@ -216,7 +215,7 @@ export class Results<T> implements AsyncIterableIterator<T>, OpenCall {
     this.#runner.submit(this.#call, items, base, receiver)
   }
 
-  /** An 'auto' chunk grows by its double at most: one quick task says little about the next ones. */
+  /** An 'auto' chunk at most doubles: one quick task says little about the next ones. */
   #resize(msPerTask: number): void {
     const wanted = Math.floor(AUTO_CHUNK_MS / Math.max(msPerTask, 1e-6))
     this.#chunkSize = Math.max(1, Math.min(wanted, 2 * this.#chunkSize, MAX_AUTO_CHUNK))

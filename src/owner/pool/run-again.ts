@@ -5,7 +5,8 @@ import type { Chunk } from './chunk.js'
 import { neverBegun } from './worker-errors.js'
 
 /**
- * If so many workers end before they begin a chunk, its tasks fail: it is not given to one after the other for ever.
+ * If this many workers end before they begin a chunk, its tasks fail. Otherwise one worker after
+ * the other would get it for ever.
  */
 const MAX_LOSSES = 10
 
@@ -27,10 +28,7 @@ export function chunksToRunAgain({ begun, unbegun }: Remains, error: Error): Chu
   return again
 }
 
-/**
- * A chunk that is retried is run in parts of one task: the others are not to blame for the task that its worker died
- * of.
- */
+/** The tasks of a chunk that is retried are run one by one: only one of them made the worker die. */
 function retriesOf(chunk: Chunk, error: Error): Chunk[] {
   const died = error instanceof ChildError && error.code === 'ERR_CHILD_DIED'
   if (!died || !chunk.retry()) {

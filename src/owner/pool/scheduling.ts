@@ -10,15 +10,15 @@ export interface Candidate {
   readonly isEnding: boolean
   /** Whether it may be sent something that it will not begin at once. */
   readonly takesAhead: boolean
-  /** Tasks that it was given in all. */
+  /** How many tasks it was given in all. */
   readonly taken: number
 }
 
 /** The limits of a pool. */
 export interface Limits {
-  /** Workers that may work at a time. */
+  /** How many workers may work at a time. */
   readonly processes: number
-  /** Ready workers beyond those. */
+  /** How many more workers are kept ready. */
   readonly spares: number
   readonly minProcesses: number
   readonly maxTasksPerChild: number
@@ -45,7 +45,7 @@ export function nextAhead<W extends Candidate>(workers: Iterable<W>, limits: Lim
   return best
 }
 
-/** From whom an idle worker takes a chunk: the worker that has most of them. */
+/** The worker that an idle worker takes a chunk from: the one that has most chunks. */
 export function mostLoaded<W extends Candidate>(workers: Iterable<W>): W | undefined {
   let most: W | undefined
   for (const worker of workers) if (worker.load > 1 && (!most || worker.load > most.load)) most = worker
@@ -56,7 +56,7 @@ export function mostLoaded<W extends Candidate>(workers: Iterable<W>): W | undef
  * How many workers to start.
  *
  * @param queued chunks that wait
- * @param isEnding whether the pool takes no more calls: then none is started in advance
+ * @param isEnding whether the pool takes no more calls: then no worker is started in advance
  */
 export function workersToStart(
   workers: ReadonlySet<Candidate>,
@@ -70,7 +70,7 @@ export function workersToStart(
     if (worker.isEnding) leaving++
     else if (!worker.isOpen) starting++
   }
-  // A worker that leaves makes room at once: to leave takes a process as long as to start. But only so many of them do.
+  // A worker that leaves makes room at once, because a process takes as long to leave as to start. There is a limit.
   const room = processes + spares - workers.size + Math.min(leaving, processes + spares)
   const wanted = queued > 0 && spares > 0 ? room : queued - starting
   const least = isEnding ? 0 : minProcesses - workers.size
@@ -78,22 +78,24 @@ export function workersToStart(
 }
 
 /**
- * A worker has chunks for so long at a time, in milliseconds, but two at least: enough to hide the time of a message.
+ * A worker is given chunks for this long at a time, in milliseconds, and at least two chunks:
+ * enough to hide the time that a message takes.
  */
 const AHEAD_MS = 1
 const MIN_DEPTH = 2
 const MAX_DEPTH = 64
 /**
- * Chunks that take less than this, in milliseconds, are sent together: to wake a worker takes longer than to run one.
+ * Chunks that take less than this, in milliseconds, are sent together: it takes longer to wake a
+ * worker than to run one.
  */
 const QUICK_MS = 0.05
 
 /** How fast one worker is. */
 export class Pace {
-  /** How long a chunk of it takes; the last ones count most. */
+  /** How long a chunk takes on average, in milliseconds. The last chunks count most. */
   #chunkMs = AHEAD_MS
 
-  /** A chunk took so long, in milliseconds. */
+  /** A chunk took this long. */
   note(milliseconds: number): void {
     this.#chunkMs = (3 * this.#chunkMs + milliseconds) / 4
   }

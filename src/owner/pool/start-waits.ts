@@ -1,6 +1,5 @@
-// Runs in: owner. Tasks with a time limit that wait while no worker of their Pool is ready. Their time counts then:
-// nothing
-// else would end their wait if no worker comes up. While other tasks run, it does not count.
+// Runs in: owner. Tasks with a time limit that wait while no worker of their Pool is ready. Their time counts then,
+// because nothing else would end their wait if no worker starts. While other tasks run, it does not count.
 
 import { ChildError } from '../../errors.js'
 import { clearInterval, performance, setInterval } from '../../platform/timers.js'
@@ -10,7 +9,7 @@ import type { ChunkQueue } from './chunk-queue.js'
 
 /** Workers have this long to be ready, in milliseconds, even if a task has less time to run. */
 const LEAST_WAIT_MS = 3_000
-/** How often it looks, in milliseconds: this is how exact the limits are. */
+/** How often it checks, in milliseconds. The limits are exact to this. */
 const LOOK_MS = 25
 
 /** The waits of one pool. */
@@ -50,7 +49,8 @@ export class StartWaits {
 }
 
 function lateError({ call: { reference, timeout } }: Chunk): ChildError {
-  const text = `No worker of the pool was ready to run ${reference.name}() within ${inMilliseconds(Math.max(timeout!, LEAST_WAIT_MS))}.`
-  const advice = 'See whether the initializer ends, and whether the template answers.'
+  const waited = inMilliseconds(Math.max(timeout!, LEAST_WAIT_MS))
+  const text = `No worker of the pool was ready to run ${reference.name}() within ${waited}.`
+  const advice = 'Check whether the initializer ends, and whether the template answers.'
   return new ChildError('ERR_TIMEOUT', `${text} ${advice}`, {})
 }

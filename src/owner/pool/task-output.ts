@@ -14,7 +14,7 @@ export class TaskOutput {
   /** The last task whose output was read to its end. */
   #read: ItemMessage = { chunk: 0, item: 0 }
 
-  /** @param otherwise takes what no call takes */
+  /** @param otherwise takes the output that no call takes */
   constructor(ledger: Ledger, sent: Assignments, otherwise: OutputTaker) {
     this.#ledger = ledger
     this.#sent = sent
@@ -31,12 +31,12 @@ export class TaskOutput {
     else this.#otherwise(bytes, stream)
   }
 
-  /** All that this task wrote was handed over. */
+  /** Everything that this task wrote was handed over. */
   ended(task: ItemMessage): void {
     this.#read = task
   }
 
-  /** Without a shared ledger: the task behind that one. */
+  /** The task after the last one that was read to its end; used if there is no shared ledger. */
   get #next(): ItemMessage {
     const first = this.#sent.first
     if (!first) return { chunk: 0, item: 0 }

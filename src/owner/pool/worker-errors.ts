@@ -1,4 +1,4 @@
-// Runs in: owner. The errors of a worker that does not come up, or dies, and of its tasks. Pure.
+// Runs in: owner. The errors of a worker that does not start, or dies, and of its tasks. Pure.
 import { ChildError, ProtocolError, ResourceError } from '../../errors.js'
 import { inMilliseconds } from '../../promises/duration.js'
 import { decodeValue } from '../../wire/values/clone.js'
@@ -17,16 +17,17 @@ export function refusalOf(thrown: Uint8Array, pid: number | undefined): ChildErr
 export function lateStart(milliseconds: number, pid: number | undefined): ChildError {
   const who = pid === undefined ? 'A worker' : `Worker ${pid}`
   const text = `${who} was not ready within the startTimeout of ${inMilliseconds(milliseconds)}, and was killed.`
-  return new ChildError('ERR_TIMEOUT', `${text} See whether the initializer ends, or raise startTimeout.`, { pid })
+  return new ChildError('ERR_TIMEOUT', `${text} Check whether the initializer ends, or raise startTimeout.`, { pid })
 }
 
 /** A worker was asked to leave, and did not. */
 export function lateEnd(milliseconds: number, pid: number | undefined): ChildError {
-  const text = `Worker ${pid} did not end within the teardownTimeout of ${inMilliseconds(milliseconds)}, and was killed.`
-  return new ChildError('ERR_TIMEOUT', `${text} See whether the teardown ends, or raise teardownTimeout.`, { pid })
+  const limit = inMilliseconds(milliseconds)
+  const text = `Worker ${pid} did not end within the teardownTimeout of ${limit}, and was killed.`
+  return new ChildError('ERR_TIMEOUT', `${text} Check whether the teardown ends, or raise teardownTimeout.`, { pid })
 }
 
-/** @param chunk what the worker was at */
+/** @param chunk the chunk that the worker ran */
 export function deathOf(
   { exitCode, signal }: Exit,
   pid: number | undefined,
@@ -49,15 +50,16 @@ function hintOf(signal: NodeJS.Signals | null, memoryLimit: number | undefined):
   return ` It probably reached its limits.memory of ${memoryLimit} bytes: raise the limit, or give it less to keep.`
 }
 
-/** Its process is gone, or does not answer, and nobody tells how it ended. */
+/** The process of a worker is gone, or does not answer, and its exit was not reported. */
 export function lostWorker(pid: number | undefined): ChildError {
   const text = `Worker ${pid} was lost: its channel ended, and the template did not report its exit in time.`
-  return new ChildError('ERR_CHILD_DIED', `${text} See whether the template is stopped.`, { pid })
+  return new ChildError('ERR_CHILD_DIED', `${text} Check whether the template is stopped.`, { pid })
 }
 
-/** A chunk that one worker after the other was given, and none began. */
+/** One worker after the other was given this chunk, and none began it. */
 export function neverBegun(chunk: Chunk, cause: Error): ChildError {
-  const text = `${chunk.losses} workers ended before they began ${chunk.call.reference.name}(). The last one: ${cause.message}`
+  const { name } = chunk.call.reference
+  const text = `${chunk.losses} workers ended before they began ${name}(). The last one: ${cause.message}`
   const { pid, exitCode = null, signal = null } = cause as Partial<ChildError>
   return new ChildError('ERR_CHILD_DIED', `${text} It is not run again.`, { pid, exitCode, signal }, { cause })
 }
@@ -70,15 +72,16 @@ export function lateTask(
 ): ChildError {
   const isKilled = gracePeriod === 0
   const what = isKilled ? 'was killed' : `is asked to stop, and is killed in ${inMilliseconds(gracePeriod)}`
-  const text = `A task ${reference.name}() took longer than its timeout of ${inMilliseconds(timeout!)}; worker ${pid} ${what}.`
+  const limit = inMilliseconds(timeout!)
+  const text = `A task ${reference.name}() took longer than its timeout of ${limit}; worker ${pid} ${what}.`
   const signal = isKilled ? { signal: 'SIGKILL' as const } : {}
   return new ChildError('ERR_TIMEOUT', `${text} Give it more time, or less to do.`, { pid, ...signal })
 }
 
-/** No worker comes up. */
+/** No worker starts. */
 export function brokenPool(cause: Error): ChildError {
-  const text = `The workers of this pool end before they take a task. The last one: ${cause.message} Correct that, then make a new pool.`
-  return new ChildError('ERR_POOL_BROKEN', text, { pid: undefined }, { cause })
+  const text = `The workers of this pool end before they take a task. The last one: ${cause.message}`
+  return new ChildError('ERR_POOL_BROKEN', `${text} Correct that, then make a new pool.`, { pid: undefined }, { cause })
 }
 
 /**
@@ -86,7 +89,7 @@ export function brokenPool(cause: Error): ChildError {
  * @throws ProtocolError ERR_PROTOCOL, always
  */
 export function wrongChunk(pid: number | undefined, chunk: number): never {
-  const text = `Worker ${pid} speaks of a task of chunk ${chunk}, which it does not have now.`
+  const text = `Worker ${pid} answered for chunk ${chunk}, which it does not have now.`
   throw new ProtocolError('ERR_PROTOCOL', text)
 }
 

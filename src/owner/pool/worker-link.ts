@@ -1,5 +1,5 @@
 // Runs in: owner. What connects a Pool with one of its workers: memory that both share and an event for each side, or a
-// socket if this process has no addon; and what the worker writes, if the pool captures it.
+// socket if this process has no addon. It also has the sockets of the output that the pool captures.
 import type { Socket } from 'node:net'
 import { ProtocolError } from '../../errors.js'
 import { native } from '../../platform/native.js'
@@ -34,7 +34,7 @@ export class Link {
   readonly ledger: Ledger
   /** Reads what the worker writes, if that is captured. */
   readonly output: OutputReader | undefined
-  /** Where large buffers go and come from. None without shared memory, and then none are made. */
+  /** The shared memory of large buffers. Undefined without shared memory; then buffers travel in messages. */
   readonly blocks: { out: BlockSender; in: BlockReceiver } | undefined
 
   /**
@@ -65,7 +65,7 @@ export class Link {
     return this.#memory !== undefined
   }
 
-  /** What the worker's process is given. */
+  /** The descriptors that the worker's process is given. */
   get stdio(): StdioOption[] {
     const memory = this.#memory
     const streams = this.#streams === 'capture' ? 'ignore' : this.#streams
@@ -75,7 +75,7 @@ export class Link {
   }
 
   /**
-   * The channel to a process that has been started with these.
+   * Makes the channel to a process that was started with these descriptors.
    *
    * @param onOutput takes what the worker writes
    * @throws ResourceError ERR_RESOURCE
@@ -90,8 +90,8 @@ export class Link {
     return channel
   }
 
-  // A task can overwrite the memory, and close the event by which its worker wakes us. Then nothing tells us that
-  // anything is wrong, and whoever waits for the task would wait for ever.
+  // A task can overwrite the memory, and close the event that its worker uses to wake the owner. Without a look now and
+  // then, the owner would not notice that, and its task would never be answered.
   #look(channel: RingChannel, listener: ChannelListener): void {
     try {
       this.ledger.verify()
@@ -111,7 +111,7 @@ export class Link {
     throw new ProtocolError('ERR_PROTOCOL', 'A worker without shared memory sent blocks of it.')
   }
 
-  /** The process has ended, and nothing of it will be read any more. */
+  /** The process has ended, and nothing from it is read any more. */
   close(): void {
     clearInterval(this.#looks)
     this.output?.close()

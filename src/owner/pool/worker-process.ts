@@ -1,6 +1,5 @@
-// Runs in: owner. The process of one worker of a Pool: its start, its channel and its end. Each phase of its life has
-// a limit,
-// so that nobody waits for ever for a process that hangs, or for a template that does not answer.
+// Runs in: owner. The process of one worker of a Pool: its start, its channel and its end. Each phase of its life has a
+// limit, so that nobody waits for ever for a process that hangs, or for a template that does not answer.
 
 import { clearTimeout, setTimeout } from '../../platform/timers.js'
 import { WORKER_MODULE, type WorkerSetup } from '../../wire/worker/worker-messages.js'
@@ -18,34 +17,33 @@ import { Link } from './worker-link.js'
 const worker = remote<{ work: (setup: WorkerSetup) => Promise<void> }>(WORKER_MODULE)
 
 /**
- * If nobody reports the end of a process that was killed, or whose channels have ended, it counts as ended after
- * this, in
- * milliseconds.
+ * A process that was killed, or whose channels have ended, counts as ended after this, in
+ * milliseconds, even if its exit was not reported.
  */
 const EXIT_LIMIT_MS = 2_000
 
 /** How a worker's process is started, and what it does first and last. */
 export type WorkerProcessOptions = Omit<ProcessOptions, 'stdio' | 'timeout' | 'signal' | 'detached'> & {
   streams: 'inherit' | 'ignore' | 'capture'
-  /** So long it may take until it is ready, in milliseconds. */
+  /** How long it may take until it is ready, in milliseconds. */
   startTimeout: number
-  /** So long it may take to leave, in milliseconds. */
+  /** How long it may take to leave, in milliseconds. */
   teardownTimeout: number
   setup: Omit<WorkerSetup, 'sharesMemory' | 'isCaptured' | 'id'>
 }
 
-/** Whose process it is. */
+/** The worker whose process it is. */
 export interface WorkerProcessListener extends ChannelListener {
-  /** What both sides share is there. */
+  /** The memory or socket that both sides share was made. */
   onLink(link: Link): void
-  /** Its server closes. */
+  /** The server of the process closes. */
   onServerClosed(): void
-  /** Takes what it writes, if that is captured. */
+  /** Takes its output, if that is captured. */
   readonly onWritten: OutputTaker
   /**
    * It has ended, or counts as ended. Called once.
    *
-   * @param reason why it was killed, or could not start
+   * @param reason why it was killed, or could not be started
    * @param exit how it ended, if that is known
    */
   onOver(reason: Error | undefined, exit: Exit | undefined): void
@@ -88,7 +86,7 @@ export class WorkerProcess {
   /**
    * Starts it; onOver() follows in any case.
    *
-   * @param memories none without the addon: then the channel is a socket
+   * @param memories undefined without the addon: then the channel is a socket
    */
   start(memories: Memories | undefined): void {
     const { startTimeout } = this.#options
@@ -112,7 +110,7 @@ export class WorkerProcess {
     this.#setLimit(EXIT_LIMIT_MS, () => this.#lose())
     await this.#channel?.finish()
     this.#end(reason, exit)
-    // Only now: a process that only counted as ended was still given these descriptors, and used this memory.
+    // Not earlier: a process that only counted as ended may still use these descriptors and this memory.
     this.#link?.close()
     leaveServer?.()
   }
@@ -129,7 +127,7 @@ export class WorkerProcess {
       stdio: link.stdio,
     })
     this.#process = process
-    process.result.catch((error) => isBreach(error) && this.kill(error)) // of all others its end tells
+    process.result.catch((error) => isBreach(error) && this.kill(error)) // its exit reports all other errors
     process[channelEnd].then(() => {
       if (!this.#verdict) this.#setLimit(EXIT_LIMIT_MS, () => this.kill(lostWorker(this.pid)))
     })
@@ -155,12 +153,12 @@ export class WorkerProcess {
     this.#process?.kill()
   }
 
-  /** Why it will end, if that is known already: it is not killed for it. */
+  /** Notes why it will end by itself, so that this is the reason that counts. */
   refuse(reason: Error): void {
     this.#verdict ??= reason
   }
 
-  /** Whether it keeps the event loop running; so it does at first. */
+  /** Sets whether it keeps the event loop running. At first it does. */
   holdLoop(on: boolean): void {
     this.#channel?.holdLoop(on)
     this.#link?.output?.holdLoop(on)
@@ -176,7 +174,7 @@ export class WorkerProcess {
     return this.#limit
   }
 
-  /** Nobody reports the end of the process. */
+  /** The exit of the process was not reported in time. */
   #lose(): void {
     void this.#channel?.finish()
     this.#end(this.#verdict ?? lostWorker(this.pid), undefined)

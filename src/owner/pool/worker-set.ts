@@ -1,6 +1,5 @@
 // Runs in: owner. The workers of a Pool and their chunks: starts workers if there is work, decides with scheduling.ts
-// who gets
-// which chunk, and runs again what a dead worker had not begun.
+// which worker gets a chunk, and runs chunks again that a dead worker had not begun.
 import { Buffer } from 'node:buffer' // a program may delete the global one
 import { ResourceError } from '../../errors.js'
 import { findNative } from '../../platform/native.js'
@@ -20,7 +19,7 @@ import { StartFailures } from './start-failures.js'
 import { StartWaits } from './start-waits.js'
 import { brokenPool } from './worker-errors.js'
 
-/** A pool that closes keeps its workers so long for iterations that may bring more, in milliseconds. */
+/** How long a pool that closes keeps its workers for iterations that may bring more, in milliseconds. */
 const LINGER_MS = 1_000
 
 export interface WorkerSetOptions extends Limits {
@@ -29,7 +28,7 @@ export interface WorkerSetOptions extends Limits {
   worker: WorkerOptions
 }
 
-/** What a set tells its pool. */
+/** What a set reports to its pool. */
 export interface WorkerSetListener {
   onWorkerStart(worker: PoolWorker): void
   onWorkerEnd(worker: PoolWorker, end: WorkerEnd): void
@@ -45,16 +44,16 @@ export class WorkerSet implements WorkerListener, Runner {
   readonly #queue = new ChunkQueue()
   readonly #memories: Memories | undefined
   readonly #workers = new Set<PoolWorker>()
-  /** Those that are or were ready. */
+  /** The workers that are or were ready. */
   readonly #announced = new Set<PoolWorker>()
   readonly #idle: IdleTimers<PoolWorker>
   readonly #lingering: IdleTimers<PoolWorker>
-  /** Calls that may hand in more chunks. */
+  /** Calls that may bring more chunks. */
   readonly #openCalls = new Set<OpenCall>()
   #lastId = 0
   readonly #failures = new StartFailures(() => this.#dispatch())
   readonly #startWaits = new StartWaits(this.#queue, () => this.#hasReady)
-  /** Why nothing is taken any more. */
+  /** Why no call is taken any more. */
   #closed: Error | undefined
   #isTerminated = false
   #onEmpty: (() => void)[] = []
@@ -77,7 +76,7 @@ export class WorkerSet implements WorkerListener, Runner {
     })
     const found = findNative()
     if ('native' in found) this.#memories = new Memories(found.native)
-    this.#dispatch() // starts the workers that shall always be there
+    this.#dispatch() // starts the workers of minProcesses
   }
 
   get stats(): PoolStats {
@@ -99,8 +98,8 @@ export class WorkerSet implements WorkerListener, Runner {
     const { maxQueue } = this.#options
     if (this.#meter.queued < maxQueue) return
     this.#wasFull = true
-    const text = `${maxQueue} tasks wait already, as many as maxQueue allows. Wait for some of them, or for the event 'drain'.`
-    throw new ResourceError('ERR_QUEUE_FULL', text)
+    const text = `${maxQueue} tasks wait already, as many as maxQueue allows.`
+    throw new ResourceError('ERR_QUEUE_FULL', `${text} Wait for some of them, or for the event 'drain'.`)
   }
 
   checkOpen(): void {
@@ -133,7 +132,7 @@ export class WorkerSet implements WorkerListener, Runner {
     if (this.#openCalls.delete(call)) this.#rest()
   }
 
-  /** Forgets what has not begun of a call; `error` also ends what has. */
+  /** Forgets the chunks of a call that have not begun. With `error` it also ends those that have. */
   abandon(call: Call, error?: Error): void {
     call.isOver = true
     const isOfIt = (chunk: Chunk): boolean => chunk.call === call
@@ -148,14 +147,14 @@ export class WorkerSet implements WorkerListener, Runner {
     this.#dispatch()
   }
 
-  /** Takes nothing any more, and ends the workers when all is done. */
+  /** Takes no more calls, and ends the workers when all is done. */
   close(reason: Error): void {
     this.#hold.busy()
     this.#closed ??= reason
     this.#dispatch()
   }
 
-  /** Ends the workers now; what is left fails with the reason. */
+  /** Ends the workers now. Tasks that are not done fail with the reason. */
   terminate(reason: Error): void {
     this.#hold.busy()
     this.#closed ??= reason
@@ -213,7 +212,7 @@ export class WorkerSet implements WorkerListener, Runner {
     const givesUp =
       (neverReady && this.#failures.failed(error, { hasOthers })) ||
       (isUnused && this.#failures.unused({ isWanted: this.#queue.length > 0 }))
-    if (givesUp && !this.#isTerminated) this.terminate(brokenPool(error)) // what waits would wait for ever
+    if (givesUp && !this.#isTerminated) this.terminate(brokenPool(error)) // tasks that wait would wait for ever
     this.#dispatch()
     this.#tellEmpty()
   }
@@ -231,7 +230,7 @@ export class WorkerSet implements WorkerListener, Runner {
     worker.start(this.#memories)
   }
 
-  /** Not from within itself: what a step of it sets off is seen by one more round. */
+  /** Does not run within itself: a call from one of its own steps makes it run once more. */
   #dispatch(): void {
     this.#dispatchesAgain = true
     if (this.#isDispatching) return
@@ -257,7 +256,7 @@ export class WorkerSet implements WorkerListener, Runner {
     for (let worker: PoolWorker | undefined; queue.length > 0 && (worker = nextAhead(workers, options)); ) {
       const chunk = queue.shift()!
       if (chunk.call.timeout !== undefined) {
-        queue.unshift(chunk) // its time would run before it begins
+        queue.unshift(chunk) // its time limit would run before it begins
         break
       }
       this.#give(worker, chunk)
@@ -274,7 +273,7 @@ export class WorkerSet implements WorkerListener, Runner {
     worker.send(chunk)
   }
 
-  /** Nothing waits: an idle worker takes what another one was sent ahead and has not begun. */
+  /** Nothing waits in the queue: an idle worker takes a chunk that was sent ahead to another one. */
   #rebalance(): void {
     for (let free: PoolWorker | undefined; (free = nextFree(this.#workers, this.#options)); ) {
       const chunk = mostLoaded(this.#workers)?.revokeLast()

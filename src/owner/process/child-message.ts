@@ -1,4 +1,4 @@
-// Runs in: owner. What a message of a child means for the outcome of its process.
+// Runs in: owner. Applies a message of a child to the outcome of its process.
 import { resourceError } from '../../platform/native.js'
 import type { ChildMessage } from '../../wire/job.js'
 import { decodeValue } from '../../wire/values/clone.js'
@@ -6,8 +6,8 @@ import { type DecodeThrownOptions, decodeThrown, type ThrownData } from '../../w
 import type { Outcome } from './outcome.js'
 
 /**
- * @param site for the stacks of errors: asked when one comes
- * @throws what decoding throws: the child sent what it must not send
+ * @param site returns the stack of start(); called only if the message is an error
+ * @throws the errors of decoding, if the child broke the protocol
  */
 export function noteMessage(message: ChildMessage, outcome: Outcome, site: () => DecodeThrownOptions): void {
   switch (message.kind) {

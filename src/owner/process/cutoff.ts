@@ -1,4 +1,4 @@
-// Runs in: owner. What ends a process before its job does: its timeout, which counts from start(), and its signal.
+// Runs in: owner. Ends a process before its job does: by its timeout, which counts from start(), or by its signal.
 
 import { ChildError } from '../../errors.js'
 import { clearTimeout, setTimeout } from '../../platform/timers.js'
@@ -30,7 +30,7 @@ export class Cutoff {
     if (signal?.aborted) this.#cut(abortError(signal))
   }
 
-  /** Aborted when the process is to end. Its reason is the error that the process's promises reject with. */
+  /** Aborted when the process has to end. The promises of the process reject with its reason. */
   get signal(): AbortSignal {
     return this.#abort.signal
   }
@@ -45,7 +45,10 @@ export class Cutoff {
     this.#cleanUp()
   }
 
-  /** The launched process, or the reason to wait for it no longer. A process that is born after that is killed. */
+  /**
+   * Resolves with the launched process, or rejects with the reason of the cutoff. A process that
+   * is born later is killed.
+   */
   async launched(launching: Promise<Launched>): Promise<Launched> {
     const { signal } = this
     return new Promise<Launched>((resolve, reject) => {

@@ -1,14 +1,14 @@
-// Runs in: owner. What became of a process: put together from the messages of its job channel, the end of that
-// channel, and its exit. Pure: it does no I/O and is tested without a process.
+// Runs in: owner. The outcome of a process, from the messages of its job channel, the end of that channel, and its
+// exit. Pure: it does no I/O and is tested without a process.
 import { ChildError } from '../../errors.js'
 import type { Exit } from '../launch/exit.js'
 
 /** The one answer that a job has. */
 export type Answer = { value: unknown } | { error: unknown }
 
-/** What the outcome depends on, beside what happens. */
+/** What the outcome depends on besides these events. */
 export interface OutcomeOptions {
-  /** The answer of a program is its end: an exit with 0 or another one. */
+  /** A program has no result but its exit: with 0 it succeeds. */
   isProgram?: boolean
   /** The limits that the process was given. */
   limits?: { readonly memory?: number; readonly cpuSeconds?: number }
@@ -35,7 +35,7 @@ export class Outcome {
     this.#pid = pid
   }
 
-  /** The first answer counts: what follows it (a kill after a timeout, an error in a timer) changes nothing. */
+  /** The first answer counts. Later events, such as a kill after a timeout or an error in a timer, change nothing. */
   answered(answer: Answer): void {
     this.#answer ??= answer
   }
@@ -58,7 +58,7 @@ export class Outcome {
     this.#exitError ??= error
   }
 
-  /** The job's answer, once there is one: a process that ended without one has died. */
+  /** The job's answer, once there is one. A process that ended without an answer has died. */
   get answer(): Answer | undefined {
     if (this.#answer || !this.isOver) return this.#answer
     const end = this.end
@@ -72,7 +72,9 @@ export class Outcome {
     return !this.#isChannelOpen && (this.#exit !== undefined || this.#exitError !== undefined)
   }
 
-  /** How it ended, once it is over. Without a template to tell, the code that the child itself said last. */
+  /**
+   * How it ended, once it is over. If no template reports it, the code is the last one that the child itself reported.
+   */
   get end(): { exit: Exit } | { error: unknown } | undefined {
     if (!this.isOver) return undefined
     if (this.#exit) return { exit: this.#exit }
@@ -92,11 +94,11 @@ export class Outcome {
   #adviceOn(signal: NodeJS.Signals | null): string {
     const { memory, cpuSeconds } = this.#limits
     if (signal === 'SIGABRT' && memory !== undefined)
-      return `V8 ends a process so if it needs more than limits.memory (${memory} bytes) for its objects. Raise it, or keep less.`
+      return `V8 aborts if its objects need more than limits.memory (${memory} bytes). Raise it, or keep less.`
     if (signal === 'SIGXCPU' && cpuSeconds !== undefined)
-      return `The kernel ends a process so after limits.cpuSeconds (${cpuSeconds} s) of processor time. Raise it, or do less.`
+      return `It used limits.cpuSeconds (${cpuSeconds} s) of processor time. Raise the limit, or do less.`
     if (signal) return 'Its stderr may tell why. If only forked processes die like this, try the start method spawn.'
     if (this.#isProgram) return 'Its stderr may tell why.'
-    return 'A job must return, or throw, before it calls process.exit() or runs out of things to wait for.'
+    return 'A job must return or throw before it calls process.exit() or before nothing is left to wait for.'
   }
 }

@@ -22,27 +22,28 @@ import { checkArgv, Program } from '../naming/program-reference.js'
 import { isReference } from '../naming/remote.js'
 import { ForkServer } from '../server/fork-server.js'
 
-/** What a process may use; it is ended when it wants more. */
+/** What a process may use. All default to no limit. */
 export interface Limits {
   /**
-   * What V8 may keep in its old generation, in bytes, as --max-old-space-size has it. It counts JavaScript objects,
-   * but not the bytes of Buffers. A process that needs more ends with SIGABRT.
+   * The most that V8 may keep in its old generation, in bytes (--max-old-space-size in Node). It counts JavaScript
+   * objects, but not the bytes of Buffers. A process that needs more ends with SIGABRT.
    */
   memory?: number
   /**
-   * All memory that the process may have in use (its resident set size), in bytes: objects, Buffers, native code, and
-   * what it shares with its template. The owner looks every 20 ms, and kills a process that has more.
+   * The most memory that the process may have in use (its resident set size), in bytes: objects,
+   * Buffers, native memory, and pages that it shares with its template. The owner checks every 20
+   * ms, and kills a process that uses more.
    */
   rss?: number
-  /** CPU time, in seconds: SIGXCPU at the limit, SIGKILL one second later. */
+  /** CPU time, in seconds. The process gets SIGXCPU at the limit and SIGKILL one second later. */
   cpuSeconds?: number
-  /** Open descriptors: beyond it, opening one more fails with EMFILE. */
+  /** Open descriptors. At the limit, opening one more fails with EMFILE. */
   openFiles?: number
 }
 
 /** Options of Process.join(). */
 export interface JoinOptions {
-  /** How long to wait, in milliseconds; the process goes on after it. */
+  /** How long to wait, in milliseconds; default: no limit. The process goes on after it. */
   timeout?: number
 }
 
@@ -65,30 +66,32 @@ export interface ProcessOptions {
   /** Its whole environment; default: the owner's at the start. */
   env?: NodeJS.ProcessEnv
   /**
-   * For all three streams, or one each for stdin, stdout, stderr and at most twelve more descriptors; default
-   * 'inherit', for those 'ignore'.
+   * One word for stdin, stdout and stderr, or a list with one entry for each of them and for up to twelve more
+   * descriptors. The default is 'inherit', and 'ignore' for further descriptors.
    */
   stdio?: StdioOption | readonly StdioOption[]
-  /** The process is killed so many milliseconds after the call of start(). It also ends a start that takes longer. */
+  /**
+   * The process is killed this many milliseconds after the call of start(), even while it starts; default: no limit.
+   */
   timeout?: number
   /** Aborting it kills the process. */
   signal?: AbortSignal
   limits?: Limits
-  /** Whether it may outlive its owner, in a session of its own. */
+  /** Whether it may outlive its owner, in a session of its own; default false. */
   detached?: boolean
   /**
-   * Whether all that it starts ends with it. It then leads a session of its own, as with `detached`. Its process group
-   * gets every signal that the process gets from its owner: by kill(), timeout, an abort or close(). What is left of
-   * the group gets SIGKILL when the process ends, and when its owner ends, unless it is detached. The terminal's Ctrl-C
-   * does not reach it (docs/SIGNALS.md).
+   * Whether all processes that it starts end with it; default false. It then leads a session of its own, as with
+   * `detached`. Its process group gets every signal that the process gets from its owner: by kill(), timeout, an abort
+   * or close(). The rest of the group gets SIGKILL when the process ends, and when its owner ends, unless it is
+   * detached. The terminal's Ctrl-C does not reach it (docs/SIGNALS.md).
    */
   killTree?: boolean
-  /** User and group that it becomes, without supplementary groups; numbers, as child_process has them. */
+  /** The user and group that it runs as, without supplementary groups; numbers as in child_process. */
   uid?: number
   gid?: number
-  /** Permissions that new files do not get; default: the template's, as it was at the template's start. */
+  /** The umask: permissions that new files do not get; default: that of the template at its start. */
   umask?: number
-  /** Added to its share of the processor, from -20 (most) to 19, as nice(1) has it; default: the template's. */
+  /** Its priority for the processor, from -20 (most) to 19 (least), as in nice(1); default: the template's. */
   nice?: number
 }
 
@@ -119,7 +122,7 @@ const stdio: Check<Stdio> = (value, site) => {
   )
 }
 
-/** The smallest limit of memory, in bytes: less is a number of megabytes by mistake. */
+/** The smallest limit of memory, in bytes. A smaller number was probably meant in megabytes. */
 const LEAST_MEMORY = 1024 * 1024
 
 /** Limits of a process. */
@@ -186,7 +189,7 @@ export function checkProcess(options: ProcessOptions): CheckedProcess {
   }
 }
 
-/** What of the options travels with the job. */
+/** The options that travel with the job. */
 export function surroundingsOf({ limits, uid, gid, umask, nice }: CheckedProcess): JobSurroundings {
   const { memory: heapLimit, cpuSeconds, openFiles } = limits
   const given = Object.entries({ heapLimit, cpuSeconds, openFiles, uid, gid, umask, nice })
@@ -194,7 +197,7 @@ export function surroundingsOf({ limits, uid, gid, umask, nice }: CheckedProcess
 }
 
 /**
- * Checks what a process shall run.
+ * Checks the function or program that a process is to run, and its arguments.
  * @throws UsageError ERR_INVALID_ARGUMENT
  */
 export function checkTask(reference: unknown, args: unknown): void {

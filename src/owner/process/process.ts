@@ -1,5 +1,5 @@
-// Runs in: owner. Process: one job in one process of its own. It is given a server and does not know how that starts
-// processes.
+// Runs in: owner. Process: one job in one process of its own. It uses a server and does not know
+// how the server starts processes.
 import os from 'node:os'
 import type { Duplex, Readable, Writable } from 'node:stream'
 import { UsageError } from '../../errors.js'
@@ -52,7 +52,7 @@ export class Process<R extends Reference | Program = Reference> implements Async
   #launched: Launched | undefined
   #isStarted = false
   #isDisposed = false
-  /** Where start() was called. Its stack is text only once it is read, and only an error needs that. */
+  /** Where start() was called. The stack is made into text only if an error needs it. */
   #startedAt: Error | undefined
 
   /**
@@ -71,8 +71,8 @@ export class Process<R extends Reference | Program = Reference> implements Async
   /**
    * Starts the process. Resolves as soon as it exists; the job may still be on its way.
    *
-   * @throws UsageError ERR_INVALID_STATE (started before; or the module of the job starts itself), ERR_CANNOT_CLONE (an
-   *   argument, by path)
+   * @throws UsageError ERR_INVALID_STATE (it was started before, or the module of the job starts processes of
+   *   itself), ERR_CANNOT_CLONE (an argument, by path)
    * @throws ResourceError ERR_RESOURCE (EAGAIN, ENOMEM, EMFILE); TemplateError ERR_TEMPLATE_LOST, ERR_TEMPLATE_START
    * @throws ChildError ERR_TIMEOUT; AbortError when the signal is aborted
    */
@@ -146,7 +146,7 @@ export class Process<R extends Reference | Program = Reference> implements Async
       .finally(() => this.#settle())
   }
 
-  /** Ends the process with this error as the answer of its job, unless it has one. */
+  /** Ends the process. This error is the answer of its job, unless the job has one already. */
   #end(launched: Launched, error: unknown): void {
     this.#outcome.answered({ error })
     launched.kill('SIGKILL')
@@ -195,24 +195,24 @@ export class Process<R extends Reference | Program = Reference> implements Async
     return this.#isStarted ? this.#result.promise : rejected(notStarted('result'))
   }
 
-  /** Writes to its stdin where stdio asks for a pipe, else null. */
+  /** Writes to its stdin if stdio asks for a pipe, else null. */
   get stdin(): Writable | null {
     return this.#launched?.stdio[0] ?? null
   }
 
-  /** Reads its stdout where stdio asks for a pipe, else null. */
+  /** Reads its stdout if stdio asks for a pipe, else null. */
   get stdout(): Readable | null {
     return this.#launched?.stdio[1] ?? null
   }
 
-  /** Reads its stderr where stdio asks for a pipe, else null. */
+  /** Reads its stderr if stdio asks for a pipe, else null. */
   get stderr(): Readable | null {
     return this.#launched?.stdio[2] ?? null
   }
 
   /**
-   * All of its pipes by descriptor: stdin, stdout, stderr and what else stdio asks for (to read and to write); null for
-   * what is no pipe.
+   * Its pipes by descriptor: stdin, stdout, stderr, and the further ones of stdio, which are read and written. An
+   * entry is null if the descriptor is no pipe.
    */
   get stdio(): readonly (Duplex | null)[] {
     return this.#launched?.stdio ?? []
@@ -242,7 +242,7 @@ export class Process<R extends Reference | Program = Reference> implements Async
    * Waits for its end.
    *
    * @param options.timeout how long, in milliseconds; the process goes on after it
-   * @throws ChildError ERR_TIMEOUT; TemplateError ERR_TEMPLATE_LOST where the exit cannot be known; what start() threw;
+   * @throws ChildError ERR_TIMEOUT; TemplateError ERR_TEMPLATE_LOST if the exit cannot be known; the error of start();
    *   UsageError ERR_INVALID_STATE before start()
    */
   async join(options: JoinOptions = {}): Promise<Exit> {
@@ -251,7 +251,7 @@ export class Process<R extends Reference | Program = Reference> implements Async
     return timeout === undefined ? this.#ended.promise : joinWithin(timeout, this.#ended.promise, this.pid)
   }
 
-  /** It keeps this process's event loop running until it ends, as it does at first. */
+  /** It keeps this process's event loop running until it ends. This is the default. */
   ref(): void {
     if (this.alive) this.#launched!.holdLoop(true)
   }
@@ -264,12 +264,12 @@ export class Process<R extends Reference | Program = Reference> implements Async
     if (this.alive) this.#launched!.holdLoop(false)
   }
 
-  /** Sends SIGTERM. Returns false if there is no process that could be told. */
+  /** Sends SIGTERM. Returns false if the process was not started or has ended. */
   terminate(): boolean {
     return this.kill('SIGTERM')
   }
 
-  /** Sends a signal, SIGKILL by default. Returns false if there is no process that could be told.
+  /**
    *
    * @throws UsageError ERR_INVALID_ARGUMENT for a signal that does not exist
    */
@@ -286,7 +286,7 @@ export class Process<R extends Reference | Program = Reference> implements Async
     this.#isDisposed = true
     this.ref()
     this.kill()
-    await this.#ended.promise.catch(() => {}) // whoever wants to know joins
+    await this.#ended.promise.catch(() => {}) // join() reports errors
   }
 }
 

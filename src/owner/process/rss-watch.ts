@@ -1,22 +1,22 @@
 // Runs in: owner. Ends a process that uses more memory than its limit, Buffers and native memory included.
 //
-// The kernel has no such limit for a process: RLIMIT_AS and RLIMIT_DATA count what is reserved, and V8 reserves 0.5
-// GB or more on its own.
+// The kernel has no such limit for a process: RLIMIT_AS and RLIMIT_DATA count reserved memory, and
+// V8 alone reserves 0.5 GB or more.
 
 import { ChildError, UsageError } from '../../errors.js'
 import { clearInterval, setInterval } from '../../platform/timers.js'
 import type { Launched } from '../launch/launcher.js'
 
-/** How long apart two looks are, in milliseconds. A process fills some 20 MB between two looks at the most. */
+/** How often the memory is checked, in milliseconds. A process can fill about 20 MB between two checks. */
 const STEP_MS = 20
 
-/** Looks at the memory of one process. */
+/** Watches the memory of one process. */
 export class RssWatch {
   readonly #timer: NodeJS.Timeout
 
   /**
    * @param limit in bytes
-   * @param onExceeded is called at most once, with the reason why the process has to end
+   * @param onExceeded called at most once, with the error that says why the process has to end
    */
   constructor(launched: Pick<Launched, 'pid' | 'rssBytes'>, limit: number, onExceeded: (error: Error) => void) {
     let isKnown = false
@@ -36,8 +36,8 @@ export class RssWatch {
 }
 
 function exceeded(pid: number, rss: number, limit: number): ChildError {
-  const text = `Process ${pid} was killed: it used ${rss} bytes of memory, and limits.rss is ${limit}. Raise it, or keep less.`
-  return new ChildError('ERR_CHILD_DIED', text, { pid, signal: 'SIGKILL' })
+  const text = `Process ${pid} was killed: it used ${rss} bytes of memory, and limits.rss is ${limit}.`
+  return new ChildError('ERR_CHILD_DIED', `${text} Raise it, or keep less.`, { pid, signal: 'SIGKILL' })
 }
 
 function unknown(): UsageError {

@@ -1,4 +1,4 @@
-// Runs in: owner. Where a control socket can be reached: made fresh, or as the user named it.
+// Runs in: owner. The address of a control socket: a new one, or the one that the user named.
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import os from 'node:os'
@@ -8,7 +8,9 @@ import type { Native } from '../../platform/native.js'
 import { isStaleSocket } from '../../platform/stale-socket.js'
 import type { ListenAddress } from '../../wire/startup.js'
 
-/** How a server can be reached: by its starter alone, or by a socket file or an abstract name, made fresh or named. */
+/**
+ * How a server can be reached: only by its starter, or by a socket file or an abstract name. Both can be named or new.
+ */
 export type Transport = 'private' | 'path' | 'abstract' | ListenAddress
 
 const FOLDER = 'forkserver-'
@@ -27,17 +29,17 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Removes a folder of ours, unless somebody listens in it. */
+/** Removes a folder that forkserver made, unless somebody listens in it. */
 function removeStale(native: Native, folder: string): void {
   try {
     const isLeft = readdirSync(folder).length === 0 || isStaleSocket(native, path.join(folder, SOCKET_FILE))
     if (isLeft && statSync(folder).uid === process.geteuid!()) rmSync(folder, { recursive: true })
-  } catch {} // somebody else was faster, or it is not ours
+  } catch {} // another process was faster, or the folder belongs to another user
 }
 
 /**
- * Removes folders whose owner and template both died by SIGKILL, the one case in which nobody was left to do it. The
- * name says which process made the folder; its template may serve another owner since.
+ * Removes folders whose owner and template were both killed by SIGKILL, because no process was left to remove them. The
+ * name says which process made the folder. Its template may serve another owner by now.
  */
 function sweep(native: Native, parent: string): void {
   for (const name of readdirSync(parent)) {
@@ -57,12 +59,13 @@ export function addressOf(native: Native, transport: Transport): ListenAddress |
     return { path: path.join(mkdtempSync(path.join(parent, `${FOLDER}${process.pid}-`)), SOCKET_FILE) }
   } catch (cause) {
     const { code, syscall } = cause as NodeJS.ErrnoException
-    const text = `No folder for the control socket can be made in ${parent} (${code}). Set TMPDIR, or pass the transport { path }.`
-    throw new ResourceError('ERR_RESOURCE', text, { cause, errno: code, syscall })
+    const text = `The control socket needs a folder, and none can be made in ${parent} (${code}).`
+    const advice = 'Set TMPDIR, or pass the transport { path }.'
+    throw new ResourceError('ERR_RESOURCE', `${text} ${advice}`, { cause, errno: code, syscall })
   }
 }
 
-/** Removes what addressOf made, where the template could not: it was killed. */
+/** Removes the folder that addressOf() made, if the template was killed and could not do it. */
 export function removeAddress(native: Native, transport: Transport, address: ListenAddress | null): void {
   if (transport === 'path' && address && 'path' in address) removeStale(native, path.dirname(address.path))
 }

@@ -1,4 +1,4 @@
-// Runs in: owner. Says once which flags of its owner a template does not have, and what to do instead.
+// Runs in: owner. Warns once which flags of its owner a template does not have, and says what to do instead.
 import type { NodeFlags } from './node-flags.js'
 
 let hasWarned = { inspector: false, profiler: false }

@@ -28,7 +28,7 @@ import {
 } from './server-options.js'
 import { type Choice, chooseStartMethod, type StartMethod } from './start-method.js'
 
-/** What start() and connect() make a server of. */
+/** The parts that start() and connect() make a server of. */
 interface Parts {
   launcher: Launcher
   transport: Transport
@@ -82,8 +82,8 @@ export class ForkServer implements AsyncDisposable {
    * Starts a template and waits until it is frozen. If fork does not work here, the server spawns instead. It says why,
    * once, on stderr (a process warning with the code FORKSERVER_SPAWN).
    *
-   * @throws UsageError ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_UNSUPPORTED (others shall reach a server that
-   *   spawns), ERR_INVALID_STATE (a module that starts a server to preload itself)
+   * @throws UsageError ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_UNSUPPORTED (the option transport, if the server
+   *   spawns), ERR_INVALID_STATE (a module starts a server that preloads this module)
    * @throws TemplateError ERR_PRELOAD_FAILED (a preload module threw: it is the cause), ERR_UNFORKABLE (reasons lists
    *   why), ERR_TEMPLATE_START (also after startTimeout)
    * @throws ResourceError ERR_RESOURCE, ERR_ADDRESS_IN_USE, ERR_ADDRESS_TOO_LONG
@@ -105,7 +105,7 @@ export class ForkServer implements AsyncDisposable {
 
   static #spawning(reason: string, options: CheckedStart): ForkServer {
     if (options.transport !== 'private') {
-      const text = `Only a template can be reached by others (option transport), and there is none: ${reason}.`
+      const text = `Other processes can only reach a template (option transport), and there is none: ${reason}.`
       throw new UsageError('ERR_UNSUPPORTED', `${text} Leave the option transport out.`)
     }
     if (options.startMethod !== 'spawn' && !saidWhySpawn) {
@@ -183,8 +183,8 @@ export class ForkServer implements AsyncDisposable {
       const options = { native, fd, key: checked.key, lifeline, ended: undefined, templateTimeout }
       const connection = await ControlConnection.open(options)
       server.#template = { pid: connection.templatePid, report: undefined }
-      // What the template started with is its starter's: the whole environment and the working directory travel with
-      // each job.
+      // The template started with the environment and working directory of another process. So
+      // each job carries both in full.
       return { connection, env: undefined, cwd: undefined, process: undefined, hasAddress: true }
     })
     const server = new ForkServer({ launcher, transport: 'private', address, key: checked.key, reason: undefined })
@@ -202,8 +202,8 @@ export class ForkServer implements AsyncDisposable {
   }
 
   /**
-   * The server that processes without the option `server` use. It is started at first use, and started anew once it was
-   * closed.
+   * The server that processes without the option `server` use. It is started at first use. If it
+   * was closed, the next use starts a new one.
    */
   static async default(): Promise<ForkServer> {
     for (;;) {
@@ -234,14 +234,14 @@ export class ForkServer implements AsyncDisposable {
     return this.#template?.report
   }
 
-  /** Where others reach this server, or null for a private one. */
+  /** The address at which other processes reach this server, or null for a private one. */
   get address(): ListenAddress | null {
     return this.#address
   }
 
   /**
-   * The secret that others need to reach this server: hand it over by `key.export()`. Undefined for `spawn`. It is
-   * destroyed when this server is closed.
+   * The secret that other processes need to reach this server; `key.export()` gives its bytes. Undefined for `spawn`.
+   * It is destroyed when this server is closed.
    */
   get key(): AuthKey | undefined {
     return this.#key
@@ -262,7 +262,7 @@ export class ForkServer implements AsyncDisposable {
   /**
    * @internal For Pool.
    * @param listener is called when close() is called
-   * @returns what takes the listener away again
+   * @returns a function that removes the listener
    */
   [onClose](listener: () => void): () => void {
     this.#closeListeners.add(listener)
@@ -286,13 +286,13 @@ export class ForkServer implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    await Promise.allSettled(this.#launching) // what was asked for before the close still starts
+    await Promise.allSettled(this.#launching) // processes that were asked for before still start
     await this.#launcher.close()
     this.#key?.destroy()
     if (this.#address) removeAddress(native(), this.#transport, this.#address)
   }
 
-  /** Kills what still runs, and closes. */
+  /** Kills the processes that still run, and closes. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close({ children: 'kill' })
   }

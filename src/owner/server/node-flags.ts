@@ -1,13 +1,11 @@
-// Runs in: owner. Pure. Which flags of Node a template or a spawned child is started with, of those that its owner
-// runs with or asks for.
+// Runs in: owner. Pure. Which flags of its owner a template or a spawned child is started with.
 //
-// A template inherits its owner's flags, as the processes of child_process.fork() and the threads of Worker do: a
-// loader of TypeScript, a larger heap and the like count for jobs, too. Some flags cannot go along, and the table
-// says why.
+// A template inherits its owner's flags, as the processes of child_process.fork() and the threads of Worker do. So a
+// loader of TypeScript or a larger heap works in jobs, too. Some flags cannot be inherited, and the table says why.
 import { UsageError } from '../../errors.js'
 import { joinNodeOptions, splitNodeOptions } from './node-options.js'
 
-/** What a flag is about, if it is not simply passed on. */
+/** The kind of a flag that is not simply passed on. */
 export type FlagKind = 'inspector' | 'profiler' | 'program' | 'environment file' | 'loader'
 
 interface FlagRule {
@@ -85,7 +83,7 @@ export const FLAG_RULES: readonly FlagRule[] = [
   },
 ]
 
-/** The modules by which an editor attaches its debugger: of Visual Studio Code, and of the IDEs of JetBrains. */
+/** The modules that editors use to attach their debugger: Visual Studio Code, and the IDEs of JetBrains. */
 const DEBUGGER_MODULES = [
   /[\\/]ms-vscode\.js-debug[^\\/]*[\\/](.*[\\/])?bootloader(\.bundle)?\.js$/,
   /[\\/]debugConnector\.js$/,
@@ -100,7 +98,7 @@ interface Flag {
 
 const INSPECTOR = FLAG_RULES[0]!
 
-/** Node takes underscores for hyphens in the names of flags. */
+/** Node reads underscores as hyphens in the names of flags. */
 const nameOf = (word: string): string => word.split('=', 1)[0]!.replaceAll('_', '-')
 
 function ruleOf(words: readonly string[]): FlagRule | undefined {
@@ -126,10 +124,10 @@ function flagsOf(words: readonly string[]): Flag[] {
 
 const wordsOf = (flags: readonly Flag[]): string[] => flags.flatMap(({ words }) => words)
 
-/** What a process is started with. */
+/** The flags that a process is started with. */
 export interface NodeFlags {
   readonly execArgv: readonly string[]
-  /** What NODE_OPTIONS holds while Node starts. */
+  /** The value of NODE_OPTIONS while Node starts. */
   readonly nodeOptions: string | undefined
   /** The flags of a debugger or a profiler that were left out, as they were written. */
   readonly leftOut: { readonly inspector: readonly string[]; readonly profiler: readonly string[] }
@@ -148,7 +146,7 @@ function refusal({ words, rule }: Flag): UsageError {
   return new UsageError('ERR_INVALID_OPTION', text)
 }
 
-/** Takes out of flags that were inherited what is not passed on. */
+/** Removes those of the inherited flags that are not passed on. */
 function keep(flags: readonly Flag[], isKept: (kind: FlagKind) => boolean): Flag[] {
   return flags.filter(({ rule }) => !rule || isKept(rule.kind))
 }
@@ -187,8 +185,8 @@ export function flagsOfTemplate(
 }
 
 /**
- * The flags of a process of the start method `spawn`. It is a plain Node, and its owner may give it any flag. Of the
- * owner's own flags it gets those that hold for more than one process.
+ * The flags of a process of the start method `spawn`. It is a plain Node, so its owner may give it any flag. It
+ * inherits the owner's own flags except those that are meant for one process only.
  */
 export function flagsOfSpawned(given: readonly string[] | undefined, own: readonly string[]): readonly string[] {
   return given ?? wordsOf(keep(flagsOf(own), (kind) => kind === 'loader' || kind === 'profiler'))

@@ -1,8 +1,8 @@
 // Runs in: owner. Pure. The variable NODE_OPTIONS as a list of words, and back.
 
 /**
- * The words of NODE_OPTIONS as Node reads them: spaces part them, except inside double quotes, where a backslash
- * keeps the next character.
+ * The words of NODE_OPTIONS as Node reads them: they are separated by spaces. Inside double quotes a space is part of a
+ * word, and a backslash keeps the next character.
  */
 export function splitNodeOptions(text: string): string[] {
   const words: string[] = []

@@ -24,11 +24,11 @@ import type { StartMethod } from './start-method.js'
 export interface StartOptions {
   /**
    * Modules that the template imports, in this order: URLs, absolute paths, or names of packages as the working
-   * directory sees them. For what remote() made, pass its `module`.
+   * directory sees them. For a module of remote(), pass its `module`.
    */
   preload?: readonly (string | URL)[]
   /**
-   * A function that the template calls once, after the preload, so that what it compiles is compiled in every child.
+   * A function that the template calls once, after the preload. Code that V8 compiles in it is compiled in every child.
    */
   warmup?: Reference
   /** The template's environment; default: the owner's. */
@@ -38,7 +38,10 @@ export interface StartOptions {
    * child_process.fork(), without those that a template cannot have (docs/SETUPS.md). `[]` passes none on.
    */
   execArgv?: readonly string[]
-  /** Who can reach the template: its starter alone (`private`, the default), or whoever has address and key. */
+  /**
+   * Who can reach the template: only its starter (`private`, the default), or any process of this
+   * user that has address and key.
+   */
   transport?: Transport
   /** Aborting it while the template starts ends that start. */
   signal?: AbortSignal
@@ -46,15 +49,15 @@ export interface StartOptions {
   startTimeout?: number
   /**
    * How long the template may neither answer nor work while this process waits for it, in milliseconds; default
-   * 5,000. It is then taken for stopped, and killed; the next start uses a new one. One that works but does not
-   * answer gets ten times as long.
+   * 5,000. Then it counts as stopped and is killed, and the next start uses a new one. A template that works
+   * but does not answer gets ten times as long.
    */
   templateTimeout?: number
   /** Whether reasons that are only suspicious fail the start, too (default), or become warnings (false). */
   strict?: boolean
   /** How long the preload may keep the event loop busy after it has finished, in milliseconds; default 5,000. */
   settleMs?: number
-  /** `spawn` starts every process as a new Node, without a template; default: `forkserver` where it works. */
+  /** `spawn` starts every process as a new Node, without a template; default: `forkserver` if it works here. */
   startMethod?: StartMethod
 }
 

@@ -1,5 +1,5 @@
-// Runs in: owner. Whether an owner on this machine can have a template at all. Whether this Node can be forked is the
-// template's to find out (template/trial-fork.ts): an owner may be a worker thread, or run under any flags.
+// Runs in: owner. Whether an owner on this machine can have a template at all. Whether this Node can be forked, the
+// template finds out (template/trial-fork.ts), because the owner may be a worker thread or run with other flags.
 import { existsSync } from 'node:fs'
 import { ResourceError, UsageError } from '../../errors.js'
 import { findNative, type Native } from '../../platform/native.js'
@@ -46,14 +46,14 @@ function choose(): Choice {
 
 function hasWorkingDirectory(): boolean {
   try {
-    return existsSync(process.cwd()) // Node remembers what it last was, and then does not notice that it is gone
+    return existsSync(process.cwd()) // Node remembers the last answer, and does not notice when the directory is gone
   } catch {
     return false
   }
 }
 
 /**
- * What no start method can do without. Node's own errors name a system call, but not what to do.
+ * Checks what each start method needs. Node's own errors name a system call, but do not say what to do.
  * @throws UsageError ERR_INVALID_STATE: the working directory is gone
  * @throws ResourceError ERR_RESOURCE: there is no /dev/null
  */
