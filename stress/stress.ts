@@ -128,7 +128,7 @@ async function runCell(template: Template, cell: Cell, options: Options): Promis
     warmup: template === 'busy' ? jobs.makeBusy : jobs.stayIdle,
   })
   if (server.startMethod !== 'forkserver')
-    throw new Error('There is no fork to test, because the start method is spawn: ' + `${server.spawnReason}.`)
+    throw new Error(`There is no fork to test: the start method is spawn (${server.spawnReason}).`)
   const start = performance.now()
   await runMany(server, cell, Math.min(PROBE_FORKS, forks), options, result)
   const isSlow = ((performance.now() - start) / result.forks) * concurrency > SLOW_MS

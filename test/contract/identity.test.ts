@@ -7,6 +7,7 @@ import path from 'node:path'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Process, ResourceError, remote, UsageError } from 'forkserver'
+import { flagsOfSpawned, flagsOfTemplate } from '#src/owner/server/node-flags.js'
 import type { JobSurroundings } from '#src/wire/job.js'
 import { contract, errorOf, run } from './contract.js'
 
@@ -17,6 +18,12 @@ const identity = remote<typeof import('../fixtures/contract/identity.js')>(
 const CLOCK_STEP_MS = 1000
 const NOBODY = 65_534
 const isRoot = process.getuid!() === 0
+
+/** The flags that a child inherits from this process. */
+const flagsOf = (isSpawned: boolean): readonly string[] =>
+  isSpawned
+    ? flagsOfSpawned(undefined, process.execArgv)
+    : flagsOfTemplate(undefined, process.execArgv, undefined).execArgv
 
 let folder = ''
 before(() => {
@@ -34,7 +41,8 @@ contract(
         await p.join()
         assert.equal(found.pid, p.pid)
         assert.equal(found.realPid, p.pid)
-        assert.deepEqual(found.execArgv, [])
+        // Node 24 and later run a test with a dozen flags.
+        assert.deepEqual(found.execArgv, flagsOf(site.way.name === 'spawn'))
         assert.equal(found.keptStore, 'the preload', 'what a module kept is still its own')
         const ours = site.way.name === 'spawn' ? ['uncaughtExceptionMonitor'] : []
         assert.deepEqual(

@@ -83,6 +83,21 @@ export const FLAG_RULES: readonly FlagRule[] = [
   },
 ]
 
+/**
+ * Flags that only set how another flag works. Node's test runner passes them, with Node's defaults, to the processes of
+ * tests (Node 24 and later). Without the flag that they belong to, a process does not need them, and two of them do
+ * harm: --report-signal takes a signal away from the program, because Node lets it imply --report-on-signal.
+ */
+const SETTINGS: readonly (readonly [setting: RegExp, of: RegExp])[] = [
+  [/^--(inspect-port|inspect-publish-uid|debug-port)$/, /^--inspect(-brk|-wait)?$/],
+  [/^--cpu-prof-/, /^--cpu-prof$/],
+  [/^--heap-prof-/, /^--heap-prof$/],
+  [/^--trace-event-file-pattern$/, /^--trace-event(-categories|s-enabled)$/],
+  [/^--report-signal$/, /^--report-on-signal$/],
+]
+/** Node's default. Written as a flag it would give each child four threads, of which it needs one. */
+const DEFAULT_POOL_SIZE = '--v8-pool-size=4'
+
 /** The modules that editors use to attach their debugger: Visual Studio Code, and the IDEs of JetBrains. */
 const DEBUGGER_MODULES = [
   /[\\/]ms-vscode\.js-debug[^\\/]*[\\/](.*[\\/])?bootloader(\.bundle)?\.js$/,
@@ -120,6 +135,17 @@ function flagsOf(words: readonly string[]): Flag[] {
     else flags.at(-1)!.push(word)
   }
   return flags.map((flag) => ({ words: flag, rule: ruleOf(flag) }))
+}
+
+/** Removes settings of flags that are not there. */
+function withoutIdleSettings(flags: readonly Flag[]): Flag[] {
+  const names = flags.map(({ words }) => nameOf(words[0]!))
+  return flags.filter(({ words }) => {
+    const name = nameOf(words[0]!)
+    const [, of] = SETTINGS.find(([setting]) => setting.test(name)) ?? []
+    const isIdle = of !== undefined && !names.some((other) => of.test(other))
+    return !isIdle && words.join('=') !== DEFAULT_POOL_SIZE
+  })
 }
 
 const wordsOf = (flags: readonly Flag[]): string[] => flags.flatMap(({ words }) => words)
@@ -167,8 +193,8 @@ export function flagsOfTemplate(
   nodeOptions: string | undefined,
 ): NodeFlags {
   const inherited = flagsOf(splitNodeOptions(nodeOptions ?? ''))
-  if (!given) inherited.push(...flagsOf(own))
-  const wanted = flagsOf(given ?? own)
+  const wanted = given ? flagsOf(given) : withoutIdleSettings(flagsOf(own))
+  if (!given) inherited.push(...wanted)
   const refused = given && wanted.find(({ rule }) => rule && !['loader', 'environment file'].includes(rule.kind))
   if (refused) throw refusal(refused)
   const variable = flagsOf(splitNodeOptions(nodeOptions ?? ''))
@@ -189,5 +215,5 @@ export function flagsOfTemplate(
  * inherits the owner's own flags except those that are meant for one process only.
  */
 export function flagsOfSpawned(given: readonly string[] | undefined, own: readonly string[]): readonly string[] {
-  return given ?? wordsOf(keep(flagsOf(own), (kind) => kind === 'loader' || kind === 'profiler'))
+  return given ?? wordsOf(keep(withoutIdleSettings(flagsOf(own)), (kind) => kind === 'loader' || kind === 'profiler'))
 }

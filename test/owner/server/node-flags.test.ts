@@ -148,3 +148,30 @@ test('a spawned process inherits no debugger, whose port is taken, and not the p
   const own = ['--inspect', '--cpu-prof', '-e', '1', '--watch', '--expose-gc']
   assert.deepEqual(flagsOfSpawned(undefined, own), ['--cpu-prof', '--expose-gc'])
 })
+
+describe('settings of flags that are not there', () => {
+  // As Node 26 passes them to the process of a test.
+  const own = [
+    '--inspect-port=127.0.0.1:9229',
+    '--report-signal=SIGUSR2',
+    '--cpu-prof-interval=1000',
+    '--v8-pool-size=4',
+  ]
+
+  test('are left out, and nobody is told', () => {
+    const { execArgv, leftOut } = flagsOfTemplate(undefined, [...own, '--stack-trace-limit=20'], undefined)
+    assert.deepEqual(execArgv, ['--stack-trace-limit=20'])
+    assert.deepEqual(leftOut, { inspector: [], profiler: [] })
+    assert.deepEqual(flagsOfSpawned(undefined, own), [])
+  })
+
+  test('stay with the flag that they belong to', () => {
+    const both = ['--report-on-signal', '--report-signal=SIGUSR1']
+    assert.deepEqual(flagsOfTemplate(undefined, both, undefined).execArgv, both)
+    assert.deepEqual(flagsOfSpawned(undefined, ['--cpu-prof', '--cpu-prof-dir=x']), ['--cpu-prof', '--cpu-prof-dir=x'])
+  })
+
+  test('stay in the option execArgv', () => {
+    assert.deepEqual(flagsOfTemplate(['--report-signal=SIGUSR1'], [], undefined).execArgv, ['--report-signal=SIGUSR1'])
+  })
+})
