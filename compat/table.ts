@@ -66,7 +66,7 @@ const general = (how: string): string =>
   how
     .replace(/Process \d+ /g, 'Process ')
     .replace(/-\w{8} \(deleted\)/g, ' (deleted)')
-    .replace(/ \(appeared while [^)]*\(\) was loaded\)/g, '')
+    .replace(/ \(appeared while [^)]*\(\) (?:ran|was loaded)\)/g, '')
     .replace(/\s+/g, ' ')
     .replaceAll('|', '\\|')
 

@@ -1,21 +1,19 @@
-// Runs in: template. What stands against a fork, and who brought it. Everything that was not there at the first look,
-// before anything of the user's ran, is the user's: threads, descriptors, handles of the event loop. A look behind
-// each module tells which module brought what.
+// Runs in: template. Finds what stands against a fork (threads, descriptors and handles of the event loop), and which
+// module brought it. The first look is before any code of the user runs. Everything that comes later is the user's.
+// A look after each module shows what that module brought.
 import type { Native } from '../platform/native.js'
 import inventory from './inventory.cjs'
 import loaderHooks from './loader-hooks.cjs'
 
-/** What is there at one moment. */
+/** The threads and descriptors at one moment. */
 export type Inventory = ReturnType<typeof inventory.takeInventory>
 
 /** One thing that stands against a fork. A suspicious one may work; an impossible one does not. */
 export interface Finding {
-  /**
-   * Which thing. It stays the same, though the words may change: a thread names itself a moment after it was started.
-   */
+  /** Names the thing. It stays the same if `what` changes: a thread gets its name a moment after it was started. */
   id: string
   severity: 'impossible' | 'suspicious'
-  /** What it is, and who brought it, if that is known. */
+  /** What it is, and which module brought it, if that is known. */
   what: string
 }
 
@@ -24,10 +22,20 @@ type Judgement = Omit<Finding, 'id'>
 const impossible = (what: string): Judgement => ({ severity: 'impossible', what })
 const suspicious = (what: string): Judgement => ({ severity: 'suspicious', what })
 
-const judgeThread = (name: string): Judgement =>
-  impossible(`a thread (${name}): it would be missing in every child, with the locks that it holds`)
+const WORKER_THREAD = impossible('a worker thread (node:worker_threads): every child would lack it')
 
-/** Kinds of descriptors of which all children would share the state in the kernel. */
+const judgeThread = (name: string): Judgement =>
+  impossible(
+    `a thread (${name}): every child would lack it, with the locks that it holds. If it belongs to an addon, load the ` +
+      'package in the job, or load it here and use it only in jobs',
+  )
+
+const EVENTPOLL = 'anon_inode:[eventpoll]'
+
+/** The descriptors of the event loop of a worker thread. They end with the thread. */
+const WORKER_DESCRIPTORS = [EVENTPOLL, 'anon_inode:[eventfd]', 'pipe:', 'pipe:']
+
+/** Kinds of descriptors whose state in the kernel all children would share. */
 const SHARED_KINDS = /^(inotify|eventpoll|io_uring.*)$/
 
 function judgeDescriptor(target: string): Judgement {
@@ -35,7 +43,7 @@ function judgeDescriptor(target: string): Judgement {
   if (target.startsWith('pipe:')) return impossible('an open pipe, which every child would share')
   if (target.startsWith('anon_inode:')) {
     const kind = target.slice('anon_inode:'.length).replace(/[[\]]/g, '')
-    const whose = kind === 'inotify' ? 'a file watcher' : 'of an addon or of a loop of its own'
+    const whose = kind === 'inotify' ? 'a file watcher' : 'of an addon or of an event loop of its own'
     const what = `an open ${kind} descriptor (${whose})`
     return SHARED_KINDS.test(kind) ? impossible(what) : suspicious(what)
   }
@@ -44,16 +52,16 @@ function judgeDescriptor(target: string): Judgement {
   return suspicious(`the open file ${target}: children would share its offset and its locks`)
 }
 
-// Other handles stand for a descriptor or a thread, and are found there. Node itself has none of these kinds at its
-// start. Signal listeners are no finding: a child arms them again, as if it had loaded the module itself. Nor are
-// timers: one that is ref'ed keeps the loop busy, which is found before, and libuv's timer stays armed for unref'ed
-// ones that were cleared long ago.
+// Other handles belong to a descriptor or a thread, and are found there. Node itself has none of these kinds at its
+// start. Signal listeners are no finding, because a child sets them up again as if it had loaded the module itself.
+// Timers are no finding either: a ref'ed one keeps the loop busy, which is found before, and libuv's timer stays armed
+// for unref'ed ones that were cleared long ago.
 const HANDLES: Record<string, Judgement> = {
   fs_event: impossible('a file watcher (fs.watch)'),
   fs_poll: impossible('a file watcher (fs.watchFile)'),
   process: impossible('a child process that is still running: no child could wait for it'),
   udp: impossible('an open UDP socket'),
-  poll: impossible('a descriptor that an addon watches on the loop'),
+  poll: impossible('a descriptor that an addon watches on the event loop'),
 }
 
 /** The types of the active handles of the event loop, each once. */
@@ -64,35 +72,35 @@ function activeHandles(native: Native): Set<string> {
   return types
 }
 
-/** How far apart two looks at what stands against the fork are, in milliseconds. */
+/** How long a finding must last, in milliseconds. */
 const MOMENT_MS = 20
 
-/** What a template holds beyond what Node itself has, with who brought it. */
+/** Finds what a template holds in addition to what Node itself holds. */
 export class ForkCheck {
   readonly #native: Native
   readonly #first: Inventory
-  /** Who brought a thing, by its id. */
-  readonly #broughtBy = new Map<string, string>()
+  /** What happened when a thing appeared, as a clause, by the id of the thing. */
+  readonly #appearedWhile = new Map<string, string>()
 
-  /** @param first what was there before anything of the user's ran */
+  /** @param first the inventory from before any code of the user ran */
   constructor(native: Native, first: Inventory) {
     this.#native = native
     this.#first = first
   }
 
-  /** Whatever is new now was brought by `module`. */
-  attributeNewTo(module: string): void {
-    for (const { id } of this.#look()) if (!this.#broughtBy.has(id)) this.#broughtBy.set(id, module)
+  /** Notes everything that is new now. @param event what happened since the last call, such as 'jobs.js was loaded' */
+  attributeNewTo(event: string): void {
+    for (const { id } of this.#look()) if (!this.#appearedWhile.has(id)) this.#appearedWhile.set(id, event)
   }
 
-  /** Whether anything is there now. */
+  /** Whether there is any finding now. */
   isAny(): boolean {
     return this.#look().length > 0
   }
 
   /**
-   * What is there now, and still there a moment later: a thread of V8 opens a file of /sys when it first meets a
-   * contended lock.
+   * The findings of now that are still there a moment later. Some things are short-lived: a thread of V8 opens a file
+   * of /sys when it first meets a contended lock.
    */
   findings(): Finding[] {
     const now = this.#look()
@@ -102,20 +110,34 @@ export class ForkCheck {
     return now
       .filter(({ id }) => later.has(id))
       .map(({ id, severity, what }) => {
-        const module = this.#broughtBy.get(id)
-        return { id, severity, what: module ? `${what} (appeared while ${module} was loaded)` : what }
+        const event = this.#appearedWhile.get(id)
+        return { id, severity, what: event ? `${what} (appeared while ${event})` : what }
       })
   }
 
   #look(): Finding[] {
-    const { threads, descriptors } = inventory.takeInventory()
+    const now = inventory.takeInventory()
+    const threads = [...now.threads].filter(([tid]) => !this.#first.threads.has(tid))
+    const descriptors = [...now.descriptors].filter(([key]) => !this.#first.descriptors.has(key))
+    // Since Node 24 a worker thread has a name of its own. Before, it has that of the main thread, as other threads may.
+    const mainName = now.threads.get(String(process.pid))
+    const hasLoop = descriptors.some(([, target]) => target === EVENTPOLL)
+    const isWorker = (name: string): boolean => name === 'WorkerThread' || (name === mainName && hasLoop)
     const findings: Finding[] = []
     const hooks = loaderHooks.whyHooksCannotFork()
     if (hooks) findings.push({ id: 'loader hooks', ...impossible(hooks) })
-    for (const [tid, name] of threads)
-      if (!this.#first.threads.has(tid)) findings.push({ id: `thread ${tid}`, ...judgeThread(name) })
-    for (const [key, target] of descriptors)
-      if (!this.#first.descriptors.has(key)) findings.push({ id: `descriptor ${key}`, ...judgeDescriptor(target) })
+    let hooksThreads = hooks ? 1 : 0 // the finding above speaks of it already
+    const ofWorkers: string[] = []
+    for (const [tid, name] of threads) {
+      if (isWorker(name)) ofWorkers.push(...WORKER_DESCRIPTORS)
+      if (isWorker(name) && hooksThreads-- > 0) continue
+      findings.push({ id: `thread ${tid}`, ...(isWorker(name) ? WORKER_THREAD : judgeThread(name)) })
+    }
+    for (const [key, target] of descriptors) {
+      const at = ofWorkers.findIndex((start) => target.startsWith(start))
+      if (at >= 0) ofWorkers.splice(at, 1)
+      else findings.push({ id: `descriptor ${key}`, ...judgeDescriptor(target) })
+    }
     for (const type of activeHandles(this.#native)) {
       const judgement = HANDLES[type]
       if (judgement) findings.push({ id: `handle ${type}`, ...judgement })

@@ -61,7 +61,7 @@ class Template {
     this.#keys = keys
     this.#config = config
     this.#check = new ForkCheck(this.#native, first)
-    this.#check.attributeNewTo(optionsThatLoad())
+    this.#check.attributeNewTo(`${optionsThatLoad()} was loaded`)
     if (config.nodeOptions !== null) process.env.NODE_OPTIONS = config.nodeOptions
     process.on('uncaughtExceptionMonitor', this.#onUncaught)
   }
@@ -72,12 +72,12 @@ class Template {
       for (const specifier of this.#config.preload) {
         this.#loading = specifier
         rememberModule(specifier, await importModule(specifier))
-        this.#check.attributeNewTo(specifier)
+        this.#check.attributeNewTo(`${specifier} was loaded`)
       }
       if (this.#config.warmup) {
         this.#loading = `the warm-up ${this.#config.warmup.name}()`
         await warmUp(this.#config.warmup)
-        this.#check.attributeNewTo(this.#loading)
+        this.#check.attributeNewTo(`${this.#loading} ran`)
       }
       this.#loading = 'a callback of beforeFreeze()'
       await runBeforeFreeze()

@@ -88,7 +88,7 @@ describe('a preload that fails', () => {
     const error = await failureOf({ preload: [new URL('./no-such-module.js', import.meta.url)] })
     assert.equal(error.code, 'ERR_PRELOAD_FAILED')
     assert.equal((error.cause as NodeJS.ErrnoException).code, 'ERR_MODULE_NOT_FOUND')
-    assert.match(error.message, /no-such-module\.js/)
+    assert.match(error.message, /no-such-module\.js.*If this program is bundled, .*docs\/SETUPS\.md/)
   })
 
   test('is a package that does not exist', async () => {

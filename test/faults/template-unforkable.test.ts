@@ -9,7 +9,8 @@ import { after, before, describe, test } from 'node:test'
 import { ForkServer, Process, remote, type StartOptions, TemplateError } from 'forkserver'
 import { watchLeaks } from '../support/leaks.js'
 
-const holding = remote(new URL('../fixtures/faults/holding.js', import.meta.url))
+const holdingUrl = new URL('../fixtures/faults/holding.js', import.meta.url)
+const holding = remote<typeof import('../fixtures/faults/holding.js')>(holdingUrl)
 const jobs = remote<typeof import('../fixtures/faults/jobs.js')>(new URL('../fixtures/faults/jobs.js', import.meta.url))
 const SETTLE_MS = 300
 
@@ -62,8 +63,8 @@ const IMPOSSIBLE: [thing: string, says: RegExp, isBlamed: boolean][] = [
   ['an interval', /Timeout/, false],
   ['a file watcher', /file watcher/, true],
   ['a file watcher, unref', /file watcher/, true],
-  ['a worker thread', /thread/, true],
-  ['a worker thread, unref', /thread/, true],
+  ['a worker thread', /worker thread \(node:worker_threads\)/, true],
+  ['a worker thread, unref', /worker thread \(node:worker_threads\)/, true],
   ['a hooks thread', /thread/, true],
   ['a child process', /child process/, true],
   ['a child process, unref', /child process/, true],
@@ -107,6 +108,23 @@ describe('a preload that leaves behind what cannot be forked', () => {
       )
     })
   }
+
+  for (const thing of ['a worker thread, unref', 'a hooks thread']) {
+    test(`${thing}: it is one reason, and its descriptors are not taken for those of an addon`, async () => {
+      const { reasons } = await refusal(thing)
+      assert.equal(reasons.length, 1, reasons.join('\n'))
+    })
+  }
+
+  test('what the warm-up leaves behind appeared while it ran', async () => {
+    const { reasons } = await refusal('a used thread pool', { warmup: holding.listen })
+    assert.match(reasons.join('\n'), /socket.*\(appeared while the warm-up listen\(\) ran\)/)
+  })
+
+  test('a worker thread and a socket: both are listed', async () => {
+    const { reasons } = await refusal('a server socket, unref, and a worker thread, unref')
+    assert.equal(reasons.length, 2, reasons.join('\n'))
+  })
 
   test('two things: both are listed', async () => {
     const { reasons } = await refusal('a file watcher, unref, and a database')

@@ -75,15 +75,16 @@ function preloadError(what: string, cause: unknown): TemplateError {
   const said = isError ? `${cause.name}: ${cause.message}` : String(cause)
   const quote = said.length > MAX_QUOTE ? `${said.slice(0, MAX_QUOTE)}...` : said
   const code = isError ? (cause as NodeJS.ErrnoException).code : undefined
-  const next = code === 'ERR_MODULE_NOT_FOUND' && looksLikeFile(what) ? fileAdvice(what) : 'The cause has its stack.'
+  const next = (code === 'ERR_MODULE_NOT_FOUND' && adviceOnMissing(what, cause as Error)) || 'The cause has its stack.'
   return new TemplateError('ERR_PRELOAD_FAILED', `Preloading failed in ${what}: ${quote}. ${next}`, { cause })
 }
 
-/** 'jobs.js' names a package, as in an import statement. Its author may have meant a file. */
-function looksLikeFile(specifier: string): boolean {
-  return !URL.canParse(specifier) && /\.[cm]?[jt]sx?$/.test(specifier)
-}
-
-function fileAdvice(specifier: string): string {
-  return `'${specifier}' names a package. If you mean a file, pass new URL('./${specifier}', import.meta.url).`
+/** What to do if a preloaded module was not found, or undefined if one of its imports was not found. */
+function adviceOnMissing(specifier: string, cause: Error & { url?: unknown }): string | undefined {
+  // 'jobs.js' names a package, as in an import statement. Its author may have meant a file.
+  if (!URL.canParse(specifier) && /\.[cm]?[jt]sx?$/.test(specifier))
+    return `'${specifier}' names a package. If you mean a file, pass new URL('./${specifier}', import.meta.url).`
+  if (specifier.startsWith('file:') && cause.url === specifier)
+    return 'Check the path. If this program is bundled, keep the files of jobs out of the bundle (docs/SETUPS.md).'
+  return undefined
 }
