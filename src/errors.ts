@@ -62,7 +62,7 @@ type CodesOf<Class extends string> = {
 }[ErrorCode]
 
 function nameClass(Class: { prototype: object }, name: string): void {
-  // Built-in errors have their name on the prototype, not enumerable. With that, a stack starts with the class's name.
+  // As in built-in errors, the name is on the prototype and not enumerable. Then a stack starts with the class's name.
   Object.defineProperty(Class.prototype, 'name', { value: name, configurable: true, writable: true })
 }
 

@@ -4,8 +4,8 @@
 // Siblings and the owner share these descriptors, and change them too. So:
 //   - The mode of a terminal is restored only if this process changed it, which libuv knows.
 //   - O_NONBLOCK is never set again. A child that found it set may have found the change of a sibling that is gone now.
-//   - For the same reason stdout and stderr are left blocking however they were found. So does child_process: libuv makes
-//     them blocking for each process that it spawns. A program that expects a blocking pipe and finds another loses
+//   - For the same reason stdout and stderr are always left blocking. child_process does the same: libuv makes them
+//     blocking for each process that it spawns. A program that expects a blocking pipe and finds another loses
 //     output; a program that expects the opposite only waits.
 #include "stdio-state.h"
 #include <errno.h>

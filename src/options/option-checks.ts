@@ -1,13 +1,13 @@
 // Runs in: owner. Pure. Checks the option objects of the public functions, once, before anything is started.
 //
-// A misspelled option that is silently ignored is found in production; so unknown names are refused, with the nearest
-// known one. What was checked is copied: changing the object afterwards changes nothing.
+// If a misspelled option were ignored, that would be noticed only in production. So an unknown name is an error that
+// suggests the nearest known one. The checked options are a copy: changing the object afterwards has no effect.
 
 import { inspect, types } from 'node:util'
 import { closestMatch } from 'leven'
 import { UsageError } from '../errors.js'
 
-/** Where a value stands, for messages: `of` is the function or class, `option` the option's name ('limits.memory'). */
+/** Names an option in messages: `of` is the function or class, `option` the option's name ('limits.memory'). */
 export interface Site {
   readonly of: string
   readonly option: string
@@ -23,13 +23,13 @@ export type Checks<T> = { readonly [K in keyof T & string]-?: Check<Exclude<T[K]
 export const MAX_MILLISECONDS = 2 ** 31 - 1
 
 /**
- * Checks an options object. Only its own enumerable properties are looked at; one that is undefined counts as absent.
+ * Checks an options object. Only its own enumerable properties count. A property that is undefined counts as absent.
  *
  * @param where the function or class as users write it, such as 'ForkServer.start()'
- * @param options what the user passed; undefined means no options
+ * @param options the object of the user; undefined means no options
  * @param checks the check of every option there is
- * @returns a new object without a prototype that holds the options which were given
- * @throws UsageError ERR_INVALID_ARGUMENT when it is no object, ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION
+ * @returns a new object without a prototype, with the options that were given
+ * @throws UsageError ERR_INVALID_ARGUMENT if `options` is no object, ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION
  * @example
  * const checked = checkOptions<Limits>('new Pool()', limits, { memory: integer(1), cpuSeconds: integer(1) })
  */
@@ -44,7 +44,7 @@ function checkEach<T extends object>(options: object, checks: Checks<T>, of: str
   const checked: Record<string, unknown> = Object.create(null)
   for (const [key, value] of Object.entries(options)) {
     const site = { of, option: `${prefix}${key}` }
-    // Own ones only: an option named 'constructor' is unknown, too.
+    // Own properties only: an option named 'constructor' is unknown, too.
     if (!Object.hasOwn(checks, key)) throw unknownOption(site, prefix, Object.keys(checks))
     if (value !== undefined) checked[key] = (checks as Record<string, Check>)[key]!(value, site)
   }
@@ -53,7 +53,7 @@ function checkEach<T extends object>(options: object, checks: Checks<T>, of: str
 
 function unknownOption(site: Site, prefix: string, known: readonly string[]): UsageError {
   const key = site.option.slice(prefix.length)
-  // A third of its letters may be wrong, or two; but not all of them.
+  // A third of its letters may be wrong, or two, but not all of them.
   const maxDistance = Math.min(Math.max(2, Math.floor(key.length / 3)), key.length - 1)
   const nearest = closestMatch(key, known, { maxDistance })
   const names = known.map((name) => `'${prefix}${name}'`)
@@ -133,7 +133,7 @@ export const stringOrUrl: Check<string | URL> = (value, site) => {
 export function listOf<V>(check: Check<V>): Check<readonly V[]> {
   return (value, site) => {
     if (!Array.isArray(value)) throw invalidOption(site, 'an array', value)
-    // Array.from, as map() would leave the holes of a sparse array unchecked.
+    // Array.from(), because map() would not check the holes of a sparse array.
     const items = Array.from(value as unknown[], (item, index) =>
       check(item, { of: site.of, option: `${site.option}[${index}]` }),
     )
@@ -162,7 +162,7 @@ export const abortSignal: Check<AbortSignal> = (value, site) => {
 export const environment: Check<Record<string, string | undefined>> = (value, site) => {
   const copy: Record<string, string | undefined> = Object.create(null)
   for (const [name, text] of Object.entries(object(value, site))) {
-    // The kernel keeps 'name=text\0': with these characters in the wrong place it would be another variable.
+    // The kernel stores 'name=text\0'. With one of these characters in the wrong place it would be another variable.
     if (name === '' || /[=\0]/.test(name))
       throw invalidOption(site, "names that are not empty, without '=' and NUL bytes", name)
     const entry = { of: site.of, option: `${site.option}.${name}` }
@@ -187,7 +187,10 @@ export function instance<V>(Class: abstract new (...args: never[]) => V, name: s
   }
 }
 
-/** What any of some checks takes; `must` says it in messages: `either('a string or a number', string, integer(0))`. */
+/**
+ * A value that passes one of some checks. `must` describes it in messages: `either('a string or a
+ * number', string, integer(0))`.
+ */
 export function either<V>(must: string, ...checks: ReadonlyArray<Check<V>>): Check<V> {
   return (value, site) => {
     for (const check of checks) {

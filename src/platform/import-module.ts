@@ -1,5 +1,5 @@
-// Runs in: template and child; the owner asks what is being imported. import() as the program's own modules would
-// call it.
+// Runs in: template and child; the owner asks whether a module is being imported. Imports modules as the
+// import() of the program's own modules does.
 import Module from 'node:module'
 import path from 'node:path'
 
@@ -7,7 +7,8 @@ import path from 'node:path'
 const loaded = new Map<string, object>()
 
 /**
- * A child finds this module without asking Node's loader, which takes a tenth of a millisecond to say that it has it.
+ * A child finds this module without Node's loader, which takes a tenth of a millisecond for a
+ * module that it has loaded.
  */
 export function rememberModule(specifier: string, namespace: object): void {
   loaded.set(specifier, namespace)
@@ -16,7 +17,10 @@ export function rememberModule(specifier: string, namespace: object): void {
 /** The modules that importModule() imports now. */
 const importing = new Map<string, number>()
 
-/** Whether importModule() imports this module now. Code that asks then runs at the module's top level, or beside it. */
+/**
+ * Whether importModule() imports this module now. If so, the caller runs at the module's top
+ * level, or during its import.
+ */
 export function isBeingImported(specifier: string): boolean {
   return importing.has(specifier)
 }
@@ -45,8 +49,8 @@ export async function importModule(specifier: string): Promise<object> {
 }
 
 /**
- * As importModule(), for a program's main. It is not counted as being imported: it runs, and may start processes for
- * functions of its own file behind a test of import.meta.main.
+ * As importModule(), for the main of a program. The main does not count as being imported: it may check
+ * import.meta.main and then start processes for functions of its own file.
  */
 export function importMain(specifier: string): Promise<object> {
   if (URL.canParse(specifier)) return import(specifier) as Promise<object>

@@ -1,12 +1,12 @@
-// Runs in: owner, template and child. The only file that knows the addon: finds it, types it, and makes typed errors
-// of its errnos.
+// Runs in: owner, template and child. The only file that knows the addon: it finds the addon,
+// types it, and makes typed errors of its errnos.
 import { existsSync } from 'node:fs'
 import os from 'node:os'
 import { getSystemErrorName } from 'node:util'
 import { ResourceError } from '../errors.js'
 import { ownFile } from './own-files.js'
 
-/** What native/glue/addon.c exports. Every number that is returned may be minus an errno: see `check`. */
+/** The exports of native/glue/addon.c. Every number that is returned may be minus an errno: see `check`. */
 export interface Native {
   findPlatform(): string | null
   fork(spec: Int32Array): number
@@ -75,17 +75,17 @@ export interface Native {
   closeAtEnd(fd: number): number
 }
 
-/** What `openBlock` makes. */
+/** A block, made by `openBlock`. */
 export interface SharedBlock {
   readonly block: unique symbol
 }
 
-/** What `watch` makes: it reports when a descriptor can be read or written. */
+/** A watcher, made by `watch`: it reports when a descriptor can be read or written. */
 export interface Watcher {
   readonly watcher: unique symbol
 }
 
-/** Bits of what a watcher watches for and reports: libuv's uv_poll_event. */
+/** The events of a watcher, as bits: libuv's uv_poll_event. */
 export const WATCH_READABLE = 1
 export const WATCH_WRITABLE = 2
 
@@ -117,7 +117,7 @@ function load(): { native: Native } | { missing: string } {
     }
   try {
     const module = { exports: {} }
-    process.dlopen(module, ADDON) // not by require(), whose cache a program sees
+    process.dlopen(module, ADDON) // not by require(), because a program sees its cache
     return { native: module.exports as Native }
   } catch (error) {
     const text = (error as Error).message
@@ -131,7 +131,7 @@ export function findNative(): { native: Native } | { missing: string } {
   return loaded
 }
 
-/** The addon, if the caller knows that there is one: a server with the start method `forkserver` has it. */
+/** The addon. The caller knows that there is one: a server with the start method `forkserver` has it. */
 export function native(): Native {
   const found = findNative()
   if ('missing' in found) throw new ResourceError('ERR_RESOURCE', `forkserver has no addon here: ${found.missing}.`)
@@ -175,16 +175,16 @@ export function resourceError(syscall: string, errno: number): ResourceError {
 }
 
 /**
- * The typed error of a system call that Node made: of child_process.spawn(), which throws some errors and emits
- * others, and of node:fs.
+ * The typed error of a system call that Node made in node:fs or in child_process.spawn(), which
+ * throws some errors and emits others.
  */
 export function systemError(error: NodeJS.ErrnoException): Error {
-  const syscall = error.syscall?.split(' ')[0] ?? 'spawn' // spawn() names its program behind it
+  const syscall = error.syscall?.split(' ')[0] ?? 'spawn' // spawn() adds the name of the program
   return typeof error.errno === 'number' ? resourceError(syscall, -error.errno) : error
 }
 
 /**
- * Passes a result of the addon through, or throws for minus an errno.
+ * Returns a result of the addon, or throws if it is minus an errno.
  * @throws ResourceError ERR_RESOURCE
  */
 export function check(syscall: string, result: number): number {

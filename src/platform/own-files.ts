@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { UsageError } from '../errors.js'
 
-/** The path of a file that lies at `name` from the folder of the compiled sources. */
+/** The path of a file; `name` is relative to the folder of the compiled sources. */
 export function ownFile(name: string): string {
   // A bundler that makes CommonJS leaves import.meta empty.
   const from: string | undefined = import.meta.url
@@ -11,7 +11,7 @@ export function ownFile(name: string): string {
 }
 
 /**
- * A bundler takes the code of forkserver along, and not the files that its processes are started with.
+ * Checks that forkserver was not bundled: a bundle has its code, but not the files that its processes start with.
  * @throws UsageError ERR_UNSUPPORTED
  */
 export function checkNotBundled(): void {

@@ -2,9 +2,9 @@
 import type { Socket } from 'node:net'
 
 /**
- * Lets a socket be read to its end though a write fails. A peer that says its last word and closes makes the next
- * write fail with EPIPE, and node:net then destroys the socket with that word unread. A failed write here fails in
- * silence: the end of the reading side follows, and tells.
+ * Lets a socket be read to its end even if a write fails. If a peer sends its last message and closes, the next write
+ * fails with EPIPE, and node:net then destroys the socket before that message is read. Here a failed write reports
+ * nothing, because the end of the reading side follows.
  */
 export function readToTheEnd(socket: Socket): Socket {
   const { _write: write, _writev: writev } = socket

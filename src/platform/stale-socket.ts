@@ -3,8 +3,8 @@ import { lstatSync, unlinkSync } from 'node:fs'
 import { isErrno, type Native } from './native.js'
 
 /**
- * Whether this is a socket file at which nobody listens. False for anything else that lies there. Whoever listens
- * sees one connection that ends at once.
+ * Whether this is a socket file at which no process listens. False for any other kind of file. A process that listens
+ * there sees one connection that ends at once.
  * @throws Error ENOENT and others of lstat(2)
  */
 export function isStaleSocket(native: Native, file: string): boolean {

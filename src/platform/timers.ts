@@ -1,5 +1,5 @@
 // Runs in: owner and child. Pure. Node's timers and clock as they were when forkserver was imported. Fake timers of a
-// test (node:test, sinon, jest) put others in their place, and a time limit would then never end.
+// test (node:test, sinon, jest) replace them, and then a time limit would never end.
 import { promisify } from 'node:util'
 
 export const { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, clearImmediate, queueMicrotask } =

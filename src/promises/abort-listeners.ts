@@ -1,15 +1,15 @@
 // Runs in: owner. Any number of listeners for one AbortSignal. Pure.
 //
-// A program may give one signal to a thousand tasks. Node warns of a leak from the eleventh listener of a signal on,
-// so all of ours share one.
+// A program may give one signal to a thousand tasks. From the eleventh listener of a signal on, Node warns of a
+// leak. So all listeners of forkserver share one.
 
 const listenersOf = new WeakMap<AbortSignal, Set<() => void>>()
 
 /**
- * Calls a listener once when a signal is aborted. A signal that is aborted already calls nobody.
+ * Calls a listener once when a signal is aborted. If the signal is aborted already, the listener is not called.
  *
  * @param listener must not throw
- * @returns what takes the listener away again
+ * @returns a function that removes the listener
  * @example
  * const forget = onAbort(signal, () => task.kill())
  */
@@ -35,7 +35,7 @@ function listen(signal: AbortSignal): Set<() => void> {
   const listeners = new Set<() => void>()
   const abort = (): void => {
     listenersOf.delete(signal)
-    for (const listener of listeners) listener() // one that is taken away meanwhile is not called
+    for (const listener of listeners) listener() // a listener that is removed meanwhile is not called
   }
   listenersOf.set(signal, listeners)
   abortOf.set(listeners, abort)

@@ -1,6 +1,6 @@
-// Runs in: owner. A promise and what settles it. Pure.
+// Runs in: owner. A promise together with the functions that settle it. Pure.
 
-/** A promise and what settles it. */
+/** A promise together with the functions that settle it. */
 export interface Deferred<T> {
   promise: Promise<T>
   resolve(value: T): void
@@ -8,8 +8,8 @@ export interface Deferred<T> {
 }
 
 /**
- * A promise that nobody has to await. Whoever awaits it gets its rejection. A program that only joins a process, say,
- * has chosen not to await its result, and must not be ended by an unhandled rejection.
+ * A promise that nobody has to await. Its rejection is seen only if it is awaited. For example, a program that only
+ * joins a process does not await its result, and must not end by an unhandled rejection.
  */
 export function defer<T>(): Deferred<T> {
   const deferred = {} as Deferred<T>

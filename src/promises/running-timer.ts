@@ -1,13 +1,14 @@
 // Runs in: owner. A timer that counts only the time in which this process runs. Pure.
 //
-// A plain timer fires at once when a laptop wakes up, or when a shell continues a stopped program. The other side had
-// no time to answer then. This timer counts steps: however long this process was stopped, that counts as one step.
+// A plain timer fires at once when a laptop wakes up, or when a shell continues a stopped program.
+// The other side has had no time to answer then. This timer counts steps, and any time in which
+// this process was stopped counts as one step.
 import { clearInterval, setImmediate, setInterval } from '../platform/timers.js'
 
-/** Steps of one timer. More steps measure a stopped process better, and wake a running one more often. */
+/** How many steps one timer has. More steps measure a stopped process better, but wake a running one more often. */
 const STEPS = 10
 
-/** A timer that can be set back. It does not keep the event loop alive. */
+/** A timer that can be started anew. It does not keep the event loop alive. */
 export class RunningTimer {
   readonly #onTimeout: () => void
   readonly #stepMs: number
@@ -27,7 +28,7 @@ export class RunningTimer {
     return this.#interval !== undefined
   }
 
-  /** Starts it, or sets it back to its full time. */
+  /** Starts it, or starts it anew with its full time. */
   start(): void {
     this.#stepsLeft = STEPS
     this.#interval ??= setInterval(() => this.#step(), this.#stepMs).unref()
@@ -40,7 +41,7 @@ export class RunningTimer {
 
   #step(): void {
     if (--this.#stepsLeft > 0) return
-    // Node runs timers before it reads sockets. What has arrived is read first: it may start() or stop() this timer.
+    // Node runs timers before it reads sockets. This lets it read first: a message may start() or stop() this timer.
     setImmediate(() => {
       if (!this.isRunning || this.#stepsLeft > 0) return
       this.stop()

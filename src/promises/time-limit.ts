@@ -2,7 +2,7 @@
 
 import { clearTimeout, setTimeout } from '../platform/timers.js'
 /**
- * What the promise resolves with, or undefined if it rejects or does not settle within `ms` milliseconds. The event
+ * The value of the promise, or undefined if it rejects or does not settle within `ms` milliseconds. The event
  * loop is kept alive meanwhile.
  */
 export async function within<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {

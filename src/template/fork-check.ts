@@ -26,8 +26,8 @@ const WORKER_THREAD = impossible('a worker thread (node:worker_threads): every c
 
 const judgeThread = (name: string): Judgement =>
   impossible(
-    `a thread (${name}): every child would lack it, with the locks that it holds. If it belongs to an addon, load the ` +
-      'package in the job, or load it here and use it only in jobs',
+    `a thread (${name}): every child would lack it, with the locks that it holds. If it belongs to an addon, load ` +
+      'the package in the job, or load it here and use it only in jobs',
   )
 
 const EVENTPOLL = 'anon_inode:[eventpoll]'
@@ -119,7 +119,8 @@ export class ForkCheck {
     const now = inventory.takeInventory()
     const threads = [...now.threads].filter(([tid]) => !this.#first.threads.has(tid))
     const descriptors = [...now.descriptors].filter(([key]) => !this.#first.descriptors.has(key))
-    // Since Node 24 a worker thread has a name of its own. Before, it has that of the main thread, as other threads may.
+    // Since Node 24 a worker thread has a name of its own. Before, it has that of the main thread,
+    // as other threads may.
     const mainName = now.threads.get(String(process.pid))
     const hasLoop = descriptors.some(([, target]) => target === EVENTPOLL)
     const isWorker = (name: string): boolean => name === 'WorkerThread' || (name === mainName && hasLoop)

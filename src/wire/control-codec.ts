@@ -1,12 +1,12 @@
 // Runs in: owner and template. The control messages that an owner and its template exchange after the handshake: what
 // is allowed when, and their codec. Pure: payloads in, payloads out. Their table is in control-messages.ts.
 //
-// A message is a kind and a few fixed integers; descriptors ride along. There is no text and no length in it, because
-// nothing that a user chooses goes through the template: a job's module, arguments, environment and result pass it by,
-// in the child's own channel.
+// A message is a kind and a few fixed integers, and it may carry descriptors. It has no text and no length,
+// because nothing that a user chooses goes through the template: the module, arguments, environment and result
+// of a job travel in the child's own channel.
 //
 // The one rule: every `fork` gets exactly one `forked` or one `forkFailed`, and every `forked` gets exactly one
-// `exited`. Whatever is not in the table, or not allowed at its time, closes that connection, and no other.
+// `exited`. A message that is not in the table, or not allowed at its time, closes that connection and no other.
 
 import { ProtocolError } from '../errors.js'
 import {
@@ -22,7 +22,7 @@ import {
 } from './control-messages.js'
 import { MAX_STDIO } from './startup.js'
 
-/** The version that attach and attached carry. There is no negotiation: another one is refused, and both are named. */
+/** The version that attach and attached carry. There is no negotiation: another version is an error that names both. */
 export const PROTOCOL_VERSION = 1
 
 /** The largest control message to take after the handshake, in bytes. The longest in the table has 43. */
@@ -32,7 +32,7 @@ export const MAX_CONTROL_PAYLOAD = 64
 export const FLAG_DETACHED = 1
 
 /**
- * Bit 1 of fork's flags: signals are for the child's whole process group, and what is left of that ends with the child.
+ * Bit 1 of fork's flags: signals go to the child's whole process group, and the rest of the group ends with the child.
  */
 export const FLAG_KILL_TREE = 2
 
@@ -66,7 +66,7 @@ const LAYOUT_BY_KIND = new Map<number, Layout>(LAYOUTS.map((layout) => [layout.k
  *
  * @param message its name and every one of its fields
  * @param into takes the payload instead of a new buffer; it has room for MAX_CONTROL_PAYLOAD bytes
- * @returns the payload of one frame; descriptors are the caller's to send along
+ * @returns the payload of one frame; the caller sends the descriptors
  * @throws ProtocolError ERR_PROTOCOL if a value does not fit its field or is not allowed in it
  */
 export function encodeControl(message: ControlMessage, into?: Buffer): Buffer {
@@ -85,7 +85,7 @@ export function encodeControl(message: ControlMessage, into?: Buffer): Buffer {
 }
 
 /**
- * Reads a control message. Every byte must be accounted for.
+ * Reads a control message. Its length must be exactly that of its kind.
  *
  * @param direction in which the payload travelled: a message of the other direction is a violation
  * @param payload of one frame
@@ -109,21 +109,21 @@ export function decodeControl<Direction extends ControlDirection>(
     values[name] = readUnsigned(payload, offset, bytes, label)
     offset += bytes
   }
-  // The loop has read every field of the table: that is the type, though tsc cannot follow it.
+  // The loop has read every field of the table, so the object has this type. tsc cannot see that.
   checkValues(values as unknown as ControlMessage)
   return values as unknown as ControlMessageOf<Direction>
 }
 
-/** The template's view of one owner's connection: what that owner may send now. It knows no descriptors and no pids. */
+/** What one owner may send to the template now. It knows no descriptors and no pids. */
 export class ControlSession {
   #isAttached = false
   readonly #live = new Set<number>()
 
   /**
-   * Reads a message and judges whether it is allowed at this point. After a throw the connection is to be closed.
+   * Reads a message and checks that it is allowed now. If it throws, close the connection.
    *
    * @param payload of one frame
-   * @returns the message; whether the child that a signal names is alive, isLive() tells
+   * @returns the message; isLive() says whether the child that a signal names is alive
    * @throws ProtocolError ERR_PROTOCOL as decodeControl() does, and if the table does not allow the message now
    */
   receive(payload: Uint8Array): ControlMessageToTemplate {
@@ -139,7 +139,7 @@ export class ControlSession {
     return message
   }
 
-  /** Whether the fork with this id was received and not settled: an owner may signal a child that has just exited. */
+  /** Whether the child of this fork has not ended. An owner may signal a child that has just ended. */
   isLive(id: number): boolean {
     return this.#live.has(id)
   }
@@ -150,7 +150,7 @@ export class ControlSession {
   }
 }
 
-/** What the types of the fields do not say, for both directions of the codec. */
+/** Checks what the types of the fields do not say. */
 function checkValues(message: ControlMessage): void {
   switch (message.name) {
     case 'attach':

@@ -14,9 +14,9 @@ export interface ControlShape {
   readonly kind: number
   readonly direction: ControlDirection
   readonly when: string
-  /** Which descriptors ride along, in this order. */
+  /** Which descriptors the message carries, in this order. */
   readonly descriptors: readonly string[]
-  /** What follows the kind, without gaps: name, type, meaning. */
+  /** The fields that follow the kind, without gaps: name, type, meaning. */
   readonly fields: readonly (readonly [name: string, type: FieldType, meaning: string])[]
 }
 
@@ -35,7 +35,7 @@ export const CONTROL_MESSAGES = {
     when: 'after attach',
     descriptors: ['channel', 'stdin', 'stdout', 'stderr'],
     fields: [
-      ['id', 'u32', 'names the request, and then the child; of no other live child of this owner'],
+      ['id', 'u32', 'names the request, and then the child; no other live child of this owner has it'],
       [
         'flags',
         'u16',
@@ -50,7 +50,7 @@ export const CONTROL_MESSAGES = {
     when: 'after attach',
     descriptors: [],
     fields: [
-      ['id', 'u32', 'of the child; ignored where it is not alive'],
+      ['id', 'u32', 'of the child; ignored if it is not alive'],
       ['signal', 'u8', 'Linux signal number, 0 to 64; 0 sends none'],
     ],
   },
@@ -84,7 +84,7 @@ export const CONTROL_MESSAGES = {
   forkFailed: {
     kind: 131,
     direction: 'template to owner',
-    when: 'the answer to fork, where there is no child',
+    when: 'the answer to fork, if there is no child',
     descriptors: [],
     fields: [
       ['id', 'u32', 'of the fork; free for another one from now on'],
@@ -99,7 +99,7 @@ export const CONTROL_MESSAGES = {
     fields: [
       ['id', 'u32', 'of the fork; free for another one from now on'],
       ['pid', 'u32', 'process id of the child'],
-      ['exitCode', 'u8', 'exit code; 0 where a signal ended it'],
+      ['exitCode', 'u8', 'exit code; 0 if a signal ended it'],
       ['signal', 'u8', 'Linux signal number that ended it; 0 for none'],
       ['userMicros', 'u64', 'processor time in user mode, microseconds'],
       ['systemMicros', 'u64', 'processor time in the kernel, microseconds'],
@@ -113,14 +113,14 @@ export const CONTROL_MESSAGES = {
     direction: 'template to owner',
     when: 'the answer to detach, and the last message',
     descriptors: [],
-    fields: [['owners', 'u32', 'how many other owners there are; with 0 the template no longer listens, and leaves']],
+    fields: [['owners', 'u32', 'how many other owners there are; if 0, the template no longer listens, and ends']],
   },
 } as const satisfies Record<string, ControlShape>
 
-/** How many descriptors ride on attach: the read end of the owner's lifeline pipe. */
+/** How many descriptors attach carries: the read end of the owner's lifeline pipe. */
 export const ATTACH_DESCRIPTORS = CONTROL_MESSAGES.attach.descriptors.length
 
-/** How many descriptors ride on fork at least: channel, stdin, stdout, stderr. More of the child's may follow. */
+/** How many descriptors fork carries at least: channel, stdin, stdout, stderr. Further ones of the child may follow. */
 export const FORK_DESCRIPTORS = CONTROL_MESSAGES.fork.descriptors.length
 
 type Table = typeof CONTROL_MESSAGES
@@ -128,7 +128,7 @@ type Table = typeof CONTROL_MESSAGES
 /** The name of a control message. */
 export type ControlName = keyof Table
 
-/** A control message, or the one of that name: its name and its fields, all of them numbers. */
+/** A control message, or the one of this name: its name and its fields, which are all numbers. */
 export type ControlMessage<Name extends ControlName = ControlName> = {
   [N in Name]: { readonly name: N } & { readonly [Field in Table[N]['fields'][number][0]]: number }
 }[Name]

@@ -1,7 +1,7 @@
-// Runs in: owner and child. What a child's environment is, told as a change of its template's. Pure.
+// Runs in: owner and child. A child's environment, as a change of its template's environment. Pure.
 import type { EnvironmentChange } from './job.js'
 
-/** The change that makes `wanted` of `base`, or undefined if there is none. */
+/** The change from `base` to `wanted`, or undefined if they are equal. */
 export function changeOf(base: NodeJS.ProcessEnv, wanted: NodeJS.ProcessEnv): EnvironmentChange | undefined {
   const set: Record<string, string> = {}
   // process.env asks the C library for every variable: each is read once, because this runs for every process.
@@ -19,9 +19,9 @@ export function changeOf(base: NodeJS.ProcessEnv, wanted: NodeJS.ProcessEnv): En
 }
 
 /**
- * Variables that Node reads at its start and that cannot be made to count for a fork. NODE_OPTIONS is split into
- * options before there is JavaScript; the others set an option, a path or a switch inside of Node that no interface
- * reaches.
+ * Variables that Node reads at its start and that cannot be changed in a forked child. Node splits
+ * NODE_OPTIONS into options before any JavaScript runs. Each of the others sets an option, a path or a
+ * switch inside Node that no interface can change.
  */
 export const START_VARIABLES: readonly string[] = [
   'NODE_OPTIONS',
@@ -36,8 +36,8 @@ export const START_VARIABLES: readonly string[] = [
 ]
 
 /**
- * Those of START_VARIABLES that a child's environment has otherwise than its template's: for Node the template's count
- * there.
+ * The START_VARIABLES that differ between a child's environment and its template's. Node uses the
+ * values of the template.
  */
 export function unheeded({ set, unset }: EnvironmentChange): string[] {
   return START_VARIABLES.filter((name) => name in set || unset.includes(name))
@@ -46,11 +46,11 @@ export function unheeded({ set, unset }: EnvironmentChange): string[] {
 const NO_LOCALE = 'en_US_POSIX'
 
 /**
- * ICU's name of the locale that an environment asks for, as ICU takes it from there: `de_DE.UTF-8` is `de_DE`, `C` is
+ * The name that ICU gives the locale of an environment: `de_DE.UTF-8` is `de_DE`, `C` is
  * `en_US_POSIX`, `no_NO@nynorsk` is `no_NO_NY`.
  */
 export function localeOf({ LC_ALL, LC_MESSAGES, LANG }: NodeJS.ProcessEnv): string {
-  const posix = LC_ALL ?? LC_MESSAGES ?? LANG // one that is empty counts
+  const posix = LC_ALL ?? LC_MESSAGES ?? LANG // an empty one counts, too
   if (posix === undefined) return NO_LOCALE
   const name = /^[^.@]*/.exec(posix)![0]
   if (name === 'C' || name === 'POSIX') return NO_LOCALE

@@ -1,7 +1,7 @@
-// Runs in: owner, template and child. Pure. Headers of frames, the framing of Python's multiprocessing.connection: the
-// one place that writes and reads them.
+// Runs in: owner, template and child. Pure. Writes and reads the headers of frames. The framing is
+// that of Python's multiprocessing.connection.
 //
-// A stream has no messages; a frame makes one. A frame is its length and then its payload.
+// A stream has no messages, so each message travels in a frame: its length and then its payload.
 
 import { Buffer } from 'node:buffer' // a program may delete the global one
 import { ProtocolError, UsageError } from '../errors.js'
@@ -10,10 +10,10 @@ import { ProtocolError, UsageError } from '../errors.js'
 // '!i' (int32, big-endian) is the length. A length above 0x7fffffff is sent as -1, followed by '!Q' (uint64,
 // big-endian).
 
-/** Size of a header that begins with a length, in bytes. */
+/** Size of a short header, which is only a length, in bytes. */
 export const SHORT_HEADER_BYTES = 4
 
-/** Size of a header that begins with -1, in bytes. */
+/** Size of a long header, which begins with -1, in bytes. */
 export const LONG_HEADER_BYTES = 12
 
 /** Size of a checked header, in bytes. */
@@ -25,15 +25,14 @@ const LONG_FORM_MARK = -1
 export const MAX_SHORT_LENGTH = 0x7fffffff
 
 /**
- * Up to this many payload bytes, header and payload belong into one write: two small writes would meet Nagle's
- * algorithm and wait for each other. Above it the copy costs more than the write. Source: CPython's connection.py,
- * _send_bytes (bpo-20540).
+ * Up to this many payload bytes, header and payload go into one write: with Nagle's algorithm, two
+ * small writes would wait for each other. Above it the copy costs more than a second write. Source:
+ * CPython's connection.py, _send_bytes (bpo-20540).
  */
 export const ONE_WRITE_LIMIT = 16384
 
 /**
- * The largest payload that a process takes from its own child or owner, in bytes: what one Buffer can hold on every
- * Node.
+ * The largest payload that a process takes from its own child or owner, in bytes: every Node has Buffers of this size.
  */
 export const MAX_OWN_PAYLOAD = 2 ** 32 - 1
 
@@ -75,8 +74,8 @@ export function encodeFrameHeader(length: number): Buffer {
 }
 
 /**
- * The header for memory that a task can overwrite: a u32 length and its complement. Somebody who lost its place, or
- * whose bytes were overwritten, would otherwise wait without end for a payload that nobody sends.
+ * The header for memory that a task can overwrite: a u32 length and its complement. Without the complement, a reader
+ * whose bytes were overwritten could wait for ever for a payload that nobody sends.
  *
  * @param length of the payload, in bytes: at most MAX_OWN_PAYLOAD
  * @returns CHECKED_HEADER_BYTES bytes
@@ -145,7 +144,7 @@ export function frameHeaderBytes(bytes: Uint8Array, at = 0): number {
  */
 export function readFrameLength(bytes: Uint8Array, at = 0): number {
   const short = readInt32(bytes, at)
-  // CPython takes a negative length for an empty message. We take it for what it is: a stream that has lost its place.
+  // CPython treats a negative length as an empty message. Here it is an error: the stream has lost its place.
   if (short < LONG_FORM_MARK) throw new ProtocolError('ERR_PROTOCOL', `A frame announces the length ${short}.`)
   if (short !== LONG_FORM_MARK) return short
   // A length of 2 ** 53 or more is rounded here, but never to a safe integer.
@@ -155,7 +154,7 @@ export function readFrameLength(bytes: Uint8Array, at = 0): number {
   throw new ProtocolError('ERR_MESSAGE_TOO_LARGE', `A frame announces ${length} bytes.`)
 }
 
-// By hand: Buffer's own method costs a call and two checks, and this runs once for each message.
+// Not by Buffer's own method, which has two more checks: this runs once for each message.
 function readInt32(bytes: Uint8Array, at: number): number {
   return (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!
 }

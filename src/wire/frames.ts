@@ -1,9 +1,9 @@
 // Runs in: owner, template and child. Pure. Cuts a stream of bytes into the payloads of its frames.
 //
-// It meets bytes of strangers, so it checks every length before it takes memory, and takes memory only for bytes that
-// have arrived. A public connection has a reader of its own, src/connection/frame-reader.ts, which reads the headers
-// by the same code (frame-header.ts): there the caller lends memory that it uses again, and a large payload is read
-// into its place.
+// The bytes may come from anybody. So it checks every length before it takes memory, and takes memory only
+// for bytes that have arrived. A public connection has another reader, src/connection/frame-reader.ts,
+// which uses the same code for headers (frame-header.ts): it reads into memory that is used again, and
+// reads a large payload directly into its place.
 
 import { Buffer } from 'node:buffer' // a program may delete the global one
 import { ProtocolError, UsageError } from '../errors.js'
@@ -23,13 +23,13 @@ const SMALL_PIECE_BYTES = 4096
 /**
  * Cuts a stream into payloads, however the stream was cut into chunks.
  *
- * A payload that lies within one chunk is returned as a view of that chunk: do not write to a chunk after handing it
- * over (the chunks of a net.Socket are never reused) without keepUnread(). A payload that came in several chunks is
- * joined once, when it is complete. Either may be kept, but a view keeps its whole chunk alive: copy a small payload if
- * you keep it for long.
+ * A payload that lies within one chunk is returned as a view of that chunk: do not write to a chunk that you
+ * have passed in without keepUnread() (a net.Socket never reuses its chunks). A payload that came in several
+ * chunks is joined once, when it is complete. Either may be kept, but a view keeps its whole chunk alive:
+ * copy a small payload if you keep it for long.
  *
- * The first violation is final: if one position in a stream is wrong, all later ones are. Every later call throws the
- * same error.
+ * The first violation is final: if one position in a stream is wrong, all later ones are wrong,
+ * too. Every later call throws the same error.
  */
 export class FrameDecoder {
   readonly #chunks: Buffer[] = []
@@ -39,7 +39,7 @@ export class FrameDecoder {
   #unread = 0
   /** Header bytes consumed of the frame that is being read: 0, 4 or 12. */
   #headerRead = 0
-  /** Its payload length, or -1 while the header is incomplete. */
+  /** The payload length of that frame, or -1 while the header is incomplete. */
   #length = -1
   #maxLength = 0
   readonly #isChecked: boolean
@@ -56,11 +56,10 @@ export class FrameDecoder {
   }
 
   /**
-   * The largest payload that is taken, in bytes. Setting it concerns every frame whose header has not been read yet, so
-   * a limit that is raised between two frames must be raised between two calls of next(): push() reads all the frames
-   * of its chunk.
+   * The largest payload that is taken, in bytes. A new value counts for each frame whose header has not been read yet.
+   * To raise it between two frames, set it between two calls of next(): push() reads all frames of its chunk.
    *
-   * @throws UsageError ERR_INVALID_OPTION if it is set to anything but a safe integer of at least 0
+   * @throws UsageError ERR_INVALID_OPTION if the value is not a safe integer of at least 0
    */
   get maxLength(): number {
     return this.#maxLength
@@ -74,14 +73,14 @@ export class FrameDecoder {
     this.#maxLength = bytes
   }
 
-  /** Bytes received that belong to a frame not yet returned, its header included. 0 exactly between two frames. */
+  /** How many bytes came of frames that were not returned yet, headers included. It is 0 exactly between two frames. */
   get pendingBytes(): number {
     return this.#headerRead + this.#unread
   }
 
   /**
-   * Takes a chunk and returns every payload that is complete now. If it throws, complete payloads in front of the
-   * violation are lost: use append() and next() to get those first.
+   * Takes a chunk and returns every payload that is complete now. If it throws, complete payloads before the violation
+   * are lost: use append() and next() to get them.
    *
    * @param chunk the next bytes of the stream
    * @returns the payloads, in order
@@ -105,8 +104,8 @@ export class FrameDecoder {
     if (chunk.length === 0) return
     this.#unread += chunk.length
     let piece = Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
-    // A frame sent byte by byte would otherwise cost one Buffer object, over 100 bytes, for each of its bytes. Small
-    // neighbours are joined as in a binary counter: few pieces remain, and no byte is copied more than 12 times.
+    // A frame that comes byte by byte would need one Buffer object, over 100 bytes, for each byte. So small neighbours
+    // are joined as in a binary counter: few pieces remain, and no byte is copied more than 12 times.
     while (this.#chunks.length > 1 && piece.length < SMALL_PIECE_BYTES) {
       const last = this.#chunks[this.#chunks.length - 1]!
       if (last.length > piece.length) break
@@ -134,8 +133,8 @@ export class FrameDecoder {
   }
 
   /**
-   * Copies what is unread, so that the caller may write to the memory of its chunks again. Payloads that were returned
-   * before are views of that memory.
+   * Copies the bytes that are unread, so that the caller may write to the memory of its chunks again. Payloads that
+   * were returned before are views of that memory.
    */
   keepUnread(): void {
     if (this.#chunks.length === 0) return
@@ -182,12 +181,11 @@ export class FrameDecoder {
     this.#length = length
   }
 
-  /** The first chunk, which has at least so many bytes that are unread: they are known to be there. */
+  /** Returns a first chunk with at least `count` unread bytes. The caller knows that there are that many. */
   #peek(length: number): Buffer {
     const first = this.#chunks[0]!
     if (first.length - this.#offset >= length) return first
-    // Everything unread is joined at once, so that what follows the frame is joined already: no byte is joined for
-    // every frame.
+    // All unread bytes are joined at once. So the bytes after this frame are not joined again for each later frame.
     this.#chunks[0] = first.subarray(this.#offset)
     const joined = Buffer.concat(this.#chunks.splice(0), this.#unread)
     this.#chunks.push(joined)
@@ -195,7 +193,7 @@ export class FrameDecoder {
     return joined
   }
 
-  /** Consumes bytes that are known to be there. */
+  /** Consumes bytes. The caller knows that they are there. */
   #take(length: number): Buffer {
     if (length === 0) return Buffer.alloc(0)
     const first = this.#peek(length)

@@ -24,18 +24,18 @@ export const CHANNEL_MESSAGES = {
 /** Name of a message of the job channel. */
 export type ChannelMessage = keyof typeof CHANNEL_MESSAGES
 
-/** What changes in an environment: from the template's to the child's. */
+/** The change from the template's environment to the child's. */
 export interface EnvironmentChange {
   set: Record<string, string>
   unset: string[]
 }
 
-/** An environment that is told whole, because the owner does not know what the template started with. */
+/** A whole environment, sent if the owner does not know what the template started with. */
 export interface WholeEnvironment {
   whole: Record<string, string>
 }
 
-/** What a program is: a script's path, code, or what stdin has. And what is loaded before it. */
+/** A program: the path of a script, code, or stdin; and the modules to load before it. */
 export interface ProgramHead {
   file?: string
   eval?: string
@@ -45,13 +45,13 @@ export interface ProgramHead {
   import?: readonly string[]
 }
 
-/** What a job runs: a function, or a whole program whose arguments are the job's. */
+/** What a job runs: a function, or a whole program, which gets the job's arguments. */
 export type JobTask = { module: string; name: string } | { program: ProgramHead }
 
-/** Everything about a job but its arguments. Absent means: as the template has it. */
+/** A job without its arguments. If a field is absent, the child keeps what it has from the template. */
 export type JobHead = JobTask & JobSurroundings
 
-/** What a job finds around it. */
+/** The surroundings of a job. */
 export interface JobSurroundings {
   cwd?: string
   env?: EnvironmentChange | WholeEnvironment
@@ -84,7 +84,8 @@ export function encodeJob(head: JobHead, args: Uint8Array): Buffer {
 }
 
 /**
- * Splits the payload of a `job` frame. The bytes are the owner's own, so the head's fields are not checked one by one.
+ * Splits the payload of a `job` frame. The bytes come from the process's own owner, so the fields
+ * of the head are not checked.
  * @throws ProtocolError ERR_PROTOCOL
  */
 export function decodeJob(payload: Buffer): { head: JobHead; args: Buffer } {

@@ -1,14 +1,14 @@
-// Runs in: owner and child. Large buffers between a Pool and one of its workers. They lie in blocks of the memory that
-// both share, behind the rings, and a message only says where. The sender copies a buffer into a block. The receiver
-// maps that block, and has it as its buffer.
+// Runs in: owner and child. Large buffers between a Pool and one of its workers. They lie in blocks of the shared
+// memory, after the rings, and a message only says where. The sender copies a buffer into a block. The receiver
+// maps that block and uses it as its buffer.
 //
-// A block is used again when the receiver's garbage collector finds that nobody holds the buffer any more: then the
-// first word of the block, which both see, becomes 0 (native/glue/addon-memory.c). To fill pages that are mapped
-// already takes a tenth of the time of new ones, which the kernel has to find and to map (`npm run bench -- pool`, 16
-// MiB for each task).
+// A block is used again when the receiver's garbage collector has freed the buffer: then the first word of
+// the block becomes 0, which both sides see (native/glue/addon-memory.c). Pages that are mapped already
+// are filled in a tenth of the time that new pages need, because the kernel has to find and map those
+// (`npm run bench -- pool`, 16 MiB for each task).
 //
 // A task can write anything into this memory, and can close its descriptor. So each side keeps its own account of
-// blocks, and looks whether the descriptor still is the memory before it uses it.
+// blocks, and checks that the descriptor is still that memory before it uses it.
 import { Buffer } from 'node:buffer' // a program may delete the global one
 import { fstatSync, type Stats, writeSync } from 'node:fs'
 import { ProtocolError } from '../errors.js'
@@ -20,15 +20,15 @@ import type { Block, SentBlock } from '../wire/worker/block-table.js'
 const ALIGNMENT = 64 * 1024
 /** Unit of st_blocks, see stat(2). */
 const STAT_BLOCK_BYTES = 512
-/** In front of a block's bytes. */
+/** The size of the header of a block, in bytes. */
 const HEADER_BYTES = 4096
 /** Size of the region of each direction. Blocks to the worker begin at one such size, blocks to the owner at two. */
 const REGION_BYTES = 2 ** 40
-/** The sender keeps at most so many bytes of blocks that nobody uses. */
+/** How many bytes of unused blocks the sender keeps. */
 const MAX_SPARE_BYTES = 128 * 2 ** 20
-/** When it has sent nothing for so long, in milliseconds, it keeps none. */
+/** If it has sent nothing for this long, in milliseconds, it keeps no unused blocks. */
 const SPARE_MS = 10_000
-/** A receiver keeps at most so many blocks mapped. */
+/** How many blocks a receiver keeps mapped. */
 const MAX_MAPPED = 64
 const USED_HEADER = new Uint8Array(HEADER_BYTES)
 new Int32Array(USED_HEADER.buffer)[0] = 1
@@ -41,12 +41,12 @@ const align = (offset: number): number => Math.ceil(offset / ALIGNMENT) * ALIGNM
 
 interface OwnBlock {
   offset: number
-  /** Bytes behind the header. */
+  /** How many bytes follow the header. */
   capacity: number
   memory: ArrayBuffer
   /** 0: the receiver does not use it. The receiver can write here. */
   state: Int32Array
-  /** It was sent, and may have to be taken back. */
+  /** Whether it was sent and may have to be taken back. */
   isOut: boolean
 }
 
@@ -62,7 +62,7 @@ class MemoryFile {
   }
 
   /**
-   * What the kernel says of it.
+   * Reads its state from the kernel.
    * @throws ProtocolError ERR_PROTOCOL if the descriptor is another file now
    */
   stat(): Stats {
@@ -96,7 +96,7 @@ export class BlockSender {
   #next: number
   #blocks: OwnBlock[] = []
   #trimming: NodeJS.Timeout | undefined
-  /** Nothing was sent since the timer looked last. */
+  /** Whether nothing was sent since the timer ran last. */
   #isResting = false
 
   /** @param fd of the memory; it stays the caller's */
@@ -107,7 +107,7 @@ export class BlockSender {
     this.#start = this.#next = startOf(sender)
   }
 
-  /** Whether anything was ever sent. */
+  /** Whether any block was ever sent. */
   get isUsed(): boolean {
     return this.#next > this.#start
   }
@@ -158,7 +158,9 @@ export class BlockSender {
     }
   }
 
-  /** The receiver has answered: these are not taken back any more, and are used again when it does not use them. */
+  /**
+   * The receiver has answered: these blocks are not taken back any more. They are used again when it has freed them.
+   */
   settle(blocks: readonly SentBlock[]): void {
     for (const sent of blocks) {
       const block = sent instanceof Uint8Array ? undefined : this.#find(sent)
@@ -166,7 +168,7 @@ export class BlockSender {
     }
   }
 
-  /** Takes back a block that was sent and that nobody will read: a copy of it. */
+  /** Takes back a block that was sent and that nobody will read. Returns a copy of its bytes. */
   takeBack(sent: SentBlock): Uint8Array {
     if (sent instanceof Uint8Array) return sent
     const block = this.#find(sent)
@@ -180,7 +182,7 @@ export class BlockSender {
     return this.#blocks.find((block) => block.offset === offset)!
   }
 
-  /** The receiver is gone: gives everything back. */
+  /** The receiver is gone: frees all blocks. */
   release(): void {
     clearTimeout(this.#trimming)
     this.#blocks = []
@@ -194,7 +196,7 @@ export class BlockSender {
     if (isOver) this.#trim(0)
   }
 
-  /** Gives spare blocks back, until there are no more bytes of them than this; the oldest first. */
+  /** Frees unused blocks, the oldest first, until they have no more than this many bytes. */
   #trim(maxBytes: number): void {
     let bytes = 0
     this.#blocks = this.#blocks.reverse().filter((block) => {
@@ -227,7 +229,7 @@ export class BlockReceiver {
   readonly #native: Native
   readonly #file: MemoryFile
   readonly #start: number
-  /** Behind the last block that came. */
+  /** The offset after the last block that came. */
   #seen: number
   readonly #mapped = new Map<number, { block: SharedBlock; bytes: number }>()
 
@@ -238,13 +240,13 @@ export class BlockReceiver {
     this.#start = this.#seen = startOf(sender)
   }
 
-  /** Whether anything ever came. */
+  /** Whether any block ever came. */
   get isUsed(): boolean {
     return this.#seen > this.#start
   }
 
   /**
-   * The buffer that a block is here. The block is given back when the buffer is collected.
+   * The buffer of a block in this process. The block is given back when the buffer is collected.
    * @throws ResourceError ERR_RESOURCE; ProtocolError ERR_PROTOCOL if no block can lie there
    */
   take(sent: SentBlock): ArrayBuffer {
@@ -261,9 +263,8 @@ export class BlockReceiver {
     const known = this.#mapped.get(offset)
     if (known && known.bytes >= bytes) return known.block
     const isInRegion = offset >= this.#start && offset + bytes <= this.#start + REGION_BYTES && offset % ALIGNMENT === 0
-    // A process that looks behind the end of a file is ended by SIGBUS. The memory never shrinks. And a sender has
-    // written what it tells of: a length that is larger than all that was ever written would only take our address
-    // space.
+    // A process that reads after the end of a file is killed by SIGBUS. The memory never shrinks, and a sender writes a
+    // block before it sends the message. A length beyond all that was ever written would only use up address space.
     const { size, blocks } = this.#file.stat()
     if (!isInRegion || length <= 0 || offset + bytes > size || bytes > blocks * STAT_BLOCK_BYTES)
       throw wrongBlock({ offset, length }, 'does not exist')
@@ -273,12 +274,12 @@ export class BlockReceiver {
     this.#mapped.set(offset, { block, bytes })
     for (const oldest of this.#mapped.keys()) {
       if (this.#mapped.size <= MAX_MAPPED) break
-      this.#mapped.delete(oldest) // it stays mapped as long as somebody holds its buffer
+      this.#mapped.delete(oldest) // it stays mapped while its buffer is in use
     }
     return block
   }
 
-  /** The sender is dead: gives back what it wrote and did not tell us of. What came stays. */
+  /** The sender is dead: frees blocks that it wrote but did not announce. Blocks that came stay. */
   release(): void {
     this.#mapped.clear()
     if (this.isUsed) {

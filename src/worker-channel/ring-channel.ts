@@ -1,5 +1,5 @@
 // Runs in: owner and child. The worker channel through shared memory: a ring for each direction, and an event for each
-// side. A side sets the event of the other one to wake it, when it sleeps or waits for room.
+// side. A side sets the event of the other one to wake it, if that sleeps or waits for room.
 import { Buffer } from 'node:buffer' // a program may delete the global one
 import { ProtocolError } from '../errors.js'
 import { check, type Native, resourceError, WATCH_READABLE, type Watcher } from '../platform/native.js'
@@ -8,11 +8,11 @@ import { CHECKED_HEADER_BYTES, encodeCheckedHeader, FrameDecoder, MAX_OWN_PAYLOA
 import { Ring, type RingPlace } from '../wire/worker/ring.js'
 import type { Channel, ChannelListener } from './worker-channel.js'
 
-/** So much is read in one turn of the event loop: a writer without pause must not stop the reader's timers. */
+/** How much is read in one turn of the event loop: a writer without pause must not stop the reader's timers. */
 const ROUNDS_PER_TURN = 8
 const BYTES_PER_ROUND = 128 * 1024
 const NOTHING = new Uint8Array(0)
-/** A process can be stopped for long between its message and its wake-up, but not so many times in a row. */
+/** A process can be stopped between its message and its wake-up, but not this many times in a row. */
 const MAX_UNTOLD = 3
 const UNTOLD_TEXT =
   'A worker sends messages and does not wake its pool: a task has closed or replaced a descriptor that is not its own.'
@@ -22,7 +22,7 @@ export interface RingSite {
   bytes: ArrayBuffer
   incoming: RingPlace
   outgoing: RingPlace
-  /** The event that the other side sets and we read. */
+  /** The event that the other side sets and this side reads. */
   ownEvent: number
   peerEvent: number
   /** Whether the channel closes the descriptors of the events when it closes. */
@@ -41,11 +41,11 @@ export class RingChannel implements Channel {
   #unsent: Uint8Array[] = []
   #watcher: Watcher | undefined
   #sent: (() => void) | undefined
-  /** Closed, or broken: nothing is read or written. */
+  /** Whether it is closed or broken: then nothing is read or written. */
   #isClosed = false
-  /** How often our event was set. */
+  /** How often this side's event was set. */
   #wakes = 0
-  /** How often in a row messages came without it. */
+  /** How often in a row messages came without the event. */
   #untold = 0
   #wakesSoon = false
 
@@ -83,7 +83,7 @@ export class RingChannel implements Channel {
     })
   }
 
-  /** Runs a part of the channel. Whatever is wrong with the memory or the events is the end of this channel alone. */
+  /** Runs a part of the channel. If the memory or an event is broken, only this channel ends. */
   #guard(run: () => void): void {
     try {
       run()
@@ -123,14 +123,14 @@ export class RingChannel implements Channel {
     if (this.#outgoing.takeSleeper()) this.#wakePeer()
   }
 
-  // To wake a process takes five microseconds. This runs when the promises that are settled now have run their
-  // callbacks, so that all that these send is one wake-up.
+  // It takes five microseconds to wake a process. This runs after the callbacks of the promises that are settled now,
+  // so that all their messages need one wake-up.
   #wakeReaderSoon(): void {
     if (this.#wakesSoon) return
     this.#wakesSoon = true
     nextTick(() => {
       this.#wakesSoon = false
-      // The number of a descriptor that is closed may be that of another file by now.
+      // The number of a closed descriptor may belong to another file by now.
       if (!this.#isClosed) this.#guard(() => this.#wakeReader())
     })
   }
@@ -148,13 +148,13 @@ export class RingChannel implements Channel {
       check('eventfd_read', this.#native.clearEvent(this.#site.ownEvent))
       if (this.#unsent.length > 0) this.#flush()
       for (let round = 0; round < ROUNDS_PER_TURN; round++) if (this.idle()) return
-      this.#native.setEvent(this.#site.ownEvent) // and again, behind a turn of the loop
+      this.#native.setEvent(this.#site.ownEvent) // and again, after a turn of the loop
     })
   }
 
   /**
-   * Makes good what a task has broken: words that say who sleeps, or an event that is another one now. Call it from
-   * time to time. It wakes the other side if that has something to do. And it reads what came, if no event told of it.
+   * Repairs what a task may have broken: the words that say which side sleeps, or an event that was replaced. Call it
+   * from time to time. It wakes the other side if that has something to do, and reads messages that no event announced.
    *
    * @param isOwing whether the other side owes an answer
    */
@@ -166,7 +166,7 @@ export class RingChannel implements Channel {
       this.#wakePeer()
       if (!this.#incoming.readable) return
       const wakes = this.#wakes
-      setImmediate(() => this.#readUntold(wakes)) // behind the events of this turn of the loop
+      setImmediate(() => this.#readUntold(wakes)) // after the events of this turn of the loop
     })
   }
 
@@ -185,14 +185,15 @@ export class RingChannel implements Channel {
     return false
   }
 
-  /** Hands over what stands in a piece. Returns its bytes. */
+  /** Reads the messages of a piece. Returns how many bytes it had. */
   #read(): number {
     let length = 0
     if (this.#isClosed) return length
     this.#guard(() => {
       const view = this.#incoming.readable
       if (!view) return
-      // Copied: the room is needed again, a message may be kept for long, and a task could change it while it is read.
+      // Copied, because the room is used again, a message may be kept for long, and a task could
+      // change it while it is read.
       const bytes = Buffer.from(view)
       length = bytes.length
       if (this.#incoming.consume(length)) this.#wakePeer()
@@ -220,7 +221,7 @@ export class RingChannel implements Channel {
   }
 
   async finish(): Promise<void> {
-    // What the dead process wrote is at most one ring. Who writes still, such as a debugger, is not waited for.
+    // The dead process has left at most one ring of bytes. A process that still writes, such as a debugger, is ignored.
     for (let room = this.#site.incoming.size, length = 1; room > 0 && length > 0; room -= length) length = this.#read()
     this.close()
   }
@@ -238,7 +239,7 @@ export class RingChannel implements Channel {
   #stop(): void {
     this.#isClosed = true
     this.#unsent = []
-    // Its event may be set again and again, and nobody clears it any more.
+    // The other side may set the event again, and nobody clears it any more.
     if (this.#watcher) this.#native.watchFor(this.#watcher, 0)
     this.#tellSent()
   }

@@ -25,7 +25,7 @@ export class SocketChannel implements Channel {
     this.#socket.on('error', () => {}) // the end of the other process follows, and says why
     this.#socket.on('end', () => {
       listener.onGone()
-      this.#socket.destroy() // nobody reads what is unsent
+      this.#socket.destroy() // nobody reads the rest
     })
     this.#closed = new Promise((resolve) => this.#socket.once('close', resolve))
   }

@@ -1,12 +1,12 @@
-// Runs in: owner and child. What a Pool shares with one of its workers if both have the addon: a piece of memory, which
-// holds the ledger and two rings, and an event for each side, which the other side sets to wake it.
+// Runs in: owner and child. What a Pool shares with one of its workers if both have the addon: memory, which holds the
+// ledger and two rings, and an event for each side, which the other side sets to wake it.
 import { check, type Native, resourceError } from '../platform/native.js'
 import { RING_CONTROL_BYTES, type RingPlace } from '../wire/worker/ring.js'
 
 /** The most bytes that wait in a ring: longer messages pass through it in parts. A power of two. */
 const RING_BYTES = 128 * 1024
 const PAGE_BYTES = 4096
-/** The first page holds the ledger, a word for captured output, and from its middle on the words of the rings. */
+/** The first page holds the ledger, a word for captured output, and in its second half the words of the rings. */
 const CONTROL = PAGE_BYTES / 2
 const OUTPUT = PAGE_BYTES / 4
 
@@ -30,7 +30,7 @@ export interface SharedDescriptors {
   workerEvent: number
 }
 
-/** What an owner shares with a worker. */
+/** The parts that an owner shares with a worker. */
 export interface SharedMemory extends SharedDescriptors {
   bytes: ArrayBuffer
 }
@@ -50,7 +50,10 @@ export function mapMemory(native: Native, fd: number): ArrayBuffer {
   return bytes
 }
 
-/** The memories of a pool. Those of ended workers are used again: to map and fill new ones costs more than a task. */
+/**
+ * The memories of a pool. Memories of ended workers are used again, because it takes longer than a
+ * task to map and fill new ones.
+ */
 export class Memories {
   readonly #native: Native
   readonly #free: SharedMemory[] = []
@@ -82,13 +85,13 @@ export class Memories {
   }
 
   /**
-   * Gives a memory back whose worker has ended.
+   * Gives back the memory of a worker that has ended.
    *
-   * @param isUsedUp whether the user may still hold buffers in it: then the next worker gets another one
+   * @param isUsedUp whether the user may still hold buffers in it: then no other worker gets it
    */
   giveBack(memory: SharedMemory, { isUsedUp }: { isUsedUp: boolean }): void {
-    // The next worker must not see what was sent in it. To give the pages back costs less than to write over them, and
-    // needs no memory meanwhile.
+    // The next worker must not see old messages in it. Giving the pages back takes less time than
+    // writing over them, and needs no memory meanwhile.
     const isClean = !isUsedUp && this.#native.freeSharedMemory(memory.memory, 0, WORKER_MEMORY_BYTES) === 0
     if (!isClean || this.#isClosed) return this.#close(memory)
     this.#native.clearEvent(memory.ownerEvent)
@@ -96,7 +99,7 @@ export class Memories {
     this.#free.push(memory)
   }
 
-  /** Closes the descriptors of the free ones, and of each one that is given back from now on. */
+  /** Closes the descriptors of the free memories, and of each memory that is given back later. */
   close(): void {
     this.#isClosed = true
     for (const memory of this.#free.splice(0)) this.#close(memory)

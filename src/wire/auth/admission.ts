@@ -1,17 +1,17 @@
-// Runs in: owner, template and child. Who may begin a handshake: a listening socket meets clients that connect and
-// say nothing. Pure: its caller has the clock.
+// Runs in: owner, template and child. Decides which clients may begin a handshake, because some clients connect and
+// send nothing. Pure: its caller has the clock.
 //
-// So many clients may be unproved at a time. While there are so many, others wait in the kernel. If none of them proves
-// itself for a while, the oldest makes room for one that waits. So clients that say nothing delay an honest one by this
-// time at the most; and honest ones that are slow, because they are many or the machine is busy, are not disturbed.
+// Only `max` clients may be unproved at a time. Others wait in the kernel. If no client proves itself for a while, the
+// oldest is dropped for one that waits. So clients that send nothing delay an honest one by that time at the most.
+// Honest clients that are slow, because they are many or the machine is busy, are not dropped.
 
-/** How long a client stays though others wait and none proves itself, in milliseconds. */
+/** How long a client may stay while others wait and none proves itself, in milliseconds. */
 export const UNDISTURBED_MS = 1_000
 
 /** The clients of one listening socket that have not proved themselves. */
 export class Admission<Client> {
   readonly #max: number
-  /** Since when each is here, oldest first. */
+  /** When each client came, oldest first. */
   readonly #since = new Map<Client, number>()
   #lastProved = 0
 
@@ -20,7 +20,7 @@ export class Admission<Client> {
     this.#max = max
   }
 
-  /** A client begins its handshake. All moments are on one clock, in milliseconds. */
+  /** A client begins its handshake. All times are in milliseconds of one clock. */
   add(client: Client, now: number): void {
     this.#since.set(client, now)
   }
@@ -36,22 +36,22 @@ export class Admission<Client> {
     this.#since.delete(client)
   }
 
-  /** From when on one more client may be accepted. 0 if there is room. */
+  /** When one more client may be accepted. 0 if there is room. */
   get acceptsFrom(): number {
     return this.#since.size < this.#max ? 0 : Math.max(this.#oldest![1], this.#lastProved) + UNDISTURBED_MS
   }
 
-  /** The client that has to make room for one more, or undefined. */
+  /** The client that has to be dropped for one more, or undefined. */
   get inTheWay(): Client | undefined {
     return this.#since.size < this.#max ? undefined : this.#oldest![0]
   }
 
-  /** Since when the oldest client is here; Infinity if there is none. */
+  /** When the oldest client came; Infinity if there is none. */
   get oldestSince(): number {
     return this.#oldest?.[1] ?? Number.POSITIVE_INFINITY
   }
 
-  /** The clients that are here since then, or longer. */
+  /** The clients that came at that time or before. */
   hereSince(moment: number): Client[] {
     return [...this.#since].filter(([, since]) => since <= moment).map(([client]) => client)
   }

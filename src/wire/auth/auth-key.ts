@@ -1,5 +1,5 @@
-// Runs in: owner, template and child. Pure. The secret of a control socket as a type of its own, so that it cannot
-// leave by accident: not into a log, not into JSON, not as an argument of a job.
+// Runs in: owner, template and child. Pure. The secret of a control socket as a type of its own, so that it does not
+// get into a log, into JSON or into the arguments of a job by accident.
 
 import { randomBytes } from 'node:crypto'
 import { inspect } from 'node:util'
@@ -11,8 +11,8 @@ export const MIN_KEY_BYTES = 32
 const PRINTED = '[key]'
 
 /**
- * A shared secret of at least MIN_KEY_BYTES bytes. It prints as `[key]` wherever it is printed, and refuses to be
- * cloned: to hand it over, call export().
+ * A shared secret of at least MIN_KEY_BYTES bytes. It always prints as `[key]`, and it cannot be cloned.
+ * To pass it to another process, call export().
  */
 export class AuthKey {
   readonly #bytes: Buffer
@@ -20,10 +20,10 @@ export class AuthKey {
 
   private constructor(bytes: Buffer) {
     this.#bytes = bytes
-    // structuredClone(), v8.serialize() and postMessage() would make `{}` of this object: they see neither private
-    // fields nor the class. But they read own enumerable properties, getters included, and let their errors through.
-    // console.log() never gets so far, because inspect.custom comes first; spreading and assert.deepEqual() do, and
-    // fail too.
+    // structuredClone(), v8.serialize() and postMessage() would turn this object into `{}`, because they see
+    // neither private fields nor the class. But they read own enumerable properties, getters included, and pass
+    // on their errors. console.log() does not read this getter, because it calls inspect.custom first. Spreading
+    // and assert.deepEqual() read it and fail, too.
     Object.defineProperty(this, 'cannotBeCloned', { enumerable: true, get: refuseClone })
   }
 
@@ -37,12 +37,13 @@ export class AuthKey {
   }
 
   /**
-   * A key from bytes that were agreed on elsewhere. They are copied: the caller may overwrite its own.
+   * A key from bytes that both sides know already. They are copied, so the caller may overwrite its own.
    *
    * @param bytes the secret, at least MIN_KEY_BYTES bytes
-   * @param options.allowShort takes a shorter key too, even an empty one: for a peer in Python that was given one
+   * @param options.allowShort whether shorter keys are allowed, even an empty one, for a peer in
+   * Python that has such a key; default false
    * @returns the key
-   * @throws UsageError ERR_INVALID_ARGUMENT if that is no Uint8Array, or too short
+   * @throws UsageError ERR_INVALID_ARGUMENT if `bytes` is no Uint8Array, or too short
    */
   static from(bytes: Uint8Array, options: { allowShort?: boolean } = {}): AuthKey {
     if (!(bytes instanceof Uint8Array)) {
@@ -56,7 +57,7 @@ export class AuthKey {
   }
 
   /**
-   * The secret itself, not a copy: for the handshake only. Neither write to it nor keep it; destroy() zeroes it.
+   * The secret itself, not a copy, for the handshake only. Do not write to it or keep it: destroy() zeroes it.
    *
    * @returns a view of the key's own memory
    * @throws UsageError ERR_INVALID_STATE after destroy()
@@ -68,7 +69,7 @@ export class AuthKey {
   }
 
   /**
-   * A copy of the secret, to hand over to another process. From then on the caller has to protect it.
+   * A copy of the secret, for another process. The caller has to protect it.
    *
    * @returns new memory with the key's bytes
    * @throws UsageError ERR_INVALID_STATE after destroy()
@@ -104,7 +105,7 @@ export class AuthKey {
   }
 }
 
-// Buffer.from() would cut small copies out of a pool that unrelated Buffers share, and that nobody zeroes.
+// Buffer.from() takes small copies from a pool that unrelated Buffers share, and that nobody zeroes.
 function copyOutsidePool(bytes: Uint8Array): Buffer {
   const copy = Buffer.allocUnsafeSlow(bytes.length)
   copy.set(bytes)

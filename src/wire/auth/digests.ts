@@ -12,22 +12,23 @@ export const STRONG_DIGESTS: readonly Digest[] = ['sha256', 'sha384', 'sha3_256'
 /** Bytes of a challenge's nonce before 3.12, when its only digest was MD5 and no message named it. */
 export const LEGACY_NONCE_BYTES = 20
 
-/** Bytes of the answer then: a bare HMAC-MD5. A modern answer has more, so the length tells. */
+/** Bytes of the answer before 3.12: a bare HMAC-MD5. Later answers are longer, so the length identifies it. */
 export const LEGACY_RESPONSE_BYTES = 16
 
-/** What a handshake asks for, and what it takes. */
+/** Which digests a handshake asks for, and which it accepts. */
 export interface DigestPolicy {
-  /** The digest that our own challenges ask for. Nothing else answers them, except legacy MD5 if it is allowed. */
+  /** The digest that our own challenges ask for. An answer must use it, or legacy MD5 if that is allowed. */
   readonly challenge: Digest | 'md5'
   /** The digests with which we answer a challenge that asks for them. */
   readonly answers: readonly (Digest | 'md5')[]
   /**
-   * Whether a bare HMAC-MD5, all that Python up to 3.11 knows, is given and taken; undefined if no Python is expected.
+   * Whether a bare HMAC-MD5 is sent and accepted, which is all that Python up to 3.11 knows;
+   * undefined if no Python is expected.
    */
   readonly legacyMd5: boolean | undefined
 }
 
-/** Nothing but SHA-256: for the control socket, where both sides are forkserver. */
+/** Only SHA-256: for the control socket, where both sides are forkserver. */
 export const CONTROL_POLICY: DigestPolicy = { challenge: 'sha256', answers: ['sha256'], legacyMd5: undefined }
 
 // Name on the wire, name in OpenSSL, bytes of the MAC.
@@ -43,7 +44,7 @@ const DIGESTS = new Map([
  * The policy of a public connection.
  *
  * @param options.digest that our challenges ask for; 'md5' needs allowLegacyMd5
- * @param options.allowLegacyMd5 whether MD5 is given and taken in any form
+ * @param options.allowLegacyMd5 whether MD5 is sent and accepted in any form
  * @throws UsageError ERR_INVALID_OPTION for 'md5' alone; ERR_UNSUPPORTED if MD5 is wanted and this Node has none (FIPS)
  */
 export function digestPolicy(options: {

@@ -12,12 +12,12 @@
 //
 // Python's connector sends 3 when it has received 4. Ours does not wait: that saves a round trip of two event loops,
 // about a third of the handshake's time. Each side still reads the same messages in the same order, so Python's
-// listener sees no difference; and a nonce tells nothing to one who has proved nothing.
+// listener sees no difference. A side that has proved nothing learns nothing from the nonce.
 //
-// The MAC covers the digest's name as well as the nonce, so that nobody on the way can ask for a weaker one. Python's
-// MAC says nothing of the direction, so an answer could be reflected: an attacker who is challenged by us, challenges
-// us with the same bytes on another connection and returns our own answer. Where both ends are ours, roleKeys() stops
-// that: each direction has its own key.
+// The MAC covers the digest's name as well as the nonce, so that nobody between the two sides can ask for a weaker one.
+// Python's MAC does not contain the direction, so an answer could be reflected: an attacker whom we challenge sends us
+// the same challenge on another connection, and returns our own answer. If both ends are forkserver, roleKeys()
+// prevents that: each direction has its own key.
 
 import { randomBytes, timingSafeEqual } from 'node:crypto'
 import { AuthError, ProtocolError, UsageError } from '../../errors.js'
@@ -45,15 +45,15 @@ const FAILURE = Buffer.from('#FAILURE#')
 const NONCE_BYTES = 40
 
 /**
- * What a handshake does: both directions, beginning as the listener or the connector does, or one direction alone. A
- * challenger challenges and judges the answer; an answerer answers.
+ * The part of one side: a listener or a connector does both directions, a challenger only challenges and
+ * checks the answer, and an answerer only answers.
  */
 export type HandshakePart = HandshakeSide | 'challenger' | 'answerer'
 
-/** Where a handshake stands. 'awaiting ...' names the only payload that is taken next. */
+/** The state of a handshake. 'awaiting ...' names the only payload that is accepted next. */
 export type HandshakeState = 'new' | 'awaiting challenge' | 'awaiting response' | 'awaiting verdict' | 'done' | 'failed'
 
-/** What to do after a payload: send these first. If there is a failure, close the connection with it then. */
+/** What to do after a payload: send these replies, and then, if there is a failure, close the connection with it. */
 export interface HandshakeStep {
   readonly send: Buffer[]
   readonly failure: AuthError | ProtocolError | undefined
@@ -61,7 +61,7 @@ export interface HandshakeStep {
 
 type OpenState = Exclude<HandshakeState, 'done' | 'failed'>
 
-// The order of states. Both sides pass the same three in a circle, and enter it at different points.
+// The order of the states. Both sides go through the same three, and start at different ones.
 const NEXT_STATE: Record<HandshakePart, Partial<Record<OpenState, HandshakeState>>> = {
   listener: {
     new: 'awaiting response',
@@ -79,7 +79,7 @@ const NEXT_STATE: Record<HandshakePart, Partial<Record<OpenState, HandshakeState
   answerer: { new: 'awaiting challenge', 'awaiting challenge': 'awaiting verdict', 'awaiting verdict': 'done' },
 }
 
-/** The state that begins with a challenge of our own. */
+/** The state after a challenge of our own. */
 const CHALLENGES_IN: Record<HandshakePart, OpenState | undefined> = {
   listener: 'awaiting response',
   connector: 'awaiting verdict',
@@ -93,7 +93,7 @@ export class Handshake {
   readonly #keys: HandshakeKeys
   readonly #policy: DigestPolicy
   #state: HandshakeState = 'new'
-  /** What our challenge asked the other side to authenticate: '{sha256}' and the nonce. */
+  /** The bytes of our challenge that the answer must authenticate: '{sha256}' and the nonce. */
   #message = Buffer.alloc(0)
   #failure: AuthError | ProtocolError | undefined
 
@@ -108,7 +108,7 @@ export class Handshake {
     this.#policy = policy
   }
 
-  /** Where the handshake stands. */
+  /** The state of the handshake. */
   get state(): HandshakeState {
     return this.#state
   }
@@ -132,9 +132,8 @@ export class Handshake {
   }
 
   /**
-   * Takes one payload of the other side. Whatever the bytes are, it does not throw: a failure is returned together with
-   * the farewell that the protocol gives the other side. A failed handshake stays failed, and returns the same failure
-   * again.
+   * Takes one payload of the other side. It does not throw for any bytes: it returns a failure together with the last
+   * message to the other side. A failed handshake stays failed, and returns the same failure again.
    *
    * The failure is AuthError ERR_AUTH_REFUSED if the other side does not hold our key, refuses our answer, or
    * answers with another digest; it is ProtocolError ERR_PROTOCOL for bytes that are not this handshake, and
@@ -185,7 +184,7 @@ export class Handshake {
       if (!isLegacy) return this.#malformed('is no answer to our challenge')
       return this.#refuse('it answered with MD5, as Python up to 3.11 does; the option allowLegacyMd5 would take it')
     }
-    // The answer does not choose the digest. CPython lets it, so there anyone can answer a SHA-256 challenge with MD5.
+    // The answer must use our digest. CPython accepts any, so there a SHA-256 challenge can be answered with MD5.
     if (answer.digest !== wanted) return this.#refuse(`it answered with ${answer.digest}, not ${wanted}`)
     if (answer.rest.length !== macBytes(wanted)) {
       return this.#malformed(`is an answer with a MAC of ${answer.rest.length} bytes`)
@@ -205,7 +204,7 @@ export class Handshake {
     return this.#malformed('is no verdict')
   }
 
-  /** The one transition that goes forward; #fail() is the other. */
+  /** Goes to the next state. The only other transition is #fail(). */
   #advance(send: Buffer[]): HandshakeStep {
     this.#state = NEXT_STATE[this.#side][this.#state as OpenState]!
     if (this.#state === CHALLENGES_IN[this.#side]) {
@@ -216,8 +215,8 @@ export class Handshake {
   }
 
   #fail(failure: AuthError | ProtocolError): HandshakeStep {
-    // Whoever owes us an answer learns that it was not accepted, as in Python; in the other states a verdict is not
-    // ours to give.
+    // If an answer was due, the other side is told that it was not accepted, as in Python. In the
+    // other states this side sends no verdict.
     const send = this.#state === 'awaiting response' ? [FAILURE] : []
     this.#state = 'failed'
     this.#failure = failure

@@ -7,10 +7,10 @@ import { mac } from './digests.js'
 /** Length in bytes of a key that deriveRoleKeys() writes: one SHA-256 MAC. */
 export const ROLE_KEY_BYTES = 32
 
-/** HMAC-SHA256(key, this label) is the key with which a listener answers. ASCII, without a terminating zero. */
+/** HMAC-SHA256(key, this label) is the key of a listener's answer. ASCII, without a terminating zero. */
 export const LISTENER_KEY_LABEL = 'forkserver control socket: listener answers'
 
-/** HMAC-SHA256(key, this label) is the key with which a connector answers. */
+/** HMAC-SHA256(key, this label) is the key of a connector's answer. */
 export const CONNECTOR_KEY_LABEL = 'forkserver control socket: connector answers'
 
 /** Which end of the connection: the listener challenges first. */
@@ -18,16 +18,16 @@ export type HandshakeSide = 'listener' | 'connector'
 
 /** The keys of one side. The handshake reads them where they are and keeps no copy. */
 export interface HandshakeKeys {
-  /** The key with which we answer the other side's challenge. */
+  /** The key of our answer to the other side's challenge. */
   readonly answer: Uint8Array
-  /** The key with which we check the other side's answer. */
+  /** The key that checks the other side's answer. */
   readonly verify: Uint8Array
 }
 
 /**
- * The keys of Python's multiprocessing: one for both directions. Either side takes the same.
+ * The keys of Python's multiprocessing: one for both directions, and the same on both sides.
  *
- * @param key of any length, the empty one included; it is referred to, not copied
+ * @param key of any length, also empty; it is not copied
  * @returns the keys of a Handshake
  */
 export function sameKey(key: Uint8Array): HandshakeKeys {
@@ -35,15 +35,15 @@ export function sameKey(key: Uint8Array): HandshakeKeys {
 }
 
 /**
- * Keys bound to a role, for connections with forkserver at both ends: an answer of one side is worth nothing as an
- * answer of the other. The keys are new memory: zero() them when they are no longer needed.
+ * Keys bound to a role, for connections with forkserver at both ends: an answer of one side is no valid answer of the
+ * other. The keys are new memory: zero() them when they are no longer needed.
  *
  * @param key of any length, the same on both sides
  * @param side whose keys to make
  * @returns the keys of a Handshake of that side
  */
 export function roleKeys(key: Uint8Array, side: HandshakeSide): HandshakeKeys {
-  // allocUnsafeSlow: never a slice of the pool that all Buffers of the process share.
+  // allocUnsafeSlow() never takes memory from the pool that all Buffers of the process share.
   const listener = Buffer.allocUnsafeSlow(ROLE_KEY_BYTES)
   const connector = Buffer.allocUnsafeSlow(ROLE_KEY_BYTES)
   deriveRoleKeys(key, { listener, connector })
@@ -51,9 +51,9 @@ export function roleKeys(key: Uint8Array, side: HandshakeSide): HandshakeKeys {
 }
 
 /**
- * Writes both derived keys into memory of the caller, and leaves no other copy on the JS heap: the template keeps them
- * in a page that the kernel wipes on fork. The listener answers with `listener` and verifies with `connector`; a
- * connector the other way round.
+ * Writes both derived keys into memory of the caller, and leaves no other copy on the JS heap: the template keeps
+ * them in a page that the kernel wipes on fork. The listener answers with `listener` and verifies with
+ * `connector`. A connector does the opposite.
  *
  * @param key of any length; it is not changed: zero() it afterwards if this was its last use
  * @param into memory of ROLE_KEY_BYTES bytes each

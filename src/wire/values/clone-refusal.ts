@@ -1,12 +1,12 @@
-// Runs in: owner, template (only to report why a preload failed) and child. Pure. Finds out which part of a value V8
-// refused to clone, and says so. Runs only after V8 has refused: V8 names the part, and not where it is.
+// Runs in: owner, template (only to report why a preload failed) and child. Pure. Finds the part of a value that V8
+// refused to clone. It runs only after V8 has refused, because V8 names the part but does not say where it is.
 import { inspect, types } from 'node:util'
 import { UsageError } from '../../errors.js'
 
 /** The largest encoded value, in bytes: about what one system call writes, and less than a Buffer of Node 20 holds. */
 export const MAX_VALUE_BYTES = 2 ** 31 - 1
 
-/** More bytes than that. */
+/** The value has more bytes than that. */
 export class TooLargeError extends Error {}
 
 const MAX_VISITED = 1_000_000
@@ -18,7 +18,7 @@ type Part = { readonly step: string } & ({ readonly value: unknown } | { readonl
 /**
  * The error for a value that V8 refused.
  *
- * @param name what the value is called
+ * @param name the name of the value in the message
  * @param cause V8's error
  * @param isCloneable tries a part of it
  */
@@ -42,14 +42,14 @@ export function refusal(
 type Level = { readonly step: string; readonly parts: Iterator<Part> }
 type Culprit = { readonly path: string; readonly text: string; readonly cause: unknown }
 
-/** Walks in V8's order, depth first, so that it finds the part V8 stumbled over, not a later one. */
+/** Walks in V8's order, depth first, so that it finds the part that V8 refused, and not a later one. */
 function findCulprit(
   root: unknown,
   { cause, isCloneable }: { cause: unknown; isCloneable: (value: unknown) => boolean },
 ): Culprit | undefined {
   const suspects: Array<{ path: string; value: object }> = []
   const seen = new Set<unknown>()
-  const isTooDeep = isStackOverflow(cause) // then no single object is to blame
+  const isTooDeep = isStackOverflow(cause) // then no single object is the reason
   const open: Array<{ step: string; parts: Iterator<Part> }> = [
     { step: '', parts: [{ step: '', value: root }].values() },
   ]
@@ -72,11 +72,11 @@ function findCulprit(
       if (suspects.length > MAX_SUSPECTS) suspects.shift()
       open.push({ step: part.step, parts: partsOf(value as object) })
     }
-    // No part is to blame, so an object itself is: one of those that may be more than they look. Innermost first.
+    // No part is the reason, so it is an object itself: one of those that may not be what they seem. Innermost first.
     const guilty = suspects.reverse().find((suspect) => !isCloneable(suspect.value))
     return guilty && { path: guilty.path, text: refused(guilty.value), cause }
   } catch {
-    return undefined // the value fights back; the original error must do
+    return undefined // the value does not let itself be examined; the original error has to do
   }
 }
 
@@ -108,7 +108,7 @@ function* partsOf(value: object): Generator<Part> {
     let index = 0
     for (const item of Set.prototype.values.call(value)) yield { step: `.<item ${index++}>`, value: item }
   } else if (types.isNativeError(value)) {
-    // V8 makes strings of these three, so only a symbol in them or a getter that throws can be to blame.
+    // V8 makes strings of these three, so only a symbol in them or a getter that throws can be the reason.
     for (const key of ['name', 'message', 'stack']) {
       const part = read(value, key)
       if ('thrown' in part || typeof part.value === 'symbol') yield part
@@ -158,7 +158,7 @@ export function kindOf(value: unknown): string {
   if (typeof value === 'symbol') return 'a symbol'
   if (types.isProxy(value)) return 'a Proxy'
   if (value instanceof MessagePort) return 'a MessagePort' // its own tag says EventTarget
-  // A view fails for two reasons, and one of them, its size, was dealt with before anyone asked.
+  // A view fails for two reasons. Its size, one of them, was checked before.
   if (ArrayBuffer.isView(value) || types.isArrayBuffer(value)) return 'a detached ArrayBuffer'
   const tag = Object.prototype.toString.call(value).slice('[object '.length, -1)
   const maker: unknown = tag === 'Object' ? (value as { constructor?: unknown }).constructor : undefined

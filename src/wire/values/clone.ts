@@ -1,23 +1,23 @@
-// Runs in: owner, template (only to report why a preload failed) and child. Pure. Turns arguments, results and what
-// was thrown into bytes and back, as structured clones.
+// Runs in: owner, template (only to report why a preload failed) and child. Pure. Turns arguments, results and errors
+// into bytes and back, as structured clones.
 //
-// V8's own serializer does the work. Two things are ours. Array views: node:v8 hands out views into the bytes it
-// reads, so a decoded 10-byte Buffer would keep, and could reach into, a whole message; here every view has memory of
-// its own. Errors: V8 says "b(){} could not be cloned" and not where, so only after it failed clone-refusal.ts walks
-// the value to find out.
+// V8's own serializer does the work, with two additions. Array views: node:v8 returns views into the bytes that it
+// reads, so a decoded 10-byte Buffer would keep a whole message alive, and could read it. Here every view has
+// memory of its own. Errors: V8 says "b(){} could not be cloned", but not where that is. So if it fails,
+// clone-refusal.ts walks the value to find the part.
 
 import { Buffer } from 'node:buffer' // a program may delete the global one
 import { Deserializer, Serializer } from 'node:v8'
 import { ProtocolError, UsageError } from '../../errors.js'
 import { firstLine, isStackOverflow, kindOf, MAX_VALUE_BYTES, refusal, TooLargeError } from './clone-refusal.js'
 
-/** Memory of so many bytes and more can travel beside a value. */
+/** Memory of at least this many bytes can travel beside a value. */
 export const MIN_BLOCK_BYTES = 64 * 1024
 
-// In a view's kind: its bytes are not here, but in the block of this number.
+// A bit in the kind of a view: its bytes are not here but in the block with this number.
 const BESIDE = 0x80
-// At most so many parts of a value are searched for ArrayBuffers of that size: V8 asks us about views, but not about
-// these.
+// How many parts of a value are searched for ArrayBuffers of that size. V8 calls us for views, but
+// not for ArrayBuffers.
 const MAX_LOOKED_AT = 256
 
 // The order is the wire format: a view is written as its place in this list. Append only.
@@ -43,8 +43,8 @@ class ValueSerializer extends Serializer {
   /** @param blocks takes the memory that travels beside the value */
   constructor(private readonly blocks?: Uint8Array[]) {
     super()
-    // Without it V8 writes the whole ArrayBuffer under a view: for a small Buffer that is Node's 8 KiB pool, with
-    // whatever else lies in there.
+    // Without this, V8 writes the whole ArrayBuffer of a view: for a small Buffer that is Node's
+    // pool of 8 KiB, with unrelated data in it.
     this._setTreatArrayBufferViewsAsHostObjects(true)
   }
 
@@ -59,7 +59,7 @@ class ValueSerializer extends Serializer {
       this.writeUint32(this.blocks.push(new Uint8Array(view.buffer, view.byteOffset, view.byteLength)) - 1)
       return
     }
-    // Before the copy: a length above 32 bits would be written cut short, and its bytes read as something else.
+    // Before the copy: a length above 32 bits would be truncated, and the bytes would be read as something else.
     this.#viewBytes += view.byteLength
     if (this.#viewBytes > MAX_VALUE_BYTES) throw new TooLargeError(`${this.#viewBytes} bytes`)
     this.writeUint32(kind)
@@ -76,7 +76,7 @@ class ValueDeserializer extends Deserializer {
     super(bytes)
   }
 
-  /** Called by V8 for what _writeHostObject wrote. */
+  /** Called by V8 for the bytes that _writeHostObject() wrote. */
   _readHostObject(): object {
     const kind = this.readUint32()
     const name = VIEW_CLASSES[kind & ~BESIDE]
@@ -100,7 +100,7 @@ class ValueDeserializer extends Deserializer {
  * own enumerable properties, and properties named by symbols do not arrive, as with structuredClone().
  *
  * @param value anything; its getters are run
- * @param name what the value is called in errors, such as 'arguments'
+ * @param name the name of the value in errors, such as 'arguments'
  * @param blocks takes the memory of views and ArrayBuffers of MIN_BLOCK_BYTES and more, as it is and not as a copy; it
  *   travels beside the value
  * @returns the bytes, at most MAX_VALUE_BYTES of them
@@ -130,7 +130,7 @@ function serialize(value: unknown, blocks?: Uint8Array[]): Buffer {
  * Reads what encodeValue() wrote. Nothing in the result shares memory with `bytes`, which may be reused at once.
  *
  * @param bytes exactly one encoded value
- * @param blocks the memory that travelled beside it, which the value then has
+ * @param blocks the memory that travelled beside it; the value uses it
  * @returns the clone
  * @throws ProtocolError ERR_PROTOCOL for bytes that are no encoded value, or more than one
  * @throws UsageError ERR_CANNOT_CLONE for a value that could be written but cannot be rebuilt here
@@ -153,7 +153,7 @@ export function decodeValue(bytes: Uint8Array, blocks: readonly ArrayBuffer[] = 
       'a WebAssembly.Module and, before Node 22, an error whose causes form a circle.'
     throw new UsageError('ERR_CANNOT_CLONE', text, { cause })
   }
-  // The deserializer has no "where am I"; an empty view of what comes next tells.
+  // The deserializer does not report its position, but an empty view of the next bytes shows it.
   const surplus = bytes.byteLength - (deserializer.readRawBytes(0).byteOffset - bytes.byteOffset)
   if (surplus !== 0) throw new ProtocolError('ERR_PROTOCOL', `An encoded value is followed by ${surplus} more bytes.`)
   return value
@@ -169,14 +169,14 @@ function isCloneable(value: unknown): boolean {
 }
 
 /**
- * Tells V8 of large ArrayBuffers near the top of the value, in the order in which it finds them. V8 writes their
- * numbers in their place.
+ * Gives V8 the large ArrayBuffers near the top of the value, in the order in which it finds them.
+ * V8 writes their numbers in their place.
  */
 function markBuffers(root: object, serializer: Serializer, blocks: Uint8Array[]): void {
   const open: object[] = [root]
   for (let looked = 0, next = 0; next < open.length; next++) {
     const value = open[next]!
-    // Own data properties only: whatever is not looked at is written as ever, and a getter must not run twice.
+    // Own data properties only, because a getter must not run twice. V8 writes all the rest as usual.
     const parts = Array.isArray(value)
       ? value
       : Object.values(Object.getOwnPropertyDescriptors(value)).map((one) => one.value)

@@ -1,15 +1,16 @@
-// Runs in: owner, template (only to report why a preload failed) and child. Pure. Carries what was thrown in one
-// process to another: class, cause, own properties, both stacks.
+// Runs in: owner, template (only to report why a preload failed) and child. Pure. Carries a thrown error or value from
+// one process to another: class, cause, own properties, both stacks.
 //
-// An error is a graph (causes, errors of an AggregateError, errors in properties; circles are allowed), so it travels
-// as a flat list of records that name each other by index. All of it is read defensively, and once, in the process
-// that threw it: reporting a failure must not fail, whatever getters and Proxies the thrown thing is made of.
+// An error is a graph (causes, errors of an AggregateError, errors in properties; circles are allowed),
+// so it travels as a flat list of records that refer to each other by index. Every property is read once,
+// in the process that threw, and each read may fail: a report must be possible for any thrown value, also
+// one with getters that throw or with Proxies.
 
 import { inspect, types } from 'node:util'
 import * as forkserverErrors from '../../errors.js'
 import { decodeValue, encodeValue } from './clone.js'
 
-// Generous, and there so that no thrown thing, however large or endless, makes a report that cannot be sent.
+// Limits, so that a report of any thrown value can be sent, even if the value is huge or endless.
 const MAX_ERRORS = 10_000
 const MAX_FIELDS = 100_000
 const MAX_PROTOTYPES = 100
@@ -33,7 +34,7 @@ interface ErrorRecord {
   readonly fields: ReadonlyArray<readonly [key: string, value: Slot, isEnumerable: boolean]>
 }
 
-/** What encodeThrown() makes and decodeThrown() reads: plain data, which encodeValue() takes without fail. */
+/** The result of encodeThrown(), for decodeThrown(): plain data, which encodeValue() never refuses. */
 export interface ThrownData {
   readonly root: Slot
   readonly errors: readonly ErrorRecord[]
@@ -41,7 +42,7 @@ export interface ThrownData {
 
 /** How decodeThrown() words the stack. */
 export interface DecodeThrownOptions {
-  /** Stack of the call in the owner that led to the error; its frames follow those of the child. */
+  /** The stack of the owner's call that led to the error. Its frames follow those of the child. */
   readonly ownerStack?: string | undefined
   /** Where the error was thrown, for the line between the two stacks; default 'child'. */
   readonly where?: string | undefined
@@ -58,9 +59,9 @@ for (const name of [...BUILT_IN.split(' '), ...Object.keys(forkserverErrors)]) {
 }
 const CLASS_NAMES = new Map<unknown, string>([...CLASSES].map(([name, Class]) => [Class.prototype, name]))
 
-// Properties of built-in errors that are not enumerable, and that arrive nevertheless.
+// Properties of built-in errors that are copied although they are not enumerable.
 const HIDDEN_FIELDS = new Set(['message', 'name', 'code', 'cause', 'errors', 'error', 'suppressed'])
-// What a class may define by a getter of its prototype; it becomes the error's own.
+// Properties that a class may define by a getter of its prototype. They become own properties of the error.
 const INHERITED_FIELDS = ['code', 'cause']
 
 /**
@@ -68,10 +69,10 @@ const INHERITED_FIELDS = ['code', 'cause']
  *
  * Of an error it keeps the nearest class that both sides know (see decodeThrown), name, message, stack, code, cause,
  * errors, error, suppressed, and all own enumerable properties named by strings; errors among those, and in their
- * arrays, are kept as errors. A property that cannot be cloned becomes the text that util.inspect() shows. Anything
- * else than an error is cloned, or, if it cannot be (a function), becomes such a text.
+ * arrays, are kept as errors. A property that cannot be cloned becomes the text that util.inspect() shows. A value that
+ * is no error is cloned. If it cannot be cloned, as a function, it becomes such a text.
  *
- * @param thrown what a catch clause caught, or what a promise was rejected with
+ * @param thrown the value that a catch clause caught, or that a promise was rejected with
  * @returns plain data for encodeValue() and decodeThrown()
  */
 export function encodeThrown(thrown: unknown): ThrownData {
@@ -92,7 +93,7 @@ class Encoder {
   encode(thrown: unknown): ThrownData {
     const root = this.#slot(thrown)
     const errors: ErrorRecord[] = []
-    // The map grows while it is walked: a queue, so a chain of ten thousand causes costs no stack.
+    // The map grows while it is walked. It is a queue, so that a chain of ten thousand causes needs no deep stack.
     for (const error of this.#indexes.keys()) errors.push(this.#record(error))
     return { root, errors }
   }
@@ -116,7 +117,7 @@ class Encoder {
     }
     const bytes = attempt(() => {
       const encoded = encodeValue(value, 'thrown')
-      decodeValue(encoded) // V8 writes some things that it cannot read back; better known here than in the owner
+      decodeValue(encoded) // V8 writes some values that it cannot read back; find them here
       return encoded
     })
     if (bytes === undefined || this.#bytes + bytes.length > MAX_REPORT_BYTES) {
@@ -178,7 +179,7 @@ function get(object: object, key: string): unknown {
   return (object as Record<string, unknown>)[key]
 }
 
-/** Items of an array that is not too long, read by index: its methods and its iterator may be anyone's. */
+/** The items of an array that is not too long. They are read by index, because its methods may have been replaced. */
 function itemsOf(value: unknown): unknown[] {
   const length = Array.isArray(value) ? value.length : 0 // even isArray() throws, for a revoked Proxy
   return length > MAX_ERRORS ? [] : Array.from({ length }, (_, index) => (value as unknown[])[index])
@@ -195,7 +196,7 @@ function classOf(value: unknown): string | undefined {
     for (let depth = 0; prototype !== null && depth < MAX_PROTOTYPES; depth++) {
       const name = CLASS_NAMES.get(prototype)
       if (name !== undefined) return name
-      // An error of another realm (node:vm) has that realm's TypeError, which only its name tells from ours.
+      // An error of another realm (node:vm) has the TypeError of that realm. Its name shows which class it is.
       const own: unknown = isNative ? Object.getOwnPropertyDescriptor(prototype, 'name')?.value : undefined
       if (typeof own === 'string' && CLASSES.has(own)) foreign ??= own
       prototype = Object.getPrototypeOf(prototype)
@@ -208,7 +209,7 @@ function classOf(value: unknown): string | undefined {
 
 function textOf(value: unknown): string {
   try {
-    // No custom inspection: it is the user's code, and may throw or take for ever.
+    // No custom inspection, because it is code of the user, and may throw or never end.
     return clip(inspect(value, { customInspect: false, breakLength: 120 }), MAX_TEXT_LENGTH)
   } catch {
     return `[a ${typeof value} that cannot be shown]`
@@ -258,14 +259,14 @@ function build(record: ErrorRecord, stack: string): object {
   const error: object = isDom
     ? new DOMException(record.message, record.name)
     : Reflect.construct(Error, [], CLASSES.get(record.class) ?? Error)
-  // First of all: Node 20 formats the old stack while it is replaced, with toString() of whatever `name` is by then.
+  // Set first: Node 20 formats the old stack when it is replaced, and calls toString() of `name` for that.
   define(error, 'stack', stack, false)
   return error
 }
 
 function fill(error: object, record: ErrorRecord, errors: readonly object[]): void {
   for (const [key, slot, isEnumerable] of record.fields) define(error, key, resolve(slot, errors), isEnumerable)
-  // What the original inherited from a class that is missing here becomes the error's own.
+  // If the original inherited this from a class that does not exist here, it becomes an own property.
   for (const key of ['name', 'message'] as const) {
     if (!Object.hasOwn(error, key) && (error as Error)[key] !== record[key]) define(error, key, record[key], false)
   }
@@ -282,7 +283,7 @@ function resolve(slot: Slot, errors: readonly object[]): unknown {
     try {
       return decodeValue(slot.bytes)
     } catch (thrown) {
-      return `[cannot be rebuilt: ${textOf(thrown)}]` // written by a newer Node; the rest of the error must not suffer
+      return `[cannot be rebuilt: ${textOf(thrown)}]` // written by a newer Node; the rest of the error is kept
     }
   }
   const error = errors[slot.error]
@@ -293,7 +294,7 @@ function resolve(slot: Slot, errors: readonly object[]): unknown {
 function joinStacks(childStack: string, options: DecodeThrownOptions): string {
   const frames = (options.ownerStack ?? '').split('\n').filter((line) => /^\s+at /.test(line))
   if (frames.length === 0) return childStack
-  // Looks like a frame, so that tools which cut a stack at the first odd line keep what follows; names no file and no
-  // line, so that those which parse frames skip it.
+  // It looks like a frame, so that tools which cut a stack at the first odd line keep the rest. It names no file and no
+  // line, so that tools which parse frames skip it.
   return [childStack, `    at ---- in ${options.where ?? 'child'}, called from ----`, ...frames].join('\n')
 }

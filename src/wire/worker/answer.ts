@@ -1,10 +1,10 @@
-// Runs in: owner and child. What a worker answers to a chunk: the values of its tasks, and what some of them threw.
-// Pure.
+// Runs in: owner and child. The answer of a worker to a chunk: the values of its tasks, and the
+// errors of those that threw. Pure.
 import type { Buffer } from 'node:buffer'
 import { ProtocolError } from '../../errors.js'
 import { decodeThrown, type ThrownData } from '../values/thrown.js'
 
-/** What a task threw: the number of its item, and a description. */
+/** The error of a task: the number of its item, and the description of the error. */
 export type Failure = readonly [item: number, thrown: ThrownData]
 
 /** The tasks that an answer is for: items from `first` to `end`, without `end`. */
@@ -13,7 +13,7 @@ export interface AnswerRange {
   readonly end: number
 }
 
-/** What became of a task. */
+/** The outcome of a task. */
 export type Outcome = { value: unknown } | { error: unknown }
 
 /** A decoded answer whose shape was checked. */
@@ -25,7 +25,7 @@ export class Answer {
   /**
    * @param decoded what decodeList() made of the body of a `results` message
    * @param isPlain whether that was JSON: then it has only the values
-   * @throws ProtocolError ERR_PROTOCOL if no worker answers like that to these tasks
+   * @throws ProtocolError ERR_PROTOCOL if this is no valid answer for these tasks
    */
   constructor(decoded: unknown, isPlain: boolean, range: AnswerRange) {
     const parts = isPlain ? [decoded, []] : decoded
@@ -39,11 +39,11 @@ export class Answer {
   }
 
   /**
-   * What became of a task.
+   * The outcome of a task.
    *
    * @param item of the range
    * @param where for the stacks of errors
-   * @throws ProtocolError ERR_PROTOCOL if what it threw was described in a way that cannot be read
+   * @throws ProtocolError ERR_PROTOCOL if the description of its error cannot be read
    */
   outcomeOf(item: number, where: string): Outcome {
     const thrown = this.#failures.get(item)

@@ -13,7 +13,7 @@ export type SentBlock = Block | Uint8Array
 
 const U32 = 4
 const ENTRY = 16
-/** An entry's offset: its bytes stand behind the table. */
+/** The offset of an entry whose bytes follow the table. */
 const HERE = -1
 
 /** The table of a message: u32 count, then f64 offset and f64 length of each, then the bytes of those that are here. */
@@ -31,7 +31,7 @@ export function encodeBlocks(blocks: readonly SentBlock[]): Buffer {
 }
 
 /**
- * Reads a table, and returns what stands behind it.
+ * Reads a table, and returns the bytes that follow it.
  * @throws ProtocolError ERR_PROTOCOL
  */
 export function decodeBlocks(bytes: Buffer): { blocks: SentBlock[]; rest: Buffer } {

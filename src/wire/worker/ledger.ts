@@ -1,20 +1,22 @@
-// Runs in: owner and child. What a worker has begun, in memory that it shares with its owner. Pure. The owner can read
-// it when the worker is dead, whatever killed it, and it costs the worker one store for each task. No message could
-// tell as much: one before each task costs a system call, and one that waits for the next result is lost with the
-// process.
+// Runs in: owner and child. What a worker has begun, in memory that it shares with its owner. Pure. The
+// owner can read it after the worker has died of any cause, and it costs the worker one store for each
+// task. Messages could not do that: a message before each task costs a system call, and a message that
+// waits for the next result is lost with the process.
 //
-// It is also where owner and worker agree who takes a chunk that was sent ahead. The owner offers the chunk in a slot.
-// The worker claims it before its first task. Until then the owner may revoke it and give it to an idle worker. Each
-// of these is one atomic exchange.
+// Here owner and worker also agree which of them takes a chunk that was sent ahead. The owner offers the chunk in a
+// slot. The worker claims it before its first task. Until then the owner may revoke it and give it to an idle
+// worker. Each of these is one atomic exchange.
 //
 // A task can write anything here. So the owner keeps its own account of the slots, and compares.
 import { ProtocolError } from '../../errors.js'
 
-/** Chunks that may be offered, or revoked and not passed over yet, at a time: more than twice what is sent ahead. */
+/**
+ * How many chunks may be offered, or revoked and not skipped yet, at a time: more than twice as many as are sent ahead.
+ */
 const SLOTS = 128
 
-// Two entries of chunk and item, and the number of the one that counts. A new chunk is written into the other one, so
-// that a reader sees at any moment a chunk with an item of its own.
+// Two entries of chunk and item, and the number of the current one. A new chunk is written into the other entry, so
+// that a reader always sees a chunk together with an item of that chunk.
 const CURRENT = 0
 const ENTRIES = [1, 3] as const
 const FIRST_SLOT = 5
@@ -24,7 +26,7 @@ const OFFERED = 1
 const CLAIMED = 2
 const REVOKED = 3
 
-/** What the shared word of a slot may be, by what the owner knows of it. */
+/** The values that the shared word of a slot may have, by the owner's own state of the slot. */
 const ALLOWED: readonly (readonly number[])[] = [[FREE], [OFFERED, CLAIMED], [CLAIMED], [REVOKED, FREE]]
 
 const violation = (what: string): ProtocolError =>
@@ -38,10 +40,13 @@ export class Ledger {
   #cursor = 0
   #offered = 0
   #isFull = false
-  /** Whether both sides see the same memory. If not, nothing can be revoked, or known of a dead worker. */
+  /**
+   * Whether both sides share memory. If not, chunks cannot be revoked, and the owner cannot see
+   * what a dead worker had begun.
+   */
   readonly isShared: boolean
 
-  /** @param memory what both share (worker-memory.ts), zeroed at first; none without the addon */
+  /** @param memory the shared memory (worker-memory.ts), zeroed at first; undefined without the addon */
   constructor(memory?: ArrayBuffer) {
     this.isShared = memory !== undefined
     this.#words = memory ? new Int32Array(memory, 0, FIRST_SLOT + SLOTS) : new Int32Array(FIRST_SLOT + SLOTS)
@@ -52,11 +57,11 @@ export class Ledger {
     return this.#offered
   }
 
-  /** Owner: takes a free slot and offers it. An honest worker always leaves one; if there is none, verify() says so. */
+  /** Owner: takes a free slot and offers it. An intact ledger always has one; if there is none, verify() throws. */
   offer(): number {
     for (let tried = 0; tried < SLOTS; tried++) {
       const slot = this.#cursor
-      // Chunks end about in their order, so the slot that was taken longest ago is the first to be free.
+      // Chunks end nearly in their order, so the slot that was taken longest ago is free first.
       this.#cursor = (slot + 1) % SLOTS
       const known = this.#known[slot]
       if (known === OFFERED || (known === REVOKED && this.#load(slot) !== FREE)) continue
@@ -87,8 +92,8 @@ export class Ledger {
   }
 
   /**
-   * Owner: whether the worker has claimed this slot. A worker that died so died in the chunk, even before its first
-   * task.
+   * Owner: whether the worker has claimed this slot. If the worker then dies, it died in this
+   * chunk, even if that was before the first task.
    */
   isClaimed(slot: number): boolean {
     return this.isShared && Atomics.load(this.#words, FIRST_SLOT + slot) === CLAIMED
@@ -102,7 +107,7 @@ export class Ledger {
   }
 
   /**
-   * Owner: compares every word that the worker can change with what it may be.
+   * Owner: checks every word that the worker can change.
    * @throws ProtocolError ERR_PROTOCOL
    */
   verify(): void {
@@ -116,8 +121,8 @@ export class Ledger {
   }
 
   /**
-   * Worker: takes what is offered. Returns false if it was revoked; the slot is free then.
-   * @throws ProtocolError ERR_PROTOCOL if it was not offered at all
+   * Worker: takes the chunk that is offered. Returns false if it was revoked; then the slot is free.
+   * @throws ProtocolError ERR_PROTOCOL if it was not offered
    */
   claim(slot: number): boolean {
     if (!this.isShared) return true
@@ -149,8 +154,8 @@ export class Ledger {
   }
 
   /**
-   * Owner: the chunk that the worker has begun last, and the item of it. Chunk 0 is none. Both may be any number of 32
-   * bits: compare them with what the worker was sent.
+   * Owner: the chunk and the item that the worker has begun last. Chunk 0 means none. Both may be any number of 32
+   * bits: compare them with the chunks that the worker was sent.
    */
   get begun(): { chunk: number; item: number } {
     const current = this.#current

@@ -1,15 +1,15 @@
-// Runs in: owner and child. A short way for short lists of plain values: JSON, if it says exactly what the structured
-// clone says. Pure.
+// Runs in: owner and child. A faster encoding for short lists of plain values: JSON, if it keeps
+// exactly what the structured clone keeps. Pure.
 //
-// V8's serializer is an object of C++ that takes two microseconds to make, use and drop, and its bytes are memory of
-// their own that the garbage collector has to free. For a number, that is most of what a task costs.
+// V8's serializer is a C++ object. It takes two microseconds to make, use and free, and its bytes are separate memory
+// that the garbage collector has to free. For a task with a number, that is most of the time.
 import { Buffer } from 'node:buffer' // a program may delete the global one
 import { decodeValue } from '../values/clone.js'
 
-/** V8 is quicker with longer lists and strings. */
+/** For longer lists and strings, V8's serializer is faster. */
 const MAX_ITEMS = 8
 const MAX_STRING = 200
-/** What JSON begins with, and a structured clone does not. */
+/** The first byte of JSON; a structured clone begins with another one. */
 const JSON_MARK = 0x5b // [
 
 /** A primitive as JSON, or undefined if JSON has no such value. */
@@ -26,7 +26,7 @@ function textOf(value: unknown): string | undefined {
   }
 }
 
-// Not by JSON.stringify(list): somebody may have given arrays a toJSON().
+// Not by JSON.stringify(list), because a program may have given arrays a toJSON().
 function listOf(items: readonly unknown[], write: (item: unknown) => string | undefined): string | undefined {
   if (items.length > MAX_ITEMS) return undefined
   let text = ''
@@ -50,14 +50,14 @@ export function encodePlain(list: readonly unknown[], isNested = false): Buffer 
   return text === undefined ? undefined : Buffer.from(text)
 }
 
-/** Whether bytes are what encodePlain() wrote. */
+/** Whether encodePlain() wrote these bytes. */
 export const isPlain = (bytes: Uint8Array): boolean => bytes[0] === JSON_MARK
 
 /**
  * Reads what encodePlain() or encodeValue() wrote.
  *
  * @param blocks as for decodeValue()
- * @throws as decodeValue() does; SyntaxError for JSON that nobody wrote
+ * @throws as decodeValue() does; SyntaxError if the JSON is not valid
  */
 export function decodeList(bytes: Buffer, blocks?: readonly ArrayBuffer[]): unknown {
   return isPlain(bytes) ? JSON.parse(bytes.toString()) : decodeValue(bytes, blocks)

@@ -1,20 +1,19 @@
-// Runs in: owner and child. A stream of bytes from one process to another through memory that both see. Pure:
-// ring-channel.ts wakes the side that has to be woken.
+// Runs in: owner and child. A stream of bytes from one process to another through memory that both share.
+// Pure: ring-channel.ts wakes the other side.
 //
 // A pipe costs both sides a system call for each message, and one more to wake a sleeping reader. Here a message costs
-// a copy, and a system call only if the reader sleeps. The owner can also read what was written when the writer is
-// dead.
+// a copy, and a system call only if the reader sleeps. The owner can also read the bytes of a writer that has died.
 //
-// One side writes, the other reads. Each position is stored by one side only, and after the bytes; both positions count
-// on without end, modulo 2^32. A side that wants to sleep sets its flag and then looks once more. A side that may have
-// to wake the other publishes first and then looks at the flag. Atomics are sequentially consistent, so one of the two
-// sees the other.
+// One side writes, the other reads. Each position is stored by one side only, after the bytes. Both
+// positions are counted modulo 2^32. A side that wants to sleep sets its flag and then looks once more. A
+// side that may have to wake the other publishes first and then looks at the flag. Atomics are sequentially
+// consistent, so one of the two sees the other.
 //
 // A task can write anything into this memory. So each side keeps its own position to itself, and checks the position of
 // the other side each time it reads it.
 import { ProtocolError } from '../../errors.js'
 
-// Words, each in a cache line of its own (64 bytes), so that the sides do not wait for each other's.
+// Words, each in a cache line of its own (64 bytes), so that the two sides do not slow each other down.
 const WRITTEN = 0
 const READ = 16
 const READER_SLEEPS = 32
@@ -32,17 +31,17 @@ export interface RingPlace {
   size: number
 }
 
-/** One end of a ring. Each side makes its own over the same memory, and is either the writer or the reader. */
+/** One end of a ring. Each side makes one over the same memory, and is either the writer or the reader. */
 export class Ring {
   readonly #words: Int32Array
   readonly #bytes: Uint8Array
   readonly #size: number
-  /** Our position, as we published it: the shared word is only for the other side. */
+  /** This side's position as it was published: the shared word is only for the other side. */
   #position: number
-  /** Bytes that we wrote and did not publish yet. */
+  /** How many bytes this side has written and not published yet. */
   #unpublished = 0
 
-  /** @param side which of both positions is ours */
+  /** @param side which of the two positions belongs to this side */
   constructor(memory: ArrayBuffer, { control, start, size }: RingPlace, side: 'writer' | 'reader') {
     this.#words = new Int32Array(memory, control, RING_CONTROL_BYTES / 4)
     this.#bytes = new Uint8Array(memory, start, size)
@@ -58,12 +57,15 @@ export class Ring {
     return this.#size - this.#unpublished - this.#held(this.#position, Atomics.load(this.#words, READ), WRITTEN)
   }
 
-  /** Writer: whether the reader has read all that was published. */
+  /** Writer: whether the reader has read all published bytes. */
   get isRead(): boolean {
     return this.#held(this.#position, Atomics.load(this.#words, READ), WRITTEN) === 0
   }
 
-  /** Bytes between both positions. Nobody but us stores ours, so another value there is a violation too. */
+  /**
+   * How many bytes lie between both positions. Only this side may store its own, so another value
+   * there is a violation, too.
+   */
   #held(written: number, read: number, own: typeof WRITTEN | typeof READ): number {
     const held = (written - read) >>> 0
     if (held <= this.#size && this.#words[own] === this.#position) return held
@@ -73,7 +75,7 @@ export class Ring {
     )
   }
 
-  /** Writer: writes bytes for which there is room. The reader sees them when they are published. */
+  /** Writer: writes bytes. There must be room for them. The reader sees them when they are published. */
   write(bytes: Uint8Array): void {
     const at = (this.#position + this.#unpublished) & (this.#size - 1)
     const first = this.#size - at
@@ -86,7 +88,7 @@ export class Ring {
     this.#unpublished += bytes.length
   }
 
-  /** Writer: lets the reader see what was written. */
+  /** Writer: publishes the bytes that it has written, so that the reader sees them. */
   publish(): void {
     this.#position = (this.#position + this.#unpublished) | 0
     this.#unpublished = 0
@@ -108,7 +110,8 @@ export class Ring {
   }
 
   /**
-   * Reader: bytes that can be read now, as a view of the memory, or none. There may be more behind them.
+   * Reader: bytes that can be read now, as a view of the memory, or none. More bytes may follow at
+   * the start of the memory.
    * @throws ProtocolError ERR_PROTOCOL if a position is wrong
    */
   get readable(): Uint8Array | undefined {
@@ -119,7 +122,7 @@ export class Ring {
   }
 
   /**
-   * Reader: gives back the room of bytes that it has read.
+   * Reader: frees the room of bytes that it has read.
    * @returns whether the writer waits for room; then the caller has to wake it
    */
   consume(bytes: number): boolean {

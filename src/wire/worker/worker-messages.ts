@@ -1,10 +1,10 @@
 // Runs in: owner and child. Messages between a Pool and one of its workers. Pure: bytes in, bytes out. A message is the
-// payload of one frame: a kind byte and what belongs to it. docs/PROTOCOL.md, section 5, shows them as tables.
+// payload of one frame: a kind byte and the fields of that kind. docs/PROTOCOL.md, section 5, shows them as tables.
 import { Buffer } from 'node:buffer' // a program may delete the global one
 import { ProtocolError } from '../../errors.js'
 import { decodeBlocks, encodeBlocks, type SentBlock } from './block-table.js'
 
-/** What a worker is told at its start. */
+/** What a worker needs at its start. */
 export interface WorkerSetup {
   /** Its number in the pool. */
   id: number
@@ -13,20 +13,20 @@ export interface WorkerSetup {
   initializer?: { module: string; name: string }
   initArgs: readonly unknown[]
   teardown?: { module: string; name: string }
-  /** Whether the pool reads stdout and stderr: then a task ends when its owner has read what it wrote. */
+  /** Whether the pool reads stdout and stderr: then a task ends when the owner has read all of its output. */
   isCaptured: boolean
   /** Whether owner and worker share memory. If not, the channel is a socket. */
   sharesMemory: boolean
 }
 
 /**
- * Where a worker's process finds what it shares with its owner: the memory and the events, or a socket. It moves them
- * to high numbers before user code runs.
+ * The descriptors that a worker shares with its owner: of the memory and the events, or of a socket. The worker moves
+ * them to high numbers before user code runs.
  */
 export const WORKER_DESCRIPTORS = { channel: 3, memory: 3, workerEvent: 4, ownerEvent: 5 } as const
 
 /** The module of a worker's job: every template has loaded it, and an owner only names it. */
-// A bundler that makes CommonJS leaves import.meta empty: platform/own-files.ts says then what to do.
+// A bundler that makes CommonJS leaves import.meta empty. platform/own-files.ts then says what to do.
 export const WORKER_MODULE = new URL('../../child/worker/worker-job.js', import.meta.url || 'file:///').href
 
 /** Kinds of the worker channel: the first byte of each frame. */
@@ -91,14 +91,14 @@ export interface RunMessage {
   end: number
   /** Whether each item is a list of arguments. If not, it is the one argument. */
   spread: boolean
-  /** Whether anybody listens to progress. */
+  /** Whether the call has an onProgress. */
   listens: boolean
   /** Large buffers of the items. */
   blocks: readonly SentBlock[]
   items: Buffer
 }
 
-/** What became of a chunk. */
+/** The results of a chunk. */
 export interface ResultsMessage {
   chunk: number
   milliseconds: number
@@ -113,7 +113,7 @@ export interface ItemMessage {
   item: number
 }
 
-/** What a task says of its progress. */
+/** The progress that a task reports. */
 export interface ProgressMessage extends ItemMessage {
   body: Buffer
 }
@@ -188,7 +188,7 @@ function parse(json: string): unknown[] {
   }
 }
 
-/** The part of a message in front of the items. */
+/** The part of a message before the items. */
 export function encodeRun({ blocks, ...head }: Omit<RunMessage, 'items'>): Buffer {
   const payload = encodeRunHead(head, blocks.length > 0)
   return blocks.length > 0 ? Buffer.concat([payload, encodeBlocks(blocks)]) : payload
@@ -230,7 +230,7 @@ export function encodeRefused(thrown: Uint8Array): Buffer {
   return Buffer.concat([Buffer.of(WORKER_MESSAGES.refused.kind), thrown])
 }
 
-/** The part of a message in front of the results. */
+/** The part of a message before the results. */
 export function encodeResults(chunk: number, milliseconds: number, blocks: readonly SentBlock[]): Buffer {
   const payload = Buffer.allocUnsafe(RESULTS_HEAD)
   payload[0] = WORKER_MESSAGES.results.kind
@@ -253,7 +253,7 @@ function blocksOf(flags: number, bytes: Buffer): { blocks: readonly SentBlock[];
   return flags & BLOCKS ? decodeBlocks(bytes) : { blocks: NO_BLOCKS, rest: bytes }
 }
 
-/** The part of a message in front of the value. */
+/** The part of a message before the value. */
 export function encodeProgress(chunk: number, item: number): Buffer {
   return encodeItem('progress', chunk, item)
 }
@@ -282,7 +282,7 @@ function decodeItem(payload: Buffer): ItemMessage {
   return { chunk: payload.readUInt32BE(1), item: payload.readUInt32BE(5) }
 }
 
-/** The part of a message in front of the reason. */
+/** The part of a message before the reason. */
 export function encodeAbort(chunk: number): Buffer {
   const payload = Buffer.allocUnsafe(ABORT_HEAD)
   payload[0] = WORKER_MESSAGES.abort.kind
