@@ -26,7 +26,8 @@ after(() => rmSync(folder, { recursive: true }))
 
 test('the comments of a test file', () => {
   const code =
-    '// Copyright\n// Flags: --expose-gc --require ./a.js -r b --import=c --x="d e"\n// Env: A=1=2 B=\n// Flags: --last\n'
+    '// Copyright\n// Flags: --expose-gc --require ./a.js -r b --import=c --x="d e"\n' +
+    '// Env: A=1=2 B=\n// Flags: --last\n'
   assert.deepEqual(describeTest('parallel/test-x.js', code), {
     name: 'parallel/test-x.js',
     flags: ['--expose-gc', '--x=d e', '--last'],
@@ -52,7 +53,8 @@ test('each verdict, with the exit code of the whole', async () => {
     'test-passes.js': 'require("node:assert").ok(process.cwd().length > 1)',
     'test-passes-flag.mjs': '// Flags: --expose-gc\ngc()',
     // Every second run fails: those in a child, as long as the two take turns.
-    'test-fails.js': `const fs = require('node:fs'); fs.appendFileSync('turns', 'x'); process.exit(fs.statSync('turns').size % 2 ? 0 : 3)`,
+    'test-fails.js': `const fs = require('node:fs'); fs.appendFileSync('turns', 'x')
+      process.exit(fs.statSync('turns').size % 2 ? 0 : 3)`,
     'test-plain-fails.js': 'process.exit(1)',
     'test-not-applicable.js': '// Flags: --cpu-prof\n',
     'helper.js': 'throw new Error("not a test")',

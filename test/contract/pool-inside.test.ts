@@ -69,7 +69,7 @@ poolContract('a task and its worker', (site) => {
     assert.ok(heard.every(([, , store]) => store === 'loop'))
   })
 
-  test('without a listener nothing is sent, and a task hears so; what cannot be cloned is the task’s error', async () => {
+  test('without a listener nothing is sent; a value that cannot be cloned is an error of the task', async () => {
     await using pool = site.open()
     assert.equal(await pool.run(tasks.countTo, [2]), false)
     await assert.rejects(pool.run(tasks.sayNothingClonable, [], { onProgress: () => {} }), { code: 'ERR_CANNOT_CLONE' })

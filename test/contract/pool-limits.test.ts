@@ -46,7 +46,7 @@ poolContract('pool, limits', ({ open }) => {
   })
 
   for (const how of ['spin', 'wait'] as const) {
-    test(`an initializer that never ends (${how}): a task's timeout, the pool's startTimeout, terminate()`, async () => {
+    test(`an initializer that never ends (${how}): timeout of a task, startTimeout, terminate()`, async () => {
       const pool = open({ processes: 1, initializer: tasks.hang, initArgs: [how], startTimeout: 300 })
       const error = await errorOf(pool.map(tasks.identity, [1]), ChildError)
       assert.equal(error.code, 'ERR_POOL_BROKEN')

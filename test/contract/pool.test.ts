@@ -21,7 +21,7 @@ poolContract('pool', ({ open, newFile }) => {
     assert.deepEqual({ completed, failed }, { completed: 3, failed: 2 }) // what could not be sent was no task
   })
 
-  test('many calls at a time: each gets its own result, also where chunks are taken back from one worker for the other', async () => {
+  test('many calls at a time: each gets its own result, also if chunks move from one worker to another', async () => {
     await using pool = open()
     let next = 0
     const lane = async (): Promise<void> => {

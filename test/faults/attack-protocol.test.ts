@@ -90,8 +90,10 @@ describe('clients with the key that break the protocol', () => {
     using lifeline = new Lifeline()
     using client = await field.attached(lifeline)
     const frame = encodeFrame(fork(1)).toString('hex')
-    const script = `import socket; s = socket.socket(fileno=3); socket.send_fds(s, [bytes.fromhex('${frame}')], [0] * 200)`
-    const { status } = spawnSync('python3', ['-c', script], { stdio: ['ignore', 'inherit', 'inherit', client.fd] })
+    const send = `socket.send_fds(socket.socket(fileno=3), [bytes.fromhex('${frame}')], [0] * 200)`
+    const { status } = spawnSync('python3', ['-c', `import socket; ${send}`], {
+      stdio: ['ignore', 'inherit', 'inherit', client.fd],
+    })
     assert.equal(status, 0)
     const failed = decodeControl('template to owner', (await client.next())!)
     assert.deepEqual(failed, { name: 'forkFailed', id: 1, errno: os.constants.errno.EMFILE })

@@ -70,7 +70,7 @@ describe('the descriptors of a child', () => {
     )
   })
 
-  test('are none of the template, but what Node itself has; none of a sibling, but the stdin they were both given', async () => {
+  test("are none of the template except Node's own, and none of a sibling except a shared stdin", async () => {
     using gate = new Gate()
     const ask = (): Promise<string[]> =>
       new Process(jobs.inodes, [], { server, stdio: gate.stdio }).start().then(({ result }) => result)

@@ -108,7 +108,8 @@ describe('an owner whose template does not answer', () => {
 
   test('the owner is killed while its template still loads, and loops in a preload: the template goes', async () => {
     const loops = 'data:text/javascript,console.log(process.pid); for (;;);'
-    const script = `import { ForkServer } from 'forkserver'; await ForkServer.start({ preload: [${JSON.stringify(loops)}] })`
+    const script = `import { ForkServer } from 'forkserver'
+      await ForkServer.start({ preload: [${JSON.stringify(loops)}] })`
     const owner = runProgram(process.execPath, ['--input-type=module', '-e', script])
     const template = Number(await owner.nextLine())
     assert.ok(isAlive(template))

@@ -49,7 +49,8 @@ describe('without the addon', LIMIT, () => {
       const server = await ForkServer.start()
       const p = await new Process(jobs.echo, [42], { server }).start()
       const { usage } = await p.join()
-      say([server.startMethod, server.spawnReason, await p.result, server.pid ?? null, server.report ?? null, usage ?? null])
+      const { pid = null, report = null } = server
+      say([server.startMethod, server.spawnReason, await p.result, pid, report, usage ?? null])
       await server.close()`)
     const line = JSON.parse((await owner.nextLine())!) as unknown[]
     assert.equal(line[0], 'spawn')

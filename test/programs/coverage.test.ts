@@ -20,8 +20,8 @@ const HALF = path.join(FIXTURES, 'half.cjs')
 const OWNER = fileURLToPath(new URL('../fixtures/coverage/owner.js', import.meta.url))
 
 const ENDS = [
-  'returns', 'exits', 'loops', 'throws', 'rejects', 'throwsInExitListener', 'exitsInExitListener', 'throwsInHandler', 'terminates',
-  'kills', 'handlesSignal', 'aborts', 'takesTwice', 'stops', 'showsFolder',
+  'returns', 'exits', 'loops', 'throws', 'rejects', 'throwsInExitListener', 'exitsInExitListener', 'throwsInHandler',
+  'terminates', 'kills', 'handlesSignal', 'aborts', 'takesTwice', 'stops', 'showsFolder',
 ] // biome-ignore format: a table
 
 interface Functions {

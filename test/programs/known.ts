@@ -15,7 +15,7 @@ const [major, minor] = process.versions.node.split('.').map(Number) as [number, 
 export const KNOWN: readonly Known[] = [
   {
     cause:
-      'an error thrown in a listener of process has a frame of forkserver in its stack, which stands around emit() and exit()',
+      'an error thrown in a listener of process has a frame of forkserver in its stack, from around emit() and exit()',
     programs: [
       'exits/before-exit-throws.cjs',
       'exits/exit-codes.cjs 10',

@@ -1,4 +1,5 @@
-// Runs in: the test runner. The tables of docs/COMPATIBILITY.md are those that compat/results gives: no cell is typed by hand.
+// Runs in: the test runner. The tables of docs/COMPATIBILITY.md are those that compat/results gives: no cell is
+// typed by hand.
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'

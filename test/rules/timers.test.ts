@@ -6,9 +6,9 @@ import { listFiles, read } from './sources.js'
 
 const TIMERS = 'src/platform/timers.ts'
 const FOLDERS = ['owner', 'connection', 'worker-channel', 'promises', 'platform', 'options', 'wire']
-/** Calls of what fake timers replace. */
+/** Calls of the functions that fake timers replace. */
 const CALL =
-  /(?<![\w.#'`])(setTimeout|clearTimeout|setInterval|clearInterval|setImmediate|clearImmediate|queueMicrotask|nextTick|performance\.now|Date\.now)\(/g
+  /(?<![\w.#'`])((set|clear)(Timeout|Interval|Immediate)|queueMicrotask|nextTick|performance\.now|Date\.now)\(/g
 const REPLACED =
   /\b(process\.(nextTick|hrtime)|globalThis\.(set|clear|queue|performance)\w*|AbortSignal\.timeout|new Date\(\))/
 

@@ -151,7 +151,8 @@ async function collect(stream: Readable | null): Promise<string> {
 
 function short(text: string): string {
   if (text.length <= MAX_SHOWN) return Buffer.from(text, 'latin1').toString()
-  return `${text.length} bytes, ${createHash('sha256').update(text).digest('hex')}, at the end ${JSON.stringify(text.slice(-80))}`
+  const digest = createHash('sha256').update(text).digest('hex')
+  return `${text.length} bytes, ${digest}, at the end ${JSON.stringify(text.slice(-80))}`
 }
 
 function readFiles(folder: string): Record<string, string> {

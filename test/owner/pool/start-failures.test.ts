@@ -46,7 +46,7 @@ test('workers that are ready and die without work end a pool whose tasks wait, a
   }
 })
 
-test('workers that are ready and die without work are not started in a loop; one that works begins the count anew', async () => {
+test('workers that are ready and die without work are not started in a loop; work resets the count', async () => {
   await new Promise<void>((resume) => {
     const failures = new StartFailures(resume)
     for (let round = 0; round < 2; round++) {

@@ -28,7 +28,8 @@ describe('a refusal names', () => {
   test('the path', () => {
     const error = refusalOf([{ a: { b() {} } }])
     const text =
-      'arguments[0].a.b is a function, which cannot be cloned. Pass plain data, and let the child import the function from its module.'
+      'arguments[0].a.b is a function, which cannot be cloned. ' +
+      'Pass plain data, and let the child import the function from its module.'
     assert.equal(error.message, text)
     assert.ok(error.cause instanceof Error)
     assert.match(error.cause.message, /could not be cloned/)
