@@ -1,12 +1,12 @@
 // Runs in: template and child. See clock.h.
 //
 // performance.now() and process.uptime() count from two globals, performance.timeOrigin comes from a list of
-// milestones, and what C++ measures counts from a member of the environment. Node sets all of them once, at its
-// start. Other functions in their place would miss the references that a preloaded module holds, and what Node
-// computes from them in C++ (performance entries, event loop utilisation). No interface says where they lie, so they
-// are searched for by their values, which are times in nanoseconds. A value that is found twice is not taken: a child
-// would write to something else. Sources: Node's src/env.h (time_origin_, performance_state_), src/node_perf_common.h
-// (milestones), src/node_perf.cc (performance_process_start), src/node.cc (node_start_time).
+// milestones, and C++ measures from a member of the environment. Node sets all of them once, at its start. Replacing
+// the JavaScript functions would not reach references that a preloaded module holds, nor values that Node computes in
+// C++ (performance entries, event loop utilisation). No interface gives the addresses, so this file searches for the
+// values, which are times in nanoseconds. A value that is found twice is not used, because a child could overwrite
+// something else. Sources: Node's src/env.h (time_origin_, performance_state_), src/node_perf_common.h (milestones),
+// src/node_perf.cc (performance_process_start), src/node.cc (node_start_time).
 #include "clock.h"
 #include "memory-search.h"
 #include <string.h>
@@ -33,8 +33,8 @@ static int is_milestones(const void *at, double timestamp, double begun) {
   return peek(at, first, sizeof first) && first[0] == timestamp && first[1] == begun;
 }
 
-// The environment points to the performance state, which points to the milestones. NULL if that leads nowhere or to
-// two places.
+// The environment points to the performance state, which points to the milestones. NULL if that is
+// found nowhere or in two places.
 static double *find_milestones(const uint64_t *words, size_t count, double timestamp, double begun) {
   double *found = NULL;
   for (size_t i = 0; i < count; i++) {
@@ -50,7 +50,7 @@ static double *find_milestones(const uint64_t *words, size_t count, double times
   return found;
 }
 
-// The environment's own copy: the origin, and behind it the timestamp. The index of the word, or `count` if there are
+// The environment's own copy: the origin, followed by the timestamp. The index of the word, or `count` if there are
 // none or two.
 static size_t find_origin(const uint64_t *words, size_t count, double timestamp) {
   const uint64_t now = (uint64_t)clock_ns(CLOCK_MONOTONIC);
@@ -88,7 +88,7 @@ void renew_clocks(void) {
   *origin = *loaded = *started = (uint64_t)now;
   memcpy(origin + 1, &timestamp, sizeof timestamp);
   milestones[0] = timestamp;
-  // A child skips what comes before the loop. What has not happened yet (the end of the loop) is -1.
+  // A child skips the milestones before the loop. A milestone that is not reached yet (the end of the loop) is -1.
   for (int i = 1; i < MILESTONES; i++)
     if (milestones[i] > 0) milestones[i] = (double)now;
 }

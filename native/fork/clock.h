@@ -1,9 +1,9 @@
-// Runs in: template and child. When this process began, as Node knows it. A fork copies that.
+// Runs in: template and child. Node's own record of when this process began. A fork copies it.
 #ifndef FORKSERVER_CLOCK_H
 #define FORKSERVER_CLOCK_H
 #include <stdint.h>
 
-// Finds where Node keeps when the process began, by what Node's own functions say at this moment:
+// Finds where Node keeps the time at which the process began, by the values of Node's own functions at this moment:
 // performance.timeOrigin in microseconds, and the nanoseconds of the monotonic clock between which process.uptime()
 // began to count. 0, or -1 if each is not found exactly once.
 int find_clocks(void *environment, int64_t origin_us, int64_t earliest_ns, int64_t latest_ns);

@@ -47,7 +47,7 @@ static void leave_at_exit(void *unused) {
   leave(leave_code);
 }
 
-// Not registered at birth: before a process sends a signal to itself, Node runs these callbacks and forgets them.
+// Not registered at birth: before a process sends a signal to itself, Node runs these callbacks and drops them.
 void leave_later(int code) {
   leave_code = code;
   call_at_exit(leave_at_exit, NULL);
@@ -59,8 +59,8 @@ static void leave_at_join(void) {
 
 // If a handler of uncaught errors throws, Node prints that error and joins the threads of libuv's pool, without at-exit
 // callbacks. These are threads of the template. glibc gives the stack of such a thread to the next new one, and with
-// the stack its pthread_t. So the main thread would wait for a living worker thread of V8, for ever (Node 20; others
-// create their threads in another order, and did not hang).
+// the stack its pthread_t. So the main thread would wait for a living worker thread of V8 for ever (Node 20; other
+// versions create their threads in another order, and did not hang).
 void leave_in_teardown(int code) {
   leave_code = code;
   struct forkserver_preload *library = preloaded();
@@ -127,7 +127,7 @@ int inherit_lifeline(int inherits) {
 
 static void take_stdio(const struct birth *birth) {
   int count = birth->stdio_count < MAX_STDIO ? birth->stdio_count : MAX_STDIO;
-  // An earlier one would overwrite a descriptor that is itself one of the places. So such ones move up first.
+  // dup2() could overwrite a descriptor whose own number is one of the places. So such descriptors move up first.
   int from[MAX_STDIO];
   for (int i = 0; i < count; i++) {
     const int fd = birth->stdio[i];
@@ -156,7 +156,8 @@ static void check_room(int spare) {
 static void be_born(struct uv_loop_s *loop, const struct birth *birth) {
   for (int i = 0; i < birth->close_count; i++) close(birth->close[i]);
   check_room(birth->channel);
-  // The loop's epoll set and rings are the template's until this call; before it, no other libuv function may run.
+  // Until this call, the loop's epoll set and rings are those of the template, so no other libuv
+  // function may run before.
   int error = uv_loop_fork(loop);
   if (error) tell_unborn(-error);
   // Before any JavaScript: a waiting interrupt of V8 (a finished Maglev job) posts to the worker threads at once. A

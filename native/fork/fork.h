@@ -1,5 +1,5 @@
-// Runs in: template, and in the child until its first line of JavaScript. The fork itself, and all that must hold
-// before and after it.
+// Runs in: template, and in the child until its first line of JavaScript. The fork itself, and
+// everything that has to be done before and after it.
 #ifndef FORKSERVER_FORK_H
 #define FORKSERVER_FORK_H
 #include <sys/types.h>
@@ -10,11 +10,11 @@ struct birth {
   int channel;        // the child's end of its job channel; the child keeps it
   const int *stdio;   // become 0, 1, 2 and so on of the child
   int stdio_count;
-  int places;         // below this number, the child has only what `stdio` gives it; the rest is closed
+  int places;         // below this number, the child has only the descriptors of `stdio`; the rest is closed
   int lifeline;       // read end of the owner's pipe: its end kills the child; -1 if it may outlive its owner
   int session;        // the child leads a session of its own, and so a process group
   int worker_threads; // of V8, besides the one for delayed tasks
-  const int *close;   // what the child must not have: control sockets, other owners' lifelines
+  const int *close;   // descriptors that the child must not have: control sockets, other owners' lifelines
   int close_count;
 };
 
@@ -22,7 +22,7 @@ struct birth {
 pid_t fork_child(struct uv_loop_s *loop, const struct birth *birth);
 // In a newborn child, with the first number that Math.random() gives: ends the birth if it is not the child's own.
 void check_born(double number);
-// Limits of this very process: RLIMIT_CPU and RLIMIT_NOFILE, 0 for none. 0 or -errno.
+// Sets limits of this process: RLIMIT_CPU and RLIMIT_NOFILE, 0 for none. Returns 0 or -errno.
 int set_limits(unsigned cpu_seconds, unsigned open_files);
 // Asks the kernel for SIGKILL when the last writer of this pipe is gone. 0 or -errno.
 int hold_lifeline(int pipe);

@@ -32,15 +32,15 @@ void ignore_group_signals(void) {
 
 static void end_by_signal(int number) {
   restore_stdio();
-  raise(number); // SA_RESETHAND: it has its default action again, and comes when this handler returns
+  raise(number); // SA_RESETHAND: the signal has its default action again, and is delivered when this handler returns
 }
 
 void restore_group_signals(void) {
   for (int i = 0; i < COUNT; i++) {
     if (!of_child[i].is_kept) continue;
     struct sigaction *action = &of_child[i].action;
-    // Node's own handler, the only one with this flag, restores the standard streams of the template. Ours restores the
-    // child's.
+    // Node's own handler, the only one with this flag, restores the standard streams of the
+    // template. This one restores those of the child.
     if (action->sa_flags & SA_RESETHAND) {
       action->sa_flags &= ~SA_SIGINFO;
       action->sa_handler = end_by_signal;

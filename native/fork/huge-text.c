@@ -1,9 +1,9 @@
 // Runs in: template. See huge-text.h.
 //
 // A child shares the page cache's pages of Node's code with its template, but not the template's page tables for them.
-// So each child takes about 130 faults to map what it executes, 64 KiB at a time, and its exit undoes that. Anonymous
-// huge pages are inherited with their tables: one entry is copied for 2 MiB, and a child takes no fault. Node's own
-// --use-largepages does the same, but Node 26 dropped it.
+// So each child takes about 130 faults to map the code that it executes, 64 KiB at a time, and unmaps it at its exit.
+// Anonymous huge pages are inherited with their tables: one entry is copied for 2 MiB, and a child takes no fault.
+// Node's own --use-largepages does the same, but Node 26 dropped it.
 #include "huge-text.h"
 #include <errno.h>
 #include <link.h>

@@ -1,4 +1,4 @@
-// Runs in: template. What is open on libuv's loop.
+// Runs in: template. The handles of libuv's loop.
 #ifndef FORKSERVER_LOOP_HANDLES_H
 #define FORKSERVER_LOOP_HANDLES_H
 

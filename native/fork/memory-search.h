@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// Reads memory that may not be there. Whether all of it was.
+// Reads memory that may not be mapped. Returns whether all of it was.
 int peek(const void *from, void *into, size_t bytes);
 // Reads at most `count` words, fewer if the memory ends before. Returns how many.
 size_t peek_words(const void *from, uint64_t *into, size_t count);

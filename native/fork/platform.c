@@ -105,16 +105,16 @@ static void *platform(void) { return environment_platform(environment()); }
 
 void drain_platform(void) { drain_tasks(platform(), isolate_current()); }
 
-// A collection makes V8 expect a heap of the size that is left. V8 collects old objects again when the heap has grown
-// to a few times that: a child would do so earlier than a fresh Node. V8 forgets what it expected when it hears that
-// a context is gone on which no other one depends. (In Node 20 another limit stays, that of the whole heap with what
-// embedders have.)
+// A collection makes V8 expect a heap of the size that is left. V8 collects old objects again when the heap
+// has grown to a few times that: a child would do so earlier than a fresh Node. V8 drops that expectation if
+// it is told that a context is gone on which no other one depends. (In Node 20 another limit stays, that of
+// the whole heap together with memory of embedders.)
 void collect_garbage(void) {
   if (notify_low_memory) notify_low_memory(isolate_current());
   if (notify_context_disposed) notify_context_disposed(isolate_current(), 0);
 }
 
-// V8's worker threads do not survive fork, and whoever posts to the queue they waited on can block for ever (glibc's
+// V8's worker threads do not survive fork, and a thread that posts to their queue can block for ever (glibc's
 // condition variable waits for waiters that are gone). NodePlatform keeps its runner in a std::shared_ptr that stands
 // two words behind its pointer to the tracing controller, in Node 20, 22, 24 and 26. A second platform has a living
 // runner: the two change places. The second platform is leaked together with the dead runner, because destroying it
@@ -152,9 +152,9 @@ static size_t keep_limit(void *data, size_t current, size_t initial) {
   return current;
 }
 
-// The heap's size is fixed when an isolate is made, before there is a child to set it for. But whoever removes a
-// near-heap-limit callback from V8 names the limit to go back to, and that may be a smaller one. Then the child runs
-// out of memory as `node --max-old-space-size` does, with the same message and SIGABRT.
+// The heap's size is fixed when an isolate is made, before there is a child to set it for. But a caller that removes a
+// near-heap-limit callback from V8 names the limit to go back to, and that may be smaller. Then the child runs out of
+// memory as `node --max-old-space-size` does, with the same message and SIGABRT.
 int set_heap_limit(size_t bytes) {
   if (find_platform() || !add_near_heap_limit || !remove_near_heap_limit) return -ENOSYS;
   void *isolate = isolate_current();

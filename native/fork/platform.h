@@ -6,10 +6,10 @@
 
 // NULL if all is there, or the symbol that is missing.
 const char *find_platform(void);
-// Runs the foreground tasks that wait, and lets the worker threads finish what they have.
+// Runs the foreground tasks that wait, and lets the worker threads finish their tasks.
 void drain_platform(void);
-// Collects all garbage there is, with what finalizers and weak references let go, and shrinks the space of young
-// objects. V8 does not derive from it when to collect the next time, as far as V8 lets us.
+// Collects all garbage, also that of finalizers and weak references, and shrinks the space of young objects. As far as
+// possible, V8 does not use this collection to decide when to collect next.
 void collect_garbage(void);
 // In a newborn child: gives Node's platform new worker threads. 0, or -1 if the layout is not the known one.
 int revive_platform(int threads);
@@ -19,7 +19,7 @@ int check_platform_layout(void);
 int check_random(void);
 // In a newborn child: Math.random() continues from fresh bits (random.h). 0 or -errno.
 int renew_random(void);
-// Finds where Node keeps when the process began (clock.h). 0 or -1.
+// Finds where Node keeps the time at which the process began (clock.h). 0 or -1.
 int find_beginning(long long origin_us, long long earliest_ns, long long latest_ns);
 // Sets the limit of the old generation of V8's heap. 0, or -ENOSYS if it cannot.
 int set_heap_limit(size_t bytes);

@@ -1,17 +1,16 @@
 // Runs in: template. See quiesce.h.
 //
-// A worker thread of V8 that runs at the moment of the fork may hold a lock (a page's mutex while it sweeps), and
-// nobody in the child would ever open it. If every thread waits for work twice in a row, in futex or epoll_wait, then
-// none holds a lock that another needs. None of them wakes after that, because this thread posts nothing meanwhile.
+// A worker thread of V8 that runs at the moment of the fork may hold a lock (a page's mutex while it
+// sweeps), and no thread of the child would ever release it. If every thread waits for work twice in a
+// row, in futex or epoll_wait, then none holds a lock that another needs. None of them wakes after that,
+// because this thread posts nothing meanwhile.
 //
 // It is not enough that a thread sleeps. Node 24 hung in 1 of some hundred children of a busy template: absl measures
 // the processor's frequency the first time that a mutex is contended, and sleeps in nanosleep meanwhile, inside a
-// call_once that a child would wait for for ever (docs/FORK_SAFETY.md has the backtrace). So the system call counts:
+// call_once for which a child would wait for ever (docs/FORK_SAFETY.md has the backtrace). So the system call counts:
 // /proc/self/task/<tid>/syscall begins with its number, or with "running". The files stay open, because opening them
-// costs more than reading them, and this runs before every fork.
-//
-// A look that missed a thread is worth nothing. So what is listed is counted against the kernel's own number of
-// threads.
+// costs more than reading them, and this runs before every fork. A check that missed a thread would be useless. So the
+// number of listed threads is compared with the kernel's own number.
 #include "quiesce.h"
 #include <dirent.h>
 #include <errno.h>
@@ -58,10 +57,10 @@ static int add_thread(int tid) {
   if (threads == MAX_THREADS) return -E2BIG;
   int fd = openat(task_folder, path, O_RDONLY | O_CLOEXEC);
   if (fd >= 0) syscall_files[threads++] = fd;
-  return fd >= 0 || errno == ENOENT ? 0 : -errno; // ENOENT: it ended since
+  return fd >= 0 || errno == ENOENT ? 0 : -errno; // ENOENT: it ended meanwhile
 }
 
-// Lists them anew. -ENODATA if the list has not as many as the kernel counts: then it counts, or lists, something else.
+// Lists them anew. -ENODATA if the list is not as long as the kernel's count: then /proc does not show all threads.
 static int list_threads(nlink_t links_now) {
   forget_threads();
   const int self = own_thread();
@@ -115,7 +114,7 @@ int quiesce(int limit_ms) {
   clock_gettime(CLOCK_MONOTONIC, &start);
   for (int calm = 0; calm < LOOKS_NEEDED;) {
     const int seen = look();
-    // A thread that began or ended while they were listed makes the numbers differ for a moment.
+    // The numbers differ for a moment if a thread began or ended while they were listed.
     if (seen < 0 && seen != -ENODATA) return seen;
     if (seen == -ENODATA) forget_threads();
     calm = seen == 1 ? calm + 1 : 0;

@@ -2,10 +2,10 @@
 //
 // Math.random() takes doubles from a cache of 64 that belongs to its context, and fills the cache from a xorshift128+
 // state in the same context. A context that has no state yet takes one from a generator of the isolate. A fork copies
-// all three, so siblings drew the same numbers. Replacing the function would miss references that a preloaded module
-// holds, and make calls slower. So the states themselves get fresh bits. No interface says where they lie. They are
-// searched for once, and taken only if the numbers in them follow from one another as V8 computes them (a chance of
-// less than 2^-50 for anything else). Sources: V8's src/numbers/math-random.cc,
+// all three, so siblings drew the same numbers. Replacing the function would not reach references that a preloaded
+// module holds, and would make calls slower. So the states themselves get fresh bits. No interface gives their
+// addresses. They are searched for once, and used only if the numbers in them follow from one another as V8 computes
+// them (for other memory the chance is less than 2^-50). Sources: V8's src/numbers/math-random.cc,
 // src/base/utils/random-number-generator.cc; the generator is Vigna's xorshift128+.
 #include "random.h"
 #include "memory-search.h"
@@ -34,7 +34,7 @@ static uint64_t *object_at(tagged value) {
   return (value & 3) == 1 ? (uint64_t *)(value - 1) : NULL;
 }
 
-// The number is in the upper half of its word, as a small integer, or, in newer V8, in the lower half as it is.
+// The number is in the upper half of its word, as a small integer. In newer V8 it is in the lower half, unchanged.
 static uint64_t *array_of(tagged value, uint32_t length, size_t content_words) {
   uint64_t words[CONTENT + CACHE_SIZE];
   uint64_t *object = object_at(value);
@@ -112,7 +112,7 @@ static int find_generator(void *isolate) {
   uint64_t from, to;
   if (find_heap(&from, &to) != 0) return -1;
   const size_t held = peek_words(isolate, words, ISOLATE_WORDS);
-  for (int random_words = 3; random_words >= 0; random_words--) { // the likely ones first: they are few
+  for (int random_words = 3; random_words >= 0; random_words--) { // the likely ones first, because they are few
     for (size_t i = 0; i < held; i++) {
       if (words[i] % 16 != 0 || words[i] < from || words[i] > to - 3 * sizeof(uint64_t)) continue;
       uint64_t *found = (uint64_t *)words[i];

@@ -1,7 +1,5 @@
-// Runs in: template. See reap.h.
-//
-// SIGCHLD and an eventfd, and not a pidfd for each child: a pidfd is inherited by every later sibling, which then has
-// them all to close, and the time of a fork grew with the number of living children.
+// Runs in: template. See reap.h. SIGCHLD and an eventfd, and not a pidfd for each child: every later sibling would
+// inherit all of the pidfds and have to close them, so a fork would take longer the more children live.
 #include "reap.h"
 #include "group-signals.h"
 #include <errno.h>

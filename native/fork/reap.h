@@ -4,7 +4,7 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
-// A descriptor that becomes readable when a child has ended, or -errno. From here on signals of the group are ignored.
+// A descriptor that becomes readable when a child has ended, or -errno. From then on, signals of the group are ignored.
 int watch_children(void);
 // One child that has ended: its pid, 0 if none has, or -errno. Resets the descriptor. The pid stays the child's until
 // it is reaped.

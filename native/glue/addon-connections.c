@@ -53,7 +53,7 @@ static napi_value SetSendBuffer(napi_env env, napi_callback_info info) {
   return number(env, failed ? -errno : 0);
 }
 
-// setBlocking(fd): for a descriptor that another program gets, which does not expect EAGAIN
+// setBlocking(fd): for a descriptor of another program, which does not expect EAGAIN
 static napi_value SetBlocking(napi_env env, napi_callback_info info) {
   arguments all = take(env, info);
   const int fd = (int)number_at(&all, 0), flags = fcntl(fd, F_GETFL);

@@ -1,4 +1,4 @@
-// Runs in: template and child. Glue for the fork: what it needs, the fork itself, the end of children, and a child's
+// Runs in: template and child. Glue for the fork: its preparation, the fork itself, the end of children, and a child's
 // own end. As in addon.c, arguments in, a number out.
 #include "addon.h"
 #include "../fork/fork.h"
@@ -20,8 +20,8 @@ static napi_value text(napi_env env, const char *value) {
   return result;
 }
 
-// findPlatform(): null, or what this Node lacks: a symbol, 'platform' (its layout), 'random' or 'memory' (to be read
-// as random.h does)
+// findPlatform(): null, or the name of what this Node lacks: a symbol, 'platform' (its layout),
+// 'random' or 'memory' (to be read as random.h does)
 static napi_value FindPlatform(napi_env env, napi_callback_info info) {
   (void)info;
   const char *missing = find_platform();
@@ -122,7 +122,7 @@ static napi_value WriteOut(napi_env env, napi_callback_info info) {
   return number(env, write_out((int)number_at(&all, 0), bytes, length, (int)number_at(&all, 2)));
 }
 
-// checkBorn(Math.random()): does not return if that is not from the bits that this child got at its birth
+// checkBorn(Math.random()): does not return if the number is not from the bits that this child got at its birth
 static napi_value CheckBorn(napi_env env, napi_callback_info info) {
   arguments all = take(env, info);
   double drawn = -1;

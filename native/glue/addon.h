@@ -1,4 +1,4 @@
-// Runs in: owner, template and child. What the files of glue between JavaScript and C share: they alone know Node-API.
+// Runs in: owner, template and child. Shared by the files of glue between JavaScript and C. Only they know Node-API.
 #ifndef FORKSERVER_ADDON_H
 #define FORKSERVER_ADDON_H
 #define NAPI_VERSION 8
@@ -74,9 +74,9 @@ static inline void export_all(napi_env env, napi_value exports, const struct exp
   }
 }
 
-// addon-connections.c: what forkserver/connection needs besides.
+// addon-connections.c: for forkserver/connection.
 void export_connections(napi_env env, napi_value exports);
-// addon-fork.c: what a template and its children need.
+// addon-fork.c: for a template and its children.
 void export_fork(napi_env env, napi_value exports);
 // addon-memory.c: kinds of memory that JavaScript cannot make.
 void export_memory(napi_env env, napi_value exports);

@@ -8,7 +8,7 @@
 
 // A higher number makes the kernel's table of a process larger than a page or two.
 #define HIGHEST 1024
-// So many descriptors can be moved, and some more: a program may have the highest ones itself.
+// How many descriptors can be moved, and some more, because a program may use the highest numbers itself.
 #define ROOM 32
 
 int raise_descriptor(int fd) {
@@ -23,7 +23,8 @@ int raise_descriptor(int fd) {
   return high;
 }
 
-// A unix socket tells of its own end by TIOCOUTQ. A pipe is one thing for both ends, and tells by FIONREAD.
+// For a unix socket, TIOCOUTQ counts the bytes of its own end. A pipe is one object for both ends,
+// and FIONREAD counts its bytes.
 long unread_bytes(int fd) {
   int bytes = 0;
   return ioctl(fd, TIOCOUTQ, &bytes) == 0 || ioctl(fd, FIONREAD, &bytes) == 0 ? bytes : 0;

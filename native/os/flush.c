@@ -1,8 +1,8 @@
-// Runs in: forked child. See flush.h. Node's process.exit() drops what a pipe did not take at once: everything after
-// the first 64 KiB, if the reader is slower than the process. libuv has no call to write it. uv_try_write() refuses if
-// something is queued, and a turn of the loop would run callbacks of the program after its 'exit' event. So this reads
-// libuv's queue. Its layout is a part of libuv's ABI (include/uv.h and include/uv/unix.h, unchanged since 1.0). It is
-// used only if its length agrees with what libuv says.
+// Runs in: forked child. See flush.h. Node's process.exit() drops output that a pipe did not take at once: everything
+// after the first 64 KiB, if the reader is slower than the process. libuv has no call to write it. uv_try_write()
+// refuses if something is queued, and a turn of the loop would run callbacks of the program after its 'exit' event. So
+// this reads libuv's queue. Its layout is a part of libuv's ABI (include/uv.h and include/uv/unix.h, unchanged since
+// 1.0). It is used only if its length agrees with libuv's own number.
 #include "flush.h"
 #include <errno.h>
 #include <poll.h>

@@ -18,12 +18,12 @@ static int send_to(int process, int number, unsigned long flags) {
 // A process that has just been forked leads no group yet, and has started nothing either.
 static int send_to_group(int process, pid_t leader, int number) {
   int error = send_to(process, number, PIDFD_SIGNAL_PROCESS_GROUP);
-  // An old kernel. The leader lived a moment ago, so the number of its group cannot have gone round to a stranger.
+  // An old kernel. The leader lived a moment ago, so no other group can have its number yet.
   if (error == -EINVAL) error = kill(-leader, number) == 0 ? 0 : -errno;
   return error == -ESRCH ? send_to(process, number, 0) : error;
 }
 
-// The pid of another process's child may be given to a stranger at any moment. The order of the calls excludes that: if
+// The pid of another process's child may go to another process at any moment. The order of the calls excludes that: if
 // the channel is open after the pidfd was made, the holder was alive when it was made, so the pidfd is the holder's.
 int signal_holder(pid_t pid, int channel, int number) {
   const pid_t holder = pid < 0 ? -pid : pid;

@@ -1,9 +1,9 @@
 // Runs in: template and child, also in a spawned child. See lifeline.h.
 //
-// The kernel sends the signal of F_SETSIG when the pipe's last writer is gone, however it died. That needs no thread
-// and no turn of any loop in this process. O_ASYNC and its owner belong to the open file description, and an
-// inherited description is shared with all siblings: so each process opens the pipe anew. The poll catches a writer
-// that was gone before.
+// The kernel sends the signal of F_SETSIG when the pipe's last writer is gone, for whatever reason. That needs
+// no thread and no turn of any loop in this process. O_ASYNC and its owner belong to the open file
+// description, and an inherited description is shared with all siblings: so each process opens the pipe anew.
+// The poll notices a writer that was gone before.
 #include "lifeline.h"
 #include <errno.h>
 #include <fcntl.h>

@@ -11,7 +11,7 @@
 int new_shared_memory(size_t bytes) {
   int fd = memfd_create("forkserver", MFD_CLOEXEC | MFD_ALLOW_SEALING);
   if (fd < 0) return -errno;
-  // Sealed: whoever maps a part that another process cuts off is ended by SIGBUS when it looks there.
+  // Sealed: if another process could cut off a part, a process that has mapped it would be killed by SIGBUS.
   if (ftruncate(fd, (off_t)bytes) == 0 && fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) == 0) return fd;
   int error = errno;
   close(fd);
@@ -34,8 +34,9 @@ int new_event(void) {
   return fd < 0 ? -errno : fd;
 }
 
-// User code can close the descriptor of an event, and another file gets its number. Only what has no name and no type,
-// as an event does, is written to and read from: fstat(2) costs a tenth of what it costs to wake a process.
+// User code can close the descriptor of an event, and another file gets its number. An event has
+// no name and no file type, so only such a descriptor is read or written. fstat(2) takes a tenth
+// of the time that it takes to wake a process.
 static int check_event(int fd) {
   struct stat stat;
   if (fstat(fd, &stat) != 0) return -errno;

@@ -123,7 +123,7 @@ ssize_t receive_with_descriptors(int fd, void *bytes, size_t length, int *fds, i
     memcpy(fds + *count, CMSG_DATA(header), (size_t)here * sizeof(int));
     *count += here;
   }
-  // Too many, or this process has no descriptor left: a part of a set is of no use.
+  // Too many, or this process has no descriptor left. A part of a set cannot be used.
   if (message.msg_flags & MSG_CTRUNC) {
     for (int i = 0; i < *count; i++) close(fds[i]);
     *count = DESCRIPTORS_TRUNCATED;

@@ -15,7 +15,7 @@ int listen_unix(const char *name, size_t length, int is_abstract, int backlog, u
 int connect_unix(const char *name, size_t length, int is_abstract);
 int accept_client(int listener);
 int peer_uid(int fd, uid_t *uid);
-// The process that listens at the other end, or that made the pair; 0 if it has no pid in our namespace.
+// The process that listens at the other end, or that made the pair; 0 if it has no pid in this process's namespace.
 pid_t peer_pid(int fd);
 ssize_t send_with_descriptors(int fd, const void *bytes, size_t length, const int *fds, int count);
 // The same for bytes that lie in several places: a header and its payload, in one system call.

@@ -14,7 +14,7 @@ typedef void (*watch_report)(void *context, int events);
 
 // Makes a watcher that watches for nothing yet, and makes the descriptor non-blocking. Returns 0 or minus an errno.
 int watch_start(struct uv_loop_s *loop, int fd, watch_report report, void *context, struct watcher **watcher);
-// Watches for these events from now on, which may be none.
+// Sets the events to watch for, which may be none.
 int watch_for(struct watcher *watcher, int events);
 // Sets whether the watcher keeps the loop running, while it watches for anything.
 void watch_holds_loop(struct watcher *watcher, int holds);

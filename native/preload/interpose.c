@@ -4,10 +4,9 @@
 // library's, from Node's first call on, and by the rules of the dynamic linker. It exports only what exports.map
 // names.
 //
-// madvise: V8 marks what it maps MADV_DONTFORK, so that a program with a big heap forks (and execs) quickly. The
-// first bytecode fetch in a plain fork then faults. Here the marks are never made. The other way is to undo them:
-// that means reading /proc/self/maps before every fork, 0.13 to 0.2 ms, and it misses what a background thread maps
-// in between.
+// madvise: V8 marks its mappings MADV_DONTFORK, so that a program with a big heap forks (and execs) quickly. The first
+// bytecode fetch in a plain fork then faults. Here the marks are never made. To undo them would mean reading
+// /proc/self/maps before every fork, 0.13 to 0.2 ms, and would miss mappings that a background thread makes in between.
 //
 // mmap: V8 asks for each of its pages at an address of its own, anywhere in the address space. So each page needs up
 // to three pages of page tables, which a fork makes and an exit frees. Without the hint the kernel puts new pages
@@ -85,7 +84,7 @@ static void hold_lifeline(void) {
   else FORKSERVER_PRELOAD.lifeline_error = -held;
 }
 
-// Runs before main(). Node, and the programs that it starts, must not see the variable as we changed it.
+// Runs before main(). Node, and the programs that it starts, must not see the variable with the library in it.
 __attribute__((constructor)) static void begin(void) {
   const char *value = getenv(VARIABLE);
   int fd = -1, length = 0;
@@ -95,13 +94,13 @@ __attribute__((constructor)) static void begin(void) {
   close(fd);
   hold_lifeline();
   dl_iterate_phdr(find_node, NULL);
-  char *rest = value[length] ? strdup(value + length + 1) : NULL; // behind the separator
+  char *rest = value[length] ? strdup(value + length + 1) : NULL; // after the separator
   if (rest) setenv(VARIABLE, rest, 1);
   else unsetenv(VARIABLE);
   free(rest);
 }
 
-// Libraries and addons may have reasons of their own for what they ask of the kernel.
+// Calls of libraries and addons are not changed: they may have reasons of their own.
 static int is_node(const void *caller) {
   return (uintptr_t)caller >= node_from && (uintptr_t)caller < node_to;
 }

@@ -1,9 +1,9 @@
-// Runs in: template and child. What the preload library and the addon know of each other.
+// Runs in: template and child. The interface between the preload library and the addon.
 //
 // They are two libraries. A symbol of a preloaded library comes before the same symbol of every other library. The
 // addon exports napi_register_module_v1, as every addon does; if it were preloaded, an addon that looks up its own
-// napi_register_module_v1 through its global offset table would get ours. So the preload library exports only the
-// functions that it replaces and this one struct.
+// napi_register_module_v1 through its global offset table would get that of forkserver. So the preload library exports
+// only the functions that it replaces and this one struct.
 #ifndef FORKSERVER_PRELOAD_H
 #define FORKSERVER_PRELOAD_H
 
@@ -14,7 +14,7 @@
 struct forkserver_preload {
   // Whether LD_PRELOAD named this library the way an owner does for its template.
   int is_in_front;
-  // The lifeline that the library holds since before Node's first instruction, or -1; or why it could not: an errno.
+  // The lifeline that the library holds since before Node's first instruction, or -1; lifeline_error then says why.
   int lifeline;
   int lifeline_error;
   // If set, it is called with the errno when a thread cannot be created. It does not return.

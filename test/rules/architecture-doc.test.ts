@@ -1,5 +1,5 @@
-// Runs in: the test runner. docs/ARCHITECTURE.md tells how a template, a process and an item go through the code: each file that it
-// names has the function that it names.
+// Runs in: the test runner. docs/ARCHITECTURE.md tells how a template, a process and an item go through the code: each
+// file that it names has the function that it names.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { read, tablesOf } from './sources.js'

@@ -13,7 +13,7 @@ export async function joinWithin(timeout: number, ended: Promise<Exit>, pid: num
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     const what = pid === undefined ? 'A process' : `Process ${pid}`
-    const text = `${what} did not end within ${inMilliseconds(timeout)}and still runs. Join again, or call kill().`
+    const text = `${what} did not end within ${inMilliseconds(timeout)} and still runs. Join again, or call kill().`
     timer = setTimeout(() => reject(new ChildError('ERR_TIMEOUT', text, { pid })), timeout)
   })
   return Promise.race([ended, late]).finally(() => clearTimeout(timer))
