@@ -13,7 +13,7 @@ const MORE = 1 << LENGTH_BITS
 
 /**
  * The start that V8 writes for an array of bytes. It is taken from V8 itself, because it differs between versions. The
- * last byte stands for the class.
+ * last byte is the number of the class.
  */
 const beginningOf = (empty: Uint8Array): Buffer => encodeValue(empty, 'message').subarray(0, -1)
 let beginnings: { readonly buffer: Buffer; readonly uint8Array: Buffer } | undefined

@@ -2,7 +2,7 @@
 // control-codec.ts has the codec and says what is allowed when; docs/PROTOCOL.md shows this table, and a test
 // compares.
 
-/** Who sends a message to whom. */
+/** The direction of a message. */
 export type ControlDirection = 'owner to template' | 'template to owner'
 
 /** Big-endian unsigned integers and their bytes. A u64 is a JavaScript number here, so it must be a safe integer. */

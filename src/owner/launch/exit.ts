@@ -6,7 +6,7 @@ import type { ControlMessage } from '../../wire/control-messages.js'
 export interface Exit {
   exitCode: number | null
   signal: NodeJS.Signals | null
-  /** The resources that it used, if the start method can tell. */
+  /** The resources that it used, if the start method reports them. */
   usage?: ResourceUsage
 }
 

@@ -1,4 +1,4 @@
-// Runs in: owner. What /proc tells about another process.
+// Runs in: owner. Reads the state of another process from /proc.
 import { readdirSync, readFileSync } from 'node:fs'
 
 /** The fields of /proc/<pid>/stat from the third on, or undefined if the process is gone or /proc does not show it. */

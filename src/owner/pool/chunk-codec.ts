@@ -68,7 +68,7 @@ export interface Answer {
  * Settles a chunk with the answer of a worker. If the answer cannot be decoded here, all of its
  * tasks fail, and the error says why.
  *
- * @param where for the stacks of errors
+ * @param where names the worker in the stacks of errors
  * @throws ProtocolError ERR_PROTOCOL if no worker answers like that. All tasks are settled then too
  */
 export function settleChunk(chunk: Chunk, { body, blocks }: Answer, where: string): void {

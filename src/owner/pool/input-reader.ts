@@ -86,7 +86,7 @@ export class InputReader {
 
   /**
    * Reads up to `count` items, synchronously if the source gives them synchronously. If the source is slow, the items
-   * that it has given so far are handed over first. Only one read runs at a time.
+   * that it has given so far are delivered first. Only one read runs at a time.
    */
   read(count: number): void {
     this.#isReading = true
@@ -208,7 +208,7 @@ export class InputReader {
   }
 
   /**
-   * Stops reading, and tells the source by return(), as a `break` does.
+   * Stops reading, and calls return() of the source, as a `break` does.
    *
    * @returns settles when the source has closed: at once if next() has not answered yet, otherwise after 1 s at the
    *   latest. Rejects with what return() throws, and with TypeError if that gives no object

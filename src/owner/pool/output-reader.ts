@@ -39,7 +39,7 @@ export interface OutputReader {
   readonly stdio: readonly [StdioOption, StdioOption]
   /** The process has started: what it writes is read from now on. */
   open(streams: readonly unknown[], taker: OutputTaker): void
-  /** Reads and hands over everything that was written until now. */
+  /** Reads and delivers everything that was written until now. */
   drain(): void
   holdLoop(on: boolean): void
   close(): void

@@ -83,7 +83,7 @@ export interface MeteredWorker {
   readonly running: number
 }
 
-/** What one pool counts. Tasks are counted where their chunk changes its state. */
+/** What one pool counts. Tasks are counted when their chunk changes its state. */
 export class Meter implements ChunkObserver {
   readonly #runs = createHistogram()
   readonly #waits = createHistogram()

@@ -40,7 +40,7 @@ export interface WorkerEnd extends Remains {
   isUnused: boolean
 }
 
-/** What a worker tells its set. */
+/** What a worker reports to its set. */
 export interface WorkerListener {
   /** It takes tasks now, or it has finished a chunk. */
   onReady(worker: PoolWorker): void
@@ -122,7 +122,10 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
     return this.#isReady && !this.isEnding && !this.#process.isDoomed
   }
 
-  /** Whether a chunk may be sent ahead. Only a chunk that can be revoked may: else it could wait behind a long task. */
+  /**
+   * Whether a chunk may be sent ahead. It must be possible to revoke it, because it could
+   * otherwise wait for a long task.
+   */
   get takesAhead(): boolean {
     const isHeld = this.#isSlow || this.isSpent || this.#deadlines.isRunning
     return this.isOpen && this.load < this.#pace.depth && this.#link!.sharesMemory && !isHeld
@@ -151,7 +154,7 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
     this.kill(error)
   }
 
-  onGone(): void {} // its end tells
+  onGone(): void {} // the end of its process follows
 
   onMessage(payload: Buffer): void {
     switch (workerMessageOf(payload, 'worker to owner')) {

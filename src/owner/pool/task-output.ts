@@ -31,7 +31,7 @@ export class TaskOutput {
     else this.#otherwise(bytes, stream)
   }
 
-  /** Everything that this task wrote was handed over. */
+  /** All output of this task was delivered. */
   ended(task: ItemMessage): void {
     this.#read = task
   }

@@ -39,7 +39,7 @@ export class Link {
 
   /**
    * @param memories if this process has the addon
-   * @param streams where stdout and stderr go
+   * @param streams what to do with stdout and stderr
    * @throws ResourceError ERR_RESOURCE
    */
   constructor(memories: Memories | undefined, streams: 'inherit' | 'ignore' | 'capture') {

@@ -159,8 +159,8 @@ export class ForkServer implements AsyncDisposable {
   }
 
   /**
-   * Attaches to a template that another process started with the transport `path` or `abstract`, and that handed over
-   * its address and key.
+   * Attaches to a template that another process started with the transport `path` or `abstract`,
+   * and that passed on its address and key.
    *
    * @param address as the other server's `address` has it
    * @param key the other server's key: its `key.export()`

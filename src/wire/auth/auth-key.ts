@@ -113,6 +113,6 @@ function copyOutsidePool(bytes: Uint8Array): Buffer {
 }
 
 function refuseClone(): never {
-  const text = 'A key cannot be cloned or sent as an argument. Where a process shall have it, hand over key.export().'
+  const text = 'A key cannot be cloned or sent as an argument. If another process needs it, pass key.export().'
   throw new UsageError('ERR_CANNOT_CLONE', text)
 }

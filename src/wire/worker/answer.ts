@@ -42,7 +42,7 @@ export class Answer {
    * The outcome of a task.
    *
    * @param item of the range
-   * @param where for the stacks of errors
+   * @param where names the worker in the stacks of errors
    * @throws ProtocolError ERR_PROTOCOL if the description of its error cannot be read
    */
   outcomeOf(item: number, where: string): Outcome {

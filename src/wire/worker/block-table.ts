@@ -1,4 +1,4 @@
-// Runs in: owner and child. The part of a message that says where its large buffers lie. Pure.
+// Runs in: owner and child. The part of a message that gives the places of its large buffers. Pure.
 import { Buffer } from 'node:buffer' // a program may delete the global one
 import { ProtocolError } from '../../errors.js'
 
