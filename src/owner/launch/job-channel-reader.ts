@@ -1,24 +1,18 @@
 // Runs in: owner. Reads what a child says on its job channel.
 import type { Socket } from 'node:net'
 import { FrameDecoder, MAX_OWN_PAYLOAD } from '../../wire/frames.js'
-import { type ChildMessage, decodeChildMessage } from '../../wire/job.js'
-
-/** Takes the messages of a child. */
-export interface JobChannelListener {
-  onMessage(message: ChildMessage): void
-  /** The child broke the protocol. The end follows. */
-  onBroken(error: Error): void
-  /** Nothing more comes. */
-  onEnd(): void
-}
+import { decodeChildMessage } from '../../wire/job.js'
+import type { JobChannel, JobChannelListener } from './launcher.js'
 
 /**
  * The owner's end of a job channel. A child may send messages, and even end, before its launch is known to have
  * succeeded. They are kept until there is a listener.
  */
-export class JobChannelReader {
+export class JobChannelReader implements JobChannel {
   readonly #kept: ((listener: JobChannelListener) => void)[] = []
   #listener: JobChannelListener | undefined
+  #hasBegun = false
+  readonly ended: Promise<void>
 
   /** @param socket is read, and destroyed at its end */
   constructor(socket: Socket) {
@@ -27,6 +21,7 @@ export class JobChannelReader {
       try {
         for (const payload of decoder.push(chunk)) {
           const message = decodeChildMessage(payload)
+          if (message.kind === 'begun') this.#hasBegun = true
           this.#tell((listener) => listener.onMessage(message))
         }
       } catch (error) {
@@ -36,10 +31,18 @@ export class JobChannelReader {
     })
     socket.on('error', () => {}) // ECONNRESET: the child ended before it read its job, and its exit is reported
     socket.on('end', () => socket.destroy())
-    socket.on('close', () => this.#tell((listener) => listener.onEnd()))
+    this.ended = new Promise((resolve) => {
+      socket.on('close', () => {
+        this.#tell((listener) => listener.onEnd())
+        resolve()
+      })
+    })
   }
 
-  /** Passes `listener` all messages: at once those that came already, and later those that come. */
+  get hasBegun(): boolean {
+    return this.#hasBegun
+  }
+
   listen(listener: JobChannelListener): void {
     this.#listener = listener
     for (const tell of this.#kept.splice(0)) tell(listener)
