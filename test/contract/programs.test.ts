@@ -82,52 +82,59 @@ function withoutBottom({ stdout, stderr, exit }: Ending): Ending {
 
 const plainly = new Map<Scenario, Promise<Ending>>()
 
-contract('runs a program as plain Node does', (site) => {
-  for (const scenario of SCENARIOS) {
-    test(scenario.name, { skip: scenario.skip ?? false }, async () => {
-      const known = plainly.get(scenario) ?? runPlainly(scenario)
-      plainly.set(scenario, known)
-      const options = { server: site.server, cwd: FOLDER, stdio: 'pipe' as const }
-      const p = await new Process(scenario.program, scenario.args ?? [], options).start()
-      p.stdin?.end(scenario.stdin ?? '')
-      const settled = p.result.then(
-        (value) => value === undefined,
-        (error: Error) => error,
-      )
-      const [stdout, stderr] = await Promise.all([read(p.stdout), read(p.stderr)])
-      const { exitCode, signal } = await p.join()
-      const plain = await known
-      assert.deepEqual(withoutBottom({ stdout, stderr, exit: { exitCode, signal } }), withoutBottom(plain))
-      const result = await settled
-      assert.ok(plain.exit.exitCode === 0 ? result === true : result instanceof Error, String(result))
-    })
-  }
+// Node 24 and later run this test with a dozen flags, which its children would inherit.
+const OPTIONS = { execArgv: [] }
 
-  test('its result is undefined behind an exit with 0, what it threw, or that it died', async () => {
-    const resultOf = async (code: string): Promise<unknown> => {
-      const options = { server: site.server, stdio: 'ignore' as const }
-      const p = await new Process(program({ eval: code }), [], options).start()
-      return p.result.catch((error: unknown) => error)
+contract(
+  'runs a program as plain Node does',
+  (site) => {
+    for (const scenario of SCENARIOS) {
+      test(scenario.name, { skip: scenario.skip ?? false }, async () => {
+        const known = plainly.get(scenario) ?? runPlainly(scenario)
+        plainly.set(scenario, known)
+        const options = { server: site.server, cwd: FOLDER, stdio: 'pipe' as const }
+        const p = await new Process(scenario.program, scenario.args ?? [], options).start()
+        p.stdin?.end(scenario.stdin ?? '')
+        const settled = p.result.then(
+          (value) => value === undefined,
+          (error: Error) => error,
+        )
+        const [stdout, stderr] = await Promise.all([read(p.stdout), read(p.stderr)])
+        const { exitCode, signal } = await p.join()
+        const plain = await known
+        assert.deepEqual(withoutBottom({ stdout, stderr, exit: { exitCode, signal } }), withoutBottom(plain))
+        const result = await settled
+        assert.ok(plain.exit.exitCode === 0 ? result === true : result instanceof Error, String(result))
+      })
     }
-    assert.equal(await resultOf('setTimeout(() => {}, 5)'), undefined)
-    const thrown = await resultOf('throw Object.assign(new RangeError("no"), { code: "E_NO" })')
-    assert.ok(thrown instanceof RangeError && 'code' in thrown && thrown.code === 'E_NO')
-    const died = await resultOf('process.exit(3)')
-    assert.ok(died instanceof ChildError && died.code === 'ERR_CHILD_DIED' && died.exitCode === 3)
-    assert.match(died.message, /^Program \d+ exited with code 3\. Its stderr/)
-  })
 
-  test('takes strings only, and main as a path, a file URL, code, or stdin', () => {
-    const refused = (call: () => unknown, says: RegExp): void =>
-      assert.throws(call, (error) => error instanceof UsageError && says.test(error.message))
-    // @ts-expect-error a number is no argument of a command line
-    refused(() => new Process(program('main.cjs'), [1], { server: site.server }), /number 0 is 1/)
-    refused(() => new Process(program('main.cjs'), ['a\0b'], { server: site.server }), /without NUL/)
-    refused(() => program(''), /pass the path of a script/)
-    refused(() => program(new URL('https://example.com/main.js')), /names no file/)
-    // @ts-expect-error there is no such option
-    refused(() => program('main.cjs', { requires: ['x'] }), /requires/)
-    // @ts-expect-error it is neither code nor stdin
-    refused(() => program({ print: '1' }), /print/)
-  })
-})
+    test('its result is undefined behind an exit with 0, what it threw, or that it died', async () => {
+      const resultOf = async (code: string): Promise<unknown> => {
+        const options = { server: site.server, stdio: 'ignore' as const }
+        const p = await new Process(program({ eval: code }), [], options).start()
+        return p.result.catch((error: unknown) => error)
+      }
+      assert.equal(await resultOf('setTimeout(() => {}, 5)'), undefined)
+      const thrown = await resultOf('throw Object.assign(new RangeError("no"), { code: "E_NO" })')
+      assert.ok(thrown instanceof RangeError && 'code' in thrown && thrown.code === 'E_NO')
+      const died = await resultOf('process.exit(3)')
+      assert.ok(died instanceof ChildError && died.code === 'ERR_CHILD_DIED' && died.exitCode === 3)
+      assert.match(died.message, /^Program \d+ exited with code 3\. Its stderr/)
+    })
+
+    test('takes strings only, and main as a path, a file URL, code, or stdin', () => {
+      const refused = (call: () => unknown, says: RegExp): void =>
+        assert.throws(call, (error) => error instanceof UsageError && says.test(error.message))
+      // @ts-expect-error a number is no argument of a command line
+      refused(() => new Process(program('main.cjs'), [1], { server: site.server }), /number 0 is 1/)
+      refused(() => new Process(program('main.cjs'), ['a\0b'], { server: site.server }), /without NUL/)
+      refused(() => program(''), /pass the path of a script/)
+      refused(() => program(new URL('https://example.com/main.js')), /names no file/)
+      // @ts-expect-error there is no such option
+      refused(() => program('main.cjs', { requires: ['x'] }), /requires/)
+      // @ts-expect-error it is neither code nor stdin
+      refused(() => program({ print: '1' }), /print/)
+    })
+  },
+  OPTIONS,
+)
