@@ -124,14 +124,18 @@ describe('the error of a mistake', LIMIT, () => {
 })
 
 describe('a program that names itself and starts processes at its top level', LIMIT, () => {
-  for (const what of ['process', 'preload']) {
+  const WAYS = ['process', 'preload', 'run', 'map', 'starmap', 'imap', 'imapUnordered', 'initializer', 'minProcesses']
+  for (const what of WAYS) {
     for (const startMethod of ['forkserver', 'spawn']) {
       if (what === 'preload' && startMethod === 'spawn') continue // it preloads nothing but in the children
       test(`${what}, start method ${startMethod}: it fails, and says why`, async () => {
-        const args = [fixture('names-itself.js'), what, startMethod]
-        const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 40_000 })
+        const { status, stderr } = spawnSync(process.execPath, [fixture('names-itself.js')], {
+          encoding: 'utf8',
+          timeout: 40_000,
+          env: { ...process.env, TEST_WHAT: what, TEST_START_METHOD: startMethod },
+        })
         assert.equal(status, 1, stderr)
-        assert.match(stderr, /ERR_(INVALID_STATE|PRELOAD_FAILED)/)
+        assert.match(stderr, /ERR_(INVALID_STATE|PRELOAD_FAILED|POOL_BROKEN)/)
         assert.match(stderr, /a file of their own/)
         assert.ok(await until(() => descendants().every((line) => !line.includes('names-itself'))))
       })

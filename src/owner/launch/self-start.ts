@@ -6,12 +6,13 @@ import { UsageError } from '../../errors.js'
 import { isBeingImported } from '../../platform/import-module.js'
 
 /**
- * @param module the module that a process is to run or a template is to preload
- * @param what starts it, for the message
- * @throws UsageError ERR_INVALID_STATE if this process imports that very module now, to find a job or as a preload
+ * @param what starts processes, for the message
+ * @param modules that these processes import, to run a job or as a preload
+ * @throws UsageError ERR_INVALID_STATE if this process imports one of these modules now, to find a job or as a preload
  */
-export function checkNotImporting(module: string, what: string): void {
-  if (!isBeingImported(module)) return
+export function checkNotImporting(what: string, modules: readonly string[]): void {
+  const module = modules.find(isBeingImported)
+  if (module === undefined) return
   const text =
     `${module} calls ${what} while it is imported to be run or preloaded. It would start processes without end. ` +
     'Move the functions of your jobs to a file of their own, which starts nothing.'

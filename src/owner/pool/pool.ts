@@ -5,6 +5,7 @@ import { abortError } from '../../promises/abort.js'
 import { onAbort } from '../../promises/abort-listeners.js'
 import { defer } from '../../promises/deferred.js'
 import { encodeValue } from '../../wire/values/clone.js'
+import { checkNotImporting } from '../launch/self-start.js'
 import { type ArgumentsOf, isReference, type Reference, type ResultOf } from '../naming/remote.js'
 import type { Call } from './chunk.js'
 import type { Input } from './input-reader.js'
@@ -43,8 +44,13 @@ const isInput = (value: unknown): value is Input<unknown> =>
 export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   readonly #workers: WorkerSet
   readonly #processes: number
+  /** What every worker imports, whatever its tasks are. */
+  readonly #modules: readonly string[]
 
-  /** @throws UsageError ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_INVALID_ARGUMENT, ERR_CANNOT_CLONE (of initArgs) */
+  /**
+   * @throws UsageError ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_INVALID_ARGUMENT, ERR_CANNOT_CLONE (of initArgs),
+   *   ERR_INVALID_STATE (with minProcesses: the module of the initializer or the teardown makes the pool)
+   */
   constructor(options: PoolOptions = {}) {
     super()
     const { processes, isolate, stdio, server, limits, cwd, env, maxQueue, name, ...rest } = checkPool(options)
@@ -52,6 +58,8 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     encodeValue(initArgs, 'initArgs') // fails here, and not only when the third worker does not start
     const nameOf = ({ module, name }: Reference): { module: string; name: string } => ({ module, name })
     this.#processes = processes
+    this.#modules = [initializer, teardown].flatMap((reference) => reference?.module ?? [])
+    if (minProcesses > 0) checkNotImporting('new Pool()', this.#modules)
     const setOptions: WorkerSetOptions = {
       processes,
       spares: isolate === 'task' ? processes : 0,
@@ -87,7 +95,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
    *
    * @returns what the function returns
    * @throws what the function throws; UsageError ERR_CANNOT_CLONE, ERR_NOT_EXPORTED, ERR_INVALID_STATE (the pool is
-   * closed)
+   *   closed; or the module of the task runs the task while it is imported)
    * @throws ChildError ERR_CHILD_DIED, ERR_TIMEOUT, ERR_POOL_BROKEN; ResourceError ERR_QUEUE_FULL, ERR_RESOURCE;
    * AbortError
    */
@@ -150,8 +158,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
    * early, items that have not begun are not run.
    *
    * @throws UsageError ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_INVALID_STATE. next()
-   * rejects as run() does, and
-   *   with what the input throws
+   *   rejects as run() does, and with what the input throws
    */
   imap<R extends Reference>(
     reference: R,
@@ -241,6 +248,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
         'ERR_INVALID_ARGUMENT',
         `${of} takes a reference to an exported function: remote(moduleUrl).name.`,
       )
+    checkNotImporting(of, [reference.module, ...this.#modules])
     if (of === 'Pool.run()' && signal?.aborted) throw abortError(signal)
     const [onProgress, onOutput] = [inContext(listeners.onProgress), inContext(listeners.onOutput)]
     return { reference, spread, timeout, priority, retries, onProgress, onOutput, isOver: false }

@@ -113,7 +113,7 @@ export class Process<R extends Reference | Program = Reference> implements Async
   #head(): JobHead {
     const reference = this.#reference
     if (reference instanceof Program) return { program: reference.head, ...surroundingsOf(this.#options) }
-    checkNotImporting(reference.module, 'Process.start()')
+    checkNotImporting('Process.start()', [reference.module])
     return { module: reference.module, name: reference.name, ...surroundingsOf(this.#options) }
   }
 

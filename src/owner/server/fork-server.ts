@@ -93,7 +93,7 @@ export class ForkServer implements AsyncDisposable {
     const checked = checkStart(options)
     checkNotBundled()
     if (checked.signal?.aborted) throw abortError(checked.signal)
-    for (const module of checked.preload) checkNotImporting(module, 'ForkServer.start()')
+    checkNotImporting('ForkServer.start()', checked.preload)
     const choice: Choice =
       checked.startMethod === 'spawn'
         ? { startMethod: 'spawn', reason: 'the option startMethod asks for it' }
