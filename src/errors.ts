@@ -12,7 +12,8 @@ export const ERROR_CODES = {
   ERR_INVALID_ARGUMENT: ['UsageError', 'the function does not accept this argument'],
   ERR_INVALID_STATE: [
     'UsageError',
-    'calls in the wrong order, such as a second start(), or a request on a closed server',
+    'calls in the wrong order, such as a second start(), or a request on a closed server; ' +
+      'or a module that starts processes of itself while it is imported',
   ],
   ERR_NOT_EXPORTED: ['UsageError', 'the module does not export the function that a reference names'],
   ERR_CANNOT_CLONE: [
@@ -26,7 +27,8 @@ export const ERROR_CODES = {
   ERR_CHILD_DIED: ['ChildError', 'the child exited or was killed before it delivered its result'],
   ERR_TIMEOUT: [
     'ChildError',
-    'a time limit ran out: that of a process (it was killed) or of a join (the process keeps running)',
+    'a time limit ran out: `timeout` of a process or of a task, `startTimeout` or `teardownTimeout` of a worker ' +
+      '(what ran was killed), or `timeout` of join() (the process keeps running)',
   ],
   ERR_POOL_BROKEN: [
     'ChildError',
@@ -34,8 +36,14 @@ export const ERROR_CODES = {
   ],
   ERR_PRELOAD_FAILED: ['TemplateError', 'a preloaded module or the warm-up threw an error, which is the cause'],
   ERR_UNFORKABLE: ['TemplateError', 'the preload left something open that cannot be forked; `reasons` lists it'],
-  ERR_TEMPLATE_START: ['TemplateError', 'the template process could not be started, or ended before it was ready'],
-  ERR_TEMPLATE_LOST: ['TemplateError', 'the template is gone, so it cannot start a process or report how one ended'],
+  ERR_TEMPLATE_START: [
+    'TemplateError',
+    'the template process could not be started, ended before it was ready, or was not ready within `startTimeout`',
+  ],
+  ERR_TEMPLATE_LOST: [
+    'TemplateError',
+    'the template is gone, or did not answer within `templateTimeout`, so it cannot start a process or report how one ended',
+  ],
   ERR_PROTOCOL: ['ProtocolError', 'the other side sent bytes that the protocol does not allow at this point'],
   ERR_MESSAGE_TOO_LARGE: ['ProtocolError', 'a frame announces more bytes than its receiver accepts'],
   ERR_CONNECTION_ENDED: ['ProtocolError', 'the connection ended in the middle of a message'],

@@ -103,4 +103,29 @@ contract('timeouts and signals', (site) => {
     assert.equal(await process.result, 1)
     assert.equal(process.exitCode, 0)
   })
+
+  test('one signal for many processes: it has one listener, and nobody is warned of a leak', async () => {
+    const controller = new AbortController()
+    const warnings: string[] = []
+    const onWarning = ({ name }: Error): void => void warnings.push(name)
+    process.on('warning', onWarning)
+    try {
+      const many = Array.from({ length: 15 }, () => {
+        const { signal } = controller
+        return new Process(jobs.runForever, [], { server: site.server, stdio: 'ignore', signal, timeout: 100_000 })
+      })
+      await Promise.all(many.map((one) => one.start()))
+      assert.equal(getEventListeners(controller.signal, 'abort').length, 1)
+      controller.abort()
+      for (const one of many) {
+        checkAborted(await errorOf(one.result, Error), controller.signal.reason)
+        assert.equal((await one.join()).signal, 'SIGKILL')
+      }
+      await new Promise(setImmediate) // warnings are emitted in a later tick
+      assert.deepEqual(warnings, [])
+      assert.deepEqual(getEventListeners(controller.signal, 'abort'), [])
+    } finally {
+      process.off('warning', onWarning)
+    }
+  })
 })
