@@ -42,7 +42,8 @@ export const ERROR_CODES = {
   ],
   ERR_TEMPLATE_LOST: [
     'TemplateError',
-    'the template is gone, or did not answer within `templateTimeout`, so it cannot start a process or report how one ended',
+    'the template is gone, or did not answer within `templateTimeout`, ' +
+      'so it cannot start a process or report how one ended',
   ],
   ERR_PROTOCOL: ['ProtocolError', 'the other side sent bytes that the protocol does not allow at this point'],
   ERR_MESSAGE_TOO_LARGE: ['ProtocolError', 'a frame announces more bytes than its receiver accepts'],

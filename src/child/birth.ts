@@ -58,7 +58,8 @@ export function beBorn(
     return hooks.runOnFork()
   }
   const job = channel.readJob()
-  if (!job) native.leave(0)
+  const isWanted = job && (channel.sayBegun(self.pid) || job.head.detached)
+  if (!isWanted) native.leave(0)
   // In a new turn of the event loop, where the stack and the async context are empty.
   else setImmediate(() => runJob(self, channel, job.head, job.args, prepare))
 }

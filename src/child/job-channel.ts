@@ -3,8 +3,8 @@
 import { Buffer } from 'node:buffer' // a program may delete the global one
 import { readSync, writeSync } from 'node:fs'
 import { ProtocolError } from '../errors.js'
-import { encodeFrameHeader, readFrameLength } from '../wire/frames.js'
-import { decodeJob, encodeChildMessage, type JobHead } from '../wire/job.js'
+import { encodeFrame, encodeFrameHeader, readFrameLength } from '../wire/frames.js'
+import { decodeJob, encodeBegun, encodeChildMessage, type JobHead } from '../wire/job.js'
 
 const FIRST_READ = 64 * 1024
 const HEADER = 4
@@ -49,7 +49,16 @@ export class ChildChannel {
     return decodeJob(frame.subarray(start, end))
   }
 
-  /** Sends one message. If the owner is gone, that is no error. */
+  /**
+   * Tells the owner that this child begins its job. Returns false if nobody waits for it: the owner is gone, or gave the
+   * start up. Then the job must not begin.
+   */
+  sayBegun(pid: number): boolean {
+    this.#write(encodeFrame(encodeBegun(pid)))
+    return !this.#isBroken
+  }
+
+  /** Sends one message. If the owner is gone, nobody reads it, and that is no error. */
   send(kind: 'result' | 'thrown' | 'leaving', body: Uint8Array): void {
     const payload = encodeChildMessage(kind, body)
     this.#write(encodeFrameHeader(payload.length))

@@ -19,6 +19,7 @@ export const CHANNEL_MESSAGES = {
   },
   leaving: { kind: 4, direction: 'child to owner', payload: 'u8 exit code, sent just before the child leaves' },
   unborn: { kind: 5, direction: 'child to owner', payload: 'u16 errno: the child could not be made ready and is gone' },
+  begun: { kind: 6, direction: 'child to owner', payload: 'u32 pid of the child, sent just before it begins the job' },
 } as const
 
 /** Name of a message of the job channel. */
@@ -65,6 +66,8 @@ export interface JobSurroundings {
   nice?: number
   gid?: number
   uid?: number
+  /** The job begins also if its owner is gone by then. */
+  detached?: true
   /** Modules to import before the job, for a child whose template did not. */
   preload?: string[]
 }
@@ -104,12 +107,21 @@ export type ChildMessage =
   | { kind: 'result' | 'thrown'; value: Buffer }
   | { kind: 'leaving'; exitCode: number }
   | { kind: 'unborn'; errno: number }
+  | { kind: 'begun'; pid: number }
 
 /** The payload of a child's message: its kind byte and what follows. */
 export function encodeChildMessage(kind: 'result' | 'thrown' | 'leaving', body: Uint8Array): Buffer {
   const payload = Buffer.allocUnsafe(1 + body.length)
   payload[0] = CHANNEL_MESSAGES[kind].kind
   payload.set(body, 1)
+  return payload
+}
+
+/** The payload of a `begun` frame. */
+export function encodeBegun(pid: number): Buffer {
+  const payload = Buffer.alloc(5)
+  payload[0] = CHANNEL_MESSAGES.begun.kind
+  payload.writeUInt32BE(pid, 1)
   return payload
 }
 
@@ -128,6 +140,9 @@ export function decodeChildMessage(payload: Buffer): ChildMessage {
       break
     case CHANNEL_MESSAGES.unborn.kind:
       if (payload.length === 3) return { kind: 'unborn', errno: payload.readUInt16BE(1) }
+      break
+    case CHANNEL_MESSAGES.begun.kind:
+      if (payload.length === 5) return { kind: 'begun', pid: payload.readUInt32BE(1) }
       break
   }
   throw new ProtocolError(

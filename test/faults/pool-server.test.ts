@@ -67,8 +67,9 @@ for (const isBusy of [true, false]) {
   })
 }
 
-test('a stopped template: tasks of a worker that dies, and tasks that need a new worker, are answered', async () => {
-  const server = await ForkServer.start({ preload: [tasks.module] })
+test('a stopped template: the tasks of a worker that dies, and those that need a new worker, are answered', async () => {
+  // It must not be given up, and replaced, while these tasks wait.
+  const server = await ForkServer.start({ preload: [tasks.module], templateTimeout: 60_000 })
   try {
     await using pool = new Pool({ server, processes: 1 })
     await pool.run(tasks.identity, [1])

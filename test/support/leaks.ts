@@ -45,6 +45,14 @@ export function descendants(root = process.pid): string[] {
   })
 }
 
+/** Children of this process that have ended and that nobody has waited for. */
+function zombies(): string[] {
+  return readdirSync('/proc').filter((name) => {
+    const stat = /^\d+$/.test(name) ? readStat(name) : null
+    return stat?.state === 'Z' && stat.ppid === process.pid
+  })
+}
+
 /** The open descriptors of this process, as 'fd target'. */
 export function openDescriptors(): string[] {
   const list: string[] = []
@@ -87,8 +95,9 @@ export function watchLeaks(): void {
     // io_uring and epoll of Node come and go by themselves; what the product opens is a socket, a pipe or a file.
     const descriptors = (): string[] =>
       openDescriptors().filter((line) => !descriptorsBefore.has(line) && !line.includes('anon_inode:'))
-    await until(() => processes().length === 0 && descriptors().length === 0)
+    await until(() => processes().length === 0 && descriptors().length === 0 && zombies().length === 0)
     assert.deepEqual(processes(), [], 'processes are left')
-    assert.deepEqual(descriptors(), [], 'descriptors are left open')
+    assert.deepEqual(descriptors(), [], 'descriptors are left open') // memory files are among them
+    assert.deepEqual(zombies(), [], 'nobody waited for these')
   })
 }

@@ -7,6 +7,7 @@ import {
   CHANNEL_MESSAGES,
   decodeChildMessage,
   decodeJob,
+  encodeBegun,
   encodeChildMessage,
   encodeJob,
   type JobHead,
@@ -92,6 +93,11 @@ describe("a child's messages", () => {
     assert.deepEqual(decodeChildMessage(Buffer.from([5, 1, 2])), { kind: 'unborn', errno: 258 })
   })
 
+  test('begun carries a pid', () => {
+    for (const pid of [1, 4_194_304, 2 ** 32 - 1])
+      assert.deepEqual(decodeChildMessage(encodeBegun(pid)), { kind: 'begun', pid })
+  })
+
   test('kinds are different, and none is 0', () => {
     const kinds = Object.values(CHANNEL_MESSAGES).map(({ kind }) => kind as number)
     assert.equal(new Set(kinds).size, kinds.length)
@@ -99,7 +105,7 @@ describe("a child's messages", () => {
   })
 
   test('anything else is refused', () => {
-    const wrong = [[], [0], [1, 2], [4], [4, 0, 0], [5], [5, 1], [5, 0, 0, 0], [6, 1], [255]]
+    const wrong = [[], [0], [1, 2], [4], [4, 0, 0], [5], [5, 1], [5, 0, 0, 0], [6, 1], [6, 0, 0, 0, 1, 0], [7], [255]]
     for (const bytes of wrong) assert.throws(() => decodeChildMessage(Buffer.from(bytes)), isBroken, String(bytes))
   })
 

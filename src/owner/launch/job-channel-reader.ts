@@ -19,6 +19,7 @@ export interface JobChannelListener {
 export class JobChannelReader {
   readonly #kept: ((listener: JobChannelListener) => void)[] = []
   #listener: JobChannelListener | undefined
+  #begunPid: number | undefined
 
   /** @param socket is read, and destroyed at its end */
   constructor(socket: Socket) {
@@ -27,6 +28,7 @@ export class JobChannelReader {
       try {
         for (const payload of decoder.push(chunk)) {
           const message = decodeChildMessage(payload)
+          if (message.kind === 'begun') this.#begunPid = message.pid
           this.#tell((listener) => listener.onMessage(message))
         }
       } catch (error) {
@@ -39,7 +41,12 @@ export class JobChannelReader {
     socket.on('close', () => this.#tell((listener) => listener.onEnd()))
   }
 
-  /** Passes `listener` all messages: at once those that came already, and later those that come. */
+  /** The pid of a forked child, as the child itself says it, once it begins its job. */
+  get begunPid(): number | undefined {
+    return this.#begunPid
+  }
+
+  /** From now on `listener` takes what comes, and at once what came before. */
   listen(listener: JobChannelListener): void {
     this.#listener = listener
     for (const tell of this.#kept.splice(0)) tell(listener)

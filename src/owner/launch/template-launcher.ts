@@ -19,6 +19,7 @@ import { Lifeline } from './lifeline.js'
 import type { ForkedChild } from './pending-forks.js'
 import { rssOf } from './process-state.js'
 import type { TemplateProcess } from './template-process.js'
+import { endUnansweredChild } from './unanswered-child.js'
 
 /**
  * How many requests of one connection may wait for an answer. The template forks one child at a time,
@@ -140,19 +141,22 @@ export class TemplateLauncher implements Launcher {
     request.signal?.throwIfAborted()
     const { connection } = state
     const descriptors = new ChildDescriptors(this.#native, this.#devNull)
-    let channel: Socket | undefined
+    let endChild: (() => void) | undefined
     try {
       const channelEnd = descriptors.pair()
       const stdio = request.stdio.map((target, index) => descriptors.of(target, index))
       const asked = connection.fork(Int32Array.of(channelEnd, ...stdio), request)
       descriptors.closeChilds()
       const channelFd = descriptors.takeOwn()
-      channel = readToTheEnd(new Socket({ fd: channelFd, readable: true, writable: true, allowHalfOpen: true }))
+      const channel = readToTheEnd(new Socket({ fd: channelFd, readable: true, writable: true, allowHalfOpen: true }))
       const reader = new JobChannelReader(channel)
+      const direct = (pid: number, signal: NodeJS.Signals): boolean =>
+        !channel.destroyed && this.#kill(connection, request.killTree ? -pid : pid, channelFd, signal)
+      endChild = () => endUnansweredChild(channel, reader, (pid) => void direct(pid, 'SIGKILL'))
       sendJob(channel, this.#headOf(request, state), request.args)
       const child = await asked
       const kill = (signal: NodeJS.Signals): boolean =>
-        this.#kill(connection, child, channel!, channelFd, signal, request.killTree)
+        direct(child.pid, signal) || tellTemplate(connection, child, signal)
       if (!request.detached) this.#attached.add(connection, child, channel, () => kill('SIGKILL'))
       // Made only now: a stream reads at once, and its 'end' must not come before the caller can listen for it.
       const streams = request.stdio.map((target, index) =>
@@ -167,21 +171,22 @@ export class TemplateLauncher implements Launcher {
         exited: child.exited,
         rssBytes: () => (connection.sharesPids ? rssOf(child.pid) : undefined),
         kill,
-        holdLoop: (on) => holdLoop(child, channel!, on),
+        holdLoop: (on) => holdLoop(child, channel, on),
       }
     } catch (error) {
       descriptors.close()
-      channel?.destroy()
+      endChild?.()
       throw error
     }
   }
 
-  #headOf({ head, cwd, env }: LaunchRequest, state: TemplateState): JobHead {
+  #headOf({ head, cwd, env, detached }: LaunchRequest, state: TemplateState): JobHead {
     const full: JobHead = { ...head }
     const change = state.env ? changeOf(state.env, env) : { whole: changeOf({}, env)?.set ?? {} }
     if (change) full.env = change
     if (change && 'set' in change) this.#warnOf(unheeded(change))
     if (cwd !== state.cwd) full.cwd = cwd
+    if (detached) full.detached = true
     return full
   }
 
@@ -196,23 +201,15 @@ export class TemplateLauncher implements Launcher {
     }
   }
 
-  #kill(
-    connection: ControlConnection,
-    child: ForkedChild,
-    channel: Socket,
-    channelFd: number,
-    signal: NodeJS.Signals,
-    isTree: boolean,
-  ): boolean {
-    // Directly, because the template may be lost or stopped. If that is not possible, the template sends the signal: on
-    // an old kernel, in another pid namespace, or if the child itself closed its job channel.
-    if (connection.sharesPids && !channel.destroyed) {
-      const told = this.#native.signalHolder(isTree ? -child.pid : child.pid, channelFd, os.constants.signals[signal])
-      if (told === 1) return true
-    }
-    if (connection.isLost) return false
-    child.signal(signal)
-    return true
+  /**
+   * Directly, because a template may be lost or stopped.
+   *
+   * @param pid of the child; negative for its process group
+   * @returns false if that cannot be: on an old kernel, in another pid namespace, or if the child has closed its job
+   *   channel or ended
+   */
+  #kill(connection: ControlConnection, pid: number, channelFd: number, signal: NodeJS.Signals): boolean {
+    return connection.sharesPids && this.#native.signalHolder(pid, channelFd, os.constants.signals[signal]) === 1
   }
 
   killAttached(): void {
@@ -244,6 +241,13 @@ export class TemplateLauncher implements Launcher {
     }
     template.unref()
   }
+}
+
+/** The template knows whether the pid is still the child's, because it reaps the child. */
+function tellTemplate(connection: ControlConnection, child: ForkedChild, signal: NodeJS.Signals): boolean {
+  if (connection.isLost) return false
+  child.signal(signal)
+  return true
 }
 
 function sendJob(channel: Socket, head: JobHead, args: Buffer): void {

@@ -127,11 +127,12 @@ export class WorkerProcess {
       stdio: link.stdio,
     })
     this.#process = process
+    const started = process.start()
     process.result.catch((error) => isBreach(error) && this.kill(error)) // its exit reports all other errors
     process[channelEnd].then(() => {
       if (!this.#verdict) this.#setLimit(EXIT_LIMIT_MS, () => this.kill(lostWorker(this.pid)))
     })
-    await process.start()
+    await started
     this.#channel = link.connect(process, this.#listener, this.#listener.onWritten)
   }
 

@@ -17,6 +17,8 @@ export function noteMessage(message: ChildMessage, outcome: Outcome, site: () =>
       return outcome.answered({ error: decodeThrown(decodeValue(message.value) as ThrownData, site()) })
     case 'leaving':
       return outcome.leaving(message.exitCode)
+    case 'begun':
+      return // JobChannelReader remembers it
     case 'unborn':
       return outcome.answered({ error: resourceError('fork', message.errno) })
   }
