@@ -1,6 +1,6 @@
 // Runs in: the test runner. Whoever fails, at whatever moment and in whatever way: each promise of a Process and of its
 // server settles, with the answer that the table gives, and nothing is left. Owners that fail are in
-// matrix-owner.test.ts.
+// matrix-owner.slow.test.ts.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { ForkServer, Process, remote } from 'forkserver'

@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net'
 import { FrameDecoder, MAX_OWN_PAYLOAD } from '../../wire/frames.js'
 import { type ChildMessage, decodeChildMessage } from '../../wire/job.js'
+import type { JobChannel } from './launcher.js'
 
 /** Takes the messages of a child. */
 export interface JobChannelListener {
@@ -16,10 +17,11 @@ export interface JobChannelListener {
  * The owner's end of a job channel. A child may send messages, and even end, before its launch is known to have
  * succeeded. They are kept until there is a listener.
  */
-export class JobChannelReader {
+export class JobChannelReader implements JobChannel {
   readonly #kept: ((listener: JobChannelListener) => void)[] = []
   #listener: JobChannelListener | undefined
-  #begunPid: number | undefined
+  #hasBegun = false
+  readonly ended: Promise<void>
 
   /** @param socket is read, and destroyed at its end */
   constructor(socket: Socket) {
@@ -28,7 +30,7 @@ export class JobChannelReader {
       try {
         for (const payload of decoder.push(chunk)) {
           const message = decodeChildMessage(payload)
-          if (message.kind === 'begun') this.#begunPid = message.pid
+          if (message.kind === 'begun') this.#hasBegun = true
           this.#tell((listener) => listener.onMessage(message))
         }
       } catch (error) {
@@ -38,15 +40,18 @@ export class JobChannelReader {
     })
     socket.on('error', () => {}) // ECONNRESET: the child ended before it read its job, and its exit is reported
     socket.on('end', () => socket.destroy())
-    socket.on('close', () => this.#tell((listener) => listener.onEnd()))
+    this.ended = new Promise((resolve) => {
+      socket.on('close', () => {
+        this.#tell((listener) => listener.onEnd())
+        resolve()
+      })
+    })
   }
 
-  /** The pid of a forked child, as the child itself says it, once it begins its job. */
-  get begunPid(): number | undefined {
-    return this.#begunPid
+  get hasBegun(): boolean {
+    return this.#hasBegun
   }
 
-  /** From now on `listener` takes what comes, and at once what came before. */
   listen(listener: JobChannelListener): void {
     this.#listener = listener
     for (const tell of this.#kept.splice(0)) tell(listener)

@@ -2,7 +2,7 @@
 import type { Duplex } from 'node:stream'
 import type { JobHead } from '../../wire/job.js'
 import type { Exit } from './exit.js'
-import type { JobChannelReader } from './job-channel-reader.js'
+import type { JobChannelListener } from './job-channel-reader.js'
 
 /** One descriptor of a child: as the owner's, /dev/null, a pipe to the owner, or this descriptor. */
 export type StdioTarget = 'inherit' | 'ignore' | 'pipe' | number
@@ -27,11 +27,21 @@ export interface LaunchRequest {
   signal?: AbortSignal
 }
 
+/** The owner's end of a job channel. */
+export interface JobChannel {
+  /** Passes `listener` all messages: at once those that came already, and later those that come. */
+  listen(listener: JobChannelListener): void
+  /** Resolves when all is read that the child sent, and no more comes. */
+  readonly ended: Promise<void>
+  /** Whether the child has said that it begins its job. Spawned children do not say it. */
+  readonly hasBegun: boolean
+}
+
 /** A process that exists. */
 export interface Launched {
   readonly pid: number
   /** The messages of the child. They are kept until there is a listener. */
-  readonly channel: JobChannelReader
+  readonly channel: JobChannel
   /**
    * The owner's ends of the pipes, or null where no pipe was asked for: stdin to write, stdout and
    * stderr to read, others for both.
@@ -52,6 +62,10 @@ export interface Launched {
 /** Starts processes by one start method. */
 export interface Launcher {
   readonly startMethod: 'forkserver' | 'spawn'
+  /** Why it has gone over from forkserver to spawn, if it has: a clause. */
+  readonly reason?: string | undefined
+  /** How many forked children crashed before they began their jobs. */
+  readonly crashes?: number
   /**
    * Starts one process.
    * @throws ResourceError ERR_RESOURCE, TemplateError ERR_TEMPLATE_LOST, ERR_TEMPLATE_START; the reason of the

@@ -18,7 +18,7 @@ export function noteMessage(message: ChildMessage, outcome: Outcome, site: () =>
     case 'leaving':
       return outcome.leaving(message.exitCode)
     case 'begun':
-      return // JobChannelReader remembers it
+      return // matters to the start method only
     case 'unborn':
       return outcome.answered({ error: resourceError('fork', message.errno) })
   }

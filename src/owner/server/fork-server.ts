@@ -10,13 +10,12 @@ import { ControlConnection } from '../launch/control-connection.js'
 import { dial } from '../launch/dial.js'
 import type { Launched, Launcher, LaunchRequest } from '../launch/launcher.js'
 import { checkNotImporting } from '../launch/self-start.js'
-import { SpawnLauncher } from '../launch/spawn-launcher.js'
 import { TemplateLauncher } from '../launch/template-launcher.js'
 import { startTemplate } from '../launch/template-process.js'
 import { CannotFork } from '../launch/template-status.js'
 import { addressOf, removeAddress, type Transport } from './control-address.js'
 import { warnOfLeftOutFlags } from './flag-warnings.js'
-import { flagsOfSpawned, flagsOfTemplate } from './node-flags.js'
+import { flagsOfTemplate } from './node-flags.js'
 import {
   type CheckedStart,
   type CloseOptions,
@@ -26,6 +25,7 @@ import {
   checkStart,
   type StartOptions,
 } from './server-options.js'
+import { spawnLauncher, warnOfSpawn, withFallback } from './spawning.js'
 import { type Choice, chooseStartMethod, type StartMethod } from './start-method.js'
 
 /** The parts that start() and connect() make a server of. */
@@ -44,7 +44,6 @@ export const launch = Symbol('launch')
 export const onClose = Symbol('onClose')
 
 let defaultServer: Promise<ForkServer> | undefined
-let saidWhySpawn = false
 
 /**
  * A fork server: a template process that has loaded a program's modules and forks ready children on request.
@@ -62,8 +61,7 @@ export class ForkServer implements AsyncDisposable {
   #template: { pid: number; report: TemplateReport | undefined } | undefined
   #closing: Promise<void> | undefined
   readonly #closeListeners = new Set<() => void>()
-  /** Why this server does not fork, or undefined if it does. */
-  readonly spawnReason: string | undefined
+  readonly #spawnReason: string | undefined
 
   private constructor(parts: Parts) {
     if (!parts?.launcher)
@@ -75,7 +73,7 @@ export class ForkServer implements AsyncDisposable {
     this.#transport = parts.transport
     this.#address = parts.address
     this.#key = parts.key
-    this.spawnReason = parts.reason
+    this.#spawnReason = parts.reason
   }
 
   /**
@@ -108,15 +106,14 @@ export class ForkServer implements AsyncDisposable {
       const text = `Other processes can only reach a template (option transport), and there is none: ${reason}.`
       throw new UsageError('ERR_UNSUPPORTED', `${text} Leave the option transport out.`)
     }
-    if (options.startMethod !== 'spawn' && !saidWhySpawn) {
-      saidWhySpawn = true
-      process.emitWarning(`Processes are spawned, not forked: ${reason}.`, { code: 'FORKSERVER_SPAWN' })
-    }
-    const launcher = new SpawnLauncher({
-      preload: options.preload,
-      execArgv: flagsOfSpawned(options.execArgv, process.execArgv),
+    if (options.startMethod !== 'spawn') warnOfSpawn(reason)
+    return new ForkServer({
+      launcher: spawnLauncher(options),
+      transport: 'private',
+      address: null,
+      key: undefined,
+      reason,
     })
-    return new ForkServer({ launcher, transport: 'private', address: null, key: undefined, reason })
   }
 
   static async #forking(native: Native, checked: CheckedStart): Promise<ForkServer> {
@@ -131,7 +128,7 @@ export class ForkServer implements AsyncDisposable {
     const nodeOptions = env.NODE_OPTIONS ?? null
     const config: StartupConfig = { preload, warmup, listen: address, strict, settleMs, coverage, nodeOptions }
     let { signal: startSignal } = checked // it ends the first start only
-    const launcher = new TemplateLauncher(native, templateTimeout, async (lifeline, killing) => {
+    const forking = new TemplateLauncher(native, templateTimeout, async (lifeline, killing) => {
       const cwd = process.cwd()
       const signal = startSignal ? AbortSignal.any([startSignal, killing]) : killing
       startSignal = undefined
@@ -149,9 +146,10 @@ export class ForkServer implements AsyncDisposable {
         throw error
       }
     })
+    const launcher = withFallback(forking, checked)
     const server = new ForkServer({ launcher, transport, address, key, reason: undefined })
     try {
-      return await server.#whenReady(launcher)
+      return await server.#whenReady(forking)
     } catch (error) {
       if (error instanceof CannotFork) return ForkServer.#spawning(error.reason, checked)
       throw error
@@ -178,7 +176,7 @@ export class ForkServer implements AsyncDisposable {
     if (choice.startMethod === 'spawn')
       throw new UsageError('ERR_UNSUPPORTED', `There is no template to connect to: ${choice.reason}.`)
     const { native } = choice
-    const launcher = new TemplateLauncher(native, templateTimeout, async (lifeline, signal) => {
+    const forking = new TemplateLauncher(native, templateTimeout, async (lifeline, signal) => {
       const fd = await dial(native, address, signal)
       const options = { native, fd, key: checked.key, lifeline, ended: undefined, templateTimeout }
       const connection = await ControlConnection.open(options)
@@ -187,8 +185,9 @@ export class ForkServer implements AsyncDisposable {
       // each job carries both in full.
       return { connection, env: undefined, cwd: undefined, process: undefined, hasAddress: true }
     })
+    const launcher = withFallback(forking, { preload: [], execArgv: undefined })
     const server = new ForkServer({ launcher, transport: 'private', address, key: checked.key, reason: undefined })
-    return server.#whenReady(launcher)
+    return server.#whenReady(forking)
   }
 
   async #whenReady(launcher: TemplateLauncher): Promise<this> {
@@ -219,6 +218,16 @@ export class ForkServer implements AsyncDisposable {
     }
   }
 
+  /** Why this server does not fork, or undefined if it does. */
+  get spawnReason(): string | undefined {
+    return this.#spawnReason ?? this.#launcher.reason
+  }
+
+  /** How many forked children crashed (SIGSEGV, SIGBUS, SIGILL, SIGTRAP) before they began their jobs. */
+  get crashes(): number {
+    return this.#launcher.crashes ?? 0
+  }
+
   /** How processes of this server start. */
   get startMethod(): StartMethod {
     return this.#launcher.startMethod
@@ -226,7 +235,7 @@ export class ForkServer implements AsyncDisposable {
 
   /** Process id of the template, or undefined for `spawn`. */
   get pid(): number | undefined {
-    return this.#template?.pid
+    return this.startMethod === 'spawn' ? undefined : this.#template?.pid
   }
 
   /** What the template held when it was frozen. Undefined for `spawn` and for a server that another process started. */
@@ -259,11 +268,7 @@ export class ForkServer implements AsyncDisposable {
     }
   }
 
-  /**
-   * @internal For Pool.
-   * @param listener is called when close() is called
-   * @returns a function that removes the listener
-   */
+  /** @internal For Pool. The listener is called when close() is. Returns a function that removes it. */
   [onClose](listener: () => void): () => void {
     this.#closeListeners.add(listener)
     return () => this.#closeListeners.delete(listener)
