@@ -13,7 +13,6 @@ export class CrashFallback implements Launcher {
   readonly #newSpawning: (reason: string) => Launcher
   #spawning: Launcher | undefined
   #crashes = 0
-  #reason: string | undefined
   #isClosed = false
 
   /** @param newSpawning makes the launcher that is used from then on, and tells the user the reason, a clause */
@@ -31,9 +30,8 @@ export class CrashFallback implements Launcher {
     return this.#crashes
   }
 
-  /** Why it spawns, if it does: a clause. */
   get reason(): string | undefined {
-    return this.#reason
+    return this.#spawning?.reason
   }
 
   async launch(request: LaunchRequest): Promise<Launched> {
@@ -56,8 +54,7 @@ export class CrashFallback implements Launcher {
 
   #count(): void {
     if (++this.#crashes < MAX_CRASHES || this.#spawning || this.#isClosed) return
-    this.#reason = `${this.#crashes} forked children crashed before they began their jobs`
-    this.#spawning = this.#newSpawning(this.#reason)
+    this.#spawning = this.#newSpawning(`${this.#crashes} forked children crashed before they began their jobs`)
   }
 
   killAttached(): void {

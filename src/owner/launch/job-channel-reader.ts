@@ -1,17 +1,8 @@
 // Runs in: owner. Reads what a child says on its job channel.
 import type { Socket } from 'node:net'
 import { FrameDecoder, MAX_OWN_PAYLOAD } from '../../wire/frames.js'
-import { type ChildMessage, decodeChildMessage } from '../../wire/job.js'
-import type { JobChannel } from './launcher.js'
-
-/** Takes the messages of a child. */
-export interface JobChannelListener {
-  onMessage(message: ChildMessage): void
-  /** The child broke the protocol. The end follows. */
-  onBroken(error: Error): void
-  /** Nothing more comes. */
-  onEnd(): void
-}
+import { decodeChildMessage } from '../../wire/job.js'
+import type { JobChannel, JobChannelListener } from './launcher.js'
 
 /**
  * The owner's end of a job channel. A child may send messages, and even end, before its launch is known to have

@@ -1,8 +1,7 @@
 // Runs in: owner. The contract of a start method: launch(request) gives a process with a job channel. Types only.
 import type { Duplex } from 'node:stream'
-import type { JobHead } from '../../wire/job.js'
+import type { ChildMessage, JobHead } from '../../wire/job.js'
 import type { Exit } from './exit.js'
-import type { JobChannelListener } from './job-channel-reader.js'
 
 /** One descriptor of a child: as the owner's, /dev/null, a pipe to the owner, or this descriptor. */
 export type StdioTarget = 'inherit' | 'ignore' | 'pipe' | number
@@ -25,6 +24,15 @@ export interface LaunchRequest {
   args: Buffer
   /** Aborted when nobody waits for the process any more. If the request was not sent yet, it is not sent. */
   signal?: AbortSignal
+}
+
+/** Takes the messages of a child. */
+export interface JobChannelListener {
+  onMessage(message: ChildMessage): void
+  /** The child broke the protocol. The end follows. */
+  onBroken(error: Error): void
+  /** Nothing more comes. */
+  onEnd(): void
 }
 
 /** The owner's end of a job channel. */
@@ -62,7 +70,7 @@ export interface Launched {
 /** Starts processes by one start method. */
 export interface Launcher {
   readonly startMethod: 'forkserver' | 'spawn'
-  /** Why it has gone over from forkserver to spawn, if it has: a clause. */
+  /** Why it does not fork, or undefined if it does: a clause. */
   readonly reason?: string | undefined
   /** How many forked children crashed before they began their jobs. */
   readonly crashes?: number

@@ -1,8 +1,7 @@
 // Runs in: owner. A forked process that crashed before it began its job, and the one that runs the job in its place.
 // Whoever started it sees one process, whose pid changes.
 import type { Exit } from './exit.js'
-import type { JobChannelListener } from './job-channel-reader.js'
-import type { JobChannel, Launched } from './launcher.js'
+import type { JobChannel, JobChannelListener, Launched } from './launcher.js'
 
 /** The signals of a process that has gone wrong. */
 const CRASHES: ReadonlySet<string | null> = new Set(['SIGSEGV', 'SIGBUS', 'SIGILL', 'SIGTRAP'])

@@ -21,6 +21,8 @@ export interface SpawnOptions {
   /** Modules that every child imports before its job. */
   preload: readonly string[]
   execArgv: readonly string[]
+  /** Why it does not fork, as a clause. */
+  reason: string
 }
 
 /** Launches children as new Node processes. */
@@ -37,6 +39,10 @@ export class SpawnLauncher implements Launcher {
     this.#options = options
     const found = findNative()
     this.#lifeline = 'native' in found ? new Lifeline(found.native) : undefined
+  }
+
+  get reason(): string {
+    return this.#options.reason
   }
 
   async launch(request: LaunchRequest): Promise<Launched> {

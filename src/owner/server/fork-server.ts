@@ -35,7 +35,6 @@ interface Parts {
   address: ListenAddress | null
   /** The server's own copy: it is destroyed when the server is closed. */
   key: AuthKey | undefined
-  reason: string | undefined
 }
 
 /** The launcher of a server: for Process, not for users. */
@@ -61,7 +60,6 @@ export class ForkServer implements AsyncDisposable {
   #template: { pid: number; report: TemplateReport | undefined } | undefined
   #closing: Promise<void> | undefined
   readonly #closeListeners = new Set<() => void>()
-  readonly #spawnReason: string | undefined
 
   private constructor(parts: Parts) {
     if (!parts?.launcher)
@@ -73,7 +71,6 @@ export class ForkServer implements AsyncDisposable {
     this.#transport = parts.transport
     this.#address = parts.address
     this.#key = parts.key
-    this.#spawnReason = parts.reason
   }
 
   /**
@@ -107,13 +104,8 @@ export class ForkServer implements AsyncDisposable {
       throw new UsageError('ERR_UNSUPPORTED', `${text} Leave the option transport out.`)
     }
     if (options.startMethod !== 'spawn') warnOfSpawn(reason)
-    return new ForkServer({
-      launcher: spawnLauncher(options),
-      transport: 'private',
-      address: null,
-      key: undefined,
-      reason,
-    })
+    const launcher = spawnLauncher(options, reason)
+    return new ForkServer({ launcher, transport: 'private', address: null, key: undefined })
   }
 
   static async #forking(native: Native, checked: CheckedStart): Promise<ForkServer> {
@@ -147,7 +139,7 @@ export class ForkServer implements AsyncDisposable {
       }
     })
     const launcher = withFallback(forking, checked)
-    const server = new ForkServer({ launcher, transport, address, key, reason: undefined })
+    const server = new ForkServer({ launcher, transport, address, key })
     try {
       return await server.#whenReady(forking)
     } catch (error) {
@@ -186,7 +178,7 @@ export class ForkServer implements AsyncDisposable {
       return { connection, env: undefined, cwd: undefined, process: undefined, hasAddress: true }
     })
     const launcher = withFallback(forking, { preload: [], execArgv: undefined })
-    const server = new ForkServer({ launcher, transport: 'private', address, key: checked.key, reason: undefined })
+    const server = new ForkServer({ launcher, transport: 'private', address, key: checked.key })
     return server.#whenReady(forking)
   }
 
@@ -220,7 +212,7 @@ export class ForkServer implements AsyncDisposable {
 
   /** Why this server does not fork, or undefined if it does. */
   get spawnReason(): string | undefined {
-    return this.#spawnReason ?? this.#launcher.reason
+    return this.#launcher.reason
   }
 
   /** How many forked children crashed (SIGSEGV, SIGBUS, SIGILL, SIGTRAP) before they began their jobs. */

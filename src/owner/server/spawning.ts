@@ -12,8 +12,9 @@ export interface SpawnedOptions {
 
 const WARNING = { code: 'FORKSERVER_SPAWN' }
 
-export function spawnLauncher({ preload, execArgv }: SpawnedOptions): SpawnLauncher {
-  return new SpawnLauncher({ preload, execArgv: flagsOfSpawned(execArgv, process.execArgv) })
+/** @param reason why it does not fork, as a clause */
+export function spawnLauncher({ preload, execArgv }: SpawnedOptions, reason: string): SpawnLauncher {
+  return new SpawnLauncher({ preload, execArgv: flagsOfSpawned(execArgv, process.execArgv), reason })
 }
 
 let hasWarned = false
@@ -28,6 +29,6 @@ export function warnOfSpawn(reason: string): void {
 export function withFallback(forking: Launcher, options: SpawnedOptions): CrashFallback {
   return new CrashFallback(forking, (reason) => {
     process.emitWarning(`Processes are spawned from now on, not forked: ${reason}.`, WARNING)
-    return spawnLauncher(options)
+    return spawnLauncher(options, reason)
   })
 }
