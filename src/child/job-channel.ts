@@ -50,8 +50,8 @@ export class ChildChannel {
   }
 
   /**
-   * Tells the owner that this child begins its job. Returns false if nobody waits for it: the owner is gone, or gave the
-   * start up. Then the job must not begin.
+   * Tells the owner that this child begins its job. Returns false if nobody waits for it: the owner is gone, or gave
+   * the start up. Then the job must not begin.
    */
   sayBegun(pid: number): boolean {
     this.#write(encodeFrame(encodeBegun(pid)))

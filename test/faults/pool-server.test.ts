@@ -67,7 +67,7 @@ for (const isBusy of [true, false]) {
   })
 }
 
-test('a stopped template: the tasks of a worker that dies, and those that need a new worker, are answered', async () => {
+test('a stopped template: tasks of a worker that dies, and tasks that need a new worker, are answered', async () => {
   // It must not be given up, and replaced, while these tasks wait.
   const server = await ForkServer.start({ preload: [tasks.module], templateTimeout: 60_000 })
   try {
