@@ -4,9 +4,13 @@
 // seconds: the clock on the wall does not tell a slow child from one that hangs. So two other times count. A child that
 // waits for a lock that nobody opens does no work. A child in an endless loop uses more processor time than any trial.
 
-/** How long a trial child may do no work, and how long it may run altogether, in milliseconds. */
-const LIMIT_MS = 5_000
-const LIMIT = `${LIMIT_MS / 1000} s`
+/** How long a trial child may do no work, in milliseconds. */
+const IDLE_LIMIT_MS = 5_000
+/**
+ * How much processor time a trial child may use, in milliseconds. If twenty processes want each processor, that takes
+ * 40 s, which is less than an owner waits for a start.
+ */
+const PROCESSOR_LIMIT_MS = 2_000
 
 /** What a template has seen of its trial child. */
 export class TrialProgress {
@@ -30,8 +34,9 @@ export class TrialProgress {
   whyHangs(elapsedMs: number, work: string | undefined, processorMs: number | undefined): string | undefined {
     this.#idleMs = work === this.#work ? this.#idleMs + Math.min(elapsedMs, this.#checkMs) : 0
     this.#work = work
-    if (this.#idleMs >= LIMIT_MS) return `a trial child did not end, and did nothing for ${LIMIT}`
-    if ((processorMs ?? 0) >= LIMIT_MS) return `a trial child did not end in ${LIMIT} of processor time`
+    if (this.#idleMs >= IDLE_LIMIT_MS) return `a trial child did not end, and did nothing for ${IDLE_LIMIT_MS / 1000} s`
+    if (processorMs !== undefined && processorMs >= PROCESSOR_LIMIT_MS)
+      return `a trial child did not end in ${PROCESSOR_LIMIT_MS / 1000} s of processor time`
     return undefined
   }
 }
