@@ -7,9 +7,13 @@ import os from 'node:os'
 import Table from 'cli-table3'
 import { Command, InvalidArgumentError } from 'commander'
 import { type Exit, ForkServer, Process, remote } from 'forkserver'
+import { processorMs, workDone } from '#src/platform/process-state.js'
 import { CELL_NAMES, type Cell, WAYS, type Way } from './jobs.js'
 
-/** Time limit of a child, in milliseconds. The slowest cell takes a hundredth of it. */
+/**
+ * A child hangs if it does no work for so long, or uses so much processor time, in milliseconds. The slowest cell takes
+ * a hundredth of it. The clock on the wall alone says nothing: on a busy machine a child waits for a processor, too.
+ */
 const WATCHDOG_MS = 30_000
 /**
  * If a child of a cell takes longer than this from start to join, in milliseconds, the cell is run with fewer children.
@@ -66,6 +70,19 @@ function backtrace(pid: number): string {
   }
 }
 
+/** Waits for the end of a child. Returns why it hangs, if it does. */
+async function joinOrHang(child: Process<typeof jobs.work>): Promise<Exit | Error> {
+  for (let before = workDone(child.pid!); ; ) {
+    try {
+      return await child.join({ timeout: WATCHDOG_MS })
+    } catch (error) {
+      const work = workDone(child.pid!)
+      if (work === before || (processorMs(child.pid!) ?? WATCHDOG_MS) >= WATCHDOG_MS) return error as Error
+      before = work
+    }
+  }
+}
+
 /** Runs one child. Returns what went wrong, or undefined. */
 async function runOne(
   server: ForkServer,
@@ -74,11 +91,9 @@ async function runOne(
 ): Promise<{ isHang: boolean; text: string } | undefined> {
   const child = new Process(jobs.work, [cell, way], { server, stdio: 'ignore' })
   await child.start()
-  let exit: Exit
-  try {
-    exit = await child.join({ timeout: WATCHDOG_MS })
-  } catch (error) {
-    const text = `${cell} ${way}: pid ${child.pid} hangs (${(error as Error).message})\n${backtrace(child.pid!)}`
+  const exit = await joinOrHang(child)
+  if (exit instanceof Error) {
+    const text = `${cell} ${way}: pid ${child.pid} hangs (${exit.message})\n${backtrace(child.pid!)}`
     child.kill()
     return { isHang: true, text }
   }

@@ -4,15 +4,19 @@
 import { constants } from 'node:os'
 import { getHeapSpaceStatistics } from 'node:v8'
 import { check, errnoName, type Native, POLLIN, RECEIVED_DESCRIPTORS } from '../platform/native.js'
+import { processorMs, workDone } from '../platform/process-state.js'
 import { FrameDecoder } from '../wire/frames.js'
 import { decodeChildMessage } from '../wire/job.js'
 import { MAX_STDIO, TEMPLATE_DESCRIPTORS } from '../wire/startup.js'
+import { TrialProgress } from './trial-progress.js'
 
-/** A trial child that has not ended after this time hangs, in milliseconds. It normally takes 3. */
-const LIMIT_MS = 5_000
 /** How many objects are made between two checks whether V8 has collected them, and the most checks: together 100 MB. */
 const OBJECTS_A_ROUND = 1_000
 const MAX_ROUNDS = 1_000
+/** How long to wait for the end of a trial child before checking whether it still works, in milliseconds. */
+const CHECK_MS = 100
+/** How long to wait for the end of a trial child that was killed, in milliseconds. */
+const KILL_MS = 5_000
 /** How often to check for the end of a process that has closed its channel, in milliseconds. */
 const STEP_MS = 1
 
@@ -105,17 +109,14 @@ function collectYoungObjects(): void {
 const makeGarbage = (round: number): unknown =>
   Array.from({ length: OBJECTS_A_ROUND }, (_, at) => ({ at, round, garbage: [at] })).at(-1)
 
+interface TrialExit {
+  exitCode: number
+  signal: number
+}
+
 function watchTrialChild(native: Native, pid: number, channel: number): string | undefined {
-  const end = performance.now() + LIMIT_MS
-  const watched = Int32Array.of(channel, POLLIN, 0)
-  let ready = 0
-  while (ready <= 0 && performance.now() < end) ready = native.poll(watched, 1, Math.ceil(end - performance.now()))
-  const exit = ready > 0 ? reapTrial(native, pid, end) : undefined
-  if (!exit) {
-    process.kill(pid, 'SIGKILL')
-    reapTrial(native, pid, performance.now() + LIMIT_MS)
-    return `a trial child did not end within ${LIMIT_MS / 1000} s`
-  }
+  const exit = waitForTrial(native, pid, channel)
+  if (typeof exit === 'string') return exit
   if (exit.exitCode === 0 && exit.signal === 0) return undefined
   const unborn = unbornErrno(native, channel)
   if (unborn) return whyUnborn(unborn)
@@ -124,9 +125,28 @@ function watchTrialChild(native: Native, pid: number, channel: number): string |
     : `a trial child left with exit code ${exit.exitCode}`
 }
 
-function reapTrial(native: Native, pid: number, end: number): { exitCode: number; signal: number } | undefined {
+/** Returns how the trial child ended, or, after it was killed, why it counts as hanging. */
+function waitForTrial(native: Native, pid: number, channel: number): TrialExit | string {
+  const watched = Int32Array.of(channel, POLLIN, 0)
+  const progress = new TrialProgress(CHECK_MS)
+  for (let isLeaving = false; ; ) {
+    const start = performance.now()
+    isLeaving ||= native.poll(watched, 1, CHECK_MS) > 0
+    const exit = isLeaving && reapTrial(native, pid, CHECK_MS)
+    if (exit) return exit
+    const hangs = progress.whyHangs(performance.now() - start, workDone(pid), processorMs(pid))
+    if (!hangs) continue
+    process.kill(pid, 'SIGKILL')
+    reapTrial(native, pid, KILL_MS)
+    return hangs
+  }
+}
+
+/** Waits up to `ms` milliseconds for the exit of the trial child. */
+function reapTrial(native: Native, pid: number, ms: number): TrialExit | undefined {
   const usage = new Float64Array(7)
   const pause = new Int32Array(new SharedArrayBuffer(4))
+  const end = performance.now() + ms
   do {
     if (native.reap(pid, usage) === pid) return { exitCode: usage[0]!, signal: usage[1]! }
     Atomics.wait(pause, 0, 0, STEP_MS)

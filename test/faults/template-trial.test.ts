@@ -29,7 +29,12 @@ const WAYS: [name: string, what: string, says: RegExp][] = [
     /trial child was killed by SIGSEGV/,
   ],
   ['abort', 'process.abort()', /trial child was killed by SIGABRT/],
-  ['hang', 'for (;;);', /trial child did not end within 5 s/],
+  ['loop without end', 'for (;;);', /trial child did not end in 2 s of processor time/],
+  [
+    'wait without end',
+    'Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)',
+    /trial child did not end, and did nothing for 5 s/,
+  ],
   ['draw numbers that are not their own', 'return 0.5', /did not give a trial child random numbers of its own/],
 ]
 

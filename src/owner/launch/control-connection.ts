@@ -4,6 +4,7 @@ import { Socket } from 'node:net'
 import os from 'node:os'
 import { AuthError, ProtocolError } from '../../errors.js'
 import { check, isErrno, type Native, resourceError } from '../../platform/native.js'
+import { hasEnded, workDone } from '../../platform/process-state.js'
 import { readToTheEnd } from '../../platform/read-to-end.js'
 import { RunningTimer } from '../../promises/running-timer.js'
 import { within } from '../../promises/time-limit.js'
@@ -20,7 +21,6 @@ import { encodeFrame, encodeFrames, FrameDecoder } from '../../wire/frames.js'
 import { AnswerDeadline, type AwaitedAnswer } from './answer-deadline.js'
 import { Attaching, type Phase, Proving, Serving } from './control-phases.js'
 import { type ForkedChild, Requests } from './pending-forks.js'
-import { hasEnded, workDone } from './process-state.js'
 
 /** A handshake may take this many times `templateTimeout`: other clients may come first. */
 const OPENING_TIMEOUTS = 2

@@ -5,6 +5,7 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { findNative, systemError } from '../../platform/native.js'
 import { ownFile } from '../../platform/own-files.js'
+import { rssOf } from '../../platform/process-state.js'
 import { readToTheEnd } from '../../platform/read-to-end.js'
 import { encodeFrameHeader } from '../../wire/frames.js'
 import { encodeJob } from '../../wire/job.js'
@@ -13,7 +14,6 @@ import type { Exit } from './exit.js'
 import { JobChannelReader } from './job-channel-reader.js'
 import type { Launched, Launcher, LaunchRequest } from './launcher.js'
 import { Lifeline } from './lifeline.js'
-import { rssOf } from './process-state.js'
 
 const MAIN = ownFile('main/spawned-child.js')
 

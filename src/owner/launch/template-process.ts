@@ -5,6 +5,7 @@ import { Socket } from 'node:net'
 import { TemplateError } from '../../errors.js'
 import { check, type Native, PRELOAD, systemError } from '../../platform/native.js'
 import { ownFile } from '../../platform/own-files.js'
+import { killTree } from '../../platform/process-state.js'
 import { abortError } from '../../promises/abort.js'
 import { RunningTimer } from '../../promises/running-timer.js'
 import { within } from '../../promises/time-limit.js'
@@ -17,7 +18,6 @@ import {
   TEMPLATE_FLAGS,
   type TemplateReport,
 } from '../../wire/startup.js'
-import { killTree } from './process-state.js'
 import { templateEnvironment } from './template-environment.js'
 import { readStatus, reportOf } from './template-status.js'
 

@@ -1,4 +1,4 @@
-// Runs in: owner. Reads the state of another process from /proc.
+// Runs in: owner and template. Reads the state of another process from /proc.
 import { readdirSync, readFileSync } from 'node:fs'
 
 /** The fields of /proc/<pid>/stat from the third on, or undefined if the process is gone or /proc does not show it. */
@@ -28,6 +28,18 @@ const WORK_FIELDS = [7, 9, 11, 12] // minor faults, major faults, processor time
 export function workDone(pid: number): string | undefined {
   const fields = readStat(pid)
   return fields && WORK_FIELDS.map((index) => fields[index]).join(' ')
+}
+
+// Linux reports these two fields in hundredths of a second, whatever its own clock.
+const PROCESSOR_FIELDS = [11, 12]
+const MS_PER_TICK = 10
+
+/**
+ * The processor time that a process has used, in milliseconds. Undefined if /proc does not show the process.
+ */
+export function processorMs(pid: number): number | undefined {
+  const fields = readStat(pid)
+  return fields && PROCESSOR_FIELDS.reduce((sum, index) => sum + Number(fields[index]), 0) * MS_PER_TICK
 }
 
 /** The resident set size of a process, in bytes; undefined if it has ended or /proc does not show it. */
