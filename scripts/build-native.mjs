@@ -14,9 +14,12 @@ const native = path.join(path.dirname(path.dirname(fileURLToPath(import.meta.url
 const build = path.join(native, 'build')
 const platform = `${process.platform}-${process.arch}`
 const compiler = process.env.CC ?? 'cc'
-const FLAGS = '-std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Werror -fPIC -shared -fvisibility=hidden -pthread'.split(
-  ' ',
-)
+const FLAGS = [
+  ...'-std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Werror'.split(' '),
+  ...'-fPIC -shared -fvisibility=hidden -pthread'.split(' '),
+  // The linker looks functions up when it loads the file. Otherwise each child would look up those that it calls first.
+  '-Wl,-z,now',
+]
 
 const filesIn = (...folders) =>
   folders.flatMap((folder) => readdirSync(path.join(native, folder)).map((name) => path.join(native, folder, name)))
