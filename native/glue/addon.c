@@ -3,6 +3,7 @@
 // src/platform/native.ts makes errors of that.
 #include "addon.h"
 #include "../os/kill.h"
+#include "../os/reap-later.h"
 #include "../os/sockets.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -92,47 +93,64 @@ static napi_value Pipe(napi_env env, napi_callback_info info) {
   return number(env, pipe2(out, O_CLOEXEC) == 0 ? 0 : -errno);
 }
 
-// Descriptors that a thread closes when it ends. A worker thread that is terminated calls no JavaScript, and would
-// leave them open.
-struct thread_descriptor {
+// What is done when a thread of JavaScript ends. A worker thread that is terminated calls no JavaScript, and would
+// leave descriptors open and child processes unreaped.
+struct thread_end {
   napi_env env;
-  int fd;
-  struct thread_descriptor *next;
+  int number;
+  void (*act)(int number);
+  struct thread_end *next;
 };
 
-static _Thread_local struct thread_descriptor *held_by_thread = NULL;
+static _Thread_local struct thread_end *thread_ends = NULL;
 
-static void close_with_thread(void *data) {
-  struct thread_descriptor *held = data, **at = &held_by_thread;
-  while (*at && *at != held) at = &(*at)->next;
-  if (*at) *at = held->next;
-  close(held->fd);
-  free(held);
+static void on_thread_end(void *data) {
+  struct thread_end *end = data, **at = &thread_ends;
+  while (*at && *at != end) at = &(*at)->next;
+  if (*at) *at = end->next;
+  end->act(end->number);
+  free(end);
 }
 
-// closeAtEnd(fd): closes it when this thread of JavaScript ends, unless close(fd) comes before
-static napi_value CloseAtEnd(napi_env env, napi_callback_info info) {
+static napi_value add_thread_end(napi_env env, napi_callback_info info, void (*act)(int number)) {
   arguments all = take(env, info);
-  struct thread_descriptor *held = malloc(sizeof *held);
-  if (!held) return number(env, -ENOMEM);
-  *held = (struct thread_descriptor){env, (int)number_at(&all, 0), held_by_thread};
-  held_by_thread = held;
-  napi_add_env_cleanup_hook(env, close_with_thread, held);
+  struct thread_end *end = malloc(sizeof *end);
+  if (!end) return number(env, -ENOMEM);
+  *end = (struct thread_end){env, (int)number_at(&all, 0), act, thread_ends};
+  thread_ends = end;
+  napi_add_env_cleanup_hook(env, on_thread_end, end);
   return number(env, 0);
 }
 
+static void remove_thread_end(int number, void (*act)(int number)) {
+  struct thread_end **at = &thread_ends;
+  while (*at && ((*at)->number != number || (*at)->act != act)) at = &(*at)->next;
+  struct thread_end *end = *at;
+  if (!end) return;
+  *at = end->next;
+  napi_remove_env_cleanup_hook(end->env, on_thread_end, end);
+  free(end);
+}
+
+static void close_at_end(int fd) { close(fd); }
+
+// closeAtEnd(fd): closes it when this thread of JavaScript ends, unless close(fd) comes before
+static napi_value CloseAtEnd(napi_env env, napi_callback_info info) { return add_thread_end(env, info, close_at_end); }
+
+// reapAtEnd(pid): waits for this child process when this thread of JavaScript ends, unless hasExited(pid) comes before
+static napi_value ReapAtEnd(napi_env env, napi_callback_info info) { return add_thread_end(env, info, reap_later); }
+
+static int has_exited(int pid) {
+  remove_thread_end(pid, reap_later);
+  return 0;
+}
+
 static int close_descriptor(int fd) {
-  struct thread_descriptor **at = &held_by_thread;
-  while (*at && (*at)->fd != fd) at = &(*at)->next;
-  struct thread_descriptor *held = *at;
-  if (held) {
-    *at = held->next;
-    napi_remove_env_cleanup_hook(held->env, close_with_thread, held);
-    free(held);
-  }
+  remove_thread_end(fd, close_at_end);
   return close(fd) == 0 ? 0 : -errno;
 }
 
+PLAIN(reaped, has_exited((int)first))
 PLAIN(process_id, getpid()) // not process.pid, which Node reads once and a child inherits
 PLAIN(peer_process, peer_pid((int)first))
 PLAIN(signal_it, signal_holder((pid_t)first, (int)second, (int)third))
@@ -154,6 +172,8 @@ static const struct export FUNCTIONS[] = {
     {"peerPid", NULL, peer_process},
     {"signalHolder", NULL, signal_it},
     {"closeAtEnd", CloseAtEnd, NULL},
+    {"reapAtEnd", ReapAtEnd, NULL},
+    {"hasExited", CallPlain, reaped},
 };
 
 NAPI_MODULE_INIT() {

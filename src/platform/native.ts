@@ -73,6 +73,8 @@ export interface Native {
   findClocks(originMicros: number, earliestNs: number, latestNs: number): number
   close(fd: number): number
   closeAtEnd(fd: number): number
+  reapAtEnd(pid: number): number
+  hasExited(pid: number): number
 }
 
 /** A block, made by `openBlock`. */

@@ -9,7 +9,7 @@ import { ForkServer } from 'forkserver'
 import type { ThreadReport } from '../fixtures/contract/threaded.js'
 import { isAlive, openDescriptors, until, watchLeaks } from '../support/leaks.js'
 
-watchLeaks({ mayLeaveZombies: true })
+watchLeaks()
 
 const THREADED = fileURLToPath(new URL('../fixtures/contract/threaded.js', import.meta.url))
 const startMethods = ['forkserver', 'spawn'] as const

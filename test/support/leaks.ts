@@ -82,13 +82,8 @@ export async function until(isTrue: () => boolean, patienceMs = PATIENCE_MS): Pr
   return isTrue()
 }
 
-/**
- * Checks, when the tests of this file are over, that they left nothing behind.
- *
- * @param options.mayLeaveZombies for tests that terminate worker threads: libuv waits for a child process on the event
- *   loop of the thread that started it, so nobody waits for that of a thread that is gone
- */
-export function watchLeaks({ mayLeaveZombies = false } = {}): void {
+/** Checks, when the tests of this file are over, that they left nothing behind. */
+export function watchLeaks(): void {
   let descriptorsBefore: Set<string>
   let processesBefore: Set<string>
   before(() => {
@@ -100,10 +95,9 @@ export function watchLeaks({ mayLeaveZombies = false } = {}): void {
     // io_uring and epoll of Node come and go by themselves; what the product opens is a socket, a pipe or a file.
     const descriptors = (): string[] =>
       openDescriptors().filter((line) => !descriptorsBefore.has(line) && !line.includes('anon_inode:'))
-    const unreaped = (): string[] => (mayLeaveZombies ? [] : zombies())
-    await until(() => processes().length === 0 && descriptors().length === 0 && unreaped().length === 0)
+    await until(() => processes().length === 0 && descriptors().length === 0 && zombies().length === 0)
     assert.deepEqual(processes(), [], 'processes are left')
     assert.deepEqual(descriptors(), [], 'descriptors are left open') // memory files are among them
-    assert.deepEqual(unreaped(), [], 'nobody waited for these')
+    assert.deepEqual(zombies(), [], 'nobody waited for these')
   })
 }

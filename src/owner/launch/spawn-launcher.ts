@@ -14,6 +14,7 @@ import type { Exit } from './exit.js'
 import { JobChannelReader } from './job-channel-reader.js'
 import type { Launched, Launcher, LaunchRequest } from './launcher.js'
 import { Lifeline } from './lifeline.js'
+import { reapWithThread } from './thread-children.js'
 
 const MAIN = ownFile('main/spawned-child.js')
 
@@ -50,6 +51,7 @@ export class SpawnLauncher implements Launcher {
     // Without the addon each child has a socket of its own for it (child/end-with-owner.ts).
     const lifeline = request.detached ? 'ignore' : (this.#lifeline?.readEnd ?? 'pipe')
     const child = this.#spawn(request, lifeline)
+    reapWithThread(child)
     const exited = new Promise<Exit>((resolve) => child.on('exit', (exitCode, signal) => resolve({ exitCode, signal })))
     const started = new Promise<void>((resolve, reject) => {
       child.on('spawn', resolve)

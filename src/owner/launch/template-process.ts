@@ -20,6 +20,7 @@ import {
 } from '../../wire/startup.js'
 import { templateEnvironment } from './template-environment.js'
 import { readStatus, reportOf } from './template-status.js'
+import { reapWithThread } from './thread-children.js'
 
 const MAIN = ownFile('main/template.js')
 
@@ -61,6 +62,7 @@ export class TemplateProcess {
 
   constructor(process: ChildProcess) {
     this.#process = process
+    reapWithThread(process)
     this.ended = new Promise((resolve) => {
       process.on('exit', (exitCode, signal) =>
         resolve(signal ? `was killed by ${signal}` : `ended with exit code ${exitCode}`),
