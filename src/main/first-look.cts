@@ -2,7 +2,6 @@
 // descriptors of Node itself. Those that come later, also by --require, --import and NODE_OPTIONS of the user, count
 // as the user's (template/fork-check.ts). It watches for loader hooks, and it puts stand-ins in the place of the
 // standard streams, before anything can use them.
-import v8 = require('node:v8')
 import threads = require('node:worker_threads')
 
 delete require.cache[__filename]
@@ -13,11 +12,9 @@ if (threads.isMainThread) {
   const rest = process.env.NODE_OPTIONS?.replace(/^"(?:[^"\\]|\\.)*"/, '')
   if (rest) process.env.NODE_OPTIONS = rest.slice(1)
   else delete process.env.NODE_OPTIONS
-  v8.setFlagsFromString('--no-lazy') // children call these functions: main/template.ts says why they are compiled now
   const inventory = require('../template/inventory.cjs') as typeof import('../template/inventory.cjs')
   const streams = require('../template/stream-stand-ins.cjs') as typeof import('../template/stream-stand-ins.cjs')
   const loaderHooks = require('../template/loader-hooks.cjs') as typeof import('../template/loader-hooks.cjs')
-  v8.setFlagsFromString('--lazy')
   inventory.takeFirstInventory()
   streams.standInForStreams(process)
   loaderHooks.watchHooks()
