@@ -2,6 +2,9 @@
 // descriptors of Node itself. Those that come later, also by --require, --import and NODE_OPTIONS of the user, count
 // as the user's (template/fork-check.ts). It watches for loader hooks, and it puts stand-ins in the place of the
 // standard streams, before anything can use them.
+//
+// V8 compiles these modules lazily. --no-lazy, as main/template.ts sets it, was tried here too. It saves a child two page
+// faults, but Node's own loader is compiled at this moment, and on Node 22 its frames then have other names in stacks.
 import threads = require('node:worker_threads')
 
 delete require.cache[__filename]
