@@ -45,7 +45,7 @@ class TaskLoop implements ChannelListener {
   readonly #captured: WorkerSite['captured']
   readonly #task: CurrentTask
   readonly #ends: Pick<WorkerSite, 'leave' | 'fail'> & { teardown: WorkerSetup['teardown'] }
-  readonly #functions = new Map<number, Promise<AnyFunction>>()
+  readonly #functions = new Map<number, () => Promise<AnyFunction>>()
   readonly #waiting: RunMessage[] = []
   /** The chunks that nobody waits for any more, and why. */
   readonly #aborted = new Map<number, { error: unknown }>()
@@ -83,9 +83,9 @@ class TaskLoop implements ChannelListener {
     switch (workerMessageOf(payload, 'owner to worker')) {
       case 'function': {
         const { functionId, ...reference } = decodeFunction(payload)
-        const found = find(reference)
-        found.catch(() => {}) // each task of this function gets the error
-        this.#functions.set(functionId, found)
+        // The import waits until a chunk is claimed. So a worker that dies in the import had begun that chunk.
+        let found: Promise<AnyFunction> | undefined
+        this.#functions.set(functionId, () => (found ??= find(reference)))
         return
       }
       case 'run':
@@ -148,8 +148,8 @@ class TaskLoop implements ChannelListener {
     let call: AnyFunction
     let list: unknown[]
     try {
-      call = await this.#functions.get(message.functionId)!
       list = this.#itemsOf(message)
+      call = await this.#functions.get(message.functionId)!()
     } catch (error) {
       if (error instanceof ProtocolError) throw error
       this.#ledger.begin(chunk, first)
