@@ -97,7 +97,6 @@ export const RECEIVED_DESCRIPTORS = 17
 /** Bits of poll(2), from Linux's asm-generic/poll.h. */
 export const POLLIN = 1
 export const POLLOUT = 4
-export const POLLHUP = 16
 
 const built = (ending: string): string => ownFile(`../native/build/${process.platform}-${process.arch}${ending}`)
 

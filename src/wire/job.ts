@@ -22,9 +22,6 @@ export const CHANNEL_MESSAGES = {
   begun: { kind: 6, direction: 'child to owner', payload: 'u32 pid of the child, sent just before it begins the job' },
 } as const
 
-/** Name of a message of the job channel. */
-export type ChannelMessage = keyof typeof CHANNEL_MESSAGES
-
 /** The change from the template's environment to the child's. */
 export interface EnvironmentChange {
   set: Record<string, string>
