@@ -12,6 +12,8 @@
 // costs more than reading them, and this runs before every fork. A check that missed a thread would be useless. So the
 // number of listed threads is compared with the kernel's own number.
 #include "quiesce.h"
+#include "../os/file-status.h"
+#include "../os/numbers.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -48,7 +50,8 @@ static int own_thread(void) {
   if (length < 0) return -errno;
   link[length] = 0;
   const char *tid = strrchr(link, '/');
-  return tid ? atoi(tid + 1) : -ENODATA;
+  uint64_t number;
+  return tid && read_number(tid + 1, 10, &number) ? (int)number : -ENODATA;
 }
 
 static int add_thread(int tid) {
@@ -61,21 +64,24 @@ static int add_thread(int tid) {
 }
 
 // Lists them anew. -ENODATA if the list is not as long as the kernel's count: then /proc does not show all threads.
-static int list_threads(nlink_t links_now) {
+static int list_threads(void) {
   forget_threads();
   const int self = own_thread();
   if (self < 0) return self;
   task_folder = open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  DIR *folder = task_folder < 0 ? NULL : opendir("/proc/self/task");
+  struct stat now;
+  if (task_folder < 0 || file_status(task_folder, &now) != 0) return -errno;
+  DIR *folder = opendir("/proc/self/task");
   if (!folder) return -errno;
   int error = 0, has_self = 0;
   for (struct dirent *entry; !error && (entry = readdir(folder));) {
-    const int tid = atoi(entry->d_name);
-    if (tid == self) has_self = 1;
-    else if (tid > 0) error = add_thread(tid);
+    uint64_t tid;
+    if (!read_number(entry->d_name, 10, &tid)) continue; // "." and ".."
+    if ((int)tid == self) has_self = 1;
+    else error = add_thread((int)tid);
   }
   closedir(folder);
-  links = links_now;
+  links = now.st_nlink;
   if (error) return error;
   return has_self && (nlink_t)threads + 1 + LINKS_OF_NONE == links ? 0 : -ENODATA;
 }
@@ -90,11 +96,7 @@ static int waits_for_work(long call) {
 // 1: all others wait for work; 0: one does not, or the list was out of date; or -errno.
 static int look(void) {
   struct stat now;
-  if (task_folder < 0) {
-    if (stat("/proc/self/task", &now) != 0) return -errno;
-    return list_threads(now.st_nlink);
-  }
-  if (fstat(task_folder, &now) != 0 || now.st_nlink != links) return list_threads(now.st_nlink);
+  if (task_folder < 0 || file_status(task_folder, &now) != 0 || now.st_nlink != links) return list_threads();
   for (int i = 0; i < threads; i++) {
     char text[32];
     ssize_t got = pread(syscall_files[i], text, sizeof text - 1, 0);
@@ -103,7 +105,8 @@ static int look(void) {
       return 0;
     }
     text[got] = 0;
-    if (text[0] < '0' || text[0] > '9' || !waits_for_work(atol(text))) return 0;
+    uint64_t call; // or the text is "running"
+    if (!read_number(text, 10, &call) || !waits_for_work((long)call)) return 0;
   }
   return 1;
 }
