@@ -13,13 +13,14 @@ export {
   type Remote,
   type ResultOf,
   remote,
+  type UnknownFunction,
 } from './owner/naming/remote.js'
 export { type Input, type ItemOf, Pool } from './owner/pool/pool.js'
 export type { PoolEvents, WorkerIdentity } from './owner/pool/pool-events.js'
 export type { ImapOptions, MapOptions, PoolOptions, RunOptions } from './owner/pool/pool-options.js'
 export type { PoolStats, TimeSummary, WorkerStats } from './owner/pool/pool-stats.js'
 export { Process } from './owner/process/process.js'
-export type { JoinOptions, Limits, ProcessOptions, StdioOption } from './owner/process/process-options.js'
+export type { JoinOptions, Limits, PipeAt, ProcessOptions, StdioOption, StdioOptions } from './owner/process/process-options.js'
 export type { Transport } from './owner/server/control-address.js'
 export { ForkServer } from './owner/server/fork-server.js'
 export type { CloseOptions, ClosePolicy, StartOptions } from './owner/server/server-options.js'
