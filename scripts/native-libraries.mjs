@@ -53,9 +53,10 @@ export function librariesFor(arch) {
   ]
 }
 
-/** The compiler for a processor, as a command. */
+/** The compiler for a processor: its name, and the arguments that come first (CC="ccache gcc"). */
 export function compilerFor(arch) {
-  return arch === process.arch ? (process.env.CC ?? 'cc') : `${GNU_NAMES[arch]}-linux-gnu-gcc`
+  const [command, ...args] = (arch === process.arch && process.env.CC?.trim().split(/\s+/)) || []
+  return { command: command ?? (arch === process.arch ? 'cc' : `${GNU_NAMES[arch]}-linux-gnu-gcc`), args }
 }
 
 /** A hash of all that the libraries are made of. It is their build ID, so each says from which sources it was made. */
@@ -63,7 +64,9 @@ export function sourceHash() {
   const hash = createHash('sha1')
   const headers = readdirSync(apiHeaders()).sort()
   const files = [
-    ...FOLDERS.flatMap((folder) => filesIn(folder, '')).concat(RECIPE).map((name) => [name, path.join(ROOT, name)]),
+    ...FOLDERS.flatMap((folder) => filesIn(folder, ''))
+      .concat(RECIPE)
+      .map((name) => [name, path.join(ROOT, name)]),
     ...headers.map((name) => [name, path.join(apiHeaders(), name)]),
   ]
   for (const [name, file] of files) {
@@ -96,16 +99,18 @@ function flagsFor(arch, hash) {
  * @param stripped whether the library gets no debug information
  */
 export function compile({ library, arch, folder, hash, stripped }) {
-  const compiler = compilerFor(arch)
+  const { command, args } = compilerFor(arch)
   const output = path.join(folder, library.name)
   const partial = `${output}.${process.pid}`
-  const flags = [...flagsFor(arch, hash), ...(stripped ? ['-s'] : ['-g'])]
-  const { status, error, stderr } = spawnSync(compiler, [...flags, ...library.arguments(), '-o', partial, '-lgcc'], {
-    cwd: ROOT,
-    encoding: 'utf8',
-  })
-  if (error) return `The C compiler ${compiler} did not run (${error.message}).`
-  if (status !== 0) return `The C compiler ${compiler} failed with exit code ${status}:\n${lastLines(stderr)}`
+  const flags = [...args, ...flagsFor(arch, hash), stripped ? '-s' : '-g']
+  const { status, signal, error, stderr } = spawnSync(
+    command,
+    [...flags, ...library.arguments(), '-o', partial, '-lgcc'],
+    { cwd: ROOT, encoding: 'utf8' },
+  )
+  if (error) return `The C compiler ${command} did not run (${error.message}).`
+  if (status !== 0)
+    return `The C compiler ${command} failed (${signal ?? `exit code ${status}`}):\n${lastLines(stderr)}`
   if (stderr) console.error(stderr.trimEnd()) // warnings
   renameSync(partial, output) // whole or not at all: another process may be loading the old one
   return undefined

@@ -26,17 +26,19 @@ function run(command, args) {
 
 /** The dynamic symbols of a library. */
 function symbolsOf(file) {
-  return run('readelf', ['--wide', '--dyn-syms', file]).split('\n').flatMap((line) => {
-    const [number, value, , type, bind, , section, name] = line.trim().split(/\s+/)
-    if (!/^\d+:$/.test(number ?? '') || !name) return []
-    const [symbol, version] = name.split(/@+/)
-    return [{ symbol, version, value, type, bind, isDefined: section !== 'UND' }]
-  })
+  return run('readelf', ['--wide', '--dyn-syms', file])
+    .split('\n')
+    .flatMap((line) => {
+      const [number, value, , type, bind, , section, name] = line.trim().split(/\s+/)
+      if (!/^\d+:$/.test(number ?? '') || !name) return []
+      const [symbol, version] = name.split(/@+/)
+      return [{ symbol, version, value, type, bind, isDefined: section !== 'UND' }]
+    })
 }
 
 /** What the C library for a processor defines: for each function, its versions and its addresses. */
 function cLibraryOf(arch) {
-  const [command, ...args] = compilerFor(arch).split(' ')
+  const { command, args } = compilerFor(arch)
   const defined = new Map()
   for (const library of C_LIBRARIES) {
     const file = run(command, [...args, `-print-file-name=${library}`]).trim()

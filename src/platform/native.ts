@@ -124,7 +124,8 @@ export function findLibraries(): Libraries | undefined {
 let loaded: { native: Native } | { missing: string } | undefined
 
 function load(): { native: Native } | { missing: string } {
-  if (process.platform !== 'linux') return { missing: `Node can be forked on Linux only, and this is ${process.platform}` }
+  if (process.platform !== 'linux')
+    return { missing: `Node can be forked on Linux only, and this is ${process.platform}` }
   if (isMusl(ownDynamicLinker()))
     return { missing: 'this Node was built for musl (as in Alpine Linux), and forking was tested with glibc only' }
   const libraries = findLibraries()
