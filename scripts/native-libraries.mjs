@@ -88,7 +88,8 @@ function flagsFor(arch, hash) {
     // No path of this machine may be in the libraries, so that the same sources make the same bytes everywhere.
     `-ffile-prefix-map=${ROOT}=.`,
     `-Wl,--build-id=0x${hash}`,
-    // The linker looks functions up when it loads the file. Otherwise each child would look up those that it calls first.
+    // The linker looks functions up when it loads the file. Otherwise each child would look up those that it calls
+    // first.
     '-Wl,-z,now',
   ]
 }

@@ -108,8 +108,8 @@ function evaluate(name: string, code: string): void {
   new vm.Script(code, { filename: name, importModuleDynamically }).runInThisContext()
 }
 
-// Node calls this loader of scripts experimental, in a warning at the first import(). For --eval Node has another way to
-// the same loader, which only it can use, and which does not warn. So this makes the warning come now, and drops it.
+// Node calls this loader of scripts experimental, in a warning at the first import(). For --eval Node has another way
+// to the same loader, which only it can use, and which does not warn. So this makes the warning come now, and drops it.
 function warnOfMainLoader(): void {
   const { emitWarning } = process
   process.emitWarning = () => {}

@@ -15,7 +15,7 @@ export interface Example {
   output: string
 }
 
-/** Reads the blocks up to the first one that shows an output: a shell command, and JavaScript files; the last is run. */
+/** Reads the blocks before the first output: a shell command, and JavaScript files, of which the last is run. */
 export function readmeExample(page = path.join(ROOT, 'README.md')): Example {
   const tokens = marked.lexer(readFileSync(page, 'utf8'))
   const blocks = tokens.filter((token): token is Tokens.Code => token.type === 'code')

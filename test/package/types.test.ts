@@ -1,5 +1,5 @@
-// Runs in: the test runner. A program in TypeScript that installed the package, as an ES module and as a CommonJS module:
-// the compiler takes it, with all checks of the package's own declarations, and Node runs it.
+// Runs in: the test runner. A program in TypeScript that installed the package, as an ES module and as a CommonJS
+// module: the compiler takes it, with all checks of the package's own declarations, and Node runs it.
 import assert from 'node:assert/strict'
 import { cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'

@@ -201,21 +201,17 @@ export class Process<R extends Reference | Program = Reference, const S extends 
 
   /** Writes to its stdin if stdio asks for a pipe, else null. It is null until the process is started. */
   get stdin(): PipeAt<S, '0', Writable> {
-    return this.#pipe(0) as PipeAt<S, '0', Writable>
+    return (this.stdio[0] ?? null) as PipeAt<S, '0', Writable>
   }
 
   /** Reads its stdout if stdio asks for a pipe, else null. It is null until the process is started. */
   get stdout(): PipeAt<S, '1', Readable> {
-    return this.#pipe(1) as PipeAt<S, '1', Readable>
+    return (this.stdio[1] ?? null) as PipeAt<S, '1', Readable>
   }
 
   /** Reads its stderr if stdio asks for a pipe, else null. It is null until the process is started. */
   get stderr(): PipeAt<S, '2', Readable> {
-    return this.#pipe(2) as PipeAt<S, '2', Readable>
-  }
-
-  #pipe(fd: number): Duplex | null {
-    return this.#launched?.stdio[fd] ?? null
+    return (this.stdio[2] ?? null) as PipeAt<S, '2', Readable>
   }
 
   /**
@@ -278,7 +274,7 @@ export class Process<R extends Reference | Program = Reference, const S extends 
   }
 
   /**
-   *
+   * Sends a signal. Returns false if the process was not started or has ended.
    * @throws UsageError ERR_INVALID_ARGUMENT for a signal that does not exist
    */
   kill(signal: NodeJS.Signals = 'SIGKILL'): boolean {
