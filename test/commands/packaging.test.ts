@@ -1,5 +1,5 @@
-// Runs in: the test runner. The package as programs load it: as CommonJS and as ES modules. test/package has the tests of
-// the packed package.
+// Runs in: the test runner. The package as programs load it: as CommonJS and as ES modules. test/package has the tests
+// of the packed package.
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
