@@ -13,6 +13,7 @@ import { native as loadNative, type Native } from '../platform/native.js'
 import { type StartupConfig, TEMPLATE_FLAGS } from '../wire/startup.js'
 import { encodeThrown } from '../wire/values/thrown.js'
 import { WORKER_MODULE } from '../wire/worker/worker-messages.js'
+import { FlatMemory } from './flat-memory.js'
 import { ForkCheck, type Inventory } from './fork-check.js'
 import inventory from './inventory.cjs'
 import loaderHooks from './loader-hooks.cjs'
@@ -28,6 +29,12 @@ import type { TemplateKeys } from './template-keys.js'
 import { makeReport, namesOfActive, workerThreads } from './template-report.js'
 import { tryFork, whyNodeCannotFork } from './trial-fork.js'
 
+/**
+ * If the heap is larger, V8 does not forget its limit. It would go back to the limit of a new heap, a few hundred MB, and
+ * mark all that is above it at once.
+ */
+const MOST_HEAP_BYTES = 200 * 2 ** 20
+
 /** The options of Node that load modules before the template's own main, as they were given. */
 function optionsThatLoad(): string {
   const given = [...process.execArgv, ...(process.env.NODE_OPTIONS ?? '').split(/\s+/)]
@@ -42,6 +49,7 @@ function optionsThatLoad(): string {
 class Template {
   readonly #native = loadNative()
   readonly #coverage = new Coverage()
+  readonly #flat = new FlatMemory(this.#native)
   readonly #keys: TemplateKeys
   readonly #config: StartupConfig
   readonly #check: ForkCheck
@@ -120,7 +128,8 @@ class Template {
     this.#freeze()
     const warnings = findings.map(({ what }) => what)
     const birth = serve(this.#native, this.#keys, this.#config.listen, {
-      listening: () => tellOwner({ status: 'ready', report: makeReport(warnings) }),
+      listening: () => tellOwner({ status: 'ready', report: { ...makeReport(warnings), ...this.#flat.report() } }),
+      forked: () => this.#flat.forked(),
       refused: (syscall, errno) => tellOwner({ status: 'refused', syscall, errno }),
     })
     // Near its heap limit V8 may need that memory (Node 26 collected garbage for ever).
@@ -141,11 +150,13 @@ class Template {
     runMicrotasks()
     // Every fork takes longer for each page that is mapped here. The preload leaves 2 to 8 MB in
     // the space of young objects alone.
-    this.#native.collectGarbage()
-    this.#native.moveTextToHugePages() // if it cannot, each fork takes a little longer
+    this.#native.collectGarbage(process.memoryUsage().heapUsed < MOST_HEAP_BYTES ? 1 : 0)
+    const huge = this.#native.moveTextToHugePages() // if it cannot, each fork takes a little longer
     findClocks(this.#native)
+    this.#flat.freeze(huge)
     const failed = tryFork(this.#native, workerThreads(process.execArgv))
     if (failed) sayCannotFork(failed)
+    this.#flat.update()
   }
 }
 

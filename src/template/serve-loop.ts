@@ -33,6 +33,8 @@ export interface ServeHooks {
   listening(): void
   /** Called instead if the socket cannot listen. The template then ends. */
   refused(syscall: string, errno: number): void
+  /** Called after each fork. */
+  forked(): void
 }
 
 /** What a new child has to know: the descriptor of its job channel. */
@@ -272,6 +274,7 @@ class ServeLoop {
     if (pid > 0) {
       this.#clients.childStarted(client, id, { pid, isTree, isDetached })
       this.#reply(client, { name: 'forked', id, pid })
+      this.#hooks.forked()
     } else {
       client.session.settle(id)
       this.#reply(client, { name: 'forkFailed', id, errno: -pid })

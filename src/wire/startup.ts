@@ -57,6 +57,12 @@ export interface TemplateReport {
   /** Resident set after the collection of garbage, in bytes. */
   rssBytes: number
   heapUsedBytes: number
+  /** Memory in a file, of which a fork copies no page tables, in bytes; 0 if there is no such file. */
+  coldBytes: number
+  /** Private memory, of which each fork copies the page tables, in bytes. Node's code in huge pages is a part of it. */
+  hotBytes: number
+  /** Why no memory is in a file, or null. */
+  notFlat: string | null
   threads: number
   descriptors: number
   mappings: number
