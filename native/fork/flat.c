@@ -200,9 +200,13 @@ static int change_and_map(const struct mapping *mapping, int (*change)(uintptr_t
   return error == -E2BIG ? 0 : error; // with so many it stays as it is
 }
 
-static int update(const struct mapping *mapping, struct flat *flat) { return change_and_map(mapping, write_page, flat); }
+static int update(const struct mapping *mapping, struct flat *flat) {
+  return change_and_map(mapping, write_page, flat);
+}
 
-static int renew(const struct mapping *mapping, struct flat *flat) { return change_and_map(mapping, keep_page, flat); }
+static int renew(const struct mapping *mapping, struct flat *flat) {
+  return change_and_map(mapping, keep_page, flat);
+}
 
 static int open_file(void) {
   int fd = memfd_create("forkserver-template", MFD_CLOEXEC);

@@ -9,7 +9,8 @@ struct flat {
 };
 
 // All of these want that every other thread waits for work (quiesce.h), and that signals are blocked in this one. They
-// return 0, or -errno if the rest was left as it is: EPERM if the kernel's overcommit policy or page size does not suit.
+// return 0, or -errno if the rest was left as it is: EPERM if the kernel's overcommit policy or page size does not
+// suit.
 
 // Writes all large private mappings into one memory file, and maps the file in their place.
 int flatten_memory(struct flat *flat);

@@ -19,7 +19,8 @@ struct birth {
   int close_count;
 };
 
-// Lets every other thread come to rest, and calls a function of flat.h. Returns what it does, or the -errno of quiesce().
+// Lets every other thread come to rest, and calls a function of flat.h. Returns what that does, or the -errno of
+// quiesce().
 int flatten(int (*change)(struct flat *flat), struct flat *flat);
 // The process id in the template, 0 in the child, or -errno. The caller keeps every descriptor of `birth` open.
 pid_t fork_child(struct uv_loop_s *loop, const struct birth *birth);

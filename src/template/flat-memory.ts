@@ -31,8 +31,8 @@ function status(field: string): number {
 
 /**
  * Lets V8 finish the work of its last collection. Otherwise it writes to the header of each page of its heap when it
- * next needs room for an old object (PagedSpace::RefillFreeList), and each fork copies the page tables of all of them. V8
- * does it before it counts code. This takes about a tenth of the time of the collection.
+ * next needs room for an old object (PagedSpace::RefillFreeList), and each fork copies the page tables of all of them.
+ * V8 does it before it counts code. This takes about a tenth of the time of the collection.
  */
 function finishSweeping(): void {
   getHeapCodeStatistics()

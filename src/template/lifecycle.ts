@@ -30,8 +30,8 @@ import { makeReport, namesOfActive, workerThreads } from './template-report.js'
 import { tryFork, whyNodeCannotFork } from './trial-fork.js'
 
 /**
- * If the heap is larger, V8 does not forget its limit. It would go back to the limit of a new heap, a few hundred MB, and
- * mark all that is above it at once.
+ * If the heap is larger, V8 does not forget its limit. It would go back to the limit of a new heap, a few hundred MB,
+ * and mark all that is above it at once.
  */
 const MOST_HEAP_BYTES = 200 * 2 ** 20
 
