@@ -3,6 +3,7 @@
 #include "fork.h"
 #include "clock.h"
 #include "flat.h"
+#include "fork-at-rest.h"
 #include "../os/lifeline.h"
 #include "platform.h"
 #include "preloaded.h"
@@ -181,15 +182,10 @@ static void be_born(struct uv_loop_s *loop, const struct birth *birth) {
   on_exit(leave_on_exit, NULL);
 }
 
-// Every other thread waits for work afterwards, and holds no lock.
-static int come_to_rest(void) {
-  drain_platform();
-  return quiesce(QUIESCE_LIMIT_MS);
-}
-
 int flatten(int (*change)(struct flat *flat), struct flat *flat) {
   if (find_platform() || is_preloaded() != 1) return -ENOSYS;
-  int error = come_to_rest();
+  drain_platform();
+  int error = quiesce(QUIESCE_LIMIT_MS);
   if (error) return error;
   preloaded()->zero_instead = zero_flat;
   sigset_t all, before;
@@ -202,16 +198,14 @@ int flatten(int (*change)(struct flat *flat), struct flat *flat) {
 
 pid_t fork_child(struct uv_loop_s *loop, const struct birth *birth) {
   if (find_platform() || check_random() != 0 || is_preloaded() != 1) return -ENOSYS;
-  int error = come_to_rest();
-  if (error) return error;
+  drain_platform();
   // A signal between fork and uv_loop_fork would go through the template's signal pipe and run the template's handler.
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   birth_channel = birth->channel;
-  pid_t pid = fork();
-  error = errno;
+  pid_t pid = fork_at_rest(QUIESCE_LIMIT_MS);
   if (pid == 0) be_born(loop, birth);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
-  return pid >= 0 ? pid : -error;
+  return pid;
 }
