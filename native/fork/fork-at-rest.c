@@ -1,10 +1,10 @@
 // Runs in: template, and in a child that is not born yet. See fork-at-rest.h.
 //
 // A thread that waits for work until a time may wake between the last look at it and the fork. Then it may hold a lock
-// at the fork that nobody ever releases in the child. V8 has such a thread: that for delayed tasks, which wakes 5 and 20
-// seconds after WebAssembly was compiled and hands work to the others. So if there is one, the child first waits for the
-// template to say that it did not run. If it did run, the child leaves before it has done anything, and the template
-// forks again.
+// at the fork that nobody ever releases in the child. V8 of Node 20 and 22 has such a thread: that for delayed tasks,
+// which wakes 5 and 20 seconds after WebAssembly was instantiated and hands work to the others. So if there is one, the
+// child first waits for the template to say that it did not run. If it did run, the child leaves before it has done
+// anything, and the template forks again.
 #include "fork-at-rest.h"
 #include "quiesce.h"
 #include <errno.h>

@@ -2,8 +2,8 @@
 //
 // A worker thread of V8 that runs at the moment of the fork may hold a lock (a page's mutex while it
 // sweeps), and no thread of the child would ever release it. If every thread waits for work twice in a
-// row, in futex or epoll_wait, then none holds a lock that another needs. This thread posts nothing meanwhile, so none of
-// them wakes after that, except one that waits until a time: fork-at-rest.c looks after those.
+// row, in futex or epoll_wait, then none holds a lock that another needs. This thread posts nothing meanwhile, so none
+// of them wakes after that, except one that waits until a time: fork-at-rest.c looks after those.
 //
 // It is not enough that a thread sleeps. Node 24 hung in 1 of some hundred children of a busy template: absl measures
 // the processor's frequency the first time that a mutex is contended, and sleeps in nanosleep meanwhile, inside a

@@ -10,8 +10,8 @@ int quiesce(int limit_ms);
 int are_at_rest(void);
 // After these two: whether one of them waits no longer than until a time, so that it may wake by itself.
 int may_wake(void);
-// How often the kernel has switched the threads that may wake, or -errno. A thread has not run between two moments if it
-// waits at both and this number is the same.
+// How often the kernel has switched the threads that may wake, or -errno. A thread has not run between two moments if
+// it waits at both and this number is the same.
 long timed_switches(void);
 // Whether the stack of one of those threads is between these addresses. Only after quiesce(), which lists them.
 int holds_stack(uintptr_t from, uintptr_t to);
