@@ -105,9 +105,9 @@ contract(
       const process = await new Process(trees.growApart, [], options).start()
       process.result.catch(() => {})
       const line = await new Promise<string>((resolve, reject) => {
-    process.stdout!.once('data', (data) => resolve(String(data)))
-    process.stdout!.once('end', () => reject(new Error('it ended before it said what it started')))
-  })
+        process.stdout!.once('data', (data) => resolve(String(data)))
+        process.stdout!.once('end', () => reject(new Error('it ended before it said what it started')))
+      })
       const others = JSON.parse(line) as number[]
       process.kill()
       await process.join()
