@@ -119,7 +119,7 @@ class Template {
     loaderHooks.stopWatchingHooks()
     this.#freeze()
     const warnings = findings.map(({ what }) => what)
-    const birth = serve(this.#native, this.#keys, this.#config.listen, {
+    const birth = serve(this.#native, this.#keys, this.#config, {
       listening: () => tellOwner({ status: 'ready', report: makeReport(warnings) }),
       refused: (syscall, errno) => tellOwner({ status: 'refused', syscall, errno }),
     })

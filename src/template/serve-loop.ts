@@ -17,7 +17,7 @@ import {
 } from '../wire/control-codec.js'
 import type { ControlMessage, ForkMessage } from '../wire/control-messages.js'
 import { encodeFrame, encodeFrames } from '../wire/frames.js'
-import { type ListenAddress, MAX_STDIO, TEMPLATE_DESCRIPTORS } from '../wire/startup.js'
+import { MAX_STDIO, type StartupConfig, TEMPLATE_DESCRIPTORS } from '../wire/startup.js'
 import { Client, Clients, type DescriptorSet, HANDSHAKE_TIMEOUT_MS, type Order } from './clients.js'
 import { Listener } from './control-listener.js'
 import { endTree, signalChild } from './living-child.js'
@@ -35,14 +35,17 @@ export interface ServeHooks {
   refused(syscall: string, errno: number): void
 }
 
+/** Where a template listens. */
+export type ServePlace = Pick<StartupConfig, 'listen' | 'takesOver'>
+
 /** What a new child has to know: the descriptor of its job channel. */
 export interface Birth {
   readonly channel: number
 }
 
 /** Serves until the last owner is gone, and then ends the process. Returns in a child only. */
-export function serve(native: Native, keys: TemplateKeys, address: ListenAddress | null, hooks: ServeHooks): Birth {
-  return new ServeLoop(native, keys, address, hooks).run()
+export function serve(native: Native, keys: TemplateKeys, place: ServePlace, hooks: ServeHooks): Birth {
+  return new ServeLoop(native, keys, place, hooks).run()
 }
 
 class ServeLoop {
@@ -64,11 +67,11 @@ class ServeLoop {
   readonly #polled: PollSet
   #childEvent = -1
 
-  constructor(native: Native, keys: TemplateKeys, address: ListenAddress | null, hooks: ServeHooks) {
+  constructor(native: Native, keys: TemplateKeys, { listen, takesOver }: ServePlace, hooks: ServeHooks) {
     this.#native = native
     this.#keys = keys
     this.#polled = new PollSet(native)
-    this.#listener = address ? new Listener(native, address) : null
+    this.#listener = listen ? new Listener(native, listen, { inherits: takesOver }) : null
     this.#hooks = hooks
   }
 
@@ -104,14 +107,14 @@ class ServeLoop {
     // SIGCHLD interrupts the wait. The next turn sees its event.
     for (const [fd, happened] of this.#polled.wait(this.#wanted(accepts ? this.#listener : null), timeoutMs)) {
       if (fd === this.#childEvent) this.#reap()
-      else if (this.#listener && fd === this.#listener.fd) this.#accept(this.#listener)
+      else if (fd === this.#listener?.polled) this.#accept(this.#listener)
       else this.#attend(this.#clients.get(fd), happened)
     }
   }
 
   #wanted(listener: Listener | null): Polled[] {
     const wanted: Polled[] = [[this.#childEvent, POLLIN]]
-    if (listener) wanted.push([listener.fd, POLLIN])
+    if (listener && listener.polled >= 0) wanted.push([listener.polled, POLLIN])
     for (const client of this.#clients.all())
       wanted.push([client.fd, client.unsent.isEmpty ? POLLIN : POLLIN | POLLOUT])
     return wanted
@@ -146,8 +149,8 @@ class ServeLoop {
     client.orders.length = 0
   }
 
-  #closeAll(descriptors: readonly number[]): void {
-    for (const fd of descriptors) this.#native.close(fd)
+  #closeAll(descriptors: readonly number[] | null): void {
+    for (const fd of descriptors ?? []) this.#native.close(fd)
   }
 
   #reply(client: Client, message: ControlMessage): void {
@@ -168,7 +171,7 @@ class ServeLoop {
     if (!(happened & ~POLLOUT) || !this.#clients.has(client)) return
     const length = this.#native.receive(client.fd, this.#received, this.#descriptors)
     if (isErrno(length, 'EAGAIN')) return
-    this.#keepDescriptors(client)
+    client.keepDescriptors(this.#descriptors)
     if (length <= 0) return this.#drop(client)
     try {
       this.#read(client, this.#received.subarray(0, length))
@@ -176,12 +179,6 @@ class ServeLoop {
       if (!(error instanceof ForkServerError)) throw error
       this.#drop(client) // it broke the protocol, or does not hold the key
     }
-  }
-
-  #keepDescriptors(client: Client): void {
-    const count = this.#descriptors[0]!
-    if (count === 0) return
-    client.descriptors.push(count < 0 ? null : [...this.#descriptors.subarray(1, 1 + count)])
   }
 
   #read(client: Client, bytes: Buffer): void {
@@ -237,6 +234,8 @@ class ServeLoop {
       }
       case 'detach':
         return void this.#detach(client)
+      case 'handOver':
+        return void this.#handOver(client, descriptors)
     }
   }
 
@@ -255,6 +254,12 @@ class ServeLoop {
     this.#drop(client)
   }
 
+  #handOver(client: Client, descriptors: DescriptorSet): void {
+    if (descriptors && client.isStarter) this.#listener?.handOver(descriptors[0]!)
+    this.#closeAll(descriptors)
+    if (!client.isStarter) this.#drop(client)
+  }
+
   #fork(client: Client, { id, flags, stdio }: ForkMessage, descriptors: DescriptorSet): Birth | undefined {
     const isDetached = (flags & FLAG_DETACHED) !== 0
     const isTree = (flags & FLAG_KILL_TREE) !== 0
@@ -262,7 +267,7 @@ class ServeLoop {
     if (descriptors) {
       const lifeline = isDetached ? -1 : client.lifeline
       const close = this.#clients.descriptorsToClose(lifeline)
-      if (this.#listener) close.push(this.#listener.fd)
+      if (this.#listener) close.push(this.#listener.polled)
       const session = isDetached || isTree ? 1 : 0
       const spec = Int32Array.of(lifeline, session, this.#workers, MAX_STDIO, stdio, ...descriptors, ...close)
       pid = this.#native.fork(spec)

@@ -61,6 +61,13 @@ export const CONTROL_MESSAGES = {
     descriptors: [],
     fields: [],
   },
+  handOver: {
+    kind: 5,
+    direction: 'owner to template',
+    when: 'at most once, from the owner that started the template',
+    descriptors: ['heir'],
+    fields: [],
+  },
   attached: {
     kind: 129,
     direction: 'template to owner',
@@ -119,6 +126,9 @@ export const CONTROL_MESSAGES = {
 
 /** How many descriptors attach carries: the read end of the owner's lifeline pipe. */
 export const ATTACH_DESCRIPTORS = CONTROL_MESSAGES.attach.descriptors.length
+
+/** How many descriptors handOver carries: a socket whose other end the next template has. */
+export const HAND_OVER_DESCRIPTORS = CONTROL_MESSAGES.handOver.descriptors.length
 
 /** How many descriptors fork carries at least: channel, stdin, stdout, stderr. Further ones of the child may follow. */
 export const FORK_DESCRIPTORS = CONTROL_MESSAGES.fork.descriptors.length

@@ -12,8 +12,18 @@ import type { ThrownData } from './values/thrown.js'
  */
 export const MAX_STDIO = 15
 
-/** The descriptors that a template inherits, besides those. */
-export const TEMPLATE_DESCRIPTORS = { startup: 15, control: 16, status: 17, lifeline: 18, preload: 19 } as const
+/**
+ * The descriptors that a template inherits, besides those. Only one that takes over from another template has the last
+ * one, `inheritance`: the listening socket comes through it.
+ */
+export const TEMPLATE_DESCRIPTORS = {
+  startup: 15,
+  control: 16,
+  status: 17,
+  lifeline: 18,
+  preload: 19,
+  inheritance: 20,
+} as const
 
 /**
  * The options of Node that every template runs with. Its modules and its children do not see them in process.execArgv.
@@ -37,6 +47,8 @@ export interface StartupConfig {
   preload: string[]
   warmup: { module: string; name: string } | null
   listen: ListenAddress | null
+  /** Whether another template listens there, and hands its socket over when this one is ready. */
+  takesOver: boolean
   /** Whether reasons that are only suspicious also fail the start. */
   strict: boolean
   /** How long the preload may keep the event loop busy after it has finished, in milliseconds. */

@@ -86,7 +86,9 @@ describe('the table', () => {
       readonly flags: number
       readonly stdio: number
     }>()
-    expectTypeOf<ControlMessageToTemplate['name']>().toEqualTypeOf<'attach' | 'fork' | 'signal' | 'detach'>()
+    expectTypeOf<ControlMessageToTemplate['name']>().toEqualTypeOf<
+      'attach' | 'fork' | 'signal' | 'detach' | 'handOver'
+    >()
     expectTypeOf<ControlMessageToOwner['name']>().toEqualTypeOf<
       'attached' | 'forked' | 'forkFailed' | 'exited' | 'detached'
     >()

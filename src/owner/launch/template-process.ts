@@ -33,6 +33,8 @@ export interface StartedTemplate {
   readonly report: TemplateReport
   /** This process's end of the private control socket; the caller takes it over. */
   readonly controlFd: number
+  /** If it takes over from another template: the socket through which that one gives what it has. Also the caller's. */
+  readonly heirFd: number | undefined
 }
 
 export interface TemplateOptions {
@@ -124,6 +126,8 @@ interface OwnEnds {
   startup: number
   control: number
   status: number
+  /** Only if the template takes over from another one. */
+  heir: number | undefined
 }
 
 /** @throws ResourceError ERR_RESOURCE; it leaves no descriptor open then */
@@ -131,14 +135,15 @@ function spawnTemplate(native: Native, options: TemplateOptions): { template: Te
   const ours = new OpenDescriptors(native)
   const theirs = new OpenDescriptors(native)
   const stdio: (number | 'ignore' | 'inherit')[] = ['ignore', 'inherit', 'inherit']
-  const pair = (name: 'startup' | 'control' | 'status'): number => {
+  const pair = (name: 'startup' | 'control' | 'status' | 'inheritance'): number => {
     const ends = new Int32Array(2)
     check('socketpair', native.socketPair(ends))
     stdio[TEMPLATE_DESCRIPTORS[name]] = theirs.add(ends[1]!)
     return ours.add(ends[0]!)
   }
   try {
-    const own = { startup: pair('startup'), control: pair('control'), status: pair('status') }
+    const heir = options.config.takesOver ? pair('inheritance') : undefined
+    const own = { startup: pair('startup'), control: pair('control'), status: pair('status'), heir }
     const devNull = theirs.add(openSync('/dev/null', 'r+'))
     for (let fd = 3; fd < MAX_STDIO; fd++) stdio[fd] = devNull
     stdio[TEMPLATE_DESCRIPTORS.lifeline] = options.lifeline
@@ -168,9 +173,10 @@ export async function startTemplate(native: Native, options: TemplateOptions): P
     sendStartup(startup, options)
     const report = await Promise.race([untilReady(template, status, options), limits.exceeded])
     template.unref()
-    return { process: template, report, controlFd: own.control }
+    return { process: template, report, controlFd: own.control, heirFd: own.heir }
   } catch (error) {
     closeSync(own.control)
+    if (own.heir !== undefined) closeSync(own.heir)
     await template.killStart()
     throw error
   } finally {

@@ -1,14 +1,16 @@
 // Runs in: owner. Starts the templates of one server, each in the same way.
+import { closeSync } from 'node:fs'
 import type { Native } from '../../platform/native.js'
 import { performance } from '../../platform/timers.js'
-import type { TemplateReport } from '../../wire/startup.js'
+import type { StartupConfig, TemplateReport } from '../../wire/startup.js'
 import { isObserved, publish } from '../diagnostics/publish.js'
 import { ControlConnection } from '../launch/control-connection.js'
-import type { TemplateState } from '../launch/template-launcher.js'
 import { startTemplate, type TemplateOptions } from '../launch/template-process.js'
+import type { TemplateState } from '../launch/templates.js'
 
 /** What the templates of a server have in common. */
-export interface StarterOptions extends Omit<TemplateOptions, 'lifeline' | 'signal'> {
+export interface StarterOptions extends Omit<TemplateOptions, 'lifeline' | 'signal' | 'config'> {
+  config: Omit<StartupConfig, 'takesOver'>
   templateTimeout: number
   /** Aborting it ends the first start. */
   signal: AbortSignal | undefined
@@ -40,13 +42,18 @@ export class TemplateStarter {
    *
    * @param lifeline the read end of the owner's lifeline
    * @param killing aborted if the server ends the start
+   * @param predecessor the template that the new one takes over from, if there is one
    * @throws as ForkServer.start()
    */
-  readonly start = async (lifeline: number, killing: AbortSignal): Promise<TemplateState> => {
+  readonly start = async (
+    lifeline: number,
+    killing: AbortSignal,
+    predecessor: TemplateState | undefined,
+  ): Promise<TemplateState> => {
     const since = performance.now()
     const { preload } = this.#options.config
     try {
-      const { state, report } = await this.#start(lifeline, killing)
+      const { state, report } = await this.#start(lifeline, killing, predecessor)
       const { pid } = report
       if (isObserved('forkserver:template:start'))
         publish('forkserver:template:start', { pid, preload, durationMs: performance.now() - since, report })
@@ -59,12 +66,18 @@ export class TemplateStarter {
     }
   }
 
-  async #start(lifeline: number, killing: AbortSignal): Promise<{ state: TemplateState; report: TemplateReport }> {
-    const { env, key, templateTimeout, config } = this.#options
+  async #start(
+    lifeline: number,
+    killing: AbortSignal,
+    predecessor: TemplateState | undefined,
+  ): Promise<{ state: TemplateState; report: TemplateReport }> {
+    const { env, key, templateTimeout } = this.#options
+    const hasAddress = this.#options.config.listen !== null
+    const config = { ...this.#options.config, takesOver: predecessor !== undefined && hasAddress }
     const cwd = process.cwd()
     const signal = this.#firstSignal ? AbortSignal.any([this.#firstSignal, killing]) : killing
     this.#firstSignal = undefined
-    const started = await startTemplate(this.#native, { ...this.#options, lifeline, signal })
+    const started = await startTemplate(this.#native, { ...this.#options, config, lifeline, signal })
     const { ended } = started.process
     try {
       const fd = started.controlFd
@@ -78,11 +91,14 @@ export class TemplateStarter {
       })
       for (const warning of started.report.warnings)
         process.emitWarning(`Preloading left ${warning}`, { code: 'FORKSERVER_SUSPICIOUS' })
-      const state = { connection, env, cwd, process: started.process, hasAddress: config.listen !== null }
+      if (started.heirFd !== undefined) await predecessor?.connection.handOver(started.heirFd)
+      const state = { connection, env, cwd, process: started.process, hasAddress }
       return { state, report: started.report }
     } catch (error) {
       started.process.kill()
       throw error
+    } finally {
+      if (started.heirFd !== undefined) closeSync(started.heirFd)
     }
   }
 }

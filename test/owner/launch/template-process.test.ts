@@ -42,6 +42,7 @@ describe('too few descriptors to start a template', () => {
         settleMs: 1,
         coverage: null,
         nodeOptions: null,
+        takesOver: false,
       }
       const options = {
         config,
