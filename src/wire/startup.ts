@@ -59,6 +59,10 @@ export interface StartupConfig {
    * NODE_OPTIONS of the template's environment. Its process is started without the flags that a template cannot have.
    */
   nodeOptions: string | null
+  /** Whether the template reports the files that it loads. */
+  watch: boolean
+  /** WATCH_REPORT_DEPENDENCIES of the template's environment, if `watch` needs the variable while the template loads. */
+  watchVariable: string | null
 }
 
 /** The report of a frozen template. */
@@ -75,6 +79,12 @@ export interface TemplateReport {
   /** Suspicious things that did not stop the start (strict: false). */
   warnings: string[]
 }
+
+/** Files that a template has loaded, and files that Node looked for in vain. Each with its stamp at that time. */
+export type FileStamps = Record<string, string>
+
+/** What a template tells its owner once: how its start went, and which files it has loaded (with `watch`). */
+export type StartupMessage = StartupStatus & { files?: FileStamps }
 
 export type StartupStatus =
   | { status: 'ready'; report: TemplateReport }

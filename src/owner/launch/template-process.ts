@@ -12,6 +12,7 @@ import { within } from '../../promises/time-limit.js'
 import type { AuthKey } from '../../wire/auth/auth-key.js'
 import { encodeFrame } from '../../wire/frames.js'
 import {
+  type FileStamps,
   MAX_STDIO,
   type StartupConfig,
   TEMPLATE_DESCRIPTORS,
@@ -52,6 +53,8 @@ export interface TemplateOptions {
   signal: AbortSignal
   /** How long the start may take, in milliseconds. */
   startTimeout: number
+  /** Takes which files the template has loaded, whether its start succeeds or fails. */
+  onFiles?: ((files: FileStamps) => void) | undefined
 }
 
 /** The process of a template that this owner started. */
@@ -148,7 +151,7 @@ function spawnTemplate(native: Native, options: TemplateOptions): { template: Te
     for (let fd = 3; fd < MAX_STDIO; fd++) stdio[fd] = devNull
     stdio[TEMPLATE_DESCRIPTORS.lifeline] = options.lifeline
     stdio[TEMPLATE_DESCRIPTORS.preload] = theirs.add(openSync(PRELOAD, 'r'))
-    const env = templateEnvironment({ ...options.env, NODE_OPTIONS: options.flags.nodeOptions })
+    const env = templateEnvironment({ ...options.env, NODE_OPTIONS: options.flags.nodeOptions }, options.config)
     const args = [...TEMPLATE_FLAGS, ...options.flags.execArgv, MAIN]
     return { template: new TemplateProcess(spawn(process.execPath, args, { stdio, env })), own }
   } catch (error) {
@@ -228,6 +231,7 @@ async function untilReady(
   options: TemplateOptions,
 ): Promise<TemplateReport> {
   const status = await readStatus(socket)
+  if (status?.files) options.onFiles?.(status.files)
   if (status) return reportOf(status, options.config.listen)
   const died = template.ended.then((fate) => {
     const text = `The template (pid ${template.pid}) ${fate} before it was ready. Its output on stderr may say why.`

@@ -52,6 +52,7 @@ export class ForkServer implements AsyncDisposable {
         'A ForkServer is made by `await ForkServer.start(options)`, not by new.',
       )
     this.#parts = parts
+    parts.reloading?.begin(() => this.restart())
   }
 
   /**
@@ -173,13 +174,18 @@ export class ForkServer implements AsyncDisposable {
   /** @internal For Process. */
   async [launch](request: LaunchRequest): Promise<Launched> {
     if (this.#closing) throw closedServer()
-    const launching = launchPublished(this.#parts.launcher, request)
+    const launching = this.#launch(request)
     this.#launching.add(launching)
     try {
       return await launching
     } finally {
       this.#launching.delete(launching)
     }
+  }
+
+  async #launch(request: LaunchRequest): Promise<Launched> {
+    if (this.startMethod === 'forkserver') await this.#parts.reloading?.fresh()
+    return launchPublished(this.#parts.launcher, request)
   }
 
   /** @internal For Pool. The listener is called when close() is. Returns a function that removes it. */
@@ -230,6 +236,7 @@ export class ForkServer implements AsyncDisposable {
     const { children } = checkClose(options)
     if (children === 'kill') this.#parts.launcher.killAttached()
     if (!this.#closing) {
+      this.#parts.reloading?.close()
       this.#closing = this.#close()
       for (const listener of this.#closeListeners) listener()
     }

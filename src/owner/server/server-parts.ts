@@ -1,6 +1,7 @@
 // Runs in: owner. What a server is made of: a launcher, an address and a key, for each way to have a server.
 import { UsageError } from '../../errors.js'
 import type { Native } from '../../platform/native.js'
+import watched from '../../platform/watched-files.cjs'
 import { AuthKey } from '../../wire/auth/auth-key.js'
 import type { ListenAddress } from '../../wire/startup.js'
 import { ControlConnection } from '../launch/control-connection.js'
@@ -10,6 +11,7 @@ import { TemplateLauncher } from '../launch/template-launcher.js'
 import { addressOf, type Transport } from './control-address.js'
 import { warnOfLeftOutFlags } from './flag-warnings.js'
 import { flagsOfTemplate } from './node-flags.js'
+import { Reloading } from './reloading.js'
 import type { CheckedConnect, CheckedStart } from './server-options.js'
 import { spawnLauncher, warnOfSpawn, withFallback } from './spawning.js'
 import { type ReadyTemplate, TemplateStarter } from './template-starter.js'
@@ -25,6 +27,8 @@ export interface Parts {
   readonly isConnected: boolean
   /** Resolves when the first template is ready. */
   ready(): Promise<unknown>
+  /** With the option watch. */
+  readonly reloading: Reloading | undefined
   /** The last template that was ready. */
   template: ReadyTemplate | undefined
 }
@@ -38,7 +42,7 @@ export function spawningParts(reason: string, options: CheckedStart): Parts {
   if (options.startMethod !== 'spawn') warnOfSpawn(reason)
   const launcher = spawnLauncher(options, reason)
   const ready = async (): Promise<void> => {}
-  const nobody = { key: undefined, template: undefined, isConnected: false }
+  const nobody = { key: undefined, template: undefined, isConnected: false, reloading: undefined }
   return { launcher, transport: 'private', address: null, ready, ...nobody }
 }
 
@@ -53,8 +57,11 @@ export function forkingParts(native: Native, checked: CheckedStart): Parts {
   const address = addressOf(native, transport)
   const coverage = env.NODE_V8_COVERAGE || null
   const nodeOptions = env.NODE_OPTIONS ?? null
-  const config = { preload, warmup, listen: address, strict, settleMs, coverage, nodeOptions }
-  const options = { config, env, flags, key, startTimeout, templateTimeout, signal }
+  const watch = checked.watch
+  const reloading = watch ? new Reloading() : undefined
+  const watchVariable = env[watched.VARIABLE] ?? null
+  const config = { preload, warmup, listen: address, strict, settleMs, coverage, nodeOptions, watch, watchVariable }
+  const options = { config, env, flags, key, startTimeout, templateTimeout, signal, reloading }
   const starter = new TemplateStarter(native, options, (template) => {
     parts.template = template
   })
@@ -65,6 +72,7 @@ export function forkingParts(native: Native, checked: CheckedStart): Parts {
     address,
     key,
     isConnected: false,
+    reloading,
     ready: () => forking.ready(),
     template: undefined,
   }
@@ -87,6 +95,7 @@ export function connectedParts(native: Native, { address, key, templateTimeout }
     address,
     key,
     isConnected: true,
+    reloading: undefined,
     ready: () => forking.ready(),
     template: undefined,
   }

@@ -43,6 +43,8 @@ describe('too few descriptors to start a template', () => {
         coverage: null,
         nodeOptions: null,
         takesOver: false,
+        watch: false,
+        watchVariable: null,
       }
       const options = {
         config,
