@@ -61,7 +61,7 @@ export interface StartupConfig {
   nodeOptions: string | null
   /** Whether the template reports the files that it loads. */
   watch: boolean
-  /** WATCH_REPORT_DEPENDENCIES of the template's environment, if `watch` needs the variable while the template loads. */
+  /** WATCH_REPORT_DEPENDENCIES of the template's environment. With `watch` it has another value while it loads. */
   watchVariable: string | null
 }
 

@@ -53,7 +53,10 @@ describe('a start directly after a change', LIMIT, () => {
       text: (value) => `exports.value = '${value}'`,
     },
     'of JSON that is required': {
-      main: "import { createRequire } from 'node:module'; const { value } = createRequire(import.meta.url)('./v.json'); export const version = () => value",
+      main: `
+        import { createRequire } from 'node:module'
+        const { value } = createRequire(import.meta.url)('./v.json')
+        export const version = () => value`,
       file: 'v.json',
       text: (value) => JSON.stringify({ value }),
     },
