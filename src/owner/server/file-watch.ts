@@ -1,5 +1,6 @@
 // Runs in: owner, with the option watch. The files that the last template has loaded, and whether they have changed
-// since. Looking at each of them says it for sure: two microseconds a file. The kernel's notices only say it earlier.
+// since. Looking at each of them says it for sure, and takes some microseconds a file. The kernel's notices only say it
+// earlier.
 import { type FSWatcher, watch } from 'node:fs'
 import path from 'node:path'
 import { clearTimeout, setTimeout, sleep } from '../../platform/timers.js'
