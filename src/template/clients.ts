@@ -126,6 +126,12 @@ export class Clients {
     return this.#byFd.values()
   }
 
+  /** The owner that started this template, if it is still there and attached. */
+  get starter(): Client | undefined {
+    for (const client of this.#byFd.values()) if (client.isStarter && client.isAttached) return client
+    return undefined
+  }
+
   /** Whether there is an owner. The template ends when there is none. */
   get hasOwner(): boolean {
     return this.ownersBeside(undefined) > 0

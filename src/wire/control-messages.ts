@@ -115,6 +115,18 @@ export const CONTROL_MESSAGES = {
       ['majorFaults', 'u32', 'page faults that had to read from a disk'],
     ],
   },
+  refused: {
+    kind: 134,
+    direction: 'template to owner',
+    when: 'to the owner that started the template, at most once a second',
+    descriptors: [],
+    fields: [
+      ['reason', 'u8', 'why the last client was refused: the index in REFUSALS (wire/refusal-reasons.ts), 0 to 4'],
+      ['uid', 'u32', 'user id of the last client'],
+      ['peer', 'u32', 'process id of the last client; 0 if it is not known'],
+      ['count', 'u32', 'how many clients were refused since the last such message'],
+    ],
+  },
   detached: {
     kind: 133,
     direction: 'template to owner',

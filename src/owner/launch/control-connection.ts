@@ -22,6 +22,7 @@ import { AnswerDeadline, type AwaitedAnswer } from './answer-deadline.js'
 import { closed, tooLate, wrongPeer } from './control-errors.js'
 import { Attaching, type Phase, Proving, Serving } from './control-phases.js'
 import { type ForkedChild, Requests } from './pending-forks.js'
+import { clientsRefused } from './refusal-events.js'
 
 /** A handshake may take this many times `templateTimeout`: other clients may come first. */
 const OPENING_TIMEOUTS = 2
@@ -83,7 +84,7 @@ export class ControlConnection {
         else this.#socket.unref()
       },
     })
-    this.#serving = new Serving(this.#requests)
+    this.#serving = new Serving(this.#requests, (message) => clientsRefused(this.templatePid, message))
     this.#socket = readToTheEnd(new Socket({ fd, readable: true, writable: true }))
     this.#socket.on('data', (chunk: Buffer) => this.#read(chunk))
     this.#socket.on('error', () => {}) // 'close' follows and ends the connection
@@ -203,10 +204,7 @@ export class ControlConnection {
     return this.#requests.add(id)
   }
 
-  /**
-   * Resolves when a request can be sent. Signals wait in the stream's queue while the socket is full. The descriptors
-   * of a request can only go past that queue.
-   */
+  /** Resolves when a request can be sent: its descriptors cannot wait in the stream's queue, as signals do. */
   async writable(): Promise<void> {
     if (this.#socket.writableLength === 0) return
     const answer = this.#answers.expect() // a template that reads makes room
