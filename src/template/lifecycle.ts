@@ -16,6 +16,7 @@ import { WORKER_MODULE } from '../wire/worker/worker-messages.js'
 import { FlatMemory } from './flat-memory.js'
 import { ForkCheck, type Inventory } from './fork-check.js'
 import inventory from './inventory.cjs'
+import loadedFiles from './loaded-files.cjs'
 import loaderHooks from './loader-hooks.cjs'
 import { loadBuiltIns, warmUp } from './preload.js'
 import { useUpBatches } from './random-batches.js'
@@ -89,6 +90,7 @@ class Template {
       }
       this.#loading = 'a callback of beforeFreeze()'
       await runBeforeFreeze()
+      loadedFiles.stopCollecting(this.#config.watchVariable)
       this.#loading = 'the rehearsal'
       await rehearse(this.#native)
       await rehearseWorker(this.#native)
@@ -127,7 +129,7 @@ class Template {
     loaderHooks.stopWatchingHooks()
     this.#freeze()
     const warnings = findings.map(({ what }) => what)
-    const birth = serve(this.#native, this.#keys, this.#config.listen, {
+    const birth = serve(this.#native, this.#keys, this.#config, {
       listening: () => tellOwner({ status: 'ready', report: { ...makeReport(warnings), ...this.#flat.report() } }),
       forked: () => this.#flat.forked(),
       refused: (syscall, errno) => tellOwner({ status: 'refused', syscall, errno }),
@@ -179,10 +181,18 @@ function runMicrotasks(): void {
   ;(process as { _tickCallback?(): void })._tickCallback?.()
 }
 
+const COMMON_JS = [
+  './inventory.cjs',
+  './loaded-files.cjs',
+  './loader-hooks.cjs',
+  './stream-stand-ins.cjs',
+  '../platform/watched-files.cjs',
+]
+
 /** The CommonJS modules of forkserver are loaded. A program must not find them in require.cache. */
 function hideCommonJs(): void {
   const { cache, resolve } = createRequire(import.meta.url)
-  for (const file of ['./inventory.cjs', './loader-hooks.cjs', './stream-stand-ins.cjs']) delete cache[resolve(file)]
+  for (const file of COMMON_JS) delete cache[resolve(file)]
 }
 
 /** Makes this process a template. Each child inherits what is done here. */
