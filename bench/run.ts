@@ -11,10 +11,11 @@ import { memory } from './memory.js'
 import { pool } from './pool.js'
 import { processCreation } from './process-creation.js'
 import { type Benchmark, format, type Report } from './report.js'
+import { scaling } from './scaling.js'
 import { FULL, QUICK, type Settings } from './settings.js'
 import { workloads } from './workloads.js'
 
-const BENCHMARKS: readonly Benchmark[] = [processCreation, memory, authentication, workloads, pool, connection]
+const BENCHMARKS: readonly Benchmark[] = [processCreation, scaling, memory, authentication, workloads, pool, connection]
 const RESULTS = fileURLToPath(new URL('../../bench/results/', import.meta.url))
 const USAGE_EXIT = 2
 

@@ -6,6 +6,25 @@
 export { beforeFreeze, type ForkCallback, generation, onFork } from './child/api/fork-hooks.js'
 export { emitProgress, type WorkerInfo, workerInfo } from './child/api/worker-info.js'
 export * from './errors.js'
+export type {
+  ChannelName,
+  ClientRefusedEvent,
+  DiagnosticsChannels,
+  PoolCallEvent,
+  ProcessExitEvent,
+  ProcessFailEvent,
+  ProcessStartEvent,
+  SpawnFallbackEvent,
+  TaskEndEvent,
+  TaskRequeueEvent,
+  TaskStartEvent,
+  TemplateEndEvent,
+  TemplateFailEvent,
+  TemplateLostEvent,
+  TemplateStartEvent,
+  WorkerEndEvent,
+  WorkerStartEvent,
+} from './owner/diagnostics/events.js'
 export type { Exit, ResourceUsage } from './owner/launch/exit.js'
 export { type ProgramOptions, type ProgramSource, program } from './owner/naming/program.js'
 export type { Program } from './owner/naming/program-reference.js'
@@ -36,4 +55,5 @@ export { ForkServer } from './owner/server/fork-server.js'
 export type { CloseOptions, ClosePolicy, StartOptions } from './owner/server/server-options.js'
 export type { StartMethod } from './owner/server/start-method.js'
 export { AuthKey } from './wire/auth/auth-key.js'
+export type { RefusalReason } from './wire/refusal-reasons.js'
 export type { ListenAddress, TemplateReport } from './wire/startup.js'

@@ -150,5 +150,14 @@ export function makeBusy(): void {
   } as typeof of
 }
 
+const held: object[][] = []
+
+/** As makeBusy(), and holds so much memory that the template puts it into a file (src/template/flat-memory.ts). */
+export function makeLargeAndBusy(): void {
+  for (let list = 0; list < 60; list++)
+    held.push(Array.from({ length: 10_000 }, (_, at) => ({ at, text: `text ${at}`, list: [at] })))
+  makeBusy()
+}
+
 /** Does nothing: the warm-up of an idle template. */
 export function stayIdle(): void {}

@@ -1,4 +1,4 @@
-// Runs in: owner. `npm run stress`: forks thousands of children from idle and busy templates. Each does real work and
+// Runs in: owner. `npm run stress`: forks thousands of children from idle, busy and large templates. Each does real work and
 // ends in one of six ways. Counts every hang and every wrong exit. For a hang it records a backtrace; it never tries
 // again.
 import { spawnSync } from 'node:child_process'
@@ -20,8 +20,6 @@ const WATCHDOG_MS = 30_000
  */
 const SLOW_MS = 30
 const PROBE_FORKS = 40
-
-type Template = 'idle' | 'busy'
 
 interface Options {
   forks: number
@@ -48,6 +46,10 @@ export interface CellResult {
 }
 
 const jobs = remote<typeof import('./jobs.js')>(new URL('./jobs.js', import.meta.url))
+/** The warm-up of each kind of template. */
+const TEMPLATES = { idle: 'stayIdle', busy: 'makeBusy', large: 'makeLargeAndBusy' } as const
+type Template = keyof typeof TEMPLATES
+const TEMPLATE_NAMES = Object.keys(TEMPLATES) as Template[]
 const WAY_NAMES = Object.keys(WAYS) as Way[]
 
 /** Everything that can be seen of a hanging process: its threads, where each waits in the kernel, and its stacks. */
@@ -138,10 +140,7 @@ async function runCell(template: Template, cell: Cell, options: Options): Promis
     date: new Date().toISOString().slice(0, 10), node: process.version, kernel: os.release(), libc, template, cell,
     forks: 0, hangs: 0, wrongExits: 0, wrong: [], seconds: 0,
   } // biome-ignore format: a row
-  await using server = await ForkServer.start({
-    preload: [jobs.module],
-    warmup: template === 'busy' ? jobs.makeBusy : jobs.stayIdle,
-  })
+  await using server = await ForkServer.start({ preload: [jobs.module], warmup: jobs[TEMPLATES[template]] })
   if (server.startMethod !== 'forkserver')
     throw new Error(`There is no fork to test: the start method is spawn (${server.spawnReason}).`)
   const start = performance.now()
@@ -186,7 +185,7 @@ async function main(): Promise<void> {
     .option('--slow-forks <n>', `children per cell if one takes over ${SLOW_MS} ms`, count, 2_000)
     .option('--concurrency <n>', 'children at a time', count, 2)
     .option('--cells <names>', `some of ${CELL_NAMES.join(',')}`, listOf(CELL_NAMES), CELL_NAMES)
-    .option('--templates <names>', 'some of idle,busy', listOf<Template>(['idle', 'busy']), ['idle', 'busy'])
+    .option('--templates <names>', `some of ${TEMPLATE_NAMES.join(',')}`, listOf(TEMPLATE_NAMES), TEMPLATE_NAMES)
     .option('--ways <names>', `some of ${WAY_NAMES.join(',')}`, listOf(WAY_NAMES), WAY_NAMES)
     .option('--json <file>', 'append each result to this file, one line each')
     .parse()

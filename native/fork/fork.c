@@ -2,6 +2,8 @@
 // evidence for every step and for their order.
 #include "fork.h"
 #include "clock.h"
+#include "flat.h"
+#include "fork-at-rest.h"
 #include "../os/lifeline.h"
 #include "platform.h"
 #include "preloaded.h"
@@ -174,6 +176,7 @@ static void be_born(struct uv_loop_s *loop, const struct birth *birth) {
 
   forget_children();
   forget_threads();
+  forget_flat();
   if (birth->session) setsid();
   if (birth->lifeline >= 0 && (error = hold_lifeline(birth->lifeline)) != 0) tell_unborn(-error);
   if (birth->lifeline >= 0) close(birth->lifeline);
@@ -184,19 +187,30 @@ static void be_born(struct uv_loop_s *loop, const struct birth *birth) {
 #endif
 }
 
-pid_t fork_child(struct uv_loop_s *loop, const struct birth *birth) {
-  if (find_platform() || check_random() != 0 || is_preloaded() != 1) return -ENOSYS;
+int flatten(int (*change)(struct flat *flat), struct flat *flat) {
+  if (find_platform() || is_preloaded() != 1) return -ENOSYS;
   drain_platform();
   int error = quiesce(QUIESCE_LIMIT_MS);
   if (error) return error;
+  preloaded()->zero_instead = zero_flat;
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before); // a handler could write to memory that was copied already
+  error = change(flat);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return error;
+}
+
+pid_t fork_child(struct uv_loop_s *loop, const struct birth *birth) {
+  if (find_platform() || check_random() != 0 || is_preloaded() != 1) return -ENOSYS;
+  drain_platform();
   // A signal between fork and uv_loop_fork would go through the template's signal pipe and run the template's handler.
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   birth_channel = birth->channel;
-  pid_t pid = fork();
-  error = errno;
+  pid_t pid = fork_at_rest(QUIESCE_LIMIT_MS);
   if (pid == 0) be_born(loop, birth);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
-  return pid >= 0 ? pid : -error;
+  return pid;
 }

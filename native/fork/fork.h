@@ -4,6 +4,7 @@
 #define FORKSERVER_FORK_H
 #include <sys/types.h>
 
+struct flat;
 struct uv_loop_s;
 
 struct birth {
@@ -18,6 +19,9 @@ struct birth {
   int close_count;
 };
 
+// Lets every other thread come to rest, and calls a function of flat.h. Returns what that does, or the -errno of
+// quiesce().
+int flatten(int (*change)(struct flat *flat), struct flat *flat);
 // The process id in the template, 0 in the child, or -errno. The caller keeps every descriptor of `birth` open.
 pid_t fork_child(struct uv_loop_s *loop, const struct birth *birth);
 // In a newborn child, with the first number that Math.random() gives: ends the birth if it is not the child's own.

@@ -109,9 +109,9 @@ void drain_platform(void) { drain_tasks(platform(), isolate_current()); }
 // has grown to a few times that: a child would do so earlier than a fresh Node. V8 drops that expectation if
 // it is told that a context is gone on which no other one depends. (In Node 20 another limit stays, that of
 // the whole heap together with memory of embedders.)
-void collect_garbage(void) {
+void collect_garbage(int forget_limit) {
   if (notify_low_memory) notify_low_memory(isolate_current());
-  if (notify_context_disposed) notify_context_disposed(isolate_current(), 0);
+  if (forget_limit && notify_context_disposed) notify_context_disposed(isolate_current(), 0);
 }
 
 // V8's worker threads do not survive fork, and a thread that posts to their queue can block for ever (glibc's

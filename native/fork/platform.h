@@ -8,9 +8,9 @@
 const char *find_platform(void);
 // Runs the foreground tasks that wait, and lets the worker threads finish their tasks.
 void drain_platform(void);
-// Collects all garbage, also that of finalizers and weak references, and shrinks the space of young objects. As far as
-// possible, V8 does not use this collection to decide when to collect next.
-void collect_garbage(void);
+// Collects all garbage, also that of finalizers and weak references, and shrinks the space of young objects. If it can,
+// V8 then forgets what this collection says about the next ones: see platform.c.
+void collect_garbage(int forget_limit);
 // In a newborn child: gives Node's platform new worker threads. 0, or -1 if the layout is not the known one.
 int revive_platform(int threads);
 // Checks the layout that revive_platform needs, without starting a thread. 0 or -1.

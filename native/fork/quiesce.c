@@ -2,8 +2,8 @@
 //
 // A worker thread of V8 that runs at the moment of the fork may hold a lock (a page's mutex while it
 // sweeps), and no thread of the child would ever release it. If every thread waits for work twice in a
-// row, in futex or epoll_wait, then none holds a lock that another needs. None of them wakes after that,
-// because this thread posts nothing meanwhile.
+// row, in futex or epoll_wait, then none holds a lock that another needs. This thread posts nothing meanwhile, so none
+// of them wakes after that, except one that waits until a time: fork-at-rest.c looks after those.
 //
 // It is not enough that a thread sleeps. Node 24 hung in 1 of some hundred children of a busy template: absl measures
 // the processor's frequency the first time that a mutex is contended, and sleeps in nanosleep meanwhile, inside a
@@ -17,6 +17,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,8 @@
 
 static int task_folder = -1;
 static int syscall_files[MAX_THREADS];
+static int thread_ids[MAX_THREADS];
+static int is_timed[MAX_THREADS]; // waits no longer than until a time
 static int threads = 0;  // other than this one
 static nlink_t links = 0; // of the task folder, when it was listed
 
@@ -59,7 +62,10 @@ static int add_thread(int tid) {
   snprintf(path, sizeof path, "%d/syscall", tid);
   if (threads == MAX_THREADS) return -E2BIG;
   int fd = openat(task_folder, path, O_RDONLY | O_CLOEXEC);
-  if (fd >= 0) syscall_files[threads++] = fd;
+  if (fd >= 0) {
+    thread_ids[threads] = tid;
+    syscall_files[threads++] = fd;
+  }
   return fd >= 0 || errno == ENOENT ? 0 : -errno; // ENOENT: it ended meanwhile
 }
 
@@ -93,12 +99,20 @@ static int waits_for_work(long call) {
   return call == SYS_futex || call == SYS_epoll_pwait;
 }
 
+// From the line of that file: the number of the call, six arguments, the stack pointer, the program counter. The fourth
+// argument of both calls is the time: for epoll in milliseconds or -1 for ever, for a futex an address or NULL.
+static int waits_until_a_time(long call, const char *line) {
+  uint64_t limit = 0;
+  if (sscanf(line, "%*d %*x %*x %*x %" SCNx64, &limit) != 1) return 1;
+  return call == SYS_futex ? limit != 0 : (int)limit >= 0;
+}
+
 // 1: all others wait for work; 0: one does not, or the list was out of date; or -errno.
 static int look(void) {
   struct stat now;
   if (task_folder < 0 || file_status(task_folder, &now) != 0 || now.st_nlink != links) return list_threads();
   for (int i = 0; i < threads; i++) {
-    char text[32];
+    char text[256];
     ssize_t got = pread(syscall_files[i], text, sizeof text - 1, 0);
     if (got <= 0) {
       links = 0; // this thread ended: list them anew
@@ -107,6 +121,7 @@ static int look(void) {
     text[got] = 0;
     uint64_t call; // or the text is "running"
     if (!read_number(text, 10, &call) || !waits_for_work((long)call)) return 0;
+    is_timed[i] = waits_until_a_time((long)call, text);
   }
   return 1;
 }
@@ -126,6 +141,44 @@ int quiesce(int limit_ms) {
     const long waited_ms = (now.tv_sec - start.tv_sec) * 1000 + (now.tv_nsec - start.tv_nsec) / 1000000;
     if (waited_ms > limit_ms) return seen < 0 ? seen : -EBUSY;
     nanosleep(&pause, NULL);
+  }
+  return 0;
+}
+
+int are_at_rest(void) { return look() == 1; }
+
+int may_wake(void) {
+  for (int i = 0; i < threads; i++)
+    if (is_timed[i]) return 1;
+  return 0;
+}
+
+long timed_switches(void) {
+  long sum = 0;
+  for (int i = 0; i < threads; i++) {
+    if (!is_timed[i]) continue;
+    char text[4096];
+    snprintf(text, sizeof text, "%d/status", thread_ids[i]);
+    int fd = openat(task_folder, text, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return -errno;
+    ssize_t got = read(fd, text, sizeof text - 1);
+    close(fd);
+    if (got <= 0) return -EIO;
+    text[got] = 0;
+    for (const char *line = text; (line = strstr(line, "ctxt_switches:")); line++) sum += atol(line + 14);
+  }
+  return sum;
+}
+
+int holds_stack(uintptr_t from, uintptr_t to) {
+  for (int i = 0; i < threads; i++) {
+    char text[256];
+    uint64_t pointer;
+    ssize_t got = pread(syscall_files[i], text, sizeof text - 1, 0);
+    if (got <= 0) continue; // it ended
+    text[got] = 0;
+    if (sscanf(text, "%*d %*x %*x %*x %*x %*x %*x %" SCNx64, &pointer) != 1) return 1; // it runs: nobody can know
+    if (pointer >= from && pointer < to) return 1;
   }
   return 0;
 }

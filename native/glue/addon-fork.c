@@ -1,6 +1,7 @@
 // Runs in: template and child. Glue for the fork: its preparation, the fork itself, the end of children, and a child's
 // own end. As in addon.c, arguments in, a number out.
 #include "addon.h"
+#include "../fork/flat.h"
 #include "../fork/fork.h"
 #include "../fork/group-signals.h"
 #include "../fork/huge-text.h"
@@ -55,6 +56,21 @@ static napi_value Fork(napi_env env, napi_callback_info info) {
   struct uv_loop_s *loop;
   napi_get_uv_event_loop(env, &loop);
   return number(env, fork_child(loop, &birth));
+}
+
+// flattenMemory(step: 0 flatten_memory, 1 update_flat, 2 renew_flat, out: Float64Array [bytes, mappings])
+static napi_value FlattenMemory(napi_env env, napi_callback_info info) {
+  int (*const steps[])(struct flat *) = {flatten_memory, update_flat, renew_flat};
+  arguments all = take(env, info);
+  const int64_t step = number_at(&all, 0);
+  size_t count;
+  double *out = array_at(&all, 1, &count);
+  if (count < 2 || step < 0 || step > 2) return number(env, -EINVAL);
+  struct flat flat = {0, 0};
+  int error = flatten(steps[step], &flat);
+  out[0] = (double)flat.bytes;
+  out[1] = (double)flat.mappings;
+  return number(env, error);
 }
 
 // setLocale(name: Uint8Array that ends with a NUL, ICU's major version)
@@ -152,12 +168,13 @@ PLAIN(watch, watch_children())
 PLAIN(ended, find_ended())
 PLAIN(ignore_group, (ignore_group_signals(), 0))
 PLAIN(huge_text, move_text_to_huge_pages())
-PLAIN(shrink, find_platform() ? -ENOSYS : (collect_garbage(), trim_heap()))
+PLAIN(shrink, find_platform() ? -ENOSYS : (collect_garbage((int)first), trim_heap()))
 PLAIN(clocks, find_platform() ? -ENOSYS : find_beginning(first, second, third))
 
 static const struct export FUNCTIONS[] = {
     {"findPlatform", FindPlatform, NULL},
     {"fork", Fork, NULL},
+    {"flattenMemory", FlattenMemory, NULL},
     {"reap", Reap, NULL},
     {"listHandles", ListHandles, NULL},
     {"checkBorn", CheckBorn, NULL},

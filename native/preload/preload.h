@@ -6,10 +6,11 @@
 // only the functions that it replaces and this one struct.
 #ifndef FORKSERVER_PRELOAD_H
 #define FORKSERVER_PRELOAD_H
+#include <stddef.h>
 
 // The number changes with the struct.
-#define FORKSERVER_PRELOAD forkserver_preload_1
-#define FORKSERVER_PRELOAD_NAME "forkserver_preload_1"
+#define FORKSERVER_PRELOAD forkserver_preload_2
+#define FORKSERVER_PRELOAD_NAME "forkserver_preload_2"
 
 struct forkserver_preload {
   // Whether LD_PRELOAD named this library the way an owner does for its template.
@@ -21,6 +22,8 @@ struct forkserver_preload {
   void (*thread_failed)(int error);
   // If set, it is called before each pthread_join.
   void (*before_join)(void);
+  // If set, it is asked before each madvise(MADV_DONTNEED). If it returns 1, it has zeroed the memory, which stays.
+  int (*zero_instead)(void *from, size_t bytes);
 };
 
 #endif

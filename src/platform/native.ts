@@ -12,6 +12,7 @@ import { ownFile } from './own-files.js'
 export interface Native {
   findPlatform(): string | null
   fork(spec: Int32Array): number
+  flattenMemory(step: FlattenStep, out: Float64Array): number
   processId(): number
   isPreloaded(): number
   checkBorn(drawn: number): number
@@ -70,7 +71,7 @@ export interface Native {
   flushStream(fd: number, timeoutMs: number): number
   writeOut(fd: number, bytes: Uint8Array, timeoutMs: number): number
   listHandles(): (string | number)[]
-  collectGarbage(): number
+  collectGarbage(forgetLimit: number): number
   moveTextToHugePages(): number
   findClocks(originMicros: number, earliestNs: number, latestNs: number): number
   close(fd: number): number
@@ -78,6 +79,10 @@ export interface Native {
   reapAtEnd(pid: number): number
   hasExited(pid: number): number
 }
+
+/** What flattenMemory() does, as native/fork/flat.h has it. */
+export const FLATTEN = { all: 0, update: 1, renew: 2 } as const
+export type FlattenStep = (typeof FLATTEN)[keyof typeof FLATTEN]
 
 /** A block, made by `openBlock`. */
 export interface SharedBlock {

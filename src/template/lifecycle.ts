@@ -13,8 +13,10 @@ import { native as loadNative, type Native } from '../platform/native.js'
 import { type StartupConfig, TEMPLATE_FLAGS } from '../wire/startup.js'
 import { encodeThrown } from '../wire/values/thrown.js'
 import { WORKER_MODULE } from '../wire/worker/worker-messages.js'
+import { FlatMemory } from './flat-memory.js'
 import { ForkCheck, type Inventory } from './fork-check.js'
 import inventory from './inventory.cjs'
+import loadedFiles from './loaded-files.cjs'
 import loaderHooks from './loader-hooks.cjs'
 import { loadBuiltIns, warmUp } from './preload.js'
 import { useUpBatches } from './random-batches.js'
@@ -27,6 +29,12 @@ import streams from './stream-stand-ins.cjs'
 import type { TemplateKeys } from './template-keys.js'
 import { makeReport, namesOfActive, workerThreads } from './template-report.js'
 import { tryFork, whyNodeCannotFork } from './trial-fork.js'
+
+/**
+ * If the heap is larger, V8 does not forget its limit. It would go back to the limit of a new heap, a few hundred MB,
+ * and mark all that is above it at once.
+ */
+const MOST_HEAP_BYTES = 200 * 2 ** 20
 
 /** The options of Node that load modules before the template's own main, as they were given. */
 function optionsThatLoad(): string {
@@ -42,6 +50,7 @@ function optionsThatLoad(): string {
 class Template {
   readonly #native = loadNative()
   readonly #coverage = new Coverage()
+  readonly #flat = new FlatMemory(this.#native)
   readonly #keys: TemplateKeys
   readonly #config: StartupConfig
   readonly #check: ForkCheck
@@ -81,6 +90,7 @@ class Template {
       }
       this.#loading = 'a callback of beforeFreeze()'
       await runBeforeFreeze()
+      loadedFiles.stopCollecting(this.#config.watchVariable)
       this.#loading = 'the rehearsal'
       await rehearse(this.#native)
       await rehearseWorker(this.#native)
@@ -119,8 +129,9 @@ class Template {
     loaderHooks.stopWatchingHooks()
     this.#freeze()
     const warnings = findings.map(({ what }) => what)
-    const birth = serve(this.#native, this.#keys, this.#config.listen, {
-      listening: () => tellOwner({ status: 'ready', report: makeReport(warnings) }),
+    const birth = serve(this.#native, this.#keys, this.#config, {
+      listening: () => tellOwner({ status: 'ready', report: { ...makeReport(warnings), ...this.#flat.report() } }),
+      forked: () => this.#flat.forked(),
       refused: (syscall, errno) => tellOwner({ status: 'refused', syscall, errno }),
     })
     // Near its heap limit V8 may need that memory (Node 26 collected garbage for ever).
@@ -141,11 +152,13 @@ class Template {
     runMicrotasks()
     // Every fork takes longer for each page that is mapped here. The preload leaves 2 to 8 MB in
     // the space of young objects alone.
-    this.#native.collectGarbage()
-    this.#native.moveTextToHugePages() // if it cannot, each fork takes a little longer
+    this.#native.collectGarbage(process.memoryUsage().heapUsed < MOST_HEAP_BYTES ? 1 : 0)
+    const huge = this.#native.moveTextToHugePages() // if it cannot, each fork takes a little longer
     findClocks(this.#native)
+    this.#flat.freeze(huge)
     const failed = tryFork(this.#native, workerThreads(process.execArgv))
     if (failed) sayCannotFork(failed)
+    this.#flat.update()
   }
 }
 
@@ -168,10 +181,18 @@ function runMicrotasks(): void {
   ;(process as { _tickCallback?(): void })._tickCallback?.()
 }
 
+const COMMON_JS = [
+  './inventory.cjs',
+  './loaded-files.cjs',
+  './loader-hooks.cjs',
+  './stream-stand-ins.cjs',
+  '../platform/watched-files.cjs',
+]
+
 /** The CommonJS modules of forkserver are loaded. A program must not find them in require.cache. */
 function hideCommonJs(): void {
   const { cache, resolve } = createRequire(import.meta.url)
-  for (const file of ['./inventory.cjs', './loader-hooks.cjs', './stream-stand-ins.cjs']) delete cache[resolve(file)]
+  for (const file of COMMON_JS) delete cache[resolve(file)]
 }
 
 /** Makes this process a template. Each child inherits what is done here. */

@@ -26,7 +26,7 @@ export function workerThreads(execArgv: readonly string[]): number {
 }
 
 /** Reports what the template holds now. */
-export function makeReport(warnings: string[]): TemplateReport {
+export function makeReport(warnings: string[]): Omit<TemplateReport, 'coldBytes' | 'hotBytes' | 'notFlat'> {
   const memory = process.memoryUsage()
   return {
     pid: process.pid,

@@ -1,4 +1,4 @@
-// Runs in: the test runner. The short version of the stress matrix: every cell, idle and busy, 300 children each. Zero
+// Runs in: the test runner. The short version of the stress matrix: every cell, three kinds of templates, 300 children each. Zero
 // hangs and zero wrong exits; the long version's table is in docs/FORK_SAFETY.md.
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
@@ -17,8 +17,8 @@ const FORKS = Number(process.env.FORKSERVER_STRESS_FORKS ?? 300)
 
 watchLeaks()
 
-for (const template of ['idle', 'busy']) {
-  test(`${FORKS} children in each cell of an ${template} template`, async () => {
+for (const template of ['idle', 'busy', 'large']) {
+  test(`${FORKS} children in each cell, template: ${template}`, async () => {
     const folder = mkdtempSync(path.join(os.tmpdir(), 'stress-'))
     const file = path.join(folder, 'results.jsonl')
     try {

@@ -18,7 +18,7 @@ interface Tree {
 const ENDS: Record<string, { options?: ProcessOptions; end(tree: Tree, abort: AbortController): void }> = {
   'kill()': { end: ({ process }) => void process.kill() },
   'terminate()': { end: ({ process }) => void process.terminate() },
-  'its timeout': { options: { timeout: 500 }, end: () => {} },
+  'its timeout': { options: { timeout: 3_000 }, end: () => {} },
   'an abort': { end: (_tree, abort) => abort.abort() },
   'its own exit': { end: ({ process }) => void process.stdin!.end('exit') },
   'an uncaught error': { end: ({ process }) => void process.stdin!.end('throw') },
@@ -29,7 +29,10 @@ async function growOn(server: ForkServer, options: ProcessOptions): Promise<Tree
   const stdio = ['pipe', 'pipe', 'ignore'] as const
   const process = await new Process(trees.grow, [], { server, stdio, ...options }).start()
   process.result.catch(() => {})
-  const line = await new Promise<string>((resolve) => process.stdout!.once('data', (data) => resolve(String(data))))
+  const line = await new Promise<string>((resolve, reject) => {
+    process.stdout!.once('data', (data) => resolve(String(data)))
+    process.stdout!.once('end', () => reject(new Error('it ended before it said what it started')))
+  })
   return { process, others: JSON.parse(line) as number[] }
 }
 
@@ -101,7 +104,10 @@ contract(
       const options = { server: site.server, stdio, killTree: true }
       const process = await new Process(trees.growApart, [], options).start()
       process.result.catch(() => {})
-      const line = await new Promise<string>((resolve) => process.stdout!.once('data', (data) => resolve(String(data))))
+      const line = await new Promise<string>((resolve, reject) => {
+        process.stdout!.once('data', (data) => resolve(String(data)))
+        process.stdout!.once('end', () => reject(new Error('it ended before it said what it started')))
+      })
       const others = JSON.parse(line) as number[]
       process.kill()
       await process.join()

@@ -34,7 +34,7 @@ describe('the packed package', () => {
       .flatMap(([, name, kind]) => [`dist/${name}.${kind}js`, `dist/${name}.d.${kind}ts`])
     const pages = readdirSync(path.join(ROOT, 'docs')).filter((name) => name.endsWith('.md'))
     const wanted = [
-      ...['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'],
+      ...['CHANGELOG.md', 'LICENSE', 'README.md', 'bin/forkserver.mjs', 'package.json'],
       ...compiled,
       ...pages.map((name) => `docs/${name}`),
       ...libraries.map((name) => `native/prebuilds/${name}`),

@@ -1,4 +1,5 @@
 // Runs in: owner. One worker of a Pool: a process, the chunks that it was sent, and what is known of them when it ends.
+import { performance } from '../../platform/timers.js'
 import { decodeValue, encodeValue } from '../../wire/values/clone.js'
 import { encodeThrown } from '../../wire/values/thrown.js'
 import type { SentBlock } from '../../wire/worker/block-table.js'
@@ -16,29 +17,19 @@ import {
 import type { Memories } from '../../worker-channel/worker-memory.js'
 import type { Exit } from '../launch/exit.js'
 import type { Reference } from '../naming/remote.js'
-import { type Assignment, Assignments, type Remains } from './assignments.js'
+import { type Assignment, Assignments } from './assignments.js'
 import type { Chunk } from './chunk.js'
 import { settleChunk } from './chunk-codec.js'
 import { type DeadlineListener, Deadlines } from './deadlines.js'
 import type { OutputStream, OutputTaker } from './output-reader.js'
+import { chunkAnswered, chunkSent, chunksLost, chunkTakenBack } from './pool-diagnostics.js'
 import { MemoryLimit } from './pool-stats.js'
 import { Pace } from './scheduling.js'
 import { TaskOutput } from './task-output.js'
-import { deathOf, refusalOf, wrongChunk } from './worker-errors.js'
+import type { WorkerEnd } from './worker-end.js'
+import { deathOf, isAsked, refusalOf, wrongChunk } from './worker-errors.js'
 import type { Link } from './worker-link.js'
-import { WorkerProcess, type WorkerProcessListener, type WorkerProcessOptions } from './worker-process.js'
-
-/** How a worker's life ends, and what it leaves. */
-export interface WorkerEnd extends Remains {
-  /** The error that its task fails with. */
-  error: Error
-  /** How its process ended, if that is known. */
-  exit: Exit | undefined
-  /** Whether it ended before it was ready. */
-  neverReady: boolean
-  /** Whether it died by itself before it answered or began a chunk. */
-  isUnused: boolean
-}
+import { type WorkerOptions, WorkerProcess, type WorkerProcessListener } from './worker-process.js'
 
 /** What a worker reports to its set. */
 export interface WorkerListener {
@@ -51,15 +42,6 @@ export interface WorkerListener {
   onServerClosed(): void
   /** It has written output that no call takes. */
   onOutput(worker: PoolWorker, bytes: Buffer, stream: OutputStream): void
-}
-
-/** The options of a worker. */
-export interface WorkerOptions {
-  process: WorkerProcessOptions
-  /** If it uses more bytes of memory than this, it gets no more chunks. */
-  maxMemory: number
-  /** How long a task that nobody waits for may take to stop, in milliseconds; 0: the worker is killed at once. */
-  gracePeriod: number
 }
 
 /** One worker. */
@@ -76,8 +58,12 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
   #hasAnswered = false
   /** It did not come to chunks that it was sent ahead: it gets no more of them before its next answer. */
   #isSlow = false
+  /** It is older than the template of its server. */
+  #isStale = false
   readonly #pace = new Pace()
   readonly #memoryLimit: MemoryLimit
+  /** When it was started, by performance.now(). */
+  readonly since = performance.now()
   /** Tasks that it was given in all. */
   taken = 0
   /** It takes no more tasks. */
@@ -98,6 +84,11 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
     this.#memoryLimit = new MemoryLimit(options.maxMemory)
   }
 
+  /** The name of its pool. */
+  get pool(): string | undefined {
+    return this.#options.process.setup.name
+  }
+
   get pid(): number | undefined {
     return this.#process.pid
   }
@@ -107,9 +98,9 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
     return this.#sent.tasks
   }
 
-  /** Whether it uses more memory than it may, and is to be replaced. */
+  /** Whether it is to be replaced: it uses more memory than it may, or its server was restarted. */
   get isSpent(): boolean {
-    return this.#memoryLimit.isOver(this.pid)
+    return this.#isStale || this.#memoryLimit.isOver(this.pid)
   }
 
   /** Chunks that it has and has not answered. */
@@ -150,6 +141,11 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
     this.#listener.onServerClosed()
   }
 
+  onStale(): void {
+    this.#isStale = true
+    if (this.isOpen) this.#listener.onReady(this)
+  }
+
   onFailure(error: Error): void {
     this.kill(error)
   }
@@ -186,6 +182,7 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
     link.blocks?.out.settle(sent.blocks)
     settleChunk(chunk, { body, blocks: () => link.takeBlocks(blocks) }, `worker ${this.pid}`)
     chunk.receiver.measured?.(milliseconds / chunk.size)
+    chunkAnswered(sent, milliseconds)
     this.#listener.onRun(chunk, milliseconds)
   }
 
@@ -222,13 +219,16 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
     sent.blocks = chunk.blocks.map((bytes) => this.#link!.blocks!.out.write(bytes))
     const run = encodeRun({ ...message, blocks: sent.blocks, listens: call.onProgress !== undefined })
     this.#process.channel!.send(run, items, { mayWait: this.#pace.isQuick })
+    chunkSent(this, sent)
     if (call.timeout !== undefined) this.#deadlines.begin(sent, call.timeout)
   }
 
   /** Takes the last chunk back that it has not begun. */
   revokeLast(): Chunk | undefined {
+    const { last } = this.#sent
     const chunk = this.#sent.revokeLast(this.#takeBack)
     if (!chunk) return undefined
+    chunkTakenBack(last!)
     this.#isSlow = true // its slot is freed only when the worker reads the message, so slots would run out
     this.taken -= chunk.size
     return chunk
@@ -286,13 +286,11 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
     this.isEnding = true
     this.#link?.output?.drain()
     // If the pool itself ended it because of one task, the tasks behind that one are not to blame.
+    const lost = this.#sent.all
     const remains = this.#sent.split({ isReady: this.#isReady, countsLosses: !isAsked(error) }, this.#takeBack)
+    chunksLost(lost, remains.unbegun, error)
     this.#stopTimers()
     const isUnused = diedByItself && this.#isReady && !this.#hasAnswered && remains.begun.length === 0
     this.#listener.onEnd(this, { error, exit, neverReady: !this.#isReady, isUnused, ...remains })
   }
 }
-
-/** Whether the pool killed a worker for one of its tasks, or because it was to end. */
-const isAsked = (error: Error): boolean =>
-  error.name === 'AbortError' || (error as { code?: unknown }).code === 'ERR_TIMEOUT'

@@ -1,0 +1,69 @@
+// Runs in: template. See mappings.h.
+#include "mappings.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+// The flags in smaps (proc_pid_smaps(5)) of a plain mapping: what may be done with it, whether its memory is counted,
+// advice about huge pages and about samepages.
+static const char *const plain_flags[] = {"rd", "wr", "ex", "sh", "mr", "mw", "me", "ms",
+                                          "ac", "nr", "hg", "nh", "mg", "sd"};
+
+static int are_plain(const char *flags) {
+  for (const char *flag = flags; *flag; flag += strspn(flag, " \n")) {
+    size_t known = 0, all = sizeof plain_flags / sizeof *plain_flags;
+    while (known < all && strncmp(flag, plain_flags[known], 2) != 0) known++;
+    if (known == all) return 0;
+    flag += strcspn(flag, " \n");
+  }
+  return 1;
+}
+
+static int parse(const char *line, struct mapping *mapping) {
+  uint64_t from, to;
+  char access[5];
+  mapping->name[0] = 0;
+  const char *format = "%" SCNx64 "-%" SCNx64 " %4s %*x %*s %" SCNu64 " %31s";
+  if (sscanf(line, format, &from, &to, access, &mapping->inode, mapping->name) < 4) return 0;
+  mapping->from = (uintptr_t)from;
+  mapping->to = (uintptr_t)to;
+  mapping->protection = (access[0] == 'r' ? PROT_READ : 0) | (access[1] == 'w' ? PROT_WRITE : 0) |
+                        (access[2] == 'x' ? PROT_EXEC : 0);
+  mapping->is_private = access[3] == 'p';
+  return 1;
+}
+
+int list_mappings(mapping_listener listener, void *argument) {
+  FILE *maps = fopen("/proc/self/maps", "re");
+  if (!maps) return -errno;
+  char line[512];
+  struct mapping mapping;
+  int error = 0;
+  while (!error && fgets(line, sizeof line, maps))
+    if (parse(line, &mapping)) error = listener(&mapping, argument);
+  fclose(maps);
+  return error;
+}
+
+int list_plain_mappings(mapping_listener listener, void *argument) {
+  FILE *maps = fopen("/proc/self/smaps", "re");
+  if (!maps) return -errno;
+  char line[512];
+  struct mapping mapping;
+  int error = 0, has_key = 0;
+  // A mapping's first line begins with its address, in small letters. "VmFlags:" is its last line.
+  while (!error && fgets(line, sizeof line, maps)) {
+    if (line[0] < 'A' || line[0] > 'Z') {
+      has_key = !parse(line, &mapping);
+    } else if (strncmp(line, "ProtectionKey:", 14) == 0) {
+      has_key |= atoi(line + 14) != 0;
+    } else if (strncmp(line, "VmFlags: ", 9) == 0 && !has_key && are_plain(line + 9)) {
+      error = listener(&mapping, argument);
+    }
+  }
+  fclose(maps);
+  return error;
+}
