@@ -7,6 +7,12 @@ export interface Spread {
   highest: number
 }
 
+/** A mean and a standard deviation, as pyperf computes it: of a sample. */
+export interface Deviation {
+  mean: number
+  deviation: number
+}
+
 /** The latencies of one thing, in milliseconds. */
 export interface Latency {
   samples: number
@@ -30,6 +36,13 @@ export function median(values: readonly number[]): number {
 
 export function spreadOf(values: readonly number[]): Spread {
   return { median: median(values), lowest: Math.min(...values), highest: Math.max(...values) }
+}
+
+/** The deviation of a single value is 0. */
+export function deviationOf(values: readonly number[]): Deviation {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length
+  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0)
+  return { mean, deviation: Math.sqrt(squares / Math.max(1, values.length - 1)) }
 }
 
 export function latencyOf(values: readonly number[]): Latency {
