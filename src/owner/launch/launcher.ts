@@ -59,7 +59,7 @@ export interface Launched {
    * Settles when the end of the process is known. Rejects with TemplateError ERR_TEMPLATE_LOST if it cannot be known.
    */
   readonly exited: Promise<Exit>
-  /** The memory that it has in use, in bytes; undefined if that cannot be seen, or if it has ended. */
+  /** The memory that it has in use, in bytes; 0 if it has ended, undefined if that cannot be seen. */
   rssBytes(): number | undefined
   /** Sends a signal; false if the process has ended. */
   kill(signal: NodeJS.Signals): boolean
