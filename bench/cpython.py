@@ -1,7 +1,8 @@
-# Runs in: CPython, as the peer of a benchmark. Its fork server starts processes, two at a time; its handshake is timed by itself.
+# Runs in: CPython, as a competitor in a benchmark. Its fork server starts processes; it times its handshake by itself.
 #
-# The first line on stdout says what this Python is. Then each line on stdin is answered by one: "rate <milliseconds>" and
-# "total <processes> <at a time>" by "<processes> <nanoseconds>", "handshake <times>" by the nanoseconds of each.
+# The first line on stdout says what this Python is. Then each line on stdin is answered by one line: "rate
+# <milliseconds>" and "total <processes> <at a time>" by "<processes> <nanoseconds>", "handshake <times>" by the
+# nanoseconds of each.
 import json
 import multiprocessing
 import platform
@@ -28,8 +29,8 @@ def start(context):
 
 
 def run(context, at_a_time, goes_on):
-    """Start to join, as long as `goes_on(started)`. One thread and connection.wait() keep `at_a_time` processes running:
-    threads would poll each other's processes."""
+    """Start to join, as long as `goes_on(started)`. One thread and connection.wait() keep `at_a_time` processes
+    running: threads would poll each other's processes."""
     began = time.monotonic_ns()
     running = {}
     started = 0
@@ -83,7 +84,11 @@ def handshakes(times):
 def main():
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
-    about = {"version": platform.python_version(), "authenticates": AUTHENTICATES, "hasModernHandshake": HAS_MODERN_HANDSHAKE}
+    about = {
+        "version": platform.python_version(),
+        "authenticates": AUTHENTICATES,
+        "hasModernHandshake": HAS_MODERN_HANDSHAKE,
+    }
     print(json.dumps(about), flush=True)
     for line in sys.stdin:
         command, *amounts = line.split()
