@@ -31,6 +31,8 @@ export interface TableRow {
   iterations: number
   perSecond: Deviation
   seconds: Deviation
+  /** The load average when the iterations of this total were done. What exceeds `active` is other work. */
+  loadAverage: number
 }
 
 async function startByLanes(total: number, one: () => Promise<void>): Promise<number> {
@@ -86,6 +88,7 @@ async function measureTotal(
       taken[index]!.push(await within(total * LIMIT_PER_PROCESS_MS, name, startAll(total)))
     }
   }
+  const loadAverage = Math.round(os.loadavg()[0]! * 100) / 100
   return candidates.map(({ name }, index) => {
     const times = taken[index]!
     return {
@@ -95,6 +98,7 @@ async function measureTotal(
       iterations: times.length,
       perSecond: deviationOf(times.map((ms) => (total / ms) * 1000)),
       seconds: deviationOf(times.map((ms) => ms / 1000)),
+      loadAverage,
     }
   })
 }
@@ -102,13 +106,13 @@ async function measureTotal(
 function tabulate(rows: readonly TableRow[]): TableData[] {
   return [...new Set(rows.map(({ name }) => name))].map((name) => ({
     title: `${name}: at most ${ACTIVE} processes are active`,
-    head: ['total', 'iterations', 'per second', 'deviation', 'seconds', 'deviation'],
+    head: ['total', 'iterations', 'per second', 'deviation', 'seconds', 'deviation', 'load'],
     rows: rows
       .filter((row) => row.name === name)
-      .map(({ total, iterations, perSecond, seconds }) => [
+      .map(({ total, iterations, perSecond, seconds, loadAverage }) => [
         String(total),
         String(iterations),
-        ...[perSecond.mean, perSecond.deviation, seconds.mean, seconds.deviation].map(short),
+        ...[perSecond.mean, perSecond.deviation, seconds.mean, seconds.deviation, loadAverage].map(short),
       ]),
   }))
 }

@@ -16,6 +16,10 @@ export interface Deviation {
 /** The latencies of one thing, in milliseconds. */
 export interface Latency {
   samples: number
+  /** Results that were saved before these three were measured do not have them. */
+  lowestMs?: number
+  firstQuartileMs?: number
+  thirdQuartileMs?: number
   medianMs: number
   p99Ms: number
   highestMs: number
@@ -46,6 +50,13 @@ export function deviationOf(values: readonly number[]): Deviation {
 }
 
 export function latencyOf(values: readonly number[]): Latency {
-  const highestMs = values.reduce((a, b) => Math.max(a, b), 0)
-  return { samples: values.length, medianMs: median(values), p99Ms: quantile(values, 0.99), highestMs }
+  return {
+    samples: values.length,
+    lowestMs: quantile(values, 0),
+    firstQuartileMs: quantile(values, 0.25),
+    medianMs: median(values),
+    thirdQuartileMs: quantile(values, 0.75),
+    p99Ms: quantile(values, 0.99),
+    highestMs: quantile(values, 1),
+  }
 }

@@ -39,7 +39,7 @@ function tableOf(benchmark: string, reports: readonly Report[]): string {
 }
 
 /** When and where the figures were measured. */
-function machineOf(reports: readonly Report[]): string {
+export function machineOf(reports: readonly Report[]): string {
   const of = (pick: (machine: Report['machine']) => string): string =>
     [...new Set(reports.map(({ machine }) => pick(machine)))].join(', ')
   return [

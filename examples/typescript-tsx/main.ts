@@ -20,10 +20,9 @@ for await (const { title, words, level } of pool.imap(jobs.rate, texts)) {
   console.log(`${title}: ${level}, most often "${word}" (${count} times)`)
 }
 
-// @ts-expect-error a job's arguments are checked: a text has a body
-await pool
-  .run(jobs.rate, [{ title: 'No body' }])
-  .catch((error: Error) => console.log(`${error.name} in a job, at ${lineOf(error)}`))
+// @ts-expect-error the arguments of a job are checked: a text has a body
+const wrong = pool.run(jobs.rate, [{ title: 'No body' }])
+await wrong.catch((error: Error) => console.log(`${error.name} in a job, at ${lineOf(error)}`))
 
 /** The line of the TypeScript source, which the stack of the job's process names. */
 function lineOf({ stack }: Error): string | undefined {
