@@ -5,7 +5,7 @@ import { short } from '../report.js'
 import type { Deviation, Latency, Spread } from '../statistics.js'
 import { COLORS, LINE_COLORS, LOOK, type Whose } from './look.js'
 
-const PANEL_WIDTH = 150
+const PANEL_WIDTH = 190
 const BAR_HEIGHT = 18
 const CURVE_SIZE = { width: 440, height: 220 }
 
@@ -34,6 +34,17 @@ export interface Timed extends Latency {
   whose: Whose
 }
 
+/** Few numbers on an axis, and each as short as it can be: 0, 500, 1k. */
+const NUMBERS = { tickCount: 4, labelExpr: "format(datum.value, datum.value < 1e3 ? '.3~g' : '~s')" }
+
+/** A number with two or three significant digits: 0.37, 348, 12.1k, 1.06M. */
+function compact(value: number): string {
+  if (value >= 1e6) return `${short(value / 1e6)}M`
+  return value >= 1e4 ? `${short(value / 1e3)}k` : short(value)
+}
+
+const isLong = (name: string): boolean => name.length > 20
+
 const inOrder = (values: readonly string[]): string[] => [...new Set(values)]
 
 function colorsOf(rows: readonly { whose: Whose }[]): object {
@@ -59,21 +70,21 @@ const panels = (rows: readonly { panel: string }[]): object => ({
 const spec = (parts: object): TopLevelSpec => ({ config: LOOK, ...parts }) as TopLevelSpec
 
 /** A bar for each figure, with its lowest and highest value as a thin line, and its number at the end. */
-export function bars(rows: readonly Bar[], title: string, { columns = 4, sharesX = true } = {}): TopLevelSpec {
+export function bars(rows: readonly Bar[], title: string, { columns = 2, sharesX = true } = {}): TopLevelSpec {
   const values = rows.map(({ spread, value, ...row }) => ({
     ...row,
     value,
     low: spread?.lowest,
     high: spread?.highest,
     end: spread?.highest ?? value,
-    label: short(value),
+    label: compact(value),
   }))
   const y = yNames(rows)
   return spec({
     data: { values },
     facet: panels(rows),
     columns,
-    ...(!sharesX && { resolve: { scale: { x: 'independent', y: 'independent' } } }),
+    ...(!sharesX && { resolve: { scale: { x: 'independent' } } }),
     spec: {
       width: PANEL_WIDTH,
       height: { step: BAR_HEIGHT },
@@ -82,7 +93,7 @@ export function bars(rows: readonly Bar[], title: string, { columns = 4, sharesX
           mark: { type: 'bar', height: { band: 0.7 } },
           encoding: {
             y,
-            x: { field: 'value', type: 'quantitative', title, axis: { tickCount: 3, format: '~s' } },
+            x: { field: 'value', type: 'quantitative', title, axis: NUMBERS },
             color: colorsOf(rows),
           },
         },
@@ -107,10 +118,11 @@ export function curves(points: readonly Point[], xTitle: string, yTitle: string)
     field: 'x',
     type: 'quantitative',
     title: xTitle,
-    scale: { type: 'log' },
+    scale: { type: 'log', nice: false },
     axis: { values: [...new Set(points.map(({ x }) => x))], grid: false, format: 'd' },
   }
-  const color = { field: 'curve', type: 'nominal', scale: { domain: names, range: LINE_COLORS } }
+  const legend = { symbolOpacity: 1, symbolType: 'circle', columns: names.some(isLong) ? 1 : names.length }
+  const color = { field: 'curve', type: 'nominal', scale: { domain: names, range: LINE_COLORS }, legend }
   const y = { type: 'quantitative', title: yTitle, scale: { zero: true } }
   return spec({
     ...CURVE_SIZE,
@@ -137,11 +149,11 @@ export function bandOf({ mean, deviation }: Deviation): { y: number; low: number
  * A box for each latency: from the first to the third quartile if the results hold them, with a line from the lowest to
  * the 99th percentile, and a tick at the median. Without quartiles, the line begins at the median.
  */
-export function boxes(rows: readonly Timed[], title: string, { columns = 4 } = {}): TopLevelSpec {
+export function boxes(rows: readonly Timed[], title: string, { columns = 2 } = {}): TopLevelSpec {
   const values = rows.map((row) => ({
     ...row,
     from: row.lowestMs ?? row.medianMs,
-    label: short(row.medianMs),
+    label: compact(row.medianMs),
   }))
   const y = yNames(rows)
   const color = colorsOf(rows)
@@ -157,7 +169,7 @@ export function boxes(rows: readonly Timed[], title: string, { columns = 4 } = {
           mark: { type: 'rule', strokeWidth: 1.5 },
           encoding: {
             y,
-            x: { field: 'from', type: 'quantitative', title, axis: { tickCount: 4 } },
+            x: { field: 'from', type: 'quantitative', title, axis: NUMBERS },
             x2: { field: 'p99Ms' },
             color,
           },
@@ -173,7 +185,7 @@ export function boxes(rows: readonly Timed[], title: string, { columns = 4 } = {
           },
         },
         {
-          mark: { type: 'tick', thickness: 2.5, size: 12 },
+          mark: { type: 'tick', thickness: 2.5, size: 12, opacity: 1 },
           encoding: { y, x: { field: 'medianMs', type: 'quantitative' }, color },
         },
         {

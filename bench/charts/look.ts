@@ -7,7 +7,7 @@ export type Whose = 'forkserver' | 'Node' | 'other pools' | 'CPython' | 'C'
 
 export const COLORS: Record<Whose, string> = {
   forkserver: '#2f81f7',
-  Node: '#87909a',
+  Node: '#d0603f',
   'other pools': '#a371f7',
   CPython: '#b08000',
   C: '#3f9142',
