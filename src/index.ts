@@ -3,6 +3,24 @@
 export { beforeFreeze, type ForkCallback, generation, onFork } from './child/api/fork-hooks.js'
 export { emitProgress, type WorkerInfo, workerInfo } from './child/api/worker-info.js'
 export * from './errors.js'
+export type {
+  ChannelName,
+  DiagnosticsChannels,
+  PoolCallEvent,
+  ProcessExitEvent,
+  ProcessFailEvent,
+  ProcessStartEvent,
+  SpawnFallbackEvent,
+  TaskEndEvent,
+  TaskRequeueEvent,
+  TaskStartEvent,
+  TemplateEndEvent,
+  TemplateFailEvent,
+  TemplateLostEvent,
+  TemplateStartEvent,
+  WorkerEndEvent,
+  WorkerStartEvent,
+} from './owner/diagnostics/events.js'
 export type { Exit, ResourceUsage } from './owner/launch/exit.js'
 export { type ProgramOptions, type ProgramSource, program } from './owner/naming/program.js'
 export type { Program } from './owner/naming/program-reference.js'

@@ -8,4 +8,6 @@ export const { nextTick } = process
 /** As setTimeout() of node:timers/promises. */
 export const sleep = promisify(setTimeout)
 
+/** As Date.now(). */
+export const wallClock = { now: Date.now }
 export const performance = { now: globalThis.performance.now.bind(globalThis.performance) }

@@ -258,10 +258,11 @@ export class ControlConnection {
 
   async #failAll(cause: Error): Promise<void> {
     this.#answers.stop()
-    this.#requests.failAll(`The template (pid ${this.templatePid}) ${await this.#fate()}`, cause)
+    this.#requests.failAll(`The template (pid ${this.templatePid}) ${await this.fate()}`, cause)
   }
 
-  async #fate(): Promise<string> {
+  /** What became of a template that was lost, as a clause: `was killed by SIGKILL`. */
+  async fate(): Promise<string> {
     return this.#fault ?? (this.#ended && (await within(FATE_TIMEOUT_MS, this.#ended))) ?? 'is gone'
   }
 

@@ -11,6 +11,7 @@ import { within } from '../../promises/time-limit.js'
 import { changeOf, unheeded } from '../../wire/environment.js'
 import { encodeFrameHeader } from '../../wire/frames.js'
 import { encodeJob, type JobHead } from '../../wire/job.js'
+import { isObserved, publish } from '../diagnostics/publish.js'
 import { AttachedChildren, holdLoop } from './attached-children.js'
 import { ChildDescriptors, closeStreams, pipeOf } from './child-stdio.js'
 import type { ControlConnection } from './control-connection.js'
@@ -58,6 +59,8 @@ export class TemplateLauncher implements Launcher {
   #state: Promise<TemplateState> | undefined
   /** The last template that was ready, lost or not. */
   #latest: TemplateState | undefined
+  /** Templates that this owner detaches from. */
+  readonly #leaving = new Set<TemplateState>()
   readonly #attached = new AttachedChildren()
   #unanswered = 0
   readonly #waiting: (() => void)[] = []
@@ -105,6 +108,7 @@ export class TemplateLauncher implements Launcher {
    */
   #lost(state: TemplateState): void {
     this.#state = undefined
+    if (!this.#leaving.has(state)) void publishLost(state.connection)
     if (state.connection.isGivenUp && !this.#leavesToOthers(state)) state.process?.kill()
   }
 
@@ -231,8 +235,12 @@ export class TemplateLauncher implements Launcher {
   /** Detaches from the template. Waits for its end if this owner started it and is its only owner. */
   async #leave(state: TemplateState): Promise<void> {
     const { connection, process: template } = state
+    const wasLost = connection.isLost
+    this.#leaving.add(state)
     const owners = await connection.detach().catch(() => 0) // a template that was lost is gone, or was killed
     connection.close()
+    if (!wasLost && template && isObserved('forkserver:template:end'))
+      publish('forkserver:template:end', { pid: connection.templatePid, isShared: owners > 0 })
     if (!template || owners > 0 || (connection.isGivenUp && this.#leavesToOthers(state))) return
     template.ref()
     if ((await within(this.#templateTimeout, template.ended)) === undefined) {
@@ -248,6 +256,11 @@ function tellTemplate(connection: ControlConnection, child: ForkedChild, signal:
   if (connection.isLost) return false
   child.signal(signal)
   return true
+}
+
+async function publishLost(connection: ControlConnection): Promise<void> {
+  if (!isObserved('forkserver:template:lost')) return
+  publish('forkserver:template:lost', { pid: connection.templatePid, fate: await connection.fate() })
 }
 
 function sendJob(channel: Socket, head: JobHead, args: Buffer): void {

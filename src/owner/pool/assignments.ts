@@ -2,6 +2,7 @@
 // Pure.
 import type { SentBlock } from '../../wire/worker/block-table.js'
 import type { Ledger } from '../../wire/worker/ledger.js'
+import type { TaskStartEvent } from '../diagnostics/events.js'
 import type { Chunk } from './chunk.js'
 
 const MAX_CHUNK_ID = 0xffffffff
@@ -17,6 +18,8 @@ export interface Assignment {
   blocks: readonly SentBlock[]
   /** The worker was asked to stop it. */
   isGivenUp: boolean
+  /** What was published when it was sent; undefined if nobody listened. */
+  published: { readonly event: TaskStartEvent; readonly since: number } | undefined
 }
 
 /** What a worker leaves when it ends. */
@@ -48,6 +51,16 @@ export class Assignments {
     return this.#sent.reduce((sum, { chunk }) => sum + chunk.size, 0)
   }
 
+  /** The one that was sent last. */
+  get last(): Assignment | undefined {
+    return this.#sent.at(-1)
+  }
+
+  /** All, in the order of sending. */
+  get all(): readonly Assignment[] {
+    return [...this.#sent]
+  }
+
   /** The one that is answered next. */
   get first(): Assignment | undefined {
     return this.#sent[0]
@@ -56,7 +69,7 @@ export class Assignments {
   add(chunk: Chunk): Assignment {
     const id = this.#nextId
     this.#nextId = id < MAX_CHUNK_ID ? id + 1 : 1
-    const sent = { chunk, id, slot: this.#ledger.offer(), blocks: [], isGivenUp: false }
+    const sent = { chunk, id, slot: this.#ledger.offer(), blocks: [], isGivenUp: false, published: undefined }
     chunk.sent()
     this.#sent.push(sent)
     return sent
@@ -72,7 +85,7 @@ export class Assignments {
 
   /** Takes the last chunk back if the worker has not begun it. It never takes the only one. */
   revokeLast(takeBack: TakeBack): Chunk | undefined {
-    const last = this.#sent.at(-1)
+    const { last } = this
     if (!last || this.#sent.length < 2 || last.chunk.state !== 'sent' || !this.#ledger.revoke(last.slot))
       return undefined
     this.#sent.pop()

@@ -83,6 +83,10 @@ export class Chunk {
   #state: ChunkState
   #retries: number
   #losses = 0
+  /** How many of its tasks failed, once it is settled. */
+  failed = 0
+  /** What the first one of them has thrown. */
+  failure: unknown
 
   constructor(
     readonly call: Call,
@@ -187,13 +191,12 @@ export class Chunk {
   settle(outcomeOf: (item: number) => TaskOutcome): void {
     if (this.#state === 'settled') return
     this.#become('settled')
-    let failed = 0
     for (let item = this.#first; item < this.end; item++) {
       const outcome = outcomeOf(item)
-      if ('error' in outcome) failed++
+      if ('error' in outcome && this.failed++ === 0) this.failure = outcome.error
       this.receiver.settle(item, outcome)
     }
-    this.#observer.onOutcomes(this.size - failed, failed)
+    this.#observer.onOutcomes(this.size - this.failed, this.failed)
   }
 
   /** All of its tasks fail with this error. */

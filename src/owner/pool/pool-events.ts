@@ -5,8 +5,9 @@ import { AsyncResource } from 'node:async_hooks'
 import type { EventEmitter } from 'node:events'
 import { nextTick } from '../../platform/timers.js'
 import type { Exit } from '../launch/exit.js'
+import type { OutputStream } from './output-reader.js'
 import type { PoolWorker } from './pool-worker.js'
-import type { WorkerSetListener } from './worker-set.js'
+import type { WorkerEnd } from './worker-end.js'
 
 /** Names a worker of a pool. */
 export interface WorkerIdentity {
@@ -25,6 +26,15 @@ export interface PoolEvents {
   output: [bytes: Buffer, stream: 'stdout' | 'stderr', worker: WorkerIdentity]
   /** run() failed with ERR_QUEUE_FULL, and there is room again. */
   drain: []
+}
+
+/** What a set reports to its pool. */
+export interface WorkerSetListener {
+  onWorkerStart(worker: PoolWorker): void
+  onWorkerEnd(worker: PoolWorker, end: WorkerEnd): void
+  onOutput(worker: PoolWorker, bytes: Buffer, stream: OutputStream): void
+  /** The queue was full, and has room again. */
+  onDrain(): void
 }
 
 const throwLater = (error: unknown): void => {

@@ -1,4 +1,5 @@
 // Runs in: owner. One worker of a Pool: a process, the chunks that it was sent, and what is known of them when it ends.
+import { performance } from '../../platform/timers.js'
 import { decodeValue, encodeValue } from '../../wire/values/clone.js'
 import { encodeThrown } from '../../wire/values/thrown.js'
 import type { SentBlock } from '../../wire/worker/block-table.js'
@@ -16,29 +17,19 @@ import {
 import type { Memories } from '../../worker-channel/worker-memory.js'
 import type { Exit } from '../launch/exit.js'
 import type { Reference } from '../naming/remote.js'
-import { type Assignment, Assignments, type Remains } from './assignments.js'
+import { type Assignment, Assignments } from './assignments.js'
 import type { Chunk } from './chunk.js'
 import { settleChunk } from './chunk-codec.js'
 import { type DeadlineListener, Deadlines } from './deadlines.js'
 import type { OutputStream, OutputTaker } from './output-reader.js'
+import { chunkAnswered, chunkSent, chunksLost, chunkTakenBack } from './pool-diagnostics.js'
 import { MemoryLimit } from './pool-stats.js'
 import { Pace } from './scheduling.js'
 import { TaskOutput } from './task-output.js'
-import { deathOf, refusalOf, wrongChunk } from './worker-errors.js'
+import type { WorkerEnd } from './worker-end.js'
+import { deathOf, isAsked, refusalOf, wrongChunk } from './worker-errors.js'
 import type { Link } from './worker-link.js'
 import { WorkerProcess, type WorkerProcessListener, type WorkerProcessOptions } from './worker-process.js'
-
-/** How a worker's life ends, and what it leaves. */
-export interface WorkerEnd extends Remains {
-  /** The error that its task fails with. */
-  error: Error
-  /** How its process ended, if that is known. */
-  exit: Exit | undefined
-  /** Whether it ended before it was ready. */
-  neverReady: boolean
-  /** Whether it died by itself before it answered or began a chunk. */
-  isUnused: boolean
-}
 
 /** What a worker reports to its set. */
 export interface WorkerListener {
@@ -78,6 +69,8 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
   #isSlow = false
   readonly #pace = new Pace()
   readonly #memoryLimit: MemoryLimit
+  /** When it was started, by performance.now(). */
+  readonly since = performance.now()
   /** Tasks that it was given in all. */
   taken = 0
   /** It takes no more tasks. */
@@ -96,6 +89,11 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
     this.#process = new WorkerProcess(id, options.process, this)
     this.#deadlines = new Deadlines(this, options.gracePeriod)
     this.#memoryLimit = new MemoryLimit(options.maxMemory)
+  }
+
+  /** The name of its pool. */
+  get pool(): string | undefined {
+    return this.#options.process.setup.name
   }
 
   get pid(): number | undefined {
@@ -186,6 +184,7 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
     link.blocks?.out.settle(sent.blocks)
     settleChunk(chunk, { body, blocks: () => link.takeBlocks(blocks) }, `worker ${this.pid}`)
     chunk.receiver.measured?.(milliseconds / chunk.size)
+    chunkAnswered(sent, milliseconds)
     this.#listener.onRun(chunk, milliseconds)
   }
 
@@ -222,13 +221,16 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
     sent.blocks = chunk.blocks.map((bytes) => this.#link!.blocks!.out.write(bytes))
     const run = encodeRun({ ...message, blocks: sent.blocks, listens: call.onProgress !== undefined })
     this.#process.channel!.send(run, items, { mayWait: this.#pace.isQuick })
+    chunkSent(this, sent)
     if (call.timeout !== undefined) this.#deadlines.begin(sent, call.timeout)
   }
 
   /** Takes the last chunk back that it has not begun. */
   revokeLast(): Chunk | undefined {
+    const { last } = this.#sent
     const chunk = this.#sent.revokeLast(this.#takeBack)
     if (!chunk) return undefined
+    chunkTakenBack(last!)
     this.#isSlow = true // its slot is freed only when the worker reads the message, so slots would run out
     this.taken -= chunk.size
     return chunk
@@ -286,13 +288,11 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
     this.isEnding = true
     this.#link?.output?.drain()
     // If the pool itself ended it because of one task, the tasks behind that one are not to blame.
+    const lost = this.#sent.all
     const remains = this.#sent.split({ isReady: this.#isReady, countsLosses: !isAsked(error) }, this.#takeBack)
+    chunksLost(lost, remains.unbegun, error)
     this.#stopTimers()
     const isUnused = diedByItself && this.#isReady && !this.#hasAnswered && remains.begun.length === 0
     this.#listener.onEnd(this, { error, exit, neverReady: !this.#isReady, isUnused, ...remains })
   }
 }
-
-/** Whether the pool killed a worker for one of its tasks, or because it was to end. */
-const isAsked = (error: Error): boolean =>
-  error.name === 'AbortError' || (error as { code?: unknown }).code === 'ERR_TIMEOUT'

@@ -9,6 +9,7 @@ import { checkNotImporting } from '../launch/self-start.js'
 import { type ArgumentsOf, isReference, type Reference, type ResultOf } from '../naming/remote.js'
 import type { Call } from './chunk.js'
 import type { Input } from './input-reader.js'
+import { callMade } from './pool-diagnostics.js'
 import { inContext, listenerOf, type PoolEvents } from './pool-events.js'
 import {
   checkImap,
@@ -44,6 +45,7 @@ const isInput = (value: unknown): value is Input<unknown> =>
 export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   readonly #workers: WorkerSet
   readonly #processes: number
+  readonly #name: string | undefined
   /** What every worker imports, whatever its tasks are. */
   readonly #modules: readonly string[]
 
@@ -58,6 +60,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     encodeValue(initArgs, 'initArgs') // fails here, and not only when the third worker does not start
     const nameOf = ({ module, name }: Reference): { module: string; name: string } => ({ module, name })
     this.#processes = processes
+    this.#name = name
     this.#modules = [initializer, teardown].flatMap((reference) => reference?.module ?? [])
     if (minProcesses > 0) checkNotImporting('new Pool()', this.#modules)
     const setOptions: WorkerSetOptions = {
@@ -251,7 +254,9 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     checkNotImporting(of, [reference.module, ...this.#modules])
     if (of === 'Pool.run()' && signal?.aborted) throw abortError(signal)
     const [onProgress, onOutput] = [inContext(listeners.onProgress), inContext(listeners.onOutput)]
-    return { reference, spread, timeout, priority, retries, onProgress, onOutput, isOver: false }
+    const call = { reference, spread, timeout, priority, retries, onProgress, onOutput, isOver: false }
+    callMade(call, this.#name)
+    return call
   }
 
   /**

@@ -97,3 +97,7 @@ export function wrongChunk(pid: number | undefined, chunk: number): never {
 export function isBreach(error: unknown): error is Error {
   return error instanceof ProtocolError || error instanceof ResourceError
 }
+
+/** Whether the pool killed a worker for one of its tasks, or because it was to end. */
+export const isAsked = (error: Error): boolean =>
+  error.name === 'AbortError' || (error as { code?: unknown }).code === 'ERR_TIMEOUT'

@@ -10,13 +10,16 @@ import { ChunkQueue } from './chunk-queue.js'
 import { IdleTimers } from './idle-timers.js'
 import { LoopHold } from './loop-hold.js'
 import type { OutputStream } from './output-reader.js'
+import { chunkRequeued, workerEnded, workerStarted } from './pool-diagnostics.js'
+import type { WorkerSetListener } from './pool-events.js'
 import { Meter, type PoolStats } from './pool-stats.js'
-import { PoolWorker, type WorkerEnd, type WorkerListener, type WorkerOptions } from './pool-worker.js'
+import { PoolWorker, type WorkerListener, type WorkerOptions } from './pool-worker.js'
 import type { OpenCall, Runner } from './results.js'
 import { chunksToRunAgain } from './run-again.js'
 import { type Limits, mostLoaded, nextAhead, nextFree, workersToStart } from './scheduling.js'
 import { StartFailures } from './start-failures.js'
 import { StartWaits } from './start-waits.js'
+import type { WorkerEnd } from './worker-end.js'
 import { brokenPool } from './worker-errors.js'
 
 /** How long a pool that closes keeps its workers for iterations that may bring more, in milliseconds. */
@@ -26,15 +29,6 @@ export interface WorkerSetOptions extends Limits {
   idleTimeout: number | undefined
   maxQueue: number
   worker: WorkerOptions
-}
-
-/** What a set reports to its pool. */
-export interface WorkerSetListener {
-  onWorkerStart(worker: PoolWorker): void
-  onWorkerEnd(worker: PoolWorker, end: WorkerEnd): void
-  onOutput(worker: PoolWorker, bytes: Buffer, stream: OutputStream): void
-  /** The queue was full, and has room again. */
-  onDrain(): void
 }
 
 /** The workers of one pool. */
@@ -177,6 +171,7 @@ export class WorkerSet implements WorkerListener, Runner {
     this.#failures.ready()
     if (!this.#announced.has(worker)) {
       this.#announced.add(worker)
+      workerStarted(worker)
       this.#listener.onWorkerStart(worker)
     }
     if (worker.load === 0 && (worker.taken >= this.#options.maxTasksPerChild || worker.isSpent)) worker.end()
@@ -200,6 +195,7 @@ export class WorkerSet implements WorkerListener, Runner {
     const { error, neverReady, isUnused } = end
     this.#workers.delete(worker)
     this.#meter.workerEnded(worker.id)
+    workerEnded(worker, end)
     if (this.#announced.delete(worker)) this.#listener.onWorkerEnd(worker, end)
     this.#idle.stop(worker)
     this.#lingering.stop(worker)
@@ -207,6 +203,7 @@ export class WorkerSet implements WorkerListener, Runner {
       this.#meter.rescheduled += chunk.size
       if (this.#isTerminated) chunk.fail(this.#closed)
       else this.#queue.unshift(chunk)
+      if (chunk.state === 'queued') chunkRequeued(chunk, worker.pool, error)
     }
     const hasOthers = this.#workers.size > 0
     const givesUp =

@@ -8,10 +8,10 @@ import { AuthKey } from '../../wire/auth/auth-key.js'
 import type { ListenAddress, StartupConfig, TemplateReport } from '../../wire/startup.js'
 import { ControlConnection } from '../launch/control-connection.js'
 import { dial } from '../launch/dial.js'
+import { launchPublished } from '../launch/launch-events.js'
 import type { Launched, Launcher, LaunchRequest } from '../launch/launcher.js'
 import { checkNotImporting } from '../launch/self-start.js'
 import { TemplateLauncher } from '../launch/template-launcher.js'
-import { startTemplate } from '../launch/template-process.js'
 import { CannotFork } from '../launch/template-status.js'
 import { addressOf, removeAddress, type Transport } from './control-address.js'
 import { warnOfLeftOutFlags } from './flag-warnings.js'
@@ -27,6 +27,7 @@ import {
 } from './server-options.js'
 import { spawnLauncher, warnOfSpawn, withFallback } from './spawning.js'
 import { type Choice, chooseStartMethod, type StartMethod } from './start-method.js'
+import { type ReadyTemplate, TemplateStarter } from './template-starter.js'
 
 /** The parts that start() and connect() make a server of. */
 interface Parts {
@@ -57,7 +58,7 @@ export class ForkServer implements AsyncDisposable {
   readonly #address: ListenAddress | null
   readonly #key: AuthKey | undefined
   readonly #launching = new Set<Promise<Launched>>()
-  #template: { pid: number; report: TemplateReport | undefined } | undefined
+  #template: ReadyTemplate | undefined
   #closing: Promise<void> | undefined
   readonly #closeListeners = new Set<() => void>()
 
@@ -119,25 +120,11 @@ export class ForkServer implements AsyncDisposable {
     const coverage = env.NODE_V8_COVERAGE || null
     const nodeOptions = env.NODE_OPTIONS ?? null
     const config: StartupConfig = { preload, warmup, listen: address, strict, settleMs, coverage, nodeOptions }
-    let { signal: startSignal } = checked // it ends the first start only
-    const forking = new TemplateLauncher(native, templateTimeout, async (lifeline, killing) => {
-      const cwd = process.cwd()
-      const signal = startSignal ? AbortSignal.any([startSignal, killing]) : killing
-      startSignal = undefined
-      const started = await startTemplate(native, { config, env, flags, key, lifeline, signal, startTimeout })
-      const { ended } = started.process
-      try {
-        const fd = started.controlFd
-        const connection = await ControlConnection.open({ native, fd, key, lifeline, ended, templateTimeout })
-        server.#template = { pid: connection.templatePid, report: started.report }
-        for (const warning of started.report.warnings)
-          process.emitWarning(`Preloading left ${warning}`, { code: 'FORKSERVER_SUSPICIOUS' })
-        return { connection, env, cwd, process: started.process, hasAddress: address !== null }
-      } catch (error) {
-        started.process.kill()
-        throw error
-      }
+    const options = { config, env, flags, key, startTimeout, templateTimeout, signal: checked.signal }
+    const starter = new TemplateStarter(native, options, (template) => {
+      server.#template = template
     })
+    const forking = new TemplateLauncher(native, templateTimeout, starter.start)
     const launcher = withFallback(forking, checked)
     const server = new ForkServer({ launcher, transport, address, key })
     try {
@@ -251,7 +238,7 @@ export class ForkServer implements AsyncDisposable {
   /** @internal For Process. */
   async [launch](request: LaunchRequest): Promise<Launched> {
     if (this.#closing) throw new UsageError('ERR_INVALID_STATE', 'This server is closed. Start a new one.')
-    const launching = this.#launcher.launch(request)
+    const launching = launchPublished(this.#launcher, request)
     this.#launching.add(launching)
     try {
       return await launching

@@ -1,4 +1,5 @@
 // Runs in: owner. The launcher of a server that does not fork, and the warnings that say why.
+import { isObserved, publish } from '../diagnostics/publish.js'
 import { CrashFallback } from '../launch/crash-fallback.js'
 import type { Launcher } from '../launch/launcher.js'
 import { SpawnLauncher } from '../launch/spawn-launcher.js'
@@ -17,10 +18,15 @@ export function spawnLauncher({ preload, execArgv }: SpawnedOptions, reason: str
   return new SpawnLauncher({ preload, execArgv: flagsOfSpawned(execArgv, process.execArgv), reason })
 }
 
+function publishFallback(reason: string): void {
+  if (isObserved('forkserver:spawn:fallback')) publish('forkserver:spawn:fallback', { reason })
+}
+
 let hasWarned = false
 
 /** Says once why there is no template. */
 export function warnOfSpawn(reason: string): void {
+  publishFallback(reason)
   if (!hasWarned) process.emitWarning(`Processes are spawned, not forked: ${reason}.`, WARNING)
   hasWarned = true
 }
@@ -28,6 +34,7 @@ export function warnOfSpawn(reason: string): void {
 /** Forks by this launcher, and spawns if forked children crash. */
 export function withFallback(forking: Launcher, options: SpawnedOptions): CrashFallback {
   return new CrashFallback(forking, (reason) => {
+    publishFallback(reason)
     process.emitWarning(`Processes are spawned from now on, not forked: ${reason}.`, WARNING)
     return spawnLauncher(options, reason)
   })
