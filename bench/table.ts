@@ -51,9 +51,9 @@ export function machineOf(reports: readonly Report[]): string {
   ].join('\n')
 }
 
-/** A table for each benchmark, with a column for each Node major. */
+/** A table for each benchmark that has goals, with a column for each Node major. */
 export function tablesOf(reports: readonly Report[]): string {
-  const sorted = [...reports].sort((a, b) => majorOf(a).localeCompare(majorOf(b)))
+  const sorted = reports.filter(({ bars }) => bars.length > 0).sort((a, b) => majorOf(a).localeCompare(majorOf(b)))
   const benchmarks = [...new Set(sorted.map(({ benchmark }) => benchmark))].sort()
   const tables = benchmarks.map((name) =>
     tableOf(

@@ -1,5 +1,6 @@
-// Runs in: owner. `npm run demo [-- folder]`: transpiles the TypeScript files of a project, each in a new process forked
-// from a warm template. Does the same with a few of the files in new Node processes, and shows the time of each way.
+// Runs in: owner. `npm run demo [-- folder]`: transpiles the TypeScript files of a project, each in a new process
+// forked from a warm template. Does the same with a few of the files in new Node processes, and shows the time of each
+// way.
 import { ForkServer, ForkServerError } from 'forkserver'
 import { DemoError, Stopped } from './errors.js'
 import { checkFolder, type Found, findFiles } from './files.js'

@@ -35,7 +35,8 @@ export function formatPlan(plan: Plan, found: number, cores = os.availableParall
   const what = files < found ? `${files} of ${plural(found, 'TypeScript file')}` : plural(found, 'TypeScript file')
   const compared = Math.min(sample, files)
   const then = compared > 0 ? `, then ${compared} by child_process.fork and by plain node` : ''
-  const sentence = `Transpiling ${what} of ${folder}, each in its own process${then}: ${roughly(secondsFor(files, plan, cores))}.`
+  const time = roughly(secondsFor(files, plan, cores))
+  const sentence = `Transpiling ${what} of ${folder}, each in its own process${then}: ${time}.`
   if (files === found) return sentence
   return `${sentence}\nWith --all, all files: ${roughly(secondsFor(found, plan, cores))}.`
 }

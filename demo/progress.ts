@@ -1,4 +1,4 @@
-// Runs in: owner. Shows the progress of the demo on stderr: a bar on a terminal, otherwise plain lines, one each second.
+// Runs in: owner. Shows the progress of the demo on stderr: a bar on a terminal, otherwise a plain line each second.
 import { SingleBar } from 'cli-progress'
 
 export interface Progress {

@@ -123,8 +123,8 @@ function latency(reports: readonly Report[]): Chart[] {
       title: 'One handshake',
       alt: 'Ranges: the time of one handshake, computed only, with the template, and by CPython, for each Node.',
       text:
-        'A tick is the median; a line goes on to the 99th percentile. Where results hold quartiles, they are drawn as ' +
-        'a box. An owner does this once, however many processes it starts.',
+        'A tick is the median; a line goes on to the 99th percentile. If the results hold quartiles, they are a box. ' +
+        'An owner does this once, however many processes it starts.',
       spec: boxes(rows, 'ms'),
     },
   ]
@@ -182,7 +182,9 @@ function connections(reports: readonly Report[]): Chart[] {
     name: `connection-${key === 'oneWay' ? 'one-way' : 'round-trips'}`,
     title: `Connections: ${way}`,
     alt: `Bars: ${way} per second of forkserver/connection and of its competitors, for three sizes.`,
-    text: `${nodeOf(report!)}. Each panel has its own scale. Compare bytes with bytes, values with values, JSON with JSON.`,
+    text:
+      `${nodeOf(report!)}. Each panel has its own scale. Compare bytes with bytes, values with values, ` +
+      'and JSON with JSON.',
     spec: bars(
       questions
         .filter((question) => question.way === key)

@@ -1,5 +1,5 @@
-// Runs in: a tool process. `npm run bench:report`: writes docs/BENCHMARKS.md and its pictures from bench/results. A test
-// checks that they are what the results give.
+// Runs in: a tool process. `npm run bench:report`: writes docs/BENCHMARKS.md and its pictures from bench/results. A
+// test checks that they are what the results give.
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -16,6 +16,20 @@ export const DOCS = path.join(ROOT, 'docs')
 /** The page and its pictures, by their paths in docs/. */
 export type Files = Map<string, string>
 
+const COLUMNS = 120
+
+/** A paragraph in lines of at most 120 columns. */
+function wrap(text: string): string {
+  let line = 0
+  return text
+    .replace(/\S+( |$)/g, (word) => {
+      const fits = line + word.trimEnd().length <= COLUMNS
+      line = (fits ? line : 0) + word.length
+      return fits ? word : `\n${word}`
+    })
+    .replaceAll(' \n', '\n')
+}
+
 function tableOf({ machine, results }: Report): string {
   const { active, rows } = results as { active: number; rows: TableRow[] }
   const { cpu, cores, kernel, libc, loadAverage, date, node } = machine
@@ -23,11 +37,13 @@ function tableOf({ machine, results }: Report): string {
     const figures = [perSecond.mean, perSecond.deviation, seconds.mean, seconds.deviation, loadAverage].map(short)
     return `| ${[name, total, iterations, ...figures].join(' | ')} |`
   })
-  return [
+  const text =
     `At most ${active} processes are active at a time. ${cpu}, ${cores} cores, ${kernel}, ${libc}, Node ` +
-      `${node.slice(1)}, ${date.slice(0, 10)}. The load average was ${loadAverage} before the run. The last column is ` +
-      'the load average when the row was done: what exceeds the number of active processes is other work on the ' +
-      'machine, which slows all candidates.',
+    `${node.slice(1)}, ${date.slice(0, 10)}. The load average was ${loadAverage} before the run. The last column ` +
+    'is the load average when the row was done. What exceeds the number of active processes is other work on the ' +
+    'machine: it slows all candidates, so compare rows with the same total, and not the totals with each other.'
+  return [
+    wrap(text),
     '',
     '| candidate | total | iterations | per second, mean | deviation | seconds, mean | deviation | load |',
     '|---|---|---|---|---|---|---|---|',
@@ -36,22 +52,21 @@ function tableOf({ machine, results }: Report): string {
 }
 
 function sectionOf({ name, title, alt, text }: Chart, reports: readonly Report[]): string {
-  const section = `## ${title}\n\n${text}\n\n![${alt}](benchmarks/${name}.svg)`
+  const section = `## ${title}\n\n${wrap(text)}\n\n![${alt}](benchmarks/${name}.svg)`
   const table = reports.find(({ benchmark }) => benchmark === name && benchmark === 'process-table')
   return table ? `${section}\n\n${tableOf(table)}` : section
 }
 
 function head(reports: readonly Report[]): string {
   const nodes = [...new Set(reports.map(nodeOf))].sort()
-  return `# Benchmarks
-
-This page shows what the files in \`bench/results\` hold, for ${nodes.join(', ')}. \`npm run bench:report\` writes it;
-nobody types a number. [PERFORMANCE.md](PERFORMANCE.md) says how each benchmark measures, which goals were met and
-missed, and where the time goes. \`npm run bench -- NAME --save\` measures again on your machine.
-
-${machineOf(reports)}
-
-The machine is a small virtual one. Compare the bars of one picture with each other, not with another machine.`
+  const what =
+    `This page shows what the files in \`bench/results\` hold, for ${nodes.join(', ')}. \`npm run bench:report\` ` +
+    'writes it; no number is typed. [PERFORMANCE.md](PERFORMANCE.md) says how each benchmark measures, which goals ' +
+    'were met and missed, and where the time goes. `npm run bench -- NAME --save` measures again on your machine.'
+  const where =
+    'The machine is a small virtual one. Other work disturbs it at times. Compare the bars of one picture with each ' +
+    'other, and not with those of another machine.'
+  return ['# Benchmarks', wrap(what), machineOf(reports), wrap(where)].join('\n\n')
 }
 
 /** docs/BENCHMARKS.md and its pictures, as these results give them. */

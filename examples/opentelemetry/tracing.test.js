@@ -62,7 +62,7 @@ test('a start that fails is a span with the error', async () => {
   const tree = await traced(() =>
     assert.rejects(ForkServer.start({ preload: [missing] }), { code: 'ERR_PRELOAD_FAILED' }),
   )
-  assert.match(tree, /^  template start: .*missing\.js/m)
+  assert.match(tree, /^ {2}template start: .*missing\.js/m)
   stop()
 })
 
