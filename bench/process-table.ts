@@ -12,7 +12,7 @@ import { type Deviation, deviationOf } from './statistics.js'
 const TOTALS = [32, 128, 384, 1024, 2048]
 /** How many processes run at a time. */
 const ACTIVE = os.availableParallelism()
-/** The whole table takes no longer than this. A row that has used its part of the time gets no further iteration. */
+/** After this time, no further iteration begins. */
 const LIMIT_MS = 15 * 60_000
 /** A process takes a few milliseconds; a thousand times as much is a hang. */
 const LIMIT_PER_PROCESS_MS = 3_000
@@ -31,8 +31,6 @@ export interface TableRow {
   iterations: number
   perSecond: Deviation
   seconds: Deviation
-  /** The load average when the iterations of this total were done. What exceeds `active` is other work. */
-  loadAverage: number
 }
 
 async function startByLanes(total: number, one: () => Promise<void>): Promise<number> {
@@ -74,45 +72,53 @@ async function lineUp(scope: Scope, skipped: Skipped[]): Promise<Candidate[]> {
   return [...candidates, ...pythons.map(pythonCandidate)]
 }
 
-/** The candidates take turns, so that a disturbance of the machine affects all of them. */
-async function measureTotal(
+interface Measured {
+  rows: TableRow[]
+  /** The mean of the load average after each iteration. What exceeds the active processes is other work. */
+  loadAverage: number
+}
+
+/**
+ * Each iteration measures every total with every candidate, so that a disturbance of the machine affects all of them.
+ */
+async function measure(
   candidates: readonly Candidate[],
-  total: number,
-  { iterations, limitMs, progress }: { iterations: number; limitMs: number; progress: (text: string) => void },
-): Promise<TableRow[]> {
+  totals: readonly number[],
+  { iterations, progress }: { iterations: number; progress: (text: string) => void },
+): Promise<Measured> {
   const start = performance.now()
-  const taken = candidates.map((): number[] => [])
-  for (let done = 0; done < iterations && (done === 0 || performance.now() - start < limitMs); done++) {
-    for (const [index, { name, startAll }] of candidates.entries()) {
-      progress(`${total} processes, iteration ${done + 1} of ${iterations}: ${name}`)
-      taken[index]!.push(await within(total * LIMIT_PER_PROCESS_MS, name, startAll(total)))
+  const cells = totals.flatMap((total) =>
+    candidates.map((candidate) => ({ ...candidate, total, taken: [] as number[] })),
+  )
+  const loads: number[] = []
+  while (loads.length < iterations && (loads.length === 0 || performance.now() - start < LIMIT_MS)) {
+    for (const { name, total, taken, startAll } of cells) {
+      progress(`iteration ${loads.length + 1} of ${iterations}: ${total} processes, ${name}`)
+      taken.push(await within(total * LIMIT_PER_PROCESS_MS, name, startAll(total)))
     }
+    loads.push(os.loadavg()[0]!)
   }
-  const loadAverage = Math.round(os.loadavg()[0]! * 100) / 100
-  return candidates.map(({ name }, index) => {
-    const times = taken[index]!
-    return {
-      name,
-      total,
-      active: ACTIVE,
-      iterations: times.length,
-      perSecond: deviationOf(times.map((ms) => (total / ms) * 1000)),
-      seconds: deviationOf(times.map((ms) => ms / 1000)),
-      loadAverage,
-    }
-  })
+  const rows = cells.map(({ name, total, taken }) => ({
+    name,
+    total,
+    active: ACTIVE,
+    iterations: taken.length,
+    perSecond: deviationOf(taken.map((ms) => (total / ms) * 1000)),
+    seconds: deviationOf(taken.map((ms) => ms / 1000)),
+  }))
+  return { rows, loadAverage: Math.round(deviationOf(loads).mean * 100) / 100 }
 }
 
 function tabulate(rows: readonly TableRow[]): TableData[] {
   return [...new Set(rows.map(({ name }) => name))].map((name) => ({
     title: `${name}: at most ${ACTIVE} processes are active`,
-    head: ['total', 'iterations', 'per second', 'deviation', 'seconds', 'deviation', 'load'],
+    head: ['total', 'iterations', 'per second', 'deviation', 'seconds', 'deviation'],
     rows: rows
       .filter((row) => row.name === name)
-      .map(({ total, iterations, perSecond, seconds, loadAverage }) => [
+      .map(({ total, iterations, perSecond, seconds }) => [
         String(total),
         String(iterations),
-        ...[perSecond.mean, perSecond.deviation, seconds.mean, seconds.deviation, loadAverage].map(short),
+        ...[perSecond.mean, perSecond.deviation, seconds.mean, seconds.deviation].map(short),
       ]),
   }))
 }
@@ -123,22 +129,18 @@ async function run(settings: Settings, progress: (text: string) => void): Promis
   const candidates = await lineUp(scope, skipped)
   const totals = TOTALS.filter((total) => total <= settings.forks)
   if (totals.length === 0) totals.push(settings.forks)
-  const all = totals.reduce((sum, total) => sum + total, 0)
-  for (const { startAll } of candidates) await startAll(Math.min(TOTALS[0]!, settings.forks)) // not measured
-  const rows: TableRow[] = []
-  for (const total of totals) {
-    const limitMs = (LIMIT_MS * total) / all
-    rows.push(...(await measureTotal(candidates, total, { iterations: settings.iterations, limitMs, progress })))
-  }
+  for (const { startAll } of candidates) await startAll(totals[0]!) // not measured
+  const { rows, loadAverage } = await measure(candidates, totals, { iterations: settings.iterations, progress })
   return {
-    results: { active: ACTIVE, rows },
+    results: { active: ACTIVE, loadAverage, rows },
     tables: tabulate(rows),
     bars: [],
     skipped,
     notes: [
       'A process is started, runs an empty function and is joined. Mean and standard deviation are those of the ' +
-        'iterations, in which all candidates take turns.',
-      '"One connection per process" is ForkServer.connect(), with its handshake, Process and close(), each time.',
+        'iterations, in which all totals and candidates take turns.',
+      `"One connection per process" is ForkServer.connect(), with its handshake, Process and close(), each time.`,
+      `The load average was ${short(loadAverage)}; what exceeds ${ACTIVE} is other work, which slows all candidates.`,
     ],
   }
 }
