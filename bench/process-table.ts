@@ -72,7 +72,9 @@ async function lineUp(scope: Scope, skipped: Skipped[]): Promise<Candidate[]> {
   return [...candidates, ...pythons.map(pythonCandidate)]
 }
 
-interface Measured {
+/** The results of this benchmark. */
+export interface TableResults {
+  active: number
   rows: TableRow[]
   /** The mean of the load average after each iteration. What exceeds the active processes is other work. */
   loadAverage: number
@@ -85,7 +87,7 @@ async function measure(
   candidates: readonly Candidate[],
   totals: readonly number[],
   { iterations, progress }: { iterations: number; progress: (text: string) => void },
-): Promise<Measured> {
+): Promise<TableResults> {
   const start = performance.now()
   const cells = totals.flatMap((total) =>
     candidates.map((candidate) => ({ ...candidate, total, taken: [] as number[] })),
@@ -106,7 +108,7 @@ async function measure(
     perSecond: deviationOf(taken.map((ms) => (total / ms) * 1000)),
     seconds: deviationOf(taken.map((ms) => ms / 1000)),
   }))
-  return { rows, loadAverage: Math.round(deviationOf(loads).mean * 100) / 100 }
+  return { active: ACTIVE, rows, loadAverage: Math.round(deviationOf(loads).mean * 100) / 100 }
 }
 
 function tabulate(rows: readonly TableRow[]): TableData[] {
@@ -130,17 +132,17 @@ async function run(settings: Settings, progress: (text: string) => void): Promis
   const totals = TOTALS.filter((total) => total <= settings.forks)
   if (totals.length === 0) totals.push(settings.forks)
   for (const { startAll } of candidates) await startAll(totals[0]!) // not measured
-  const { rows, loadAverage } = await measure(candidates, totals, { iterations: settings.iterations, progress })
+  const results = await measure(candidates, totals, { iterations: settings.iterations, progress })
   return {
-    results: { active: ACTIVE, loadAverage, rows },
-    tables: tabulate(rows),
+    results,
+    tables: tabulate(results.rows),
     bars: [],
     skipped,
     notes: [
       'A process is started, runs an empty function and is joined. Mean and standard deviation are those of the ' +
         'iterations, in which all totals and candidates take turns.',
       `"One connection per process" is ForkServer.connect(), with its handshake, Process and close(), each time.`,
-      `The load average was ${short(loadAverage)}; what exceeds ${ACTIVE} is other work, which slows all candidates.`,
+      `The load average was ${short(results.loadAverage)}; what exceeds ${ACTIVE} is other work, which slows all candidates.`,
     ],
   }
 }

@@ -1,7 +1,7 @@
 // Runs in: a tool process. The charts of docs/BENCHMARKS.md, one function for each: which figures of which results it
 // shows. Pure.
 import type { TopLevelSpec } from 'vega-lite'
-import type { TableRow } from '../process-table.js'
+import type { TableResults } from '../process-table.js'
 import type { Report } from '../report.js'
 import type { Latency, Spread } from '../statistics.js'
 import { type Bar, bandOf, bars, boxes, curves, type Timed } from './kinds.js'
@@ -94,7 +94,7 @@ function processCreation(reports: readonly Report[]): Chart[] {
 
 function processTable(reports: readonly Report[]): Chart[] {
   const [report] = named(reports, 'process-table')
-  const { rows } = report!.results as { rows: TableRow[] }
+  const { rows } = report!.results as TableResults
   const points = rows.map(({ name, total, perSecond }) => ({ curve: name, x: total, ...bandOf(perSecond) }))
   return [
     {

@@ -3,7 +3,7 @@
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { TableRow } from '../process-table.js'
+import type { TableResults } from '../process-table.js'
 import { type Report, short } from '../report.js'
 import { machineOf, readReports } from '../table.js'
 import { type Chart, chartsOf, nodeOf } from './charts.js'
@@ -31,22 +31,22 @@ function wrap(text: string): string {
 }
 
 function tableOf({ machine, results }: Report): string {
-  const { active, rows } = results as { active: number; rows: TableRow[] }
-  const { cpu, cores, kernel, libc, loadAverage, date, node } = machine
-  const lines = rows.map(({ name, total, iterations, perSecond, seconds, loadAverage }) => {
-    const figures = [perSecond.mean, perSecond.deviation, seconds.mean, seconds.deviation, loadAverage].map(short)
+  const { active, loadAverage, rows } = results as TableResults
+  const { cpu, cores, kernel, libc, date, node } = machine
+  const lines = rows.map(({ name, total, iterations, perSecond, seconds }) => {
+    const figures = [perSecond.mean, perSecond.deviation, seconds.mean, seconds.deviation].map(short)
     return `| ${[name, total, iterations, ...figures].join(' | ')} |`
   })
   const text =
     `At most ${active} processes are active at a time. ${cpu}, ${cores} cores, ${kernel}, ${libc}, Node ` +
-    `${node.slice(1)}, ${date.slice(0, 10)}. The load average was ${loadAverage} before the run. The last column ` +
-    'is the load average when the row was done. What exceeds the number of active processes is other work on the ' +
-    'machine: it slows all candidates, so compare rows with the same total, and not the totals with each other.'
+    `${node.slice(1)}, ${date.slice(0, 10)}. The load average was ${short(machine.loadAverage)} before the run and ` +
+    `${short(loadAverage)} on average after each iteration. What exceeds ${active} is other work on the machine, which ` +
+    'slows all candidates: compare them with each other, and not with another machine.'
   return [
     wrap(text),
     '',
-    '| candidate | total | iterations | per second, mean | deviation | seconds, mean | deviation | load |',
-    '|---|---|---|---|---|---|---|---|',
+    '| candidate | total | iterations | per second, mean | deviation | seconds, mean | deviation |',
+    '|---|---|---|---|---|---|---|',
     ...lines,
   ].join('\n')
 }
