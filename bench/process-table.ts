@@ -142,7 +142,8 @@ async function run(settings: Settings, progress: (text: string) => void): Promis
       'A process is started, runs an empty function and is joined. Mean and standard deviation are those of the ' +
         'iterations, in which all totals and candidates take turns.',
       `"One connection per process" is ForkServer.connect(), with its handshake, Process and close(), each time.`,
-      `The load average was ${short(results.loadAverage)}; what exceeds ${ACTIVE} is other work, which slows all candidates.`,
+      `The load average was ${short(results.loadAverage)}. What exceeds ${ACTIVE} is other work, which slows all ` +
+        'candidates.',
     ],
   }
 }

@@ -40,8 +40,8 @@ function tableOf({ machine, results }: Report): string {
   const text =
     `At most ${active} processes are active at a time. ${cpu}, ${cores} cores, ${kernel}, ${libc}, Node ` +
     `${node.slice(1)}, ${date.slice(0, 10)}. The load average was ${short(machine.loadAverage)} before the run and ` +
-    `${short(loadAverage)} on average after each iteration. What exceeds ${active} is other work on the machine, which ` +
-    'slows all candidates: compare them with each other, and not with another machine.'
+    `${short(loadAverage)} on average after each iteration. What exceeds ${active} is other work on the machine, ` +
+    'which slows all candidates: compare them with each other, and not with another machine.'
   return [
     wrap(text),
     '',

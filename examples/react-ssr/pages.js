@@ -14,9 +14,8 @@ const pages = {
 }
 
 export function render(path) {
-  const page = pages[path]
-  if (!page) return { status: 404, html: 'Not found' }
-  return { status: 200, html: `<!doctype html>${renderToString(h(page))}` }
+  if (!Object.hasOwn(pages, path)) return { status: 404, html: 'Not found' }
+  return { status: 200, html: `<!doctype html>${renderToString(h(pages[path]))}` }
 }
 
 /** Runs once in the template, so that every child gets code that is already compiled. */
