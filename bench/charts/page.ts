@@ -84,7 +84,8 @@ export function readResults(): Report[] {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const files = await filesOf(readResults()) // first: a failure leaves the old page
   rmSync(path.join(DOCS, 'benchmarks'), { recursive: true, force: true })
   mkdirSync(path.join(DOCS, 'benchmarks'))
-  for (const [name, text] of await filesOf(readResults())) writeFileSync(path.join(DOCS, name), text)
+  for (const [name, text] of files) writeFileSync(path.join(DOCS, name), text)
 }
