@@ -5,6 +5,7 @@ export { emitProgress, type WorkerInfo, workerInfo } from './child/api/worker-in
 export * from './errors.js'
 export type {
   ChannelName,
+  ClientRefusedEvent,
   DiagnosticsChannels,
   PoolCallEvent,
   ProcessExitEvent,
@@ -43,4 +44,5 @@ export { ForkServer } from './owner/server/fork-server.js'
 export type { CloseOptions, ClosePolicy, StartOptions } from './owner/server/server-options.js'
 export type { StartMethod } from './owner/server/start-method.js'
 export { AuthKey } from './wire/auth/auth-key.js'
+export type { RefusalReason } from './wire/refusal-reasons.js'
 export type { ListenAddress, TemplateReport } from './wire/startup.js'

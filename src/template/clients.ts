@@ -4,7 +4,7 @@ import { ProtocolError } from '../errors.js'
 import { Admission } from '../wire/auth/admission.js'
 import { Handshake, type HandshakeKeys, MAX_HANDSHAKE_PAYLOAD } from '../wire/auth/handshake.js'
 import { ControlSession } from '../wire/control-codec.js'
-import { ATTACH_DESCRIPTORS, type ControlMessageToTemplate } from '../wire/control-messages.js'
+import { ATTACH_DESCRIPTORS, type ControlMessageToTemplate, HAND_OVER_DESCRIPTORS } from '../wire/control-messages.js'
 import { FrameDecoder } from '../wire/frames.js'
 import type { LivingChild } from './living-child.js'
 import { Unsent } from './unsent-replies.js'
@@ -25,6 +25,7 @@ export interface Order {
 /** How many descriptors a message comes with. */
 function descriptorsOf(message: ControlMessageToTemplate): number {
   if (message.name === 'attach') return ATTACH_DESCRIPTORS
+  if (message.name === 'handOver') return HAND_OVER_DESCRIPTORS
   return message.name === 'fork' ? 1 + message.stdio : 0
 }
 
@@ -72,6 +73,12 @@ export class Client {
     this.orders.push({ message, descriptors: count === 0 ? [] : this.#takeDescriptors(count) })
   }
 
+  /** Keeps descriptors that came: how many, and then each. A negative number means that the kernel dropped them. */
+  keepDescriptors([count, ...fds]: Int32Array): void {
+    if (count! < 0) this.descriptors.push(null)
+    else if (count! > 0) this.descriptors.push(fds.slice(0, count))
+  }
+
   /** The next set of descriptors, for a message that must have come with `count`: null if the kernel dropped them. */
   #takeDescriptors(count: number): DescriptorSet {
     const [set] = this.descriptors
@@ -117,6 +124,12 @@ export class Clients {
 
   all(): IterableIterator<Client> {
     return this.#byFd.values()
+  }
+
+  /** The owner that started this template, if it is still there and attached. */
+  get starter(): Client | undefined {
+    for (const client of this.#byFd.values()) if (client.isStarter && client.isAttached) return client
+    return undefined
   }
 
   /** Whether there is an owner. The template ends when there is none. */

@@ -15,6 +15,7 @@ import { encodeThrown } from '../wire/values/thrown.js'
 import { WORKER_MODULE } from '../wire/worker/worker-messages.js'
 import { ForkCheck, type Inventory } from './fork-check.js'
 import inventory from './inventory.cjs'
+import loadedFiles from './loaded-files.cjs'
 import loaderHooks from './loader-hooks.cjs'
 import { loadBuiltIns, warmUp } from './preload.js'
 import { useUpBatches } from './random-batches.js'
@@ -81,6 +82,7 @@ class Template {
       }
       this.#loading = 'a callback of beforeFreeze()'
       await runBeforeFreeze()
+      loadedFiles.stopCollecting(this.#config.watchVariable)
       this.#loading = 'the rehearsal'
       await rehearse(this.#native)
       await rehearseWorker(this.#native)
@@ -119,7 +121,7 @@ class Template {
     loaderHooks.stopWatchingHooks()
     this.#freeze()
     const warnings = findings.map(({ what }) => what)
-    const birth = serve(this.#native, this.#keys, this.#config.listen, {
+    const birth = serve(this.#native, this.#keys, this.#config, {
       listening: () => tellOwner({ status: 'ready', report: makeReport(warnings) }),
       refused: (syscall, errno) => tellOwner({ status: 'refused', syscall, errno }),
     })
@@ -168,10 +170,18 @@ function runMicrotasks(): void {
   ;(process as { _tickCallback?(): void })._tickCallback?.()
 }
 
+const COMMON_JS = [
+  './inventory.cjs',
+  './loaded-files.cjs',
+  './loader-hooks.cjs',
+  './stream-stand-ins.cjs',
+  '../platform/watched-files.cjs',
+]
+
 /** The CommonJS modules of forkserver are loaded. A program must not find them in require.cache. */
 function hideCommonJs(): void {
   const { cache, resolve } = createRequire(import.meta.url)
-  for (const file of ['./inventory.cjs', './loader-hooks.cjs', './stream-stand-ins.cjs']) delete cache[resolve(file)]
+  for (const file of COMMON_JS) delete cache[resolve(file)]
 }
 
 /** Makes this process a template. Each child inherits what is done here. */

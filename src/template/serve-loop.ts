@@ -6,7 +6,7 @@
 // nowhere else.
 import { closeSync } from 'node:fs'
 import os from 'node:os'
-import { ForkServerError } from '../errors.js'
+import { AuthError, ForkServerError } from '../errors.js'
 import { check, isErrno, type Native, POLLIN, POLLOUT, RECEIVED_DESCRIPTORS } from '../platform/native.js'
 import {
   encodeControl,
@@ -17,32 +17,23 @@ import {
 } from '../wire/control-codec.js'
 import type { ControlMessage, ForkMessage } from '../wire/control-messages.js'
 import { encodeFrame, encodeFrames } from '../wire/frames.js'
-import { type ListenAddress, MAX_STDIO, TEMPLATE_DESCRIPTORS } from '../wire/startup.js'
+import type { RefusalReason } from '../wire/refusal-reasons.js'
+import { MAX_STDIO, TEMPLATE_DESCRIPTORS } from '../wire/startup.js'
 import { Client, Clients, type DescriptorSet, HANDSHAKE_TIMEOUT_MS, type Order } from './clients.js'
 import { Listener } from './control-listener.js'
 import { endTree, signalChild } from './living-child.js'
 import { type Polled, PollSet } from './poll-set.js'
+import { Refusals } from './refusals.js'
+import type { Birth, ServeHooks, ServePlace } from './serve-place.js'
 import type { TemplateKeys } from './template-keys.js'
 import { workerThreads } from './template-report.js'
 
 const RECEIVE_BYTES = 4096
 const NO_DESCRIPTORS = new Int32Array(0)
 
-export interface ServeHooks {
-  /** Called once, when requests can come. */
-  listening(): void
-  /** Called instead if the socket cannot listen. The template then ends. */
-  refused(syscall: string, errno: number): void
-}
-
-/** What a new child has to know: the descriptor of its job channel. */
-export interface Birth {
-  readonly channel: number
-}
-
 /** Serves until the last owner is gone, and then ends the process. Returns in a child only. */
-export function serve(native: Native, keys: TemplateKeys, address: ListenAddress | null, hooks: ServeHooks): Birth {
-  return new ServeLoop(native, keys, address, hooks).run()
+export function serve(native: Native, keys: TemplateKeys, place: ServePlace, hooks: ServeHooks): Birth {
+  return new ServeLoop(native, keys, place, hooks).run()
 }
 
 class ServeLoop {
@@ -62,13 +53,15 @@ class ServeLoop {
   readonly #workers = workerThreads(process.execArgv)
   readonly #ownUid = process.geteuid!()
   readonly #polled: PollSet
+  readonly #refusals: Refusals
   #childEvent = -1
 
-  constructor(native: Native, keys: TemplateKeys, address: ListenAddress | null, hooks: ServeHooks) {
+  constructor(native: Native, keys: TemplateKeys, { listen, takesOver }: ServePlace, hooks: ServeHooks) {
     this.#native = native
     this.#keys = keys
     this.#polled = new PollSet(native)
-    this.#listener = address ? new Listener(native, address) : null
+    this.#refusals = new Refusals(native)
+    this.#listener = listen ? new Listener(native, listen, { inherits: takesOver }) : null
     this.#hooks = hooks
   }
 
@@ -95,23 +88,27 @@ class ServeLoop {
   #wait(): void {
     const now = performance.now()
     const { unproved } = this.#clients
-    for (const client of unproved.hereSince(now - HANDSHAKE_TIMEOUT_MS)) this.#drop(client)
+    for (const client of unproved.hereSince(now - HANDSHAKE_TIMEOUT_MS))
+      this.#refuse(client, 'it did not prove itself in time')
+    const refused = this.#refusals.take(now)
+    const { starter } = this.#clients
+    if (refused && starter?.unsent.isEmpty) this.#reply(starter, refused)
     const acceptsFrom = Math.max(this.#listener?.restsUntil ?? Number.POSITIVE_INFINITY, unproved.acceptsFrom)
     const accepts = acceptsFrom <= now
     const nextLate = unproved.oldestSince + HANDSHAKE_TIMEOUT_MS
-    const next = accepts ? nextLate : Math.min(nextLate, acceptsFrom)
+    const next = Math.min(nextLate, accepts ? Number.POSITIVE_INFINITY : acceptsFrom, this.#refusals.dueAt)
     const timeoutMs = Number.isFinite(next) ? Math.max(0, Math.ceil(next - now)) : -1
     // SIGCHLD interrupts the wait. The next turn sees its event.
     for (const [fd, happened] of this.#polled.wait(this.#wanted(accepts ? this.#listener : null), timeoutMs)) {
       if (fd === this.#childEvent) this.#reap()
-      else if (this.#listener && fd === this.#listener.fd) this.#accept(this.#listener)
+      else if (fd === this.#listener?.polled) this.#accept(this.#listener)
       else this.#attend(this.#clients.get(fd), happened)
     }
   }
 
   #wanted(listener: Listener | null): Polled[] {
     const wanted: Polled[] = [[this.#childEvent, POLLIN]]
-    if (listener) wanted.push([listener.fd, POLLIN])
+    if (listener && listener.polled >= 0) wanted.push([listener.polled, POLLIN])
     for (const client of this.#clients.all())
       wanted.push([client.fd, client.unsent.isEmpty ? POLLIN : POLLIN | POLLOUT])
     return wanted
@@ -121,18 +118,24 @@ class ServeLoop {
     const fd = listener.accept()
     if (fd < 0) return
     const oldest = this.#clients.unproved.inTheWay
-    if (oldest) this.#drop(oldest)
+    if (oldest) this.#refuse(oldest, 'others wait, and it had not proved itself')
     this.#welcome(fd, false)
   }
 
   #welcome(fd: number, isStarter: boolean): void {
     if (this.#native.peerUid(fd) !== this.#ownUid) {
+      this.#refusals.note(fd, 'another user')
       this.#native.close(fd)
       return
     }
     const client = new Client(fd, this.#keys, isStarter)
     this.#clients.add(client, performance.now())
     this.#send(client, encodeFrames(client.handshake.start()))
+  }
+
+  #refuse(client: Client, reason: RefusalReason): void {
+    if (this.#clients.has(client)) this.#refusals.note(client.fd, reason)
+    this.#drop(client)
   }
 
   #drop(client: Client): void {
@@ -146,8 +149,8 @@ class ServeLoop {
     client.orders.length = 0
   }
 
-  #closeAll(descriptors: readonly number[]): void {
-    for (const fd of descriptors) this.#native.close(fd)
+  #closeAll(descriptors: readonly number[] | null): void {
+    for (const fd of descriptors ?? []) this.#native.close(fd)
   }
 
   #reply(client: Client, message: ControlMessage): void {
@@ -168,20 +171,14 @@ class ServeLoop {
     if (!(happened & ~POLLOUT) || !this.#clients.has(client)) return
     const length = this.#native.receive(client.fd, this.#received, this.#descriptors)
     if (isErrno(length, 'EAGAIN')) return
-    this.#keepDescriptors(client)
+    client.keepDescriptors(this.#descriptors)
     if (length <= 0) return this.#drop(client)
     try {
       this.#read(client, this.#received.subarray(0, length))
     } catch (error) {
       if (!(error instanceof ForkServerError)) throw error
-      this.#drop(client) // it broke the protocol, or does not hold the key
+      this.#refuse(client, error instanceof AuthError ? 'it does not hold the key' : 'it broke the protocol')
     }
-  }
-
-  #keepDescriptors(client: Client): void {
-    const count = this.#descriptors[0]!
-    if (count === 0) return
-    client.descriptors.push(count < 0 ? null : [...this.#descriptors.subarray(1, 1 + count)])
   }
 
   #read(client: Client, bytes: Buffer): void {
@@ -237,6 +234,8 @@ class ServeLoop {
       }
       case 'detach':
         return void this.#detach(client)
+      case 'handOver':
+        return void this.#handOver(client, descriptors)
     }
   }
 
@@ -255,6 +254,12 @@ class ServeLoop {
     this.#drop(client)
   }
 
+  #handOver(client: Client, descriptors: DescriptorSet): void {
+    if (descriptors && client.isStarter) this.#listener?.handOver(descriptors[0]!)
+    this.#closeAll(descriptors)
+    if (!client.isStarter) this.#drop(client)
+  }
+
   #fork(client: Client, { id, flags, stdio }: ForkMessage, descriptors: DescriptorSet): Birth | undefined {
     const isDetached = (flags & FLAG_DETACHED) !== 0
     const isTree = (flags & FLAG_KILL_TREE) !== 0
@@ -262,7 +267,7 @@ class ServeLoop {
     if (descriptors) {
       const lifeline = isDetached ? -1 : client.lifeline
       const close = this.#clients.descriptorsToClose(lifeline)
-      if (this.#listener) close.push(this.#listener.fd)
+      if (this.#listener) close.push(this.#listener.polled)
       const session = isDetached || isTree ? 1 : 0
       const spec = Int32Array.of(lifeline, session, this.#workers, MAX_STDIO, stdio, ...descriptors, ...close)
       pid = this.#native.fork(spec)

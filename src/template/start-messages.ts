@@ -3,8 +3,15 @@
 import { closeSync, readSync, writeSync } from 'node:fs'
 import type { Native } from '../platform/native.js'
 import { encodeFrame, readFrameLength } from '../wire/frames.js'
-import { KEY_LENGTH, type StartupConfig, type StartupStatus, TEMPLATE_DESCRIPTORS } from '../wire/startup.js'
+import {
+  KEY_LENGTH,
+  type StartupConfig,
+  type StartupMessage,
+  type StartupStatus,
+  TEMPLATE_DESCRIPTORS,
+} from '../wire/startup.js'
 import { encodeValue } from '../wire/values/clone.js'
+import loaded from './loaded-files.cjs'
 import { adoptKey, type TemplateKeys } from './template-keys.js'
 
 /** Reads the first message of the owner. Ends the process if the owner is gone. */
@@ -27,7 +34,9 @@ export function readStartup(native: Native): { keys: TemplateKeys; config: Start
 
 /** Tells the owner how the start went. It can be told once. */
 export function tellOwner(status: StartupStatus): void {
-  const frame = encodeFrame(encodeValue(status, 'status'))
+  const files = loaded.loadedFiles()
+  const message: StartupMessage = files ? { ...status, files } : status
+  const frame = encodeFrame(encodeValue(message, 'status'))
   try {
     for (let at = 0; at < frame.length; ) at += writeSync(TEMPLATE_DESCRIPTORS.status, frame, at)
   } catch {} // EPIPE: the owner gave up, and the loop that follows sees that too

@@ -20,6 +20,7 @@ import {
   FIELD_BYTES,
   FORK_DESCRIPTORS,
 } from './control-messages.js'
+import { REFUSALS } from './refusal-reasons.js'
 import { MAX_STDIO } from './startup.js'
 
 /** The version that attach and attached carry. There is no negotiation: another version is an error that names both. */
@@ -162,6 +163,9 @@ function checkValues(message: ControlMessage): void {
         throw violation(`fork.flags is ${message.flags}; only bits 0 and 1 have a meaning`)
       if (message.stdio >= FORK_DESCRIPTORS - 1 && message.stdio <= MAX_STDIO) return
       throw violation(`fork.stdio is ${message.stdio}; it is 3 to ${MAX_STDIO}`)
+    case 'refused':
+      if (message.reason < REFUSALS.length) return
+      throw violation(`refused.reason is ${message.reason}; the largest is ${REFUSALS.length - 1}`)
     case 'signal':
     case 'exited':
       if (message.signal <= MAX_SIGNAL) return

@@ -61,6 +61,13 @@ export const CONTROL_MESSAGES = {
     descriptors: [],
     fields: [],
   },
+  handOver: {
+    kind: 5,
+    direction: 'owner to template',
+    when: 'at most once, from the owner that started the template',
+    descriptors: ['heir'],
+    fields: [],
+  },
   attached: {
     kind: 129,
     direction: 'template to owner',
@@ -108,6 +115,18 @@ export const CONTROL_MESSAGES = {
       ['majorFaults', 'u32', 'page faults that had to read from a disk'],
     ],
   },
+  refused: {
+    kind: 134,
+    direction: 'template to owner',
+    when: 'to the owner that started the template, at most once a second',
+    descriptors: [],
+    fields: [
+      ['reason', 'u8', 'why the last client was refused: the index in REFUSALS (wire/refusal-reasons.ts), 0 to 4'],
+      ['uid', 'u32', 'user id of the last client'],
+      ['peer', 'u32', 'process id of the last client; 0 if it is not known'],
+      ['count', 'u32', 'how many clients were refused since the last such message'],
+    ],
+  },
   detached: {
     kind: 133,
     direction: 'template to owner',
@@ -119,6 +138,9 @@ export const CONTROL_MESSAGES = {
 
 /** How many descriptors attach carries: the read end of the owner's lifeline pipe. */
 export const ATTACH_DESCRIPTORS = CONTROL_MESSAGES.attach.descriptors.length
+
+/** How many descriptors handOver carries: a socket whose other end the next template has. */
+export const HAND_OVER_DESCRIPTORS = CONTROL_MESSAGES.handOver.descriptors.length
 
 /** How many descriptors fork carries at least: channel, stdin, stdout, stderr. Further ones of the child may follow. */
 export const FORK_DESCRIPTORS = CONTROL_MESSAGES.fork.descriptors.length

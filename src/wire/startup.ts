@@ -12,8 +12,18 @@ import type { ThrownData } from './values/thrown.js'
  */
 export const MAX_STDIO = 15
 
-/** The descriptors that a template inherits, besides those. */
-export const TEMPLATE_DESCRIPTORS = { startup: 15, control: 16, status: 17, lifeline: 18, preload: 19 } as const
+/**
+ * The descriptors that a template inherits, besides those. Only one that takes over from another template has the last
+ * one, `inheritance`: the listening socket comes through it.
+ */
+export const TEMPLATE_DESCRIPTORS = {
+  startup: 15,
+  control: 16,
+  status: 17,
+  lifeline: 18,
+  preload: 19,
+  inheritance: 20,
+} as const
 
 /**
  * The options of Node that every template runs with. Its modules and its children do not see them in process.execArgv.
@@ -37,6 +47,8 @@ export interface StartupConfig {
   preload: string[]
   warmup: { module: string; name: string } | null
   listen: ListenAddress | null
+  /** Whether another template listens there, and hands its socket over when this one is ready. */
+  takesOver: boolean
   /** Whether reasons that are only suspicious also fail the start. */
   strict: boolean
   /** How long the preload may keep the event loop busy after it has finished, in milliseconds. */
@@ -47,6 +59,10 @@ export interface StartupConfig {
    * NODE_OPTIONS of the template's environment. Its process is started without the flags that a template cannot have.
    */
   nodeOptions: string | null
+  /** Whether the template reports the files that it loads. */
+  watch: boolean
+  /** WATCH_REPORT_DEPENDENCIES of the template's environment. With `watch` it has another value while it loads. */
+  watchVariable: string | null
 }
 
 /** The report of a frozen template. */
@@ -63,6 +79,12 @@ export interface TemplateReport {
   /** Suspicious things that did not stop the start (strict: false). */
   warnings: string[]
 }
+
+/** Files that a template has loaded, and files that Node looked for in vain. Each with its stamp at that time. */
+export type FileStamps = Record<string, string>
+
+/** What a template tells its owner once: how its start went, and which files it has loaded (with `watch`). */
+export type StartupMessage = StartupStatus & { files?: FileStamps }
 
 export type StartupStatus =
   | { status: 'ready'; report: TemplateReport }

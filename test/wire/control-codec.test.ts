@@ -24,6 +24,7 @@ import {
   FORK_DESCRIPTORS,
   type ForkMessage,
 } from '#src/wire/control-messages.js'
+import { REFUSALS } from '#src/wire/refusal-reasons.js'
 
 const TO_TEMPLATE = 'owner to template'
 const TO_OWNER = 'template to owner'
@@ -50,6 +51,7 @@ const anyMessage: fc.Arbitrary<ControlMessage> = fc.constantFrom(...NAMES).chain
     if (field === 'flags') return [field, fc.constantFrom(0, FLAG_DETACHED)]
     if (field === 'stdio') return [field, fc.integer({ min: 3, max: 15 })]
     if (field === 'signal') return [field, fc.nat(64)]
+    if (field === 'reason') return [field, fc.nat(REFUSALS.length - 1)]
     return [field, fc.oneof(fc.constantFrom(0, 1, LARGEST[type]), fc.integer({ min: 0, max: LARGEST[type] }))]
   })
   const record = fc.record({ name: fc.constant(name), ...Object.fromEntries(fields) }, { noNullPrototype: true })
@@ -59,7 +61,7 @@ const anyMessage: fc.Arbitrary<ControlMessage> = fc.constantFrom(...NAMES).chain
 describe('the table', () => {
   test('kinds are bytes of their own; those of the template have the highest bit set', () => {
     const kinds = NAMES.map((name) => CONTROL_MESSAGES[name].kind)
-    assert.deepEqual(kinds, [1, 2, 3, 4, 129, 130, 131, 132, 133])
+    assert.deepEqual(kinds, [1, 2, 3, 4, 5, 129, 130, 131, 132, 134, 133])
     for (const name of NAMES) {
       assert.equal(CONTROL_MESSAGES[name].kind > 127, CONTROL_MESSAGES[name].direction === TO_OWNER, name)
     }
@@ -70,12 +72,12 @@ describe('the table', () => {
     assert.equal(FORK_DESCRIPTORS, 4)
     assert.deepEqual(CONTROL_MESSAGES.fork.descriptors, ['channel', 'stdin', 'stdout', 'stderr'])
     const carriers = NAMES.filter((name) => CONTROL_MESSAGES[name].descriptors.length > 0)
-    assert.deepEqual(carriers, ['attach', 'fork'])
+    assert.deepEqual(carriers, ['attach', 'fork', 'handOver'])
   })
 
   test('every message fits MAX_CONTROL_PAYLOAD', () => {
     const sizes = NAMES.map((name) => CONTROL_MESSAGES[name].fields.reduce((sum, [, type]) => sum + BYTES[type], 1))
-    assert.deepEqual(sizes, [3, 8, 6, 1, 7, 9, 7, 43, 5])
+    assert.deepEqual(sizes, [3, 8, 6, 1, 1, 7, 9, 7, 43, 14, 5])
     assert.ok(Math.max(...sizes) <= MAX_CONTROL_PAYLOAD)
   })
 
@@ -86,9 +88,11 @@ describe('the table', () => {
       readonly flags: number
       readonly stdio: number
     }>()
-    expectTypeOf<ControlMessageToTemplate['name']>().toEqualTypeOf<'attach' | 'fork' | 'signal' | 'detach'>()
+    expectTypeOf<ControlMessageToTemplate['name']>().toEqualTypeOf<
+      'attach' | 'fork' | 'signal' | 'detach' | 'handOver'
+    >()
     expectTypeOf<ControlMessageToOwner['name']>().toEqualTypeOf<
-      'attached' | 'forked' | 'forkFailed' | 'exited' | 'detached'
+      'attached' | 'forked' | 'forkFailed' | 'exited' | 'detached' | 'refused'
     >()
     expectTypeOf(decodeControl<typeof TO_OWNER>).returns.toEqualTypeOf<ControlMessageToOwner>()
     // @ts-expect-error: a field is missing
@@ -153,13 +157,14 @@ describe('the codec', () => {
 
   test('kinds that are not in the table, and kinds of the other direction', () => {
     for (let kind = 0; kind < 256; kind++) {
-      const isKnown = NAMES.some((name) => CONTROL_MESSAGES[name].kind === kind)
+      const known = NAMES.find((name) => CONTROL_MESSAGES[name].kind === kind)
       const payload = Buffer.from([kind])
       for (const direction of [TO_TEMPLATE, TO_OWNER] as const) {
-        if (kind === CONTROL_MESSAGES.detach.kind && direction === TO_TEMPLATE) continue // it has no fields
+        const shape = known && CONTROL_MESSAGES[known]
+        if (shape?.fields.length === 0 && shape.direction === direction) continue // it is its kind alone
         violates(
           () => decodeControl(direction, payload),
-          isKnown ? /bytes|no message from/ : /kind \d+ is no message from/,
+          known ? /bytes|no message from/ : /kind \d+ is no message from/,
         )
       }
     }
@@ -177,6 +182,7 @@ describe('the codec', () => {
     violates(() => encodeControl({ ...fork, stdio: 2 }), /stdio is 2/)
     violates(() => encodeControl({ ...fork, stdio: 16 }), /stdio is 16/)
     violates(() => encodeControl({ name: 'signal', id: 1, signal: 65 }), /signal is 65/)
+    violates(() => encodeControl({ name: 'refused', reason: 5, uid: 1, peer: 1, count: 1 }), /reason is 5/)
     const exited = { name: 'exited', id: 7, pid: 9, exitCode: 0, signal: 0, userMicros: 0 } as const
     const rest = { systemMicros: 0, maxRssBytes: 0, minorFaults: 0, majorFaults: 0 }
     const unsafe = encodeControl({ ...exited, ...rest })

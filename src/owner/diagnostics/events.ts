@@ -1,5 +1,6 @@
 // Runs in: owner. Pure. The diagnostics channels: their names, and what each of them publishes. docs/DIAGNOSTICS.md
 // shows them as tables; a test compares the two.
+import type { RefusalReason } from '../../wire/refusal-reasons.js'
 import type { TemplateReport } from '../../wire/startup.js'
 
 /** A template is ready. */
@@ -188,6 +189,20 @@ export interface TaskRequeueEvent {
   error: unknown
 }
 
+/** A template of this process has refused clients. Published at most once a second. */
+export interface ClientRefusedEvent {
+  /** Process id of the template. */
+  pid: number
+  /** Why the last one was refused. */
+  reason: RefusalReason
+  /** Process id of the last one; 0 if it is not known. */
+  clientPid: number
+  /** User id of the last one. */
+  clientUid: number
+  /** How many were refused since the last such event. */
+  count: number
+}
+
 /** A server does not fork, or no longer. */
 export interface SpawnFallbackEvent {
   /** Why, as a clause. */
@@ -209,6 +224,7 @@ export interface DiagnosticsChannels {
   'forkserver:task:start': TaskStartEvent
   'forkserver:task:end': TaskEndEvent
   'forkserver:task:requeue': TaskRequeueEvent
+  'forkserver:client:refused': ClientRefusedEvent
   'forkserver:spawn:fallback': SpawnFallbackEvent
 }
 
@@ -230,5 +246,6 @@ export const LOG_SECTIONS = {
   'forkserver:task:start': 'forkserver-tasks',
   'forkserver:task:end': 'forkserver-tasks',
   'forkserver:task:requeue': 'forkserver',
+  'forkserver:client:refused': 'forkserver',
   'forkserver:spawn:fallback': 'forkserver',
 } as const satisfies Record<ChannelName, string>

@@ -2,7 +2,7 @@
 // children and is told how they ended.
 import { Socket } from 'node:net'
 import os from 'node:os'
-import { AuthError, ProtocolError } from '../../errors.js'
+import { ProtocolError } from '../../errors.js'
 import { check, isErrno, type Native, resourceError } from '../../platform/native.js'
 import { hasEnded, workDone } from '../../platform/process-state.js'
 import { readToTheEnd } from '../../platform/read-to-end.js'
@@ -19,8 +19,10 @@ import {
 } from '../../wire/control-codec.js'
 import { encodeFrame, encodeFrames, FrameDecoder } from '../../wire/frames.js'
 import { AnswerDeadline, type AwaitedAnswer } from './answer-deadline.js'
+import { closed, tooLate, wrongPeer } from './control-errors.js'
 import { Attaching, type Phase, Proving, Serving } from './control-phases.js'
 import { type ForkedChild, Requests } from './pending-forks.js'
+import { clientsRefused } from './refusal-events.js'
 
 /** A handshake may take this many times `templateTimeout`: other clients may come first. */
 const OPENING_TIMEOUTS = 2
@@ -82,7 +84,7 @@ export class ControlConnection {
         else this.#socket.unref()
       },
     })
-    this.#serving = new Serving(this.#requests)
+    this.#serving = new Serving(this.#requests, (message) => clientsRefused(this.templatePid, message))
     this.#socket = readToTheEnd(new Socket({ fd, readable: true, writable: true }))
     this.#socket.on('data', (chunk: Buffer) => this.#read(chunk))
     this.#socket.on('error', () => {}) // 'close' follows and ends the connection
@@ -135,8 +137,7 @@ export class ControlConnection {
   #checkPeer(): void {
     const uid = check('getsockopt', this.#native.peerUid(this.#fd))
     if (uid === process.geteuid!()) return
-    const text = `The process behind the control socket runs as user ${uid}, and this process runs as another user.`
-    throw new AuthError('ERR_PEER_REFUSED', `${text} Pass the address of a server of your own user.`)
+    throw wrongPeer(uid)
   }
 
   async #prove(key: AuthKey): Promise<void> {
@@ -203,10 +204,7 @@ export class ControlConnection {
     return this.#requests.add(id)
   }
 
-  /**
-   * Resolves when a request can be sent. Signals wait in the stream's queue while the socket is full. The descriptors
-   * of a request can only go past that queue.
-   */
+  /** Resolves when a request can be sent: its descriptors cannot wait in the stream's queue, as signals do. */
   async writable(): Promise<void> {
     if (this.#socket.writableLength === 0) return
     const answer = this.#answers.expect() // a template that reads makes room
@@ -220,6 +218,17 @@ export class ControlConnection {
       })
     }
     answer.settle()
+  }
+
+  /** Resolves when every child that was asked for has ended, or when this cannot be known any more. */
+  get idle(): Promise<void> {
+    return this.#requests.idle
+  }
+
+  /** Asks the template to give its listening socket to the next one. `heir` stays the caller's. */
+  async handOver(heir: number): Promise<void> {
+    await this.writable()
+    if (!this.#loss) this.#sendNow(encodeControl({ name: 'handOver' }), Int32Array.of(heir))
   }
 
   /** The job channel of this child is closed. If the process has ended, the template has to report its exit. */
@@ -286,13 +295,4 @@ export class ControlConnection {
   close(): void {
     this.#socket.destroy()
   }
-}
-
-function tooLate(ms: number): AuthError {
-  const text = `The template did not finish the handshake within ${ms} ms.`
-  return new AuthError('ERR_AUTH_TIMEOUT', `${text} It may be stopped, or another program listens at this address.`)
-}
-
-function closed(): ProtocolError {
-  return new ProtocolError('ERR_CONNECTION_ENDED', 'The template closed the control socket.')
 }

@@ -4,6 +4,7 @@ import { ProtocolError } from '../../errors.js'
 import { defer } from '../../promises/deferred.js'
 import { Handshake, type HandshakeKeys } from '../../wire/auth/handshake.js'
 import { decodeControl, PROTOCOL_VERSION } from '../../wire/control-codec.js'
+import type { ControlMessage } from '../../wire/control-messages.js'
 import type { Requests } from './pending-forks.js'
 
 /** One phase of a control connection. */
@@ -73,10 +74,13 @@ export class Attaching implements Phase {
 /** The owner asks for children, until it detaches. */
 export class Serving implements Phase {
   readonly #requests: Requests
+  readonly #onRefused: (message: ControlMessage<'refused'>) => void
   #detached: ReturnType<typeof defer<number>> | undefined
 
-  constructor(requests: Requests) {
+  /** @param onRefused takes which clients the template has refused */
+  constructor(requests: Requests, onRefused: (message: ControlMessage<'refused'>) => void) {
     this.#requests = requests
+    this.#onRefused = onRefused
   }
 
   receive(payload: Buffer): void {
@@ -88,6 +92,8 @@ export class Serving implements Phase {
         if (!this.#detached)
           throw new ProtocolError('ERR_PROTOCOL', 'The template sent detached, and nobody asked for that.')
         return this.#detached.resolve(message.owners)
+      case 'refused':
+        return this.#onRefused(message)
       default:
         return this.#requests.answer(message)
     }

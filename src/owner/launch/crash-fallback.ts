@@ -57,6 +57,10 @@ export class CrashFallback implements Launcher {
     this.#spawning = this.#newSpawning(`${this.#crashes} forked children crashed before they began their jobs`)
   }
 
+  restart(): Promise<void> {
+    return (this.#spawning ?? this.#forking).restart()
+  }
+
   killAttached(): void {
     this.#forking.killAttached()
     this.#spawning?.killAttached()

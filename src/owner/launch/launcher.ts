@@ -59,6 +59,8 @@ export interface Launched {
    * Settles when the end of the process is known. Rejects with TemplateError ERR_TEMPLATE_LOST if it cannot be known.
    */
   readonly exited: Promise<Exit>
+  /** Whether its server was restarted since: it began with what the template before had loaded. */
+  isStale(): boolean
   /** The memory that it has in use, in bytes; 0 if it has ended, undefined if that cannot be seen. */
   rssBytes(): number | undefined
   /** Sends a signal; false if the process has ended. */
@@ -80,6 +82,11 @@ export interface Launcher {
    *   request's signal
    */
   launch(request: LaunchRequest): Promise<Launched>
+  /**
+   * Starts a new template beside the one that serves, which then takes over. If that fails, the old one serves on.
+   * @throws as ForkServer.start(); UsageError ERR_INVALID_STATE if it is closed meanwhile
+   */
+  restart(): Promise<void>
   /** Kills every process that is not detached, also those that are being started. */
   killAttached(): void
   /**

@@ -41,6 +41,7 @@ export interface RequestsListener {
 export class Requests {
   readonly #listener: RequestsListener
   readonly #open = new Map<number, Request>()
+  #onIdle: (() => void)[] = []
 
   constructor(listener: RequestsListener) {
     this.#listener = listener
@@ -48,6 +49,18 @@ export class Requests {
 
   has(id: number): boolean {
     return this.#open.has(id)
+  }
+
+  /** Resolves when none of them is open. */
+  get idle(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onIdle.push(resolve)
+      this.#tellIdle()
+    })
+  }
+
+  #tellIdle(): void {
+    if (this.#open.size === 0) for (const resolve of this.#onIdle.splice(0)) resolve()
   }
 
   /** The owner asked for a child by this number. */
@@ -102,6 +115,7 @@ export class Requests {
     this.#tellHold()
     if (message.name === 'forkFailed') request.failed(resourceError('fork', message.errno))
     else request.exited(exitOf(message))
+    this.#tellIdle()
   }
 
   /**
@@ -117,5 +131,6 @@ export class Requests {
       request.failed(new TemplateError('ERR_TEMPLATE_LOST', text, { cause }))
     }
     this.#open.clear()
+    this.#tellIdle()
   }
 }

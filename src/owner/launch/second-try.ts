@@ -81,6 +81,10 @@ export class SecondTry implements Launched {
     return this.#current.stdio
   }
 
+  isStale(): boolean {
+    return this.#current.isStale()
+  }
+
   rssBytes(): number | undefined {
     return this.#current.rssBytes()
   }

@@ -35,6 +35,7 @@ export class SpawnLauncher implements Launcher {
   /** Children that may not outlive this process. */
   readonly #attached = new Map<ChildProcess, { exited: Promise<Exit>; isTree: boolean }>()
   #isKilling = false
+  #restarts = 0
 
   constructor(options: SpawnOptions) {
     this.#options = options
@@ -50,6 +51,7 @@ export class SpawnLauncher implements Launcher {
     request.signal?.throwIfAborted()
     // Without the addon each child has a socket of its own for it (child/end-with-owner.ts).
     const lifeline = request.detached ? 'ignore' : (this.#lifeline?.readEnd ?? 'pipe')
+    const restarts = this.#restarts
     const child = this.#spawn(request, lifeline)
     reapWithThread(child)
     const exited = new Promise<Exit>((resolve) => child.on('exit', (exitCode, signal) => resolve({ exitCode, signal })))
@@ -76,6 +78,7 @@ export class SpawnLauncher implements Launcher {
       channel: reader,
       stdio,
       exited,
+      isStale: () => restarts !== this.#restarts,
       rssBytes: () => rssOf(child.pid!),
       kill: (signal) => signalTo(child, signal, request.killTree),
       holdLoop: (on) => {
@@ -109,6 +112,11 @@ export class SpawnLauncher implements Launcher {
     this.#attached.set(child, { exited, isTree })
     exited.then(() => this.#attached.delete(child))
     if (this.#isKilling) signalTo(child, 'SIGKILL', isTree)
+  }
+
+  /** Each process loads everything anew. Only those that run already have what was loaded before. */
+  async restart(): Promise<void> {
+    this.#restarts++
   }
 
   killAttached(): void {

@@ -2,6 +2,7 @@
 // that its owner asked for: the preload library restores LD_PRELOAD before Node runs, and first-look restores
 // NODE_OPTIONS before any code of the user runs.
 import { ownFile } from '../../platform/own-files.js'
+import watched from '../../platform/watched-files.cjs'
 import { TEMPLATE_DESCRIPTORS } from '../../wire/startup.js'
 
 const FIRST_LOOK = ownFile('main/first-look.cjs')
@@ -10,7 +11,7 @@ const FIRST_LOOK = ownFile('main/first-look.cjs')
 const quoted = (text: string): string => `"${text.replaceAll(/["\\]/g, '\\$&')}"`
 
 /** What the process of a template gets instead of the environment `env`. */
-export function templateEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+export function templateEnvironment(env: NodeJS.ProcessEnv, { watch }: { watch: boolean }): NodeJS.ProcessEnv {
   return {
     ...env,
     // By descriptor, because the variable cannot hold a path with a space or a colon.
@@ -18,5 +19,6 @@ export function templateEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
     NODE_OPTIONS: quoted(`--require=${FIRST_LOOK}`) + (env.NODE_OPTIONS === undefined ? '' : ` ${env.NODE_OPTIONS}`),
     // Hidden from Node's own profiler, because the template measures coverage for its children (child/coverage.ts).
     NODE_V8_COVERAGE: undefined,
+    ...(watch && { [watched.VARIABLE]: watched.ON }),
   }
 }

@@ -3,15 +3,13 @@
 import { closeSync, openSync } from 'node:fs'
 import { Socket } from 'node:net'
 import os from 'node:os'
-import { ProtocolError, TemplateError, UsageError } from '../../errors.js'
+import { ProtocolError } from '../../errors.js'
 import { type Native, systemError } from '../../platform/native.js'
 import { rssOf } from '../../platform/process-state.js'
 import { readToTheEnd } from '../../platform/read-to-end.js'
-import { within } from '../../promises/time-limit.js'
 import { changeOf, unheeded } from '../../wire/environment.js'
 import { encodeFrameHeader } from '../../wire/frames.js'
 import { encodeJob, type JobHead } from '../../wire/job.js'
-import { isObserved, publish } from '../diagnostics/publish.js'
 import { AttachedChildren, holdLoop } from './attached-children.js'
 import { ChildDescriptors, closeStreams, pipeOf } from './child-stdio.js'
 import type { ControlConnection } from './control-connection.js'
@@ -19,7 +17,7 @@ import { JobChannelReader } from './job-channel-reader.js'
 import type { Launched, Launcher, LaunchRequest } from './launcher.js'
 import { Lifeline } from './lifeline.js'
 import type { ForkedChild } from './pending-forks.js'
-import type { TemplateProcess } from './template-process.js'
+import { type Connector, type TemplateState, Templates } from './templates.js'
 import { endUnansweredChild } from './unanswered-child.js'
 
 /**
@@ -29,38 +27,13 @@ import { endUnansweredChild } from './unanswered-child.js'
  */
 const MAX_UNANSWERED = 16
 
-const CLOSED = 'This server is closed. Start a new one.'
-
-/** A template that serves, and what its owner needs to know about it. */
-export interface TemplateState {
-  connection: ControlConnection
-  /** The environment and working directory that the template started with; undefined if another process started it. */
-  env: NodeJS.ProcessEnv | undefined
-  cwd: string | undefined
-  /** Its process, if this owner started it. */
-  process: TemplateProcess | undefined
-  /** Whether other processes can reach the template and become its owners. */
-  hasAddress: boolean
-}
-
-/** Starts a template, or connects to one that another process started. Aborting the signal ends the attempt. */
-export type Connector = (lifeline: number, signal: AbortSignal) => Promise<TemplateState>
-
 /** Launches children by asking a template. */
 export class TemplateLauncher implements Launcher {
   readonly startMethod = 'forkserver'
   readonly #native: Native
-  readonly #templateTimeout: number
-  readonly #connect: Connector
+  readonly #templates: Templates
   readonly #lifeline: Lifeline
   readonly #devNull: number
-  /** Aborted by killAttached(): no template is started any more. */
-  readonly #killing = new AbortController()
-  #state: Promise<TemplateState> | undefined
-  /** The last template that was ready, lost or not. */
-  #latest: TemplateState | undefined
-  /** Templates that this owner detaches from. */
-  readonly #leaving = new Set<TemplateState>()
   readonly #attached = new AttachedChildren()
   #unanswered = 0
   readonly #waiting: (() => void)[] = []
@@ -70,9 +43,8 @@ export class TemplateLauncher implements Launcher {
   /** @throws ResourceError ERR_RESOURCE */
   constructor(native: Native, templateTimeout: number, connect: Connector) {
     this.#native = native
-    this.#templateTimeout = templateTimeout
-    this.#connect = connect
     this.#lifeline = new Lifeline(native)
+    this.#templates = new Templates(connect, this.#lifeline, templateTimeout)
     try {
       this.#devNull = openSync('/dev/null', 'r+')
     } catch (error) {
@@ -82,39 +54,12 @@ export class TemplateLauncher implements Launcher {
   }
 
   /** The template that serves now. Starts one if there is none. */
-  async ready(): Promise<TemplateState> {
-    if (this.#isClosed || this.#lifeline.isCut) throw new UsageError('ERR_INVALID_STATE', CLOSED)
-    this.#state ??= this.#open()
-    return this.#state
+  ready(): Promise<TemplateState> {
+    return this.#templates.ready()
   }
 
-  async #open(): Promise<TemplateState> {
-    try {
-      const state = await this.#connect(this.#lifeline.readEnd, this.#killing.signal)
-      this.#latest = state
-      state.connection.onLost(() => this.#lost(state))
-      if (state.connection.isLost)
-        throw new TemplateError('ERR_TEMPLATE_LOST', 'The template was lost as soon as it was ready.')
-      return state
-    } catch (cause) {
-      this.#state = undefined
-      throw this.#lifeline.isCut ? new UsageError('ERR_INVALID_STATE', CLOSED, { cause }) : cause
-    }
-  }
-
-  /**
-   * The next launch starts a new template. A template that was given up would keep its address, so
-   * it is killed if this owner started it.
-   */
-  #lost(state: TemplateState): void {
-    this.#state = undefined
-    if (!this.#leaving.has(state)) void publishLost(state.connection)
-    if (state.connection.isGivenUp && !this.#leavesToOthers(state)) state.process?.kill()
-  }
-
-  /** A template that others can reach may serve them again once it is continued. Otherwise it ends by itself then. */
-  #leavesToOthers({ hasAddress }: TemplateState): boolean {
-    return hasAddress && this.#isClosed
+  restart(): Promise<void> {
+    return this.#templates.restart()
   }
 
   async launch(request: LaunchRequest): Promise<Launched> {
@@ -129,8 +74,9 @@ export class TemplateLauncher implements Launcher {
   }
 
   async #launchNow(request: LaunchRequest): Promise<Launched> {
-    const state = await this.ready()
+    let state = await this.ready()
     await state.connection.writable()
+    if (this.#templates.isLeaving(state)) state = await this.ready() // it was replaced meanwhile
     try {
       return await this.#ask(state, request)
     } catch (error) {
@@ -173,6 +119,7 @@ export class TemplateLauncher implements Launcher {
         channel: reader,
         stdio: streams,
         exited: child.exited,
+        isStale: () => this.#templates.isReplaced(state),
         rssBytes: () => (connection.sharesPids ? rssOf(child.pid) : undefined),
         kill,
         holdLoop: (on) => holdLoop(child, channel, on),
@@ -219,35 +166,17 @@ export class TemplateLauncher implements Launcher {
   killAttached(): void {
     this.#attached.kill() // and all that they started, if they have killTree
     this.#lifeline.cut() // the kernel kills the rest, even if the template does not answer
-    this.#killing.abort()
+    this.#templates.kill()
   }
 
   async close(): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
+    this.#templates.stopReplacing()
     await this.#attached.ended()
-    await this.#state?.catch(() => {}) // a template that is being started
-    if (this.#latest) await this.#leave(this.#latest)
+    await this.#templates.close()
     this.#lifeline.close()
     closeSync(this.#devNull)
-  }
-
-  /** Detaches from the template. Waits for its end if this owner started it and is its only owner. */
-  async #leave(state: TemplateState): Promise<void> {
-    const { connection, process: template } = state
-    const wasLost = connection.isLost
-    this.#leaving.add(state)
-    const owners = await connection.detach().catch(() => 0) // a template that was lost is gone, or was killed
-    connection.close()
-    if (!wasLost && template && isObserved('forkserver:template:end'))
-      publish('forkserver:template:end', { pid: connection.templatePid, isShared: owners > 0 })
-    if (!template || owners > 0 || (connection.isGivenUp && this.#leavesToOthers(state))) return
-    template.ref()
-    if ((await within(this.#templateTimeout, template.ended)) === undefined) {
-      template.kill()
-      await template.ended
-    }
-    template.unref()
   }
 }
 
@@ -256,11 +185,6 @@ function tellTemplate(connection: ControlConnection, child: ForkedChild, signal:
   if (connection.isLost) return false
   child.signal(signal)
   return true
-}
-
-async function publishLost(connection: ControlConnection): Promise<void> {
-  if (!isObserved('forkserver:template:lost')) return
-  publish('forkserver:template:lost', { pid: connection.templatePid, fate: await connection.fate() })
 }
 
 function sendJob(channel: Socket, head: JobHead, args: Buffer): void {

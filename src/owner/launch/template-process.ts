@@ -12,6 +12,7 @@ import { within } from '../../promises/time-limit.js'
 import type { AuthKey } from '../../wire/auth/auth-key.js'
 import { encodeFrame } from '../../wire/frames.js'
 import {
+  type FileStamps,
   MAX_STDIO,
   type StartupConfig,
   TEMPLATE_DESCRIPTORS,
@@ -33,6 +34,8 @@ export interface StartedTemplate {
   readonly report: TemplateReport
   /** This process's end of the private control socket; the caller takes it over. */
   readonly controlFd: number
+  /** If it takes over from another template: the socket through which that one gives what it has. Also the caller's. */
+  readonly heirFd: number | undefined
 }
 
 export interface TemplateOptions {
@@ -50,6 +53,8 @@ export interface TemplateOptions {
   signal: AbortSignal
   /** How long the start may take, in milliseconds. */
   startTimeout: number
+  /** Takes which files the template has loaded, whether its start succeeds or fails. */
+  onFiles?: ((files: FileStamps) => void) | undefined
 }
 
 /** The process of a template that this owner started. */
@@ -124,6 +129,8 @@ interface OwnEnds {
   startup: number
   control: number
   status: number
+  /** Only if the template takes over from another one. */
+  heir: number | undefined
 }
 
 /** @throws ResourceError ERR_RESOURCE; it leaves no descriptor open then */
@@ -131,19 +138,20 @@ function spawnTemplate(native: Native, options: TemplateOptions): { template: Te
   const ours = new OpenDescriptors(native)
   const theirs = new OpenDescriptors(native)
   const stdio: (number | 'ignore' | 'inherit')[] = ['ignore', 'inherit', 'inherit']
-  const pair = (name: 'startup' | 'control' | 'status'): number => {
+  const pair = (name: 'startup' | 'control' | 'status' | 'inheritance'): number => {
     const ends = new Int32Array(2)
     check('socketpair', native.socketPair(ends))
     stdio[TEMPLATE_DESCRIPTORS[name]] = theirs.add(ends[1]!)
     return ours.add(ends[0]!)
   }
   try {
-    const own = { startup: pair('startup'), control: pair('control'), status: pair('status') }
+    const heir = options.config.takesOver ? pair('inheritance') : undefined
+    const own = { startup: pair('startup'), control: pair('control'), status: pair('status'), heir }
     const devNull = theirs.add(openSync('/dev/null', 'r+'))
     for (let fd = 3; fd < MAX_STDIO; fd++) stdio[fd] = devNull
     stdio[TEMPLATE_DESCRIPTORS.lifeline] = options.lifeline
     stdio[TEMPLATE_DESCRIPTORS.preload] = theirs.add(openSync(PRELOAD, 'r'))
-    const env = templateEnvironment({ ...options.env, NODE_OPTIONS: options.flags.nodeOptions })
+    const env = templateEnvironment({ ...options.env, NODE_OPTIONS: options.flags.nodeOptions }, options.config)
     const args = [...TEMPLATE_FLAGS, ...options.flags.execArgv, MAIN]
     return { template: new TemplateProcess(spawn(process.execPath, args, { stdio, env })), own }
   } catch (error) {
@@ -168,9 +176,10 @@ export async function startTemplate(native: Native, options: TemplateOptions): P
     sendStartup(startup, options)
     const report = await Promise.race([untilReady(template, status, options), limits.exceeded])
     template.unref()
-    return { process: template, report, controlFd: own.control }
+    return { process: template, report, controlFd: own.control, heirFd: own.heir }
   } catch (error) {
     closeSync(own.control)
+    if (own.heir !== undefined) closeSync(own.heir)
     await template.killStart()
     throw error
   } finally {
@@ -222,6 +231,7 @@ async function untilReady(
   options: TemplateOptions,
 ): Promise<TemplateReport> {
   const status = await readStatus(socket)
+  if (status?.files) options.onFiles?.(status.files)
   if (status) return reportOf(status, options.config.listen)
   const died = template.ended.then((fate) => {
     const text = `The template (pid ${template.pid}) ${fate} before it was ready. Its output on stderr may say why.`

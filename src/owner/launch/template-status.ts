@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net'
 import { TemplateError } from '../../errors.js'
 import { FrameDecoder, MAX_OWN_PAYLOAD } from '../../wire/frames.js'
-import type { ListenAddress, StartupStatus, TemplateReport } from '../../wire/startup.js'
+import type { ListenAddress, StartupMessage, StartupStatus, TemplateReport } from '../../wire/startup.js'
 import { decodeValue } from '../../wire/values/clone.js'
 import { decodeThrown } from '../../wire/values/thrown.js'
 import { addressError } from './address-error.js'
@@ -24,13 +24,13 @@ export class CannotFork extends TemplateError {
  * Reads the one report. Resolves with undefined if the template ends without one.
  * @throws TemplateError ERR_PRELOAD_FAILED if the report cannot be read
  */
-export function readStatus(socket: Socket): Promise<StartupStatus | undefined> {
+export function readStatus(socket: Socket): Promise<StartupMessage | undefined> {
   const decoder = new FrameDecoder({ maxLength: MAX_OWN_PAYLOAD })
   return new Promise((resolve, reject) => {
     socket.on('data', (chunk: Buffer) => {
       try {
         const [payload] = decoder.push(chunk)
-        if (payload) resolve(decodeValue(payload) as StartupStatus)
+        if (payload) resolve(decodeValue(payload) as StartupMessage)
       } catch (cause) {
         // Only an error that a module threw can be so large.
         const text =

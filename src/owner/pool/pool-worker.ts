@@ -29,7 +29,7 @@ import { TaskOutput } from './task-output.js'
 import type { WorkerEnd } from './worker-end.js'
 import { deathOf, isAsked, refusalOf, wrongChunk } from './worker-errors.js'
 import type { Link } from './worker-link.js'
-import { WorkerProcess, type WorkerProcessListener, type WorkerProcessOptions } from './worker-process.js'
+import { type WorkerOptions, WorkerProcess, type WorkerProcessListener } from './worker-process.js'
 
 /** What a worker reports to its set. */
 export interface WorkerListener {
@@ -42,15 +42,6 @@ export interface WorkerListener {
   onServerClosed(): void
   /** It has written output that no call takes. */
   onOutput(worker: PoolWorker, bytes: Buffer, stream: OutputStream): void
-}
-
-/** The options of a worker. */
-export interface WorkerOptions {
-  process: WorkerProcessOptions
-  /** If it uses more bytes of memory than this, it gets no more chunks. */
-  maxMemory: number
-  /** How long a task that nobody waits for may take to stop, in milliseconds; 0: the worker is killed at once. */
-  gracePeriod: number
 }
 
 /** One worker. */
@@ -67,6 +58,8 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
   #hasAnswered = false
   /** It did not come to chunks that it was sent ahead: it gets no more of them before its next answer. */
   #isSlow = false
+  /** It is older than the template of its server. */
+  #isStale = false
   readonly #pace = new Pace()
   readonly #memoryLimit: MemoryLimit
   /** When it was started, by performance.now(). */
@@ -105,9 +98,9 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
     return this.#sent.tasks
   }
 
-  /** Whether it uses more memory than it may, and is to be replaced. */
+  /** Whether it is to be replaced: it uses more memory than it may, or its server was restarted. */
   get isSpent(): boolean {
-    return this.#memoryLimit.isOver(this.pid)
+    return this.#isStale || this.#memoryLimit.isOver(this.pid)
   }
 
   /** Chunks that it has and has not answered. */
@@ -146,6 +139,11 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
     this.isLeaving = true
     this.holdLoop(true)
     this.#listener.onServerClosed()
+  }
+
+  onStale(): void {
+    this.#isStale = true
+    if (this.isOpen) this.#listener.onReady(this)
   }
 
   onFailure(error: Error): void {

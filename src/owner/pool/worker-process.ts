@@ -7,9 +7,9 @@ import type { Channel, ChannelListener } from '../../worker-channel/worker-chann
 import type { Memories } from '../../worker-channel/worker-memory.js'
 import type { Exit } from '../launch/exit.js'
 import { remote } from '../naming/remote.js'
-import { channelEnd, Process } from '../process/process.js'
+import { forPool, Process } from '../process/process.js'
 import type { ProcessOptions } from '../process/process-options.js'
-import { ForkServer, onClose } from '../server/fork-server.js'
+import { ForkServer, onClose, onRestart } from '../server/fork-server.js'
 import type { OutputTaker } from './output-reader.js'
 import { isBreach, lateEnd, lateStart, lostWorker } from './worker-errors.js'
 import { Link } from './worker-link.js'
@@ -32,12 +32,23 @@ export type WorkerProcessOptions = Omit<ProcessOptions, 'stdio' | 'timeout' | 's
   setup: Omit<WorkerSetup, 'sharesMemory' | 'isCaptured' | 'id'>
 }
 
+/** The options of a worker. */
+export interface WorkerOptions {
+  process: WorkerProcessOptions
+  /** If it uses more bytes of memory than this, it gets no more chunks. */
+  maxMemory: number
+  /** How long a task that nobody waits for may take to stop, in milliseconds; 0: the worker is killed at once. */
+  gracePeriod: number
+}
+
 /** The worker whose process it is. */
 export interface WorkerProcessListener extends ChannelListener {
   /** The memory or socket that both sides share was made. */
   onLink(link: Link): void
   /** The server of the process closes. */
   onServerClosed(): void
+  /** The server of the process was restarted: the process is older than the template. */
+  onStale(): void
   /** Takes its output, if that is captured. */
   readonly onWritten: OutputTaker
   /**
@@ -97,11 +108,13 @@ export class WorkerProcess {
   async #live(memories: Memories | undefined): Promise<void> {
     let exit: Exit | undefined
     let reason: Error | undefined
-    let leaveServer: (() => void) | undefined
+    const leaveServer: (() => void)[] = []
     try {
       const server = this.#options.server ?? (await ForkServer.default())
-      leaveServer = server[onClose](() => this.#listener.onServerClosed())
+      leaveServer.push(server[onClose](() => this.#listener.onServerClosed()))
+      leaveServer.push(server[onRestart](() => this.#tellStale()))
       await this.#launch(server, memories)
+      this.#tellStale() // it may have been restarted during the launch
       if (this.#verdict) this.#process!.kill()
       exit = await this.#process!.join()
     } catch (error) {
@@ -112,7 +125,11 @@ export class WorkerProcess {
     this.#end(reason, exit)
     // Not earlier: a process that only counted as ended may still use these descriptors and this memory.
     this.#link?.close()
-    leaveServer?.()
+    for (const leave of leaveServer) leave()
+  }
+
+  #tellStale(): void {
+    if (this.#process?.[forPool].isStale) this.#listener.onStale()
   }
 
   async #launch(server: ForkServer, memories: Memories | undefined): Promise<void> {
@@ -129,7 +146,7 @@ export class WorkerProcess {
     this.#process = process
     const started = process.start()
     process.result.catch((error) => isBreach(error) && this.kill(error)) // its exit reports all other errors
-    process[channelEnd].then(() => {
+    process[forPool].channelEnd.then(() => {
       if (!this.#verdict) this.#setLimit(EXIT_LIMIT_MS, () => this.kill(lostWorker(this.pid)))
     })
     await started

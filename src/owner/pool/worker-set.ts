@@ -13,7 +13,7 @@ import type { OutputStream } from './output-reader.js'
 import { chunkRequeued, workerEnded, workerStarted } from './pool-diagnostics.js'
 import type { WorkerSetListener } from './pool-events.js'
 import { Meter, type PoolStats } from './pool-stats.js'
-import { PoolWorker, type WorkerListener, type WorkerOptions } from './pool-worker.js'
+import { PoolWorker, type WorkerListener } from './pool-worker.js'
 import type { OpenCall, Runner } from './results.js'
 import { chunksToRunAgain } from './run-again.js'
 import { type Limits, mostLoaded, nextAhead, nextFree, workersToStart } from './scheduling.js'
@@ -21,6 +21,7 @@ import { StartFailures } from './start-failures.js'
 import { StartWaits } from './start-waits.js'
 import type { WorkerEnd } from './worker-end.js'
 import { brokenPool } from './worker-errors.js'
+import type { WorkerOptions } from './worker-process.js'
 
 /** How long a pool that closes keeps its workers for iterations that may bring more, in milliseconds. */
 const LINGER_MS = 1_000

@@ -27,8 +27,8 @@ import {
 } from './process-options.js'
 import { RssWatch } from './rss-watch.js'
 
-/** Settles when the job channel of a process has ended, which is before its exit is known: for Pool. */
-export const channelEnd = Symbol('channelEnd')
+/** What a Pool has to know of a process. */
+export const forPool = Symbol('forPool')
 
 /**
  * One job in a process of its own.
@@ -175,9 +175,12 @@ export class Process<R extends Reference | Program = Reference> implements Async
     else this.#ended.reject(end.error)
   }
 
-  /** @internal For Pool. */
-  get [channelEnd](): Promise<void> {
-    return this.#channelEnd.promise
+  /**
+   * @internal `channelEnd` settles when the job channel has ended, which is before the exit is known. `isStale`: the
+   * server was restarted since the process was started.
+   */
+  get [forPool](): { channelEnd: Promise<void>; isStale: boolean } {
+    return { channelEnd: this.#channelEnd.promise, isStale: this.#launched?.isStale() ?? false }
   }
 
   /** Process id, once it is started. */
@@ -269,10 +272,7 @@ export class Process<R extends Reference | Program = Reference> implements Async
     return this.kill('SIGTERM')
   }
 
-  /**
-   *
-   * @throws UsageError ERR_INVALID_ARGUMENT for a signal that does not exist
-   */
+  /** Sends a signal, as terminate(). @throws UsageError ERR_INVALID_ARGUMENT for a signal that does not exist */
   kill(signal: NodeJS.Signals = 'SIGKILL'): boolean {
     if (!Object.hasOwn(os.constants.signals, signal)) {
       throw new UsageError('ERR_INVALID_ARGUMENT', `There is no signal '${signal}'. Pass a name such as 'SIGTERM'.`)

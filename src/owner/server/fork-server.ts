@@ -1,23 +1,17 @@
 // Runs in: owner. ForkServer: the public handle of a template, or of the start method `spawn` if there can be no
 // template.
 import { UsageError } from '../../errors.js'
-import { type Native, native } from '../../platform/native.js'
+import { native } from '../../platform/native.js'
 import { checkNotBundled } from '../../platform/own-files.js'
 import { abortError } from '../../promises/abort.js'
-import { AuthKey } from '../../wire/auth/auth-key.js'
-import type { ListenAddress, StartupConfig, TemplateReport } from '../../wire/startup.js'
-import { ControlConnection } from '../launch/control-connection.js'
-import { dial } from '../launch/dial.js'
+import type { AuthKey } from '../../wire/auth/auth-key.js'
+import type { ListenAddress, TemplateReport } from '../../wire/startup.js'
 import { launchPublished } from '../launch/launch-events.js'
-import type { Launched, Launcher, LaunchRequest } from '../launch/launcher.js'
+import type { Launched, LaunchRequest } from '../launch/launcher.js'
 import { checkNotImporting } from '../launch/self-start.js'
-import { TemplateLauncher } from '../launch/template-launcher.js'
 import { CannotFork } from '../launch/template-status.js'
-import { addressOf, removeAddress, type Transport } from './control-address.js'
-import { warnOfLeftOutFlags } from './flag-warnings.js'
-import { flagsOfTemplate } from './node-flags.js'
+import { removeAddress } from './control-address.js'
 import {
-  type CheckedStart,
   type CloseOptions,
   type ConnectOptions,
   checkClose,
@@ -25,23 +19,15 @@ import {
   checkStart,
   type StartOptions,
 } from './server-options.js'
-import { spawnLauncher, warnOfSpawn, withFallback } from './spawning.js'
+import { connectedParts, forkingParts, type Parts, spawningParts } from './server-parts.js'
 import { type Choice, chooseStartMethod, type StartMethod } from './start-method.js'
-import { type ReadyTemplate, TemplateStarter } from './template-starter.js'
-
-/** The parts that start() and connect() make a server of. */
-interface Parts {
-  launcher: Launcher
-  transport: Transport
-  address: ListenAddress | null
-  /** The server's own copy: it is destroyed when the server is closed. */
-  key: AuthKey | undefined
-}
 
 /** The launcher of a server: for Process, not for users. */
 export const launch = Symbol('launch')
 /** Tells when a server begins to close: for Pool, whose idle workers would keep it open. */
 export const onClose = Symbol('onClose')
+/** Tells when a server was restarted: for Pool, whose workers are older then. */
+export const onRestart = Symbol('onRestart')
 
 let defaultServer: Promise<ForkServer> | undefined
 
@@ -53,14 +39,11 @@ let defaultServer: Promise<ForkServer> | undefined
  * const p = await new Process(jobs.render, [page], { server }).start()
  */
 export class ForkServer implements AsyncDisposable {
-  readonly #launcher: Launcher
-  readonly #transport: Transport
-  readonly #address: ListenAddress | null
-  readonly #key: AuthKey | undefined
+  readonly #parts: Parts
   readonly #launching = new Set<Promise<Launched>>()
-  #template: ReadyTemplate | undefined
   #closing: Promise<void> | undefined
   readonly #closeListeners = new Set<() => void>()
+  readonly #restartListeners = new Set<() => void>()
 
   private constructor(parts: Parts) {
     if (!parts?.launcher)
@@ -68,10 +51,8 @@ export class ForkServer implements AsyncDisposable {
         'ERR_INVALID_STATE',
         'A ForkServer is made by `await ForkServer.start(options)`, not by new.',
       )
-    this.#launcher = parts.launcher
-    this.#transport = parts.transport
-    this.#address = parts.address
-    this.#key = parts.key
+    this.#parts = parts
+    parts.reloading?.begin(() => this.restart())
   }
 
   /**
@@ -94,43 +75,11 @@ export class ForkServer implements AsyncDisposable {
       checked.startMethod === 'spawn'
         ? { startMethod: 'spawn', reason: 'the option startMethod asks for it' }
         : chooseStartMethod()
-    return choice.startMethod === 'spawn'
-      ? ForkServer.#spawning(choice.reason, checked)
-      : ForkServer.#forking(choice.native, checked)
-  }
-
-  static #spawning(reason: string, options: CheckedStart): ForkServer {
-    if (options.transport !== 'private') {
-      const text = `Other processes can only reach a template (option transport), and there is none: ${reason}.`
-      throw new UsageError('ERR_UNSUPPORTED', `${text} Leave the option transport out.`)
-    }
-    if (options.startMethod !== 'spawn') warnOfSpawn(reason)
-    const launcher = spawnLauncher(options, reason)
-    return new ForkServer({ launcher, transport: 'private', address: null, key: undefined })
-  }
-
-  static async #forking(native: Native, checked: CheckedStart): Promise<ForkServer> {
-    const { preload, warmup, strict, settleMs, execArgv, startTimeout, templateTimeout, transport } = checked
-    const env = { ...(checked.env ?? process.env) }
-    const flags = flagsOfTemplate(execArgv, process.execArgv, env.NODE_OPTIONS)
-    if (flags.loader) return ForkServer.#spawning(`the hooks of ${flags.loader} run in a thread`, checked)
-    warnOfLeftOutFlags(flags)
-    const key = AuthKey.generate()
-    const address = addressOf(native, transport)
-    const coverage = env.NODE_V8_COVERAGE || null
-    const nodeOptions = env.NODE_OPTIONS ?? null
-    const config: StartupConfig = { preload, warmup, listen: address, strict, settleMs, coverage, nodeOptions }
-    const options = { config, env, flags, key, startTimeout, templateTimeout, signal: checked.signal }
-    const starter = new TemplateStarter(native, options, (template) => {
-      server.#template = template
-    })
-    const forking = new TemplateLauncher(native, templateTimeout, starter.start)
-    const launcher = withFallback(forking, checked)
-    const server = new ForkServer({ launcher, transport, address, key })
+    if (choice.startMethod === 'spawn') return new ForkServer(spawningParts(choice.reason, checked))
     try {
-      return await server.#whenReady(forking)
+      return await new ForkServer(forkingParts(choice.native, checked)).#whenReady()
     } catch (error) {
-      if (error instanceof CannotFork) return ForkServer.#spawning(error.reason, checked)
+      if (error instanceof CannotFork) return new ForkServer(spawningParts(error.reason, checked))
       throw error
     }
   }
@@ -150,28 +99,15 @@ export class ForkServer implements AsyncDisposable {
     options: ConnectOptions = {},
   ): Promise<ForkServer> {
     const checked = checkConnect(address, key, options)
-    const { templateTimeout } = checked
     const choice = chooseStartMethod()
     if (choice.startMethod === 'spawn')
       throw new UsageError('ERR_UNSUPPORTED', `There is no template to connect to: ${choice.reason}.`)
-    const { native } = choice
-    const forking = new TemplateLauncher(native, templateTimeout, async (lifeline, signal) => {
-      const fd = await dial(native, address, signal)
-      const options = { native, fd, key: checked.key, lifeline, ended: undefined, templateTimeout }
-      const connection = await ControlConnection.open(options)
-      server.#template = { pid: connection.templatePid, report: undefined }
-      // The template started with the environment and working directory of another process. So
-      // each job carries both in full.
-      return { connection, env: undefined, cwd: undefined, process: undefined, hasAddress: true }
-    })
-    const launcher = withFallback(forking, { preload: [], execArgv: undefined })
-    const server = new ForkServer({ launcher, transport: 'private', address, key: checked.key })
-    return server.#whenReady(forking)
+    return new ForkServer(connectedParts(choice.native, checked)).#whenReady()
   }
 
-  async #whenReady(launcher: TemplateLauncher): Promise<this> {
+  async #whenReady(): Promise<this> {
     try {
-      await launcher.ready()
+      await this.#parts.ready()
       return this
     } catch (error) {
       await this.close({ children: 'kill' })
@@ -199,32 +135,32 @@ export class ForkServer implements AsyncDisposable {
 
   /** Why this server does not fork, or undefined if it does. */
   get spawnReason(): string | undefined {
-    return this.#launcher.reason
+    return this.#parts.launcher.reason
   }
 
   /** How many forked children crashed (SIGSEGV, SIGBUS, SIGILL, SIGTRAP) before they began their jobs. */
   get crashes(): number {
-    return this.#launcher.crashes ?? 0
+    return this.#parts.launcher.crashes ?? 0
   }
 
   /** How processes of this server start. */
   get startMethod(): StartMethod {
-    return this.#launcher.startMethod
+    return this.#parts.launcher.startMethod
   }
 
   /** Process id of the template, or undefined for `spawn`. */
   get pid(): number | undefined {
-    return this.startMethod === 'spawn' ? undefined : this.#template?.pid
+    return this.startMethod === 'spawn' ? undefined : this.#parts.template?.pid
   }
 
   /** What the template held when it was frozen. Undefined for `spawn` and for a server that another process started. */
   get report(): TemplateReport | undefined {
-    return this.#template?.report
+    return this.#parts.template?.report
   }
 
   /** The address at which other processes reach this server, or null for a private one. */
   get address(): ListenAddress | null {
-    return this.#address
+    return this.#parts.address
   }
 
   /**
@@ -232,13 +168,13 @@ export class ForkServer implements AsyncDisposable {
    * It is destroyed when this server is closed.
    */
   get key(): AuthKey | undefined {
-    return this.#key
+    return this.#parts.key
   }
 
   /** @internal For Process. */
   async [launch](request: LaunchRequest): Promise<Launched> {
-    if (this.#closing) throw new UsageError('ERR_INVALID_STATE', 'This server is closed. Start a new one.')
-    const launching = launchPublished(this.#launcher, request)
+    if (this.#closing) throw closedServer()
+    const launching = this.#launch(request)
     this.#launching.add(launching)
     try {
       return await launching
@@ -247,10 +183,47 @@ export class ForkServer implements AsyncDisposable {
     }
   }
 
+  async #launch(request: LaunchRequest): Promise<Launched> {
+    if (this.startMethod === 'forkserver') await this.#parts.reloading?.fresh()
+    return launchPublished(this.#parts.launcher, request)
+  }
+
   /** @internal For Pool. The listener is called when close() is. Returns a function that removes it. */
   [onClose](listener: () => void): () => void {
     this.#closeListeners.add(listener)
     return () => this.#closeListeners.delete(listener)
+  }
+
+  /** @internal For Pool. The listener is called after each restart. Returns a function that removes it. */
+  [onRestart](listener: () => void): () => void {
+    this.#restartListeners.add(listener)
+    return () => this.#restartListeners.delete(listener)
+  }
+
+  /**
+   * Starts a new template, which loads the preload modules anew, and then serves in place of the one before. Until
+   * then the one before serves on. Its running processes live on, and it leaves when they have ended. Workers of pools
+   * finish the tasks that they have, and are replaced.
+   *
+   * Calls at the same time share one restart. If the new template fails to start, the one before stays.
+   *
+   * With start method `spawn` only the workers of pools are replaced: each process loads its modules anew anyway.
+   *
+   * @throws as ForkServer.start(): TemplateError ERR_PRELOAD_FAILED, ERR_UNFORKABLE, ERR_TEMPLATE_START;
+   *   ResourceError ERR_RESOURCE
+   * @throws UsageError ERR_UNSUPPORTED (connect() made this server), ERR_INVALID_STATE (it is closed, also meanwhile)
+   * @example
+   * await build()
+   * await server.restart()
+   */
+  async restart(): Promise<void> {
+    if (this.#closing) throw closedServer()
+    if (this.#parts.isConnected) {
+      const text = 'The template of this server belongs to the process that started it. Call restart() there.'
+      throw new UsageError('ERR_UNSUPPORTED', text)
+    }
+    await this.#parts.launcher.restart()
+    for (const listener of this.#restartListeners) listener()
   }
 
   /**
@@ -261,8 +234,9 @@ export class ForkServer implements AsyncDisposable {
    */
   async close(options: CloseOptions = {}): Promise<void> {
     const { children } = checkClose(options)
-    if (children === 'kill') this.#launcher.killAttached()
+    if (children === 'kill') this.#parts.launcher.killAttached()
     if (!this.#closing) {
+      this.#parts.reloading?.close()
       this.#closing = this.#close()
       for (const listener of this.#closeListeners) listener()
     }
@@ -271,13 +245,18 @@ export class ForkServer implements AsyncDisposable {
 
   async #close(): Promise<void> {
     await Promise.allSettled(this.#launching) // processes that were asked for before still start
-    await this.#launcher.close()
-    this.#key?.destroy()
-    if (this.#address) removeAddress(native(), this.#transport, this.#address)
+    const { launcher, key, address, transport } = this.#parts
+    await launcher.close()
+    key?.destroy()
+    if (address) removeAddress(native(), transport, address)
   }
 
   /** Kills the processes that still run, and closes. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close({ children: 'kill' })
   }
+}
+
+function closedServer(): UsageError {
+  return new UsageError('ERR_INVALID_STATE', 'This server is closed. Start a new one.')
 }

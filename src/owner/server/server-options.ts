@@ -57,6 +57,11 @@ export interface StartOptions {
   strict?: boolean
   /** How long the preload may keep the event loop busy after it has finished, in milliseconds; default 5,000. */
   settleMs?: number
+  /**
+   * For development: whether the server restarts when files that the template has loaded were changed, also those of
+   * packages; default false. A start after a change waits for the new template.
+   */
+  watch?: boolean
   /** `spawn` starts every process as a new Node, without a template; default: `forkserver` if it works here. */
   startMethod?: StartMethod
 }
@@ -106,6 +111,7 @@ export interface CheckedStart {
   startMethod: StartMethod
   startTimeout: number
   templateTimeout: number
+  watch: boolean
 }
 
 const DEFAULT_START_TIMEOUT_MS = 60_000
@@ -125,6 +131,7 @@ export function checkStart(options: StartOptions): CheckedStart {
     startTimeout: milliseconds,
     templateTimeout: milliseconds,
     startMethod: oneOf(['forkserver', 'spawn']),
+    watch: boolean,
   })
   return {
     preload: (given.preload ?? []).map((module) => remote(module).module),
@@ -138,6 +145,7 @@ export function checkStart(options: StartOptions): CheckedStart {
     startTimeout: given.startTimeout ?? DEFAULT_START_TIMEOUT_MS,
     templateTimeout: given.templateTimeout ?? DEFAULT_TEMPLATE_TIMEOUT_MS,
     startMethod: given.startMethod ?? 'forkserver',
+    watch: given.watch ?? false,
   }
 }
 

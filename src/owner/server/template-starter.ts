@@ -1,17 +1,22 @@
 // Runs in: owner. Starts the templates of one server, each in the same way.
+import { closeSync } from 'node:fs'
 import type { Native } from '../../platform/native.js'
 import { performance } from '../../platform/timers.js'
-import type { TemplateReport } from '../../wire/startup.js'
+import type { FileStamps, StartupConfig, TemplateReport } from '../../wire/startup.js'
 import { isObserved, publish } from '../diagnostics/publish.js'
 import { ControlConnection } from '../launch/control-connection.js'
-import type { TemplateState } from '../launch/template-launcher.js'
 import { startTemplate, type TemplateOptions } from '../launch/template-process.js'
+import type { TemplateState } from '../launch/templates.js'
+import type { Reloading } from './reloading.js'
 
 /** What the templates of a server have in common. */
-export interface StarterOptions extends Omit<TemplateOptions, 'lifeline' | 'signal'> {
+export interface StarterOptions extends Omit<TemplateOptions, 'lifeline' | 'signal' | 'config'> {
+  config: Omit<StartupConfig, 'takesOver'>
   templateTimeout: number
   /** Aborting it ends the first start. */
   signal: AbortSignal | undefined
+  /** With the option watch: takes the files that templates load. */
+  reloading: Reloading | undefined
 }
 
 /** A template that serves. */
@@ -40,31 +45,54 @@ export class TemplateStarter {
    *
    * @param lifeline the read end of the owner's lifeline
    * @param killing aborted if the server ends the start
+   * @param predecessor the template that the new one takes over from, if there is one
    * @throws as ForkServer.start()
    */
-  readonly start = async (lifeline: number, killing: AbortSignal): Promise<TemplateState> => {
+  readonly start = async (
+    lifeline: number,
+    killing: AbortSignal,
+    predecessor: TemplateState | undefined,
+  ): Promise<TemplateState> => {
     const since = performance.now()
     const { preload } = this.#options.config
+    let files: FileStamps = {}
+    const onFiles = (loaded: FileStamps): void => {
+      files = loaded
+    }
     try {
-      const { state, report } = await this.#start(lifeline, killing)
+      const { state, report } = await this.#start({ lifeline, killing, predecessor, onFiles })
       const { pid } = report
       if (isObserved('forkserver:template:start'))
         publish('forkserver:template:start', { pid, preload, durationMs: performance.now() - since, report })
+      this.#options.reloading?.loaded(files)
       this.#onReady({ pid: state.connection.templatePid, report })
       return state
     } catch (error) {
+      this.#options.reloading?.failed(files)
       if (isObserved('forkserver:template:fail'))
         publish('forkserver:template:fail', { preload, durationMs: performance.now() - since, error })
       throw error
     }
   }
 
-  async #start(lifeline: number, killing: AbortSignal): Promise<{ state: TemplateState; report: TemplateReport }> {
-    const { env, key, templateTimeout, config } = this.#options
+  async #start({
+    lifeline,
+    killing,
+    predecessor,
+    onFiles,
+  }: {
+    lifeline: number
+    killing: AbortSignal
+    predecessor: TemplateState | undefined
+    onFiles: (files: FileStamps) => void
+  }): Promise<{ state: TemplateState; report: TemplateReport }> {
+    const { env, key, templateTimeout } = this.#options
+    const hasAddress = this.#options.config.listen !== null
+    const config = { ...this.#options.config, takesOver: predecessor !== undefined && hasAddress }
     const cwd = process.cwd()
     const signal = this.#firstSignal ? AbortSignal.any([this.#firstSignal, killing]) : killing
     this.#firstSignal = undefined
-    const started = await startTemplate(this.#native, { ...this.#options, lifeline, signal })
+    const started = await startTemplate(this.#native, { ...this.#options, config, lifeline, signal, onFiles })
     const { ended } = started.process
     try {
       const fd = started.controlFd
@@ -78,11 +106,14 @@ export class TemplateStarter {
       })
       for (const warning of started.report.warnings)
         process.emitWarning(`Preloading left ${warning}`, { code: 'FORKSERVER_SUSPICIOUS' })
-      const state = { connection, env, cwd, process: started.process, hasAddress: config.listen !== null }
+      if (started.heirFd !== undefined) await predecessor?.connection.handOver(started.heirFd)
+      const state = { connection, env, cwd, process: started.process, hasAddress }
       return { state, report: started.report }
     } catch (error) {
       started.process.kill()
       throw error
+    } finally {
+      if (started.heirFd !== undefined) closeSync(started.heirFd)
     }
   }
 }

@@ -23,6 +23,7 @@ test('a text that is not one word is quoted, so that an event stays one line', (
   const line = logLine('forkserver:x', event, NOON)
   assert.equal(
     line,
-    String.raw`12:00:00.004 x reason="a \"b\" c" preload=[x "y z"] error="ERR_TIMEOUT: too\nlate" cause="RangeError: no"`,
+    String.raw`12:00:00.004 x reason="a \"b\" c" preload=[x "y z"] ` +
+      String.raw`error="ERR_TIMEOUT: too\nlate" cause="RangeError: no"`,
   )
 })

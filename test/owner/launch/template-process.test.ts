@@ -42,6 +42,9 @@ describe('too few descriptors to start a template', () => {
         settleMs: 1,
         coverage: null,
         nodeOptions: null,
+        takesOver: false,
+        watch: false,
+        watchVariable: null,
       }
       const options = {
         config,
