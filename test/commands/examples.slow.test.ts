@@ -16,7 +16,7 @@ const ENV = { ...process.env, PATH: `${path.dirname(process.execPath)}:${process
 
 /** A folder in which `../..` of an example is this project, as in a clone. */
 const clone = mkdtempSync(path.join(os.tmpdir(), 'forkserver-examples-'))
-for (const name of ['package.json', 'dist', 'native', 'node_modules'])
+for (const name of ['package.json', 'bin', 'dist', 'native', 'node_modules'])
   if (existsSync(path.join(ROOT, name))) symlinkSync(path.join(ROOT, name), path.join(clone, name))
 cpSync(path.join(ROOT, 'examples'), path.join(clone, 'examples'), {
   recursive: true,
