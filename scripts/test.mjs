@@ -1,9 +1,10 @@
-// Runs in: `npm test`, `npm run test:unit` and `npm run test:slow`. Runs compiled tests in Node's own test runner.
+// Runs in: `npm test` and the other commands for tests. Runs compiled tests in Node's own test runner.
 //
 //   node scripts/test.mjs          what every change must pass: all tests except the slow ones
 //   node scripts/test.mjs unit     tests that start no process: pure files, and the rules
 //   node scripts/test.mjs slow     many processes, kills, streams and whole commands (*.slow.test.ts), and then the
 //                                  contract tests on connected servers
+//   node scripts/test.mjs package  the packed package, installed into empty projects (npm run test:package)
 //   node scripts/test.mjs WORD...  tests whose path contains one of the words, slow or not: `npm test -- contract`
 import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
@@ -12,12 +13,15 @@ import { fileURLToPath } from 'node:url'
 
 const ROOT = path.join(path.dirname(path.dirname(fileURLToPath(import.meta.url))), 'build', 'test')
 const UNIT = /^(wire|options|promises|rules|owner\/naming|owner\/process|owner\/pool|connection\/pickle)\//
+const PACKAGE = /^package\//
 const SLOW = /\.slow\.test\.js$/
 const CONTRACT = /^contract\/.*(?<!\.slow)\.test\.js$/
 
-const files = readdirSync(ROOT, { recursive: true, encoding: 'utf8' })
+const all = readdirSync(ROOT, { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.test.js'))
   .sort()
+/** Those of the package need its tarball, which `npm run test:package` makes. */
+const files = all.filter((name) => !PACKAGE.test(name))
 
 /** Runs two files at a time, because most tests wait for processes. The time limit only bounds a hang. */
 function run(names, env = {}) {
@@ -32,15 +36,16 @@ function run(names, env = {}) {
 
 const words = process.argv.slice(2)
 const [kind] = words
-const isKind = words.length === 1 && ['unit', 'slow'].includes(kind)
+const isKind = words.length === 1 && ['unit', 'slow', 'package'].includes(kind)
 if (!isKind && words.length > 0) {
-  const wanted = files.filter((name) => words.some((word) => name.includes(word)))
+  const wanted = all.filter((name) => words.some((word) => name.includes(word)))
   if (wanted.length === 0) {
     console.error(`No test file matches ${words.join(' ')}.`)
     process.exit(2)
   }
   process.exit(run(wanted))
 }
+if (kind === 'package') process.exit(run(all.filter((name) => PACKAGE.test(name))))
 if (kind === 'unit') process.exit(run(files.filter((name) => UNIT.test(name) && !SLOW.test(name))))
 if (kind === undefined) process.exit(run(files.filter((name) => !SLOW.test(name))))
 const slow = run(files.filter((name) => SLOW.test(name)))

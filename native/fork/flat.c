@@ -9,6 +9,7 @@
 #include "flat.h"
 #include "hold-writers.h"
 #include "mappings.h"
+#include "../os/file-status.h"
 #include "quiesce.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -214,10 +215,10 @@ static int open_file(void) {
   int raised = fcntl(fd, F_DUPFD_CLOEXEC, FIRST_DESCRIPTOR), error = errno;
   close(fd);
   if (raised < 0) return -error;
-  struct stat stat;
-  if (ftruncate(raised, FILE_BYTES) == 0 && fstat(raised, &stat) == 0) {
+  struct stat status;
+  if (ftruncate(raised, FILE_BYTES) == 0 && file_status(raised, &status) == 0) {
     file = raised;
-    inode = stat.st_ino;
+    inode = status.st_ino;
     return 0;
   }
   error = errno;

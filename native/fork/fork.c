@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 int uv_loop_fork(struct uv_loop_s *loop); // from libuv, which Node exports
@@ -56,7 +57,7 @@ void leave_later(int code) {
 }
 
 static void leave_at_join(void) {
-  if (gettid() == getpid()) leave(leave_code); // a join on another thread is a worker's own
+  if (syscall(SYS_gettid) == getpid()) leave(leave_code); // a join on another thread is a worker's own
 }
 
 // If a handler of uncaught errors throws, Node prints that error and joins the threads of libuv's pool, without at-exit
@@ -69,11 +70,13 @@ void leave_in_teardown(int code) {
   if (library) library->before_join = leave_at_join;
 }
 
+#ifdef __GLIBC__
 static void leave_on_exit(int status, void *unused) { // some C code called exit()
   (void)unused;
   restore_stdio();
   _exit(status);
 }
+#endif
 
 static void tell_unborn(int error) {
   const unsigned char frame[] = {0, 0, 0, 3, UNBORN_KIND, (unsigned char)(error >> 8), (unsigned char)error};
@@ -88,11 +91,11 @@ void check_born(double number) {
 
 static int set_limit(int resource, rlim_t soft, rlim_t hard) {
   struct rlimit old;
-  if (getrlimit((__rlimit_resource_t)resource, &old) != 0) return -errno;
+  if (getrlimit(resource, &old) != 0) return -errno;
   if (old.rlim_max != RLIM_INFINITY && hard > old.rlim_max) hard = old.rlim_max;
   if (soft > hard) soft = hard;
   const struct rlimit new = {soft, hard};
-  return setrlimit((__rlimit_resource_t)resource, &new) == 0 ? 0 : -errno;
+  return setrlimit(resource, &new) == 0 ? 0 : -errno;
 }
 
 int set_limits(unsigned cpu_seconds, unsigned open_files) {
@@ -179,7 +182,9 @@ static void be_born(struct uv_loop_s *loop, const struct birth *birth) {
   if (birth->lifeline >= 0) close(birth->lifeline);
   take_stdio(birth); // after the lifeline, which must not take a place
   remember_stdio(birth->stdio_count);
+#ifdef __GLIBC__ // musl has no on_exit(); processes are not forked there
   on_exit(leave_on_exit, NULL);
+#endif
 }
 
 int flatten(int (*change)(struct flat *flat), struct flat *flat) {

@@ -5,6 +5,7 @@
 // Anonymous huge pages are inherited with their tables: one entry is copied for 2 MiB, and a child takes no fault.
 // Node's own --use-largepages does the same, but Node 26 dropped it.
 #include "huge-text.h"
+#include "../os/numbers.h"
 #include <errno.h>
 #include <link.h>
 #include <stdint.h>
@@ -13,6 +14,7 @@
 #include <sys/mman.h>
 
 #define HUGE ((uintptr_t)2 << 20)
+#define HUGE_LINE "AnonHugePages:"
 
 struct range {
   uintptr_t from, to;
@@ -39,11 +41,15 @@ static size_t huge_bytes(uintptr_t from) {
   if (!maps) return 0;
   char line[512];
   int is_here = 0;
-  size_t kilobytes = 0;
+  uint64_t kilobytes = 0;
   while (fgets(line, sizeof line, maps)) {
-    unsigned long start, end;
-    if (sscanf(line, "%lx-%lx ", &start, &end) == 2) is_here = start <= from && from < end;
-    else if (is_here && sscanf(line, "AnonHugePages: %zu kB", &kilobytes) == 1) break;
+    uint64_t start, end;
+    if (read_range(line, &start, &end)) is_here = start <= from && from < end;
+    else if (is_here && strncmp(line, HUGE_LINE, strlen(HUGE_LINE)) == 0) {
+      const char *value = line + strlen(HUGE_LINE);
+      read_number(value + strspn(value, " "), 10, &kilobytes);
+      break;
+    }
   }
   fclose(maps);
   return kilobytes << 10;

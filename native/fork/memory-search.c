@@ -1,6 +1,6 @@
 // Runs in: template. See memory-search.h.
 #include "memory-search.h"
-#include <inttypes.h>
+#include "../os/numbers.h"
 #include <link.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,7 +22,7 @@ int find_heap(uint64_t *from, uint64_t *to) {
   char line[512];
   int is_found = 0;
   while (maps && !is_found && fgets(line, sizeof line, maps))
-    is_found = strstr(line, "[heap]") && sscanf(line, "%" SCNx64 "-%" SCNx64, from, to) == 2;
+    is_found = strstr(line, "[heap]") && read_range(line, from, to);
   if (maps) fclose(maps);
   return is_found ? 0 : -1;
 }

@@ -12,10 +12,11 @@
 // costs more than reading them, and this runs before every fork. A check that missed a thread would be useless. So the
 // number of listed threads is compared with the kernel's own number.
 #include "quiesce.h"
+#include "../os/file-status.h"
+#include "../os/numbers.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,7 +52,8 @@ static int own_thread(void) {
   if (length < 0) return -errno;
   link[length] = 0;
   const char *tid = strrchr(link, '/');
-  return tid ? atoi(tid + 1) : -ENODATA;
+  uint64_t number;
+  return tid && read_number(tid + 1, 10, &number) ? (int)number : -ENODATA;
 }
 
 static int add_thread(int tid) {
@@ -67,21 +69,24 @@ static int add_thread(int tid) {
 }
 
 // Lists them anew. -ENODATA if the list is not as long as the kernel's count: then /proc does not show all threads.
-static int list_threads(nlink_t links_now) {
+static int list_threads(void) {
   forget_threads();
   const int self = own_thread();
   if (self < 0) return self;
   task_folder = open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  DIR *folder = task_folder < 0 ? NULL : opendir("/proc/self/task");
+  struct stat now;
+  if (task_folder < 0 || file_status(task_folder, &now) != 0) return -errno;
+  DIR *folder = opendir("/proc/self/task");
   if (!folder) return -errno;
   int error = 0, has_self = 0;
   for (struct dirent *entry; !error && (entry = readdir(folder));) {
-    const int tid = atoi(entry->d_name);
-    if (tid == self) has_self = 1;
-    else if (tid > 0) error = add_thread(tid);
+    uint64_t tid;
+    if (!read_number(entry->d_name, 10, &tid)) continue; // "." and ".."
+    if ((int)tid == self) has_self = 1;
+    else error = add_thread((int)tid);
   }
   closedir(folder);
-  links = links_now;
+  links = now.st_nlink;
   if (error) return error;
   return has_self && (nlink_t)threads + 1 + LINKS_OF_NONE == links ? 0 : -ENODATA;
 }
@@ -93,22 +98,28 @@ static int waits_for_work(long call) {
   return call == SYS_futex || call == SYS_epoll_pwait;
 }
 
-// From the line of that file: the number of the call, six arguments, the stack pointer, the program counter. The fourth
-// argument of both calls is the time: for epoll in milliseconds or -1 for ever, for a futex an address or NULL.
+// A line of that file has the number of the call, six arguments, the stack pointer and the program counter. Reads the
+// one at this place, counted from 0. Returns whether it is there.
+static int read_word(const char *line, int place, uint64_t *word) {
+  for (int at = 0; line && at < place; at++) {
+    line = strchr(line, ' ');
+    if (line) line++;
+  }
+  return line && strncmp(line, "0x", 2) == 0 && read_number(line + 2, 16, word);
+}
+enum { TIME_LIMIT = 4, STACK_POINTER = 7 };
+
+// The limit of both calls: for epoll in milliseconds or -1 for ever, for a futex an address or NULL.
 static int waits_until_a_time(long call, const char *line) {
   uint64_t limit = 0;
-  if (sscanf(line, "%*d %*x %*x %*x %" SCNx64, &limit) != 1) return 1;
+  if (!read_word(line, TIME_LIMIT, &limit)) return 1;
   return call == SYS_futex ? limit != 0 : (int)limit >= 0;
 }
 
 // 1: all others wait for work; 0: one does not, or the list was out of date; or -errno.
 static int look(void) {
   struct stat now;
-  if (task_folder < 0) {
-    if (stat("/proc/self/task", &now) != 0) return -errno;
-    return list_threads(now.st_nlink);
-  }
-  if (fstat(task_folder, &now) != 0 || now.st_nlink != links) return list_threads(now.st_nlink);
+  if (task_folder < 0 || file_status(task_folder, &now) != 0 || now.st_nlink != links) return list_threads();
   for (int i = 0; i < threads; i++) {
     char text[256];
     ssize_t got = pread(syscall_files[i], text, sizeof text - 1, 0);
@@ -117,8 +128,9 @@ static int look(void) {
       return 0;
     }
     text[got] = 0;
-    if (text[0] < '0' || text[0] > '9' || !waits_for_work(atol(text))) return 0;
-    is_timed[i] = waits_until_a_time(atol(text), text);
+    uint64_t call; // or the text is "running"
+    if (!read_number(text, 10, &call) || !waits_for_work((long)call)) return 0;
+    is_timed[i] = waits_until_a_time((long)call, text);
   }
   return 1;
 }
@@ -162,7 +174,12 @@ long timed_switches(void) {
     close(fd);
     if (got <= 0) return -EIO;
     text[got] = 0;
-    for (const char *line = text; (line = strstr(line, "ctxt_switches:")); line++) sum += atol(line + 14);
+    // Two lines: voluntary_ctxt_switches and nonvoluntary_ctxt_switches, each with a tab in front of the number.
+    for (const char *line = text; (line = strstr(line, "ctxt_switches:\t")); line++) {
+      uint64_t switches = 0;
+      read_number(line + strlen("ctxt_switches:\t"), 10, &switches);
+      sum += (long)switches;
+    }
   }
   return sum;
 }
@@ -174,7 +191,7 @@ int holds_stack(uintptr_t from, uintptr_t to) {
     ssize_t got = pread(syscall_files[i], text, sizeof text - 1, 0);
     if (got <= 0) continue; // it ended
     text[got] = 0;
-    if (sscanf(text, "%*d %*x %*x %*x %*x %*x %*x %" SCNx64, &pointer) != 1) return 1; // it runs: nobody can know
+    if (!read_word(text, STACK_POINTER, &pointer)) return 1; // it runs: nobody can know
     if (pointer >= from && pointer < to) return 1;
   }
   return 0;

@@ -148,6 +148,14 @@ static napi_value CheckBorn(napi_env env, napi_callback_info info) {
 }
 
 PLAIN(preloaded_now, is_preloaded())
+static int trim_heap(void) {
+#ifdef __GLIBC__ // musl keeps no free memory that it could give back
+  return malloc_trim(0);
+#else
+  return 0;
+#endif
+}
+
 PLAIN(leave_now, (leave((int)first), 0))
 PLAIN(leave_behind_error, (leave_later((int)first), 0))
 PLAIN(leave_torn_down, (leave_in_teardown((int)first), 0))
@@ -160,7 +168,7 @@ PLAIN(watch, watch_children())
 PLAIN(ended, find_ended())
 PLAIN(ignore_group, (ignore_group_signals(), 0))
 PLAIN(huge_text, move_text_to_huge_pages())
-PLAIN(shrink, find_platform() ? -ENOSYS : (collect_garbage((int)first), malloc_trim(0)))
+PLAIN(shrink, find_platform() ? -ENOSYS : (collect_garbage((int)first), trim_heap()))
 PLAIN(clocks, find_platform() ? -ENOSYS : find_beginning(first, second, third))
 
 static const struct export FUNCTIONS[] = {

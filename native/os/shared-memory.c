@@ -1,11 +1,11 @@
 // Runs in: owner and child. See shared-memory.h.
 #include "shared-memory.h"
+#include "file-status.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 int new_shared_memory(size_t bytes) {
@@ -38,9 +38,9 @@ int new_event(void) {
 // no name and no file type, so only such a descriptor is read or written. fstat(2) takes a tenth
 // of the time that it takes to wake a process.
 static int check_event(int fd) {
-  struct stat stat;
-  if (fstat(fd, &stat) != 0) return -errno;
-  return (stat.st_mode & S_IFMT) == 0 ? 0 : -EBADF;
+  struct stat status;
+  if (file_status(fd, &status) != 0) return -errno;
+  return (status.st_mode & S_IFMT) == 0 ? 0 : -EBADF;
 }
 
 // EAGAIN means that it was set 2^64 - 1 times: it is set.

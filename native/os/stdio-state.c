@@ -8,11 +8,11 @@
 //     blocking for each process that it spawns. A program that expects a blocking pipe and finds another loses
 //     output; a program that expects the opposite only waits.
 #include "stdio-state.h"
+#include "file-status.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 int uv_tty_reset_mode(void); // from libuv, which Node exports
@@ -31,7 +31,7 @@ void remember_stdio(int count) {
     struct stat status;
     const int flags = fcntl(fd, F_GETFL);
     const int is_output = fd == STDOUT_FILENO || fd == STDERR_FILENO;
-    found[fd].shall_block = flags >= 0 && (is_output || !(flags & O_NONBLOCK)) && fstat(fd, &status) == 0;
+    found[fd].shall_block = flags >= 0 && (is_output || !(flags & O_NONBLOCK)) && file_status(fd, &status) == 0;
     if (!found[fd].shall_block) continue;
     found[fd].device = status.st_dev;
     found[fd].inode = status.st_ino;
@@ -50,7 +50,7 @@ void restore_stdio(void) {
     if (!found[fd].shall_block) continue;
     const int flags = fcntl(fd, F_GETFL);
     struct stat status;
-    if (flags < 0 || !(flags & O_NONBLOCK) || fstat(fd, &status) != 0) continue;
+    if (flags < 0 || !(flags & O_NONBLOCK) || file_status(fd, &status) != 0) continue;
     // The program may have opened something else in its place.
     if (status.st_dev == found[fd].device && status.st_ino == found[fd].inode) fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
   }

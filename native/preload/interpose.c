@@ -21,7 +21,9 @@
 //
 // pthread_create, pthread_join: see ../fork/fork.c.
 #include "preload.h"
+#include "../os/file-status.h"
 #include "../os/lifeline.h"
+#include "../os/numbers.h"
 #include <dlfcn.h>
 #include <errno.h>
 #include <link.h>
@@ -32,7 +34,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -67,6 +68,7 @@ static int find_node(struct dl_phdr_info *info, size_t size, void *unused) {
 // Debuggers open a library by the name that the dynamic linker has for it. That name would be a descriptor of the
 // debugger's own, and gdb waits for ever if that is a pipe. So the library gets the name of its file.
 static void name_library(int fd) {
+#ifdef __GLIBC__
   Dl_info unused;
   struct link_map *map = NULL;
   char link[32], path[4096];
@@ -76,12 +78,15 @@ static void name_library(int fd) {
   if (!dladdr1((void *)&FORKSERVER_PRELOAD, &unused, (void **)&map, RTLD_DL_LINKMAP)) return;
   char *name = strndup(path, (size_t)length);
   if (name) map->l_name = name;
+#else
+  (void)fd;
+#endif
 }
 
 // If the owner is killed, this process must end, even if Node never gets as far as its first JavaScript.
 static void hold_lifeline(void) {
   struct stat lifeline;
-  if (fstat(LIFELINE, &lifeline) != 0 || !S_ISFIFO(lifeline.st_mode)) return;
+  if (file_status(LIFELINE, &lifeline) != 0 || !S_ISFIFO(lifeline.st_mode)) return;
   const int held = arm_lifeline(LIFELINE);
   if (held >= 0) FORKSERVER_PRELOAD.lifeline = held;
   else FORKSERVER_PRELOAD.lifeline_error = -held;
@@ -90,14 +95,16 @@ static void hold_lifeline(void) {
 // Runs before main(). Node, and the programs that it starts, must not see the variable with the library in it.
 __attribute__((constructor)) static void begin(void) {
   const char *value = getenv(VARIABLE);
-  int fd = -1, length = 0;
-  if (!value || sscanf(value, BY_DESCRIPTOR "%d%n", &fd, &length) != 1) return;
+  if (!value || strncmp(value, BY_DESCRIPTOR, strlen(BY_DESCRIPTOR)) != 0) return;
+  uint64_t fd;
+  const char *end = read_number(value + strlen(BY_DESCRIPTOR), 10, &fd);
+  if (!end) return;
   FORKSERVER_PRELOAD.is_in_front = 1;
-  name_library(fd);
-  close(fd);
+  name_library((int)fd);
+  close((int)fd);
   hold_lifeline();
   dl_iterate_phdr(find_node, NULL);
-  char *rest = value[length] ? strdup(value + length + 1) : NULL; // after the separator
+  char *rest = *end ? strdup(end + 1) : NULL; // after the separator
   if (rest) setenv(VARIABLE, rest, 1);
   else unsetenv(VARIABLE);
   free(rest);
@@ -136,6 +143,7 @@ VISIBLE int madvise(void *from, size_t length, int advice) {
   return (int)call_system(SYS_madvise, (long)from, (long)length, advice, 0, 0, 0);
 }
 
+#undef mmap64 // musl has one function with two names
 VISIBLE void *mmap64(void *hint, size_t length, int protection, int flags, int fd, off_t offset) {
   int is_page = fd < 0 && !(flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) && length <= MAX_COMPACT;
   if (is_page && is_node(__builtin_return_address(0))) hint = NULL;

@@ -103,8 +103,19 @@ function evaluate(name: string, code: string): void {
   for (const [key, value] of Object.entries(surroundings)) {
     Object.defineProperty(globalThis, key, { value, writable: true, enumerable: true, configurable: true })
   }
+  warnOfMainLoader()
   const importModuleDynamically = vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER
   new vm.Script(code, { filename: name, importModuleDynamically }).runInThisContext()
+}
+
+// Node calls this loader of scripts experimental, in a warning at the first import(). For --eval Node has another way
+// to the same loader, which only it can use, and which does not warn. So this makes the warning come now, and drops it.
+function warnOfMainLoader(): void {
+  const { emitWarning } = process
+  process.emitWarning = () => {}
+  const importModuleDynamically = vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER
+  new vm.Script("import('node:process')", { importModuleDynamically }).runInThisContext()
+  process.emitWarning = emitWarning
 }
 
 // The loader is asked for a file in the working directory that does not exist, and a hook answers with the code.

@@ -59,8 +59,6 @@ export function checkLength(name: string): void {
 /** The path as node:net takes it. node:net does not know abstract names in all versions. */
 export function netPath(to: Address): string {
   if ('path' in to) return to.path
-  throw new UsageError(
-    'ERR_UNSUPPORTED',
-    `${show(to)} needs Linux and the addon of forkserver (npm rebuild builds it).`,
-  )
+  const text = `${show(to)} needs Linux and the addon of forkserver, which is not loaded here. Use a path or a port.`
+  throw new UsageError('ERR_UNSUPPORTED', text)
 }

@@ -1,5 +1,8 @@
 // Runs in: owner and child. The public face of forkserver/connection: re-exports only.
 
+// The types of Node, also for a program whose tsconfig.json names no types.
+/// <reference types="node" preserve="true" />
+
 export * from '../errors.js'
 export { AuthKey } from '../wire/auth/auth-key.js'
 export type { Digest } from '../wire/auth/digests.js'

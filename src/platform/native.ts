@@ -2,8 +2,10 @@
 // types it, and makes typed errors of its errnos.
 import { existsSync } from 'node:fs'
 import os from 'node:os'
+import path from 'node:path'
 import { getSystemErrorName } from 'node:util'
 import { ResourceError } from '../errors.js'
+import { isMusl, ownDynamicLinker } from './c-library.js'
 import { ownFile } from './own-files.js'
 
 /** The exports of native/glue/addon.c. Every number that is returned may be minus an errno: see `check`. */
@@ -103,27 +105,44 @@ export const RECEIVED_DESCRIPTORS = 17
 export const POLLIN = 1
 export const POLLOUT = 4
 
-const built = (ending: string): string => ownFile(`../native/build/${process.platform}-${process.arch}${ending}`)
+/** The two native libraries, which belong together. */
+export interface Libraries {
+  readonly addon: string
+  /** What a template has in LD_PRELOAD (native/preload/preload.h says why it is not the addon). */
+  readonly preload: string
+}
 
-/** The addon. */
-export const ADDON = built('.node')
-/** The library that a template has in LD_PRELOAD (native/preload/preload.h says why it is not the addon). */
-export const PRELOAD = built('-preload.so')
+/** Which processor and system they are for. */
+const TARGET = `${process.platform}-${process.arch}`
+const NATIVE = ownFile('../native')
+/** Where they can be: a clone compiles its own, the package has prebuilt ones. */
+const FOLDERS = ['build', 'prebuilds']
+
+/** The libraries for this machine, or undefined. The processor is not looked at: a trial fork decides on each. */
+export function findLibraries(): Libraries | undefined {
+  return FOLDERS.map((folder) => ({
+    addon: path.join(NATIVE, folder, `${TARGET}.node`),
+    preload: path.join(NATIVE, folder, `${TARGET}-preload.so`),
+  })).find(({ addon, preload }) => existsSync(addon) && existsSync(preload))
+}
 
 let loaded: { native: Native } | { missing: string } | undefined
 
 function load(): { native: Native } | { missing: string } {
   if (process.platform !== 'linux')
-    return { missing: `fork(2) of Node is supported on Linux only, and this is ${process.platform}` }
-  if (!existsSync(ADDON) || !existsSync(PRELOAD))
+    return { missing: `Node can be forked on Linux only, and this is ${process.platform}` }
+  if (isMusl(ownDynamicLinker()))
+    return { missing: 'this Node was built for musl (as in Alpine Linux), and forking was tested with glibc only' }
+  const libraries = findLibraries()
+  if (!libraries)
     return {
       missing:
-        `the addon is not built for ${process.platform}-${process.arch} ` +
-        '(npm rebuild builds it; that needs a C compiler)',
+        `there is no addon for ${TARGET} in ${NATIVE} ` +
+        '(a clone of the repository makes it by npm run build; that needs a C compiler)',
     }
   try {
     const module = { exports: {} }
-    process.dlopen(module, ADDON) // not by require(), because a program sees its cache
+    process.dlopen(module, libraries.addon) // not by require(), because a program sees its cache
     return { native: module.exports as Native }
   } catch (error) {
     const text = (error as Error).message

@@ -1,5 +1,5 @@
-// Runs in: the test runner. The package as its consumers meet it: CommonJS and ES modules, and everything that a
-// tarball needs.
+// Runs in: the test runner. The package as programs load it: as CommonJS and as ES modules. test/package has the tests
+// of the packed package.
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
@@ -46,13 +46,26 @@ test('forkserver/connection is required and imported', async () => {
   }
 })
 
-test('what package.json names is there', () => {
-  const { exports, files } = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8')) as {
-    exports: Record<string, string | { types: string; default: string }>
-    files: string[]
+type Target = string | { [condition: string]: Target }
+
+/** The files that a part of exports names. */
+const filesOf = (target: Target): string[] =>
+  typeof target === 'string' ? [target] : Object.values(target).flatMap(filesOf)
+
+test('what package.json exports is there', () => {
+  const { exports } = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8')) as { exports: Target }
+  assert.ok(filesOf(exports).length > 8)
+  for (const name of filesOf(exports)) assert.ok(existsSync(path.join(ROOT, name)), name)
+})
+
+test('require() and import give the same functions and classes', async () => {
+  const require = createRequire(import.meta.url)
+  for (const name of ['forkserver', 'forkserver/connection']) {
+    const imported = (await import(name)) as Record<string, unknown>
+    const required = require(name) as Record<string, unknown>
+    assert.deepEqual(Object.keys(required).sort(), Object.keys(imported).sort())
+    for (const [key, value] of Object.entries(imported)) assert.equal(required[key], value, key)
   }
-  const named = Object.values(exports).flatMap((entry) => (typeof entry === 'string' ? [entry] : Object.values(entry)))
-  for (const name of [...named, ...files]) assert.ok(existsSync(path.join(ROOT, name)), name)
 })
 
 test('importing it does nothing: no warning, no process, and nothing that keeps the program from ending', async () => {

@@ -11,6 +11,7 @@ const ROOT = path.dirname(createRequire(import.meta.url).resolve('forkserver/pac
 const FOLDER = path.join(ROOT, 'test/fixtures/contract/programs')
 const EVALUATED =
   'console.log(process.argv.slice(1), __filename, module.id, typeof require("fs").statSync, this === globalThis)'
+const IMPORTING = 'import("./imported.mjs").then((namespace) => console.log(Object.keys(namespace)))'
 const HAS_MODULE_HOOKS = 'registerHooks' in (await import('node:module')).default
 
 interface Scenario {
@@ -43,6 +44,7 @@ const SCENARIOS: readonly Scenario[] = [
     command: ['--require', './nowhere.cjs', 'main.cjs'],
   },
   { name: 'code', program: program({ eval: EVALUATED }), args: ['x'], command: ['--eval', EVALUATED, '--'] },
+  { name: 'code that imports', program: program({ eval: IMPORTING }), command: ['--eval', IMPORTING] },
   { name: 'no code', program: program({ eval: '' }), command: ['--eval', ''] },
   {
     name: 'code of a module',

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { ADDON, findNative, PRELOAD } from '#src/platform/native.js'
+import { findLibraries, findNative } from '#src/platform/native.js'
 
 // From elf.h. All fields are little-endian, as the processors are on which forkserver is measured.
 const SECTION_TABLE_AT = 0x28
@@ -56,9 +56,10 @@ const skip = 'missing' in findNative() && 'there is no addon here'
 
 test('the preload library exports what it replaces in the C library, and one struct of its own', { skip }, () => {
   const replaced = ['madvise', 'mmap', 'mmap64', 'pthread_create', 'pthread_join', 'syscall']
-  assert.deepEqual(exportsOf(PRELOAD), ['forkserver_preload_2', ...replaced])
+  assert.deepEqual(exportsOf(findLibraries()!.preload), ['forkserver_preload_2', ...replaced])
 })
 
 test('the addon exports what Node looks up in an addon, and nothing else', { skip }, () => {
-  assert.deepEqual(exportsOf(ADDON), ['napi_register_module_v1', 'node_api_module_get_api_version_v1'])
+  const lookedUp = ['napi_register_module_v1', 'node_api_module_get_api_version_v1']
+  assert.deepEqual(exportsOf(findLibraries()!.addon), lookedUp)
 })

@@ -6,7 +6,7 @@ import path from 'node:path'
 const ROOT = path.dirname(createRequire(import.meta.url).resolve('forkserver/package.json'))
 
 /** What the build and `npm run compat` put between our files. */
-const NOT_OURS = new Set(['native/build', 'compat/packages/node_modules'])
+const NOT_OURS = new Set(['native/build', 'native/prebuilds', 'compat/packages/node_modules'])
 
 /** Whether npm has filled this folder, so that its files are not ours. */
 const isInstalled = (name: string): boolean => /^examples\/[^/]+\/node_modules$/.test(name)

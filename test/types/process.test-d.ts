@@ -75,6 +75,33 @@ const several: Process[] = [p, new Process(jobs.sum, [])]
 expectTypeOf(several[0]!.pid).toEqualTypeOf<number | undefined>()
 expectTypeOf<Process>().toEqualTypeOf<Process<Reference>>()
 
+// Its pipes: a stream if stdio asks for a pipe, null if not, and either if the compiler cannot know.
+const piped = new Process(jobs.nothing, [], { stdio: 'pipe' })
+expectTypeOf(piped.stdin).toEqualTypeOf<Writable>()
+expectTypeOf(piped.stdout).toEqualTypeOf<Readable>()
+expectTypeOf((await piped.start()).stderr).toEqualTypeOf<Readable>()
+expectTypeOf(new Process(jobs.nothing, [], { stdio: 'ignore' }).stdout).toEqualTypeOf<null>()
+const listed = new Process(jobs.nothing, [], { stdio: ['ignore', 'pipe', 2, 'pipe'] })
+expectTypeOf(listed.stdin).toEqualTypeOf<null>()
+expectTypeOf(listed.stdout).toEqualTypeOf<Readable>()
+expectTypeOf(listed.stderr).toEqualTypeOf<null>()
+const short = new Process(jobs.nothing, [], { stdio: ['pipe'] })
+expectTypeOf(short.stdin).toEqualTypeOf<Writable>()
+expectTypeOf(short.stdout).toEqualTypeOf<null>()
+declare const word: 'pipe' | 'inherit'
+expectTypeOf(new Process(jobs.nothing, [], { stdio: word }).stdout).toEqualTypeOf<Readable | null>()
+expectTypeOf(new Process(jobs.nothing, [], { stdio: [0, word] }).stdout).toEqualTypeOf<Readable | null>()
+declare const words: ('pipe' | 'inherit')[]
+expectTypeOf(new Process(jobs.nothing, [], { stdio: words }).stdout).toEqualTypeOf<Readable | null>()
+const pipes: 'pipe'[] = []
+expectTypeOf(new Process(jobs.nothing, [], { stdio: pipes }).stdout).toEqualTypeOf<Readable | null>()
+const ofAnyPipes: Process[] = [piped, listed]
+expectTypeOf(ofAnyPipes[0]!.stdout).toEqualTypeOf<Readable | null>()
+
+// Without the module's type: any arguments, and a result that must be looked at.
+const untyped = remote('jobs')
+expectTypeOf(new Process(untyped.render!, ['page', 1]).result).toEqualTypeOf<Promise<unknown>>()
+
 // Options.
 const options: ProcessOptions = {
   server,

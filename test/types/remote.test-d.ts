@@ -9,6 +9,7 @@ import {
   type Remote,
   type ResultOf,
   remote,
+  type UnknownFunction,
 } from '#src/owner/naming/remote.js'
 
 interface Jobs {
@@ -99,7 +100,10 @@ if (isReference(unknownValue)) expectTypeOf(unknownValue).toEqualTypeOf<Referenc
 // Without a type: every name, with arguments and result unknown.
 const untyped = remote('typescript')
 expectTypeOf(untyped.module).toEqualTypeOf<string>()
-expectTypeOf(untyped.anything!).toEqualTypeOf<Reference<AnyFunction>>()
+expectTypeOf(untyped.anything!).toEqualTypeOf<Reference<UnknownFunction>>()
+expectTypeOf(run(untyped.anything!, ['page', 1])).toEqualTypeOf<Promise<unknown>>()
+expectTypeOf(runAny(untyped.anything!, [])).toEqualTypeOf<Promise<unknown>>()
+expectTypeOf(untyped.anything!).toExtend<Reference>()
 
 // @ts-expect-error neither a URL nor a string
 remote(1)

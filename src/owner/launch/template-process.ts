@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { TemplateError } from '../../errors.js'
-import { check, type Native, PRELOAD, systemError } from '../../platform/native.js'
+import { check, findLibraries, type Native, systemError } from '../../platform/native.js'
 import { ownFile } from '../../platform/own-files.js'
 import { killTree } from '../../platform/process-state.js'
 import { abortError } from '../../promises/abort.js'
@@ -150,7 +150,7 @@ function spawnTemplate(native: Native, options: TemplateOptions): { template: Te
     const devNull = theirs.add(openSync('/dev/null', 'r+'))
     for (let fd = 3; fd < MAX_STDIO; fd++) stdio[fd] = devNull
     stdio[TEMPLATE_DESCRIPTORS.lifeline] = options.lifeline
-    stdio[TEMPLATE_DESCRIPTORS.preload] = theirs.add(openSync(PRELOAD, 'r'))
+    stdio[TEMPLATE_DESCRIPTORS.preload] = theirs.add(openSync(findLibraries()!.preload, 'r'))
     const env = templateEnvironment({ ...options.env, NODE_OPTIONS: options.flags.nodeOptions }, options.config)
     const args = [...TEMPLATE_FLAGS, ...options.flags.execArgv, MAIN]
     return { template: new TemplateProcess(spawn(process.execPath, args, { stdio, env })), own }

@@ -12,6 +12,9 @@ import type { Program } from './program-reference.js'
 /** Any function: `never` parameters, because every parameter list is assignable to them. */
 export type AnyFunction = (...args: never[]) => unknown
 
+/** A function of which no type is known. */
+export type UnknownFunction = (...args: readonly unknown[]) => unknown
+
 // Exists for the compiler only: it makes References of different function types different types.
 declare const FUNCTION: unique symbol
 
@@ -91,8 +94,12 @@ export function isReference(value: unknown): value is Reference {
  * @example
  * const jobs = remote<typeof import('./jobs.js')>(new URL('./jobs.js', import.meta.url))
  * const html = await pool.run(jobs.render, [page])
+ *
+ * @example
+ * // Without the module's type, any name is a function that takes anything; its result is unknown.
+ * const { resize } = remote('/app/images.js')
  */
-export function remote<T = Readonly<Record<string, AnyFunction>>>(module: string | URL): Remote<T> {
+export function remote<T = Readonly<Record<string, UnknownFunction>>>(module: string | URL): Remote<T> {
   const specifier = normalise(module)
   const references = new Map<string, FunctionReference>()
   const handler: ProxyHandler<object> = {

@@ -57,8 +57,27 @@ export function checkJoin(options: JoinOptions): JoinOptions {
 /** One descriptor of the child: a word of child_process, a descriptor, or a stream that has one. */
 export type StdioOption = 'inherit' | 'ignore' | 'pipe' | number | Readable | Writable
 
+/** The option stdio of a process: one entry for its three standard streams, or a list of entries. */
+export type StdioOptions = StdioOption | readonly StdioOption[]
+
+/** The owner's stream for an entry of stdio. */
+type PipeFor<Entry, Stream> = Entry extends 'pipe' ? Stream : null
+
+type PipeIn<S, Fd extends string, Stream> = S extends readonly (infer Entry)[]
+  ? number extends S['length']
+    ? PipeFor<Entry, Stream> | null
+    : PipeFor<Fd extends keyof S ? S[Fd] : 'inherit', Stream>
+  : PipeFor<S, Stream>
+
+/**
+ * The owner's stream for descriptor Fd ('0', '1' or '2') of a process whose stdio is S: null if it is no pipe.
+ *
+ * `infer` is there for the compiler: it then takes a process with a known stdio for a process with any.
+ */
+export type PipeAt<S, Fd extends string, Stream> = S extends infer Given ? PipeIn<Given, Fd, Stream> : never
+
 /** Options of Process. */
-export interface ProcessOptions {
+export interface ProcessOptions<S extends StdioOptions = StdioOptions> {
   /** The server that starts it; default: ForkServer.default(). */
   server?: ForkServer
   /** Working directory; default: the owner's at the start. */
@@ -69,7 +88,7 @@ export interface ProcessOptions {
    * One word for stdin, stdout and stderr, or a list with one entry for each of them and for up to twelve more
    * descriptors. The default is 'inherit', and 'ignore' for further descriptors.
    */
-  stdio?: StdioOption | readonly StdioOption[]
+  stdio?: S
   /**
    * The process is killed this many milliseconds after the call of start(), even while it starts; default: no limit.
    */

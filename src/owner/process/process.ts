@@ -22,7 +22,9 @@ import {
   checkProcess,
   checkTask,
   type JoinOptions,
+  type PipeAt,
   type ProcessOptions,
+  type StdioOptions,
   surroundingsOf,
 } from './process-options.js'
 import { RssWatch } from './rss-watch.js'
@@ -39,7 +41,9 @@ export const forPool = Symbol('forPool')
  * const html = await p.result
  * const { exitCode } = await p.join()
  */
-export class Process<R extends Reference | Program = Reference> implements AsyncDisposable {
+export class Process<R extends Reference | Program = Reference, const S extends StdioOptions = StdioOptions>
+  implements AsyncDisposable
+{
   readonly #reference: R
   readonly #args: ArgumentsOf<R>
   readonly #options: CheckedProcess
@@ -60,7 +64,7 @@ export class Process<R extends Reference | Program = Reference> implements Async
    * @param args its arguments; those of a function are structured-cloned at start(), those of a program are strings
    * @throws UsageError ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION
    */
-  constructor(reference: R, args: ArgumentsOf<R>, options: ProcessOptions = {}) {
+  constructor(reference: R, args: ArgumentsOf<R>, options: ProcessOptions<S> = {}) {
     checkTask(reference, args)
     this.#reference = reference
     this.#args = args
@@ -198,19 +202,19 @@ export class Process<R extends Reference | Program = Reference> implements Async
     return this.#isStarted ? this.#result.promise : rejected(notStarted('result'))
   }
 
-  /** Writes to its stdin if stdio asks for a pipe, else null. */
-  get stdin(): Writable | null {
-    return this.#launched?.stdio[0] ?? null
+  /** Writes to its stdin if stdio asks for a pipe, else null. It is null until the process is started. */
+  get stdin(): PipeAt<S, '0', Writable> {
+    return (this.stdio[0] ?? null) as PipeAt<S, '0', Writable>
   }
 
-  /** Reads its stdout if stdio asks for a pipe, else null. */
-  get stdout(): Readable | null {
-    return this.#launched?.stdio[1] ?? null
+  /** Reads its stdout if stdio asks for a pipe, else null. It is null until the process is started. */
+  get stdout(): PipeAt<S, '1', Readable> {
+    return (this.stdio[1] ?? null) as PipeAt<S, '1', Readable>
   }
 
-  /** Reads its stderr if stdio asks for a pipe, else null. */
-  get stderr(): Readable | null {
-    return this.#launched?.stdio[2] ?? null
+  /** Reads its stderr if stdio asks for a pipe, else null. It is null until the process is started. */
+  get stderr(): PipeAt<S, '2', Readable> {
+    return (this.stdio[2] ?? null) as PipeAt<S, '2', Readable>
   }
 
   /**
@@ -272,7 +276,10 @@ export class Process<R extends Reference | Program = Reference> implements Async
     return this.kill('SIGTERM')
   }
 
-  /** Sends a signal, as terminate(). @throws UsageError ERR_INVALID_ARGUMENT for a signal that does not exist */
+  /**
+   * Sends a signal. Returns false if the process was not started or has ended.
+   * @throws UsageError ERR_INVALID_ARGUMENT for a signal that does not exist
+   */
   kill(signal: NodeJS.Signals = 'SIGKILL'): boolean {
     if (!Object.hasOwn(os.constants.signals, signal)) {
       throw new UsageError('ERR_INVALID_ARGUMENT', `There is no signal '${signal}'. Pass a name such as 'SIGTERM'.`)

@@ -10,15 +10,8 @@ export type StartMethod = 'forkserver' | 'spawn'
 /** The start method that works here; for `spawn` with the reason, as a clause. */
 export type Choice = { startMethod: 'forkserver'; native: Native } | { startMethod: 'spawn'; reason: string }
 
-/** Processors on which docs/FORK_SAFETY.md has measurements. */
-const MEASURED_ARCHITECTURES = ['x64']
 /** Majors of Node that were measured. On any other, the trial fork of each template decides alone. */
 const TESTED_MAJORS = [20, 22, 24, 26]
-
-function glibcVersion(): string | undefined {
-  const report = process.report?.getReport() as { header?: { glibcVersionRuntime?: string } } | undefined
-  return report?.header?.glibcVersionRuntime
-}
 
 let choice: Choice | undefined
 
@@ -27,13 +20,11 @@ const spawn = (reason: string): Choice => ({ startMethod: 'spawn', reason })
 function choose(): Choice {
   const found = findNative()
   if ('missing' in found) return spawn(found.missing)
-  if (!MEASURED_ARCHITECTURES.includes(process.arch)) return spawn(`forking was not measured on ${process.arch}`)
   if (!existsSync('/proc/self/task'))
     return spawn(
       '/proc is not mounted here, or it does not show this process, ' +
         'and forkserver reads there what the threads of a template do (mount -t proc proc /proc)',
     )
-  if (!glibcVersion()) return spawn('forking was measured with glibc only, and this is another libc')
   const major = Number(process.versions.node.split('.')[0])
   if (!TESTED_MAJORS.includes(major))
     process.emitWarning(

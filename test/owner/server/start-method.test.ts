@@ -41,6 +41,47 @@ describe('a major of Node that was not tested', () => {
   })
 })
 
+describe('a system on which Node is not forked', () => {
+  // The beginning of a program for musl, as c-library.ts reads it.
+  const MUSL = `
+    const fs = process.getBuiltinModule('node:fs')
+    const { readSync } = fs
+    fs.readSync = (fd, bytes, ...rest) => {
+      if (bytes.length !== 4096) return readSync(fd, bytes, ...rest)
+      const linker = '/lib/ld-musl-x86_64.so.1'
+      bytes.write('\\x7fELF\\x02', 'latin1')
+      bytes[0x20] = 64 // the table
+      bytes[0x36] = 56
+      bytes[0x38] = 1
+      bytes[64] = 3 // the linker's name
+      bytes[64 + 8] = 120
+      bytes[64 + 32] = linker.length + 1
+      bytes.write(linker, 120, 'latin1')
+      return bytes.length
+    }
+    process.getBuiltinModule('node:module').syncBuiltinESMExports()`
+  const onPlatform = (name: string): string => `Object.defineProperty(process, 'platform', { value: '${name}' })`
+  const systems = [
+    { name: 'macOS', first: onPlatform('darwin'), reason: 'Node can be forked on Linux only, and this is darwin' },
+    { name: 'Windows', first: onPlatform('win32'), reason: 'Node can be forked on Linux only, and this is win32' },
+    {
+      name: 'a processor without libraries',
+      first: "Object.defineProperty(process, 'arch', { value: 'riscv64' })",
+      reason: 'there is no addon for linux-riscv64 in ',
+      skip: process.platform !== 'linux',
+    },
+    { name: 'musl', first: MUSL, reason: 'this Node was built for musl', skip: process.platform !== 'linux' },
+  ]
+  for (const { name, first, reason, skip = false } of systems) {
+    test(`${name}: processes are spawned, and one warning says why`, { skip }, async () => {
+      const { told, stderr } = await started(first)
+      assert.equal(told, 'spawn')
+      assert.equal(stderr.match(/Warning:/g)?.length, 1, stderr)
+      assert.ok(stderr.includes('FORKSERVER_SPAWN') && stderr.includes(reason), stderr)
+    })
+  }
+})
+
 describe('a working directory that was deleted', () => {
   test('fails the start, and the error says what to do', async () => {
     const folder = mkdtempSync(path.join(realpathSync(os.tmpdir()), 'forkserver-gone-'))

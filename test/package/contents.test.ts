@@ -1,0 +1,80 @@
+// Runs in: the test runner. What is in the packed package, and what the tools for packages say of it.
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { before, describe, test } from 'node:test'
+import { publint } from 'publint'
+import { formatMessage } from 'publint/utils'
+import { newFolder, type Packed, pack, ROOT, run } from './tarball.js'
+
+const MOST_BYTES = 500_000
+
+/** npm runs these where the package is installed, or warns of them. */
+const INSTALL_SCRIPTS = ['preinstall', 'install', 'postinstall', 'preprepare', 'prepare', 'postprepare', 'prepublish']
+
+describe('the packed package', () => {
+  let packed: Packed
+  let unpacked: string
+  before(async () => {
+    packed = await pack()
+    const folder = newFolder()
+    await run('tar', ['-xzf', packed.tarball, '-C', folder])
+    unpacked = path.join(folder, 'package')
+  })
+
+  test('is small', () => assert.ok(packed.size < MOST_BYTES, `${packed.size} bytes`))
+
+  test('has the compiled sources, the prebuilt libraries, the pages of documentation, and nothing else', () => {
+    const libraries = ['x64', 'arm64'].flatMap((arch) => [`linux-${arch}.node`, `linux-${arch}-preload.so`])
+    const sources = readdirSync(path.join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
+    const compiled = sources
+      .map((name) => /^(.*)\.([cm]?)ts$/.exec(name))
+      .filter((match) => match !== null)
+      .flatMap(([, name, kind]) => [`dist/${name}.${kind}js`, `dist/${name}.d.${kind}ts`])
+    const pages = readdirSync(path.join(ROOT, 'docs')).filter((name) => name.endsWith('.md'))
+    const wanted = [
+      ...['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'],
+      ...compiled,
+      ...pages.map((name) => `docs/${name}`),
+      ...libraries.map((name) => `native/prebuilds/${name}`),
+    ]
+    assert.deepEqual([...packed.files].sort(), wanted.sort())
+  })
+
+  test('runs nothing when it is installed', () => {
+    const { scripts } = JSON.parse(readFileSync(path.join(unpacked, 'package.json'), 'utf8')) as {
+      scripts: Record<string, string>
+    }
+    assert.deepEqual(
+      INSTALL_SCRIPTS.filter((name) => name in scripts),
+      [],
+    )
+  })
+
+  test('names no source map, and no folder of the machine that packed it', () => {
+    for (const name of packed.files) {
+      const content = readFileSync(path.join(unpacked, name), 'latin1')
+      if (name.startsWith('dist/')) assert.ok(!content.includes('sourceMappingURL'), name)
+      for (const folder of [ROOT, os.homedir()]) assert.ok(!content.includes(`${folder}/`), `${name}: ${folder}`)
+    }
+  })
+
+  test('is right for publint', async () => {
+    const { messages } = await publint({ pkgDir: unpacked, strict: true })
+    const manifest = JSON.parse(readFileSync(path.join(unpacked, 'package.json'), 'utf8')) as Record<string, unknown>
+    assert.deepEqual(
+      messages.map((message) => formatMessage(message, manifest)),
+      [],
+    )
+  })
+
+  // node10 is the name of a way to find modules that does not know exports.
+  test('has types that every way to find modules but node10 finds', async () => {
+    const attw = path.join(ROOT, 'node_modules', '.bin', 'attw')
+    const { stdout } = await run(attw, [packed.tarball, '--profile', 'node16', '--format', 'json'], { cwd: ROOT })
+    const { analysis } = JSON.parse(stdout) as { analysis: { problems: { kind: string; resolutionKind: string }[] } }
+    const found = analysis.problems.filter(({ resolutionKind }) => resolutionKind !== 'node10')
+    assert.deepEqual(found, [])
+  })
+})
