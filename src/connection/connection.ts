@@ -13,6 +13,7 @@ import {
   type ReceiveOptions,
   type SendOptions,
 } from './connection-options.js'
+import { checkSocket } from './descriptor-check.js'
 import { Inbox } from './inbox.js'
 import { NativeTransport } from './native-transport.js'
 import { Sender } from './sender.js'
@@ -72,9 +73,7 @@ export class Connection<T = unknown> implements AsyncDisposable, AsyncIterable<T
    */
   static open<T = unknown>(fd: number, options?: ConnectionOptions<T>): Connection<T> {
     const checked = checkConnection('Connection.open()', options)
-    if (!Number.isInteger(fd) || fd < 0) {
-      throw new UsageError('ERR_INVALID_ARGUMENT', `Connection.open() takes a file descriptor, not ${String(fd)}.`)
-    }
+    checkSocket(fd)
     return new Connection({ transport: new NativeTransport(native(), fd), options: checked })
   }
 
