@@ -36,7 +36,7 @@ export interface Block extends Markers {
 }
 
 const COMMENT = /^<!--\s*(before|after|file|fails|warns|node|needs|skip:)\s+([\s\S]*?)\s*-->\s*$/
-const NAME = /^(?:\/\/|#) ([\w./-]+\.(?:mjs|cjs|js|mts|cts|ts|jsx|py|json))\s*(?:\n|$)/
+const NAME = /^(?:\/\/|#) ([\w./-]+\.(?:mjs|cjs|js|mts|cts|ts|jsx|py|json))(?:,[^\n]*)?\s*(?:\n|$)/
 const HIDDEN_FILE = /^([\w./-]+\.(\w+))\n([\s\S]*)$/
 
 /** All tokens of a page, in the order of its text. */

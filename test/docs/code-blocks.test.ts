@@ -12,7 +12,9 @@ import { makeWorkspace, typeErrors, writeBlock } from './workspace.js'
 /** So few blocks may be skipped. */
 const MAX_SKIPPED = 12
 
-const pages = ['README.md', 'CONTRIBUTING.md', ...listFiles('docs', /\.md$/)]
+/** FORKSERVER_TEST_PAGES=API runs only the pages whose names contain this. */
+const wanted = process.env.FORKSERVER_TEST_PAGES ?? ''
+const pages = ['README.md', 'CONTRIBUTING.md', ...listFiles('docs', /\.md$/)].filter((page) => page.includes(wanted))
 const workspace = makeWorkspace()
 const skipped: string[] = []
 
