@@ -4,8 +4,9 @@ import { spawn, spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { text } from 'node:stream/consumers'
+import { ROOT } from '../rules/sources.js'
 import { type Block, isOutput, isUsed } from './blocks.js'
-import { ROOT, writeBlock } from './workspace.js'
+import { writeBlock } from './workspace.js'
 
 /** Only bounds a hang. */
 const TIME_LIMIT_MS = 60_000

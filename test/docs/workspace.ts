@@ -1,13 +1,11 @@
 // Runs in: the test runner. A folder in which forkserver and the packages of the documentation are installed, with a
 // folder for each page.
 import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import os from 'node:os'
 import path from 'node:path'
 import ts from 'typescript'
+import { ROOT } from '../rules/sources.js'
 import type { Block } from './blocks.js'
-
-export const ROOT = path.dirname(createRequire(import.meta.url).resolve('forkserver/package.json'))
 
 /** A new folder. Its node_modules has links to the packages of the project and to the project itself. */
 export function makeWorkspace(): { folder: string; remove(): void } {

@@ -12,6 +12,7 @@ import type { WorkerSetListener } from './worker-set.js'
 export interface WorkerIdentity {
   /** Its number in the pool, as workerInfo() has it. */
   id: number
+  /** Its process id. */
   pid: number
 }
 
