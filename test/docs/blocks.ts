@@ -9,6 +9,7 @@
 //   <!-- file NAME CODE -->     a file that the blocks of the page use
 //   <!-- fails TEXT -->         the block ends with this text on stderr, and not with exit code 0
 //   <!-- warns TEXT -->         this text is on stderr
+//   <!-- may-warn TEXT -->      this text may be on stderr
 //   <!-- node 22.18 -->         needs this Node, or a later one
 //   <!-- needs python3 -->      needs this command
 //   <!-- skip: REASON -->       is not run, for this reason
@@ -20,6 +21,7 @@ export interface Markers {
   after?: string
   fails?: string
   warns?: string
+  'may-warn'?: string
   node?: string
   needs?: string
   skip?: string
@@ -35,7 +37,7 @@ export interface Block extends Markers {
   readonly isHidden: boolean
 }
 
-const COMMENT = /^<!--\s*(before|after|file|fails|warns|node|needs|skip:)\s+([\s\S]*?)\s*-->\s*$/
+const COMMENT = /^<!--\s*(before|after|file|fails|warns|may-warn|node|needs|skip:)\s+([\s\S]*?)\s*-->\s*$/
 const NAME = /^(?:\/\/|#) ([\w./-]+\.(?:mjs|cjs|js|mts|cts|ts|jsx|py|json))(?:,[^\n]*)?\s*(?:\n|$)/
 const HIDDEN_FILE = /^([\w./-]+\.(\w+))\n([\s\S]*)$/
 
