@@ -64,7 +64,8 @@ export function blocksOf(page: string): Block[] {
       for (const comment of token.raw.split(/(?<=-->)\s*/).filter((text: string) => text !== '')) {
         const match = COMMENT.exec(comment)
         if (match?.[1] === 'file') blocks.push(hiddenFile(match[2]!))
-        else if (match) markers = { ...markers, [match[1]!.replace(':', '')]: match[2] }
+        else if (!match) throw new Error(`Unknown comment: ${comment}`)
+        else markers = { ...markers, [match[1]!.replace(':', '')]: match[2] }
       }
     } else if (token.type === 'code') {
       const language = (token.lang ?? '').split(' ')[0]!
