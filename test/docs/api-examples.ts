@@ -32,6 +32,7 @@ declare const pages: string[]
 declare const folder: string
 declare const project: string
 declare const url: string
+declare function build(): Promise<void>
 declare function write(text: string): void
 declare function render(page: string): Promise<string>
 declare function serve(connection: Connection): void
