@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 
-const ROOT = path.dirname(createRequire(import.meta.url).resolve('forkserver/package.json'))
+export const ROOT = path.dirname(createRequire(import.meta.url).resolve('forkserver/package.json'))
 
 /** What the build and `npm run compat` put between our files. */
 const NOT_OURS = new Set(['native/build', 'native/prebuilds', 'compat/packages/node_modules'])
