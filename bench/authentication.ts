@@ -2,13 +2,14 @@
 // processes.
 import { ForkServer } from 'forkserver'
 import { startServer } from './children.js'
-import { type Target, timeComputation, timeConnect, timeOverSocket, timePython } from './handshake.js'
+import { timeComputation, timeConnect, timeOverSocket, timePython } from './handshake.js'
 import {
   forkServerContender,
   type Python,
   pythonContender,
-  runNothing,
+  runOverNewConnection,
   startPythons,
+  type Target,
   temporaryFolder,
 } from './peers.js'
 import { type Contender, lanes, type Rates, race, ratio } from './race.js'
@@ -48,15 +49,6 @@ interface Share {
   normalProcesses: number
 }
 
-async function newConnectionEach({ path, key }: Target): Promise<void> {
-  const server = await ForkServer.connect({ path }, key)
-  try {
-    await runNothing(server)
-  } finally {
-    await server.close({ children: 'kill' })
-  }
-}
-
 async function timeHandshakes(target: Target, pythons: readonly Python[], samples: number): Promise<Timed[]> {
   const timed: Timed[] = [
     { what: 'computation of both sides', ...(await timeComputation(samples)) },
@@ -72,7 +64,7 @@ async function lineUp(scope: Scope, own: ForkServer, target: Target, pythons: re
   const connected = scope.use(await ForkServer.connect({ path: target.path }, target.key))
   return [
     forkServerContender('one connection for all', connected),
-    { name: 'a new connection for each', race: (ms) => lanes(ms, () => newConnectionEach(target)) },
+    { name: 'a new connection for each', race: (ms) => lanes(ms, () => runOverNewConnection(target)) },
     forkServerContender('the connection of the starter', own),
     ...pythons.filter(({ authenticates }) => authenticates).map(pythonContender),
   ]

@@ -1,7 +1,8 @@
-# Runs in: CPython, as the peer of a benchmark. Its fork server starts processes, two at a time; its handshake is timed by itself.
+# Runs in: CPython, as a competitor in a benchmark. Its fork server starts processes; it times its handshake by itself.
 #
-# The first line on stdout says what this Python is. Then each line on stdin is answered by one: "rate <milliseconds>" by
-# "<processes> <nanoseconds>", "handshake <times>" by the nanoseconds of each.
+# The first line on stdout says what this Python is. Then each line on stdin is answered by one line: "rate
+# <milliseconds>" and "total <processes> <at a time>" by "<processes> <nanoseconds>", "handshake <times>" by the
+# nanoseconds of each.
 import json
 import multiprocessing
 import platform
@@ -27,16 +28,18 @@ def start(context):
     return process
 
 
-def rate(context, milliseconds):
-    """Start to join. One thread and connection.wait() keep two running: threads would poll each other's processes."""
+def run(context, at_a_time, goes_on):
+    """Start to join, as long as `goes_on(started)`. One thread and connection.wait() keep `at_a_time` processes
+    running: threads would poll each other's processes."""
     began = time.monotonic_ns()
-    end = began + milliseconds * 1_000_000
     running = {}
+    started = 0
     count = 0
-    while running or time.monotonic_ns() < end:
-        while len(running) < AT_A_TIME and time.monotonic_ns() < end:
+    while running or goes_on(started):
+        while len(running) < at_a_time and goes_on(started):
             process = start(context)
             running[process.sentinel] = process
+            started += 1
         for sentinel in connection.wait(list(running)) if running else []:
             process = running.pop(sentinel)
             process.join()
@@ -45,6 +48,15 @@ def rate(context, milliseconds):
             process.close()
             count += 1
     return f"{count} {time.monotonic_ns() - began}"
+
+
+def rate(context, milliseconds):
+    end = time.monotonic_ns() + milliseconds * 1_000_000
+    return run(context, AT_A_TIME, lambda started: time.monotonic_ns() < end)
+
+
+def total(context, processes, at_a_time):
+    return run(context, at_a_time, lambda started: started < processes)
 
 
 def handshakes(times):
@@ -72,9 +84,17 @@ def handshakes(times):
 def main():
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
-    about = {"version": platform.python_version(), "authenticates": AUTHENTICATES, "hasModernHandshake": HAS_MODERN_HANDSHAKE}
+    about = {
+        "version": platform.python_version(),
+        "authenticates": AUTHENTICATES,
+        "hasModernHandshake": HAS_MODERN_HANDSHAKE,
+    }
     print(json.dumps(about), flush=True)
     for line in sys.stdin:
-        command, amount = line.split()
-        answer = rate(context, int(amount)) if command == "rate" else handshakes(int(amount))
+        command, *amounts = line.split()
+        amounts = map(int, amounts)
+        if command == "handshake":
+            answer = handshakes(*amounts)
+        else:
+            answer = {"rate": rate, "total": total}[command](context, *amounts)
         print(answer, flush=True)

@@ -7,7 +7,7 @@ import { answerChallenge, deliverChallenge, pipe } from 'forkserver/connection'
 import { Bench } from 'tinybench'
 import { Handshake, type HandshakeSide, MAX_HANDSHAKE_PAYLOAD, roleKeys } from '#src/wire/auth/handshake.js'
 import { encodeFrame, FrameDecoder } from '#src/wire/frames.js'
-import type { Python } from './peers.js'
+import type { Python, Target } from './peers.js'
 import { Scope, within } from './scope.js'
 import { type Latency, latencyOf } from './statistics.js'
 
@@ -15,12 +15,6 @@ const DIAL_LIMIT_MS = 10_000
 const PYTHON_LIMIT_MS = 60_000
 /** The first handshakes are not measured. They compile the code on both sides. */
 const WARM_UPS = 50
-
-/** A server that other processes can reach: its control socket and its key. */
-export interface Target {
-  path: string
-  key: Uint8Array
-}
 
 /**
  * Both sides in this process, without a socket. The connector derives its keys each time, as an owner does. A template

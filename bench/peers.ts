@@ -8,7 +8,7 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { Worker } from 'node:worker_threads'
-import { type ForkServer, Process, remote } from 'forkserver'
+import { ForkServer, Process, remote } from 'forkserver'
 import { LineProcess } from './line-process.js'
 import { type Contender, lanes } from './race.js'
 import type { Skipped } from './report.js'
@@ -40,6 +40,22 @@ export async function runNothing(server: ForkServer): Promise<void> {
   await child.start()
   const { exitCode } = await child.join()
   if (exitCode !== 0) throw new Error(`A child ended with ${exitCode}.`)
+}
+
+/** A control socket that other processes can reach, and its key. */
+export interface Target {
+  path: string
+  key: Uint8Array
+}
+
+/** Starts one process that does nothing over a connection of its own, and joins it. */
+export async function runOverNewConnection({ path, key }: Target): Promise<void> {
+  const server = await ForkServer.connect({ path }, key)
+  try {
+    await runNothing(server)
+  } finally {
+    await server.close({ children: 'kill' })
+  }
 }
 
 export function forkServerContender(name: string, server: ForkServer): Contender {

@@ -117,5 +117,6 @@ export function format({ results: _, ...rest }: Report, tables: readonly TableDa
       .join(', '),
   ]
   const lines = skipped.map(({ what, why }) => `Skipped: ${what}: ${why}`)
-  return [header.join('\n'), ...tables.map(draw), drawBars(bars), [...notes, ...lines].join('\n')].join('\n\n')
+  const parts = [header.join('\n'), ...tables.map(draw), ...(bars.length > 0 ? [drawBars(bars)] : [])]
+  return [...parts, [...notes, ...lines].join('\n')].join('\n\n')
 }

@@ -10,12 +10,22 @@ import { describeMachine } from './machine.js'
 import { memory } from './memory.js'
 import { pool } from './pool.js'
 import { processCreation } from './process-creation.js'
+import { processTable } from './process-table.js'
 import { type Benchmark, format, type Report } from './report.js'
 import { scaling } from './scaling.js'
 import { FULL, QUICK, type Settings } from './settings.js'
 import { workloads } from './workloads.js'
 
-const BENCHMARKS: readonly Benchmark[] = [processCreation, scaling, memory, authentication, workloads, pool, connection]
+const BENCHMARKS: readonly Benchmark[] = [
+  processCreation,
+  processTable,
+  scaling,
+  memory,
+  authentication,
+  workloads,
+  pool,
+  connection,
+]
 const RESULTS = fileURLToPath(new URL('../../bench/results/', import.meta.url))
 const USAGE_EXIT = 2
 
@@ -42,6 +52,7 @@ function parse(): { name: string | undefined; options: Options } {
     .option('--slice-ms <n>', "a contender's time in each round", count)
     .option('--samples <n>', 'latencies for each figure', count)
     .option('--forks <n>', 'forks over which the template must not grow', count)
+    .option('--iterations <n>', 'iterations of a table', count)
     .option('--live <n>', 'the most children alive at a time', count)
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : USAGE_EXIT))
     .parse()

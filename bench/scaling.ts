@@ -167,7 +167,10 @@ async function run(settings: Settings, progress: (text: string) => void): Promis
     return { size, coldBytes, hotBytes, mappings, notFlat, startMs, privateBytesAtEnd, latency, againstBare }
   })
   return {
-    results: { sizes, rates },
+    results: {
+      byTemplate: sizes.map(({ size, ...rest }) => ({ templateMb: size, ms: rest.latency.medianMs, ...rest })),
+      rates,
+    },
     tables: tabulate(sizes, rates),
     bars: judge(sizes, rates, program ? rates.at(-1) : undefined),
     skipped,

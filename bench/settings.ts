@@ -10,9 +10,11 @@ export interface Settings {
   samples: number
   /** The number of forks after which the growth of a template is judged. */
   forks: number
+  /** How often each line of a table is measured. */
+  iterations: number
   /** The largest number of children that live at a time. */
   live: number
 }
 
-export const FULL: Settings = { rounds: 5, sliceMs: 2_000, samples: 1_000, forks: 10_000, live: 1_000 }
-export const QUICK: Settings = { rounds: 3, sliceMs: 300, samples: 60, forks: 500, live: 100 }
+export const FULL: Settings = { rounds: 5, sliceMs: 2_000, samples: 1_000, forks: 10_000, iterations: 13, live: 1_000 }
+export const QUICK: Settings = { rounds: 3, sliceMs: 300, samples: 60, forks: 500, iterations: 3, live: 100 }

@@ -7,9 +7,19 @@ export interface Spread {
   highest: number
 }
 
+/** A mean and a standard deviation, as pyperf computes it: of a sample. */
+export interface Deviation {
+  mean: number
+  deviation: number
+}
+
 /** The latencies of one thing, in milliseconds. */
 export interface Latency {
   samples: number
+  /** Results that were saved before these three were measured do not have them. */
+  lowestMs?: number
+  firstQuartileMs?: number
+  thirdQuartileMs?: number
   medianMs: number
   p99Ms: number
   highestMs: number
@@ -32,7 +42,21 @@ export function spreadOf(values: readonly number[]): Spread {
   return { median: median(values), lowest: Math.min(...values), highest: Math.max(...values) }
 }
 
+/** The deviation of a single value is 0. */
+export function deviationOf(values: readonly number[]): Deviation {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length
+  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0)
+  return { mean, deviation: Math.sqrt(squares / Math.max(1, values.length - 1)) }
+}
+
 export function latencyOf(values: readonly number[]): Latency {
-  const highestMs = values.reduce((a, b) => Math.max(a, b), 0)
-  return { samples: values.length, medianMs: median(values), p99Ms: quantile(values, 0.99), highestMs }
+  return {
+    samples: values.length,
+    lowestMs: quantile(values, 0),
+    firstQuartileMs: quantile(values, 0.25),
+    medianMs: median(values),
+    thirdQuartileMs: quantile(values, 0.75),
+    p99Ms: quantile(values, 0.99),
+    highestMs: quantile(values, 1),
+  }
 }

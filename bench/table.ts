@@ -39,7 +39,7 @@ function tableOf(benchmark: string, reports: readonly Report[]): string {
 }
 
 /** When and where the figures were measured. */
-function machineOf(reports: readonly Report[]): string {
+export function machineOf(reports: readonly Report[]): string {
   const of = (pick: (machine: Report['machine']) => string): string =>
     [...new Set(reports.map(({ machine }) => pick(machine)))].join(', ')
   return [
@@ -51,9 +51,9 @@ function machineOf(reports: readonly Report[]): string {
   ].join('\n')
 }
 
-/** A table for each benchmark, with a column for each Node major. */
+/** A table for each benchmark that has goals, with a column for each Node major. */
 export function tablesOf(reports: readonly Report[]): string {
-  const sorted = [...reports].sort((a, b) => majorOf(a).localeCompare(majorOf(b)))
+  const sorted = reports.filter(({ bars }) => bars.length > 0).sort((a, b) => majorOf(a).localeCompare(majorOf(b)))
   const benchmarks = [...new Set(sorted.map(({ benchmark }) => benchmark))].sort()
   const tables = benchmarks.map((name) =>
     tableOf(

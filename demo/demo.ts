@@ -1,13 +1,14 @@
-// Runs in: owner. `npm run demo [-- folder]`: transpiles every TypeScript file of a project, each in a new process
-// forked from a warm template. Does the same with some of the files in new Node processes, and shows the time of each
+// Runs in: owner. `npm run demo [-- folder]`: transpiles the TypeScript files of a project, each in a new process
+// forked from a warm template. Does the same with a few of the files in new Node processes, and shows the time of each
 // way.
 import { ForkServer, ForkServerError } from 'forkserver'
 import { DemoError, Stopped } from './errors.js'
 import { checkFolder, type Found, findFiles } from './files.js'
 import { type Measured, measure, spread } from './measure.js'
 import { type DemoOptions, parseOptions } from './options.js'
+import { formatPlan } from './plan.js'
 import { makeProgress, type Progress } from './progress.js'
-import { formatFailures, formatReport, plural, type Report, type Row } from './report.js'
+import { formatFailures, formatReport, type Report, type Row } from './report.js'
 import { type Bounds, childProcessFork, forkserver, jobs, NODE_FLAGS, plainNode, type Way } from './ways.js'
 
 /** The exit code that shells use for a process that a signal ended. */
@@ -109,9 +110,7 @@ async function main(signal: AbortSignal): Promise<void> {
   if (found.files.length === 0 && found.failures.length === 0)
     throw new DemoError(`There are no TypeScript files in ${options.folder}.`)
   if (found.files.length === 0) throw new DemoError(formatFailures(found.failures))
-  process.stderr.write(
-    `Transpiling ${plural(found.files.length, 'TypeScript file')} of ${options.folder}, each in its own process.\n`,
-  )
+  process.stderr.write(`${formatPlan(options, found.files.length)}\n`)
   const report = await run(found, { options, signal, progress: makeProgress() })
   const isAnyDone = report.rows[0]!.failures.length < report.files
   if (options.json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`)

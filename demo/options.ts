@@ -15,12 +15,16 @@ export interface DemoOptions {
   concurrency: number
   /** The number of files for each competitor. */
   sample: number
+  /** Infinity: all files. */
   maxFiles: number
   /** The time limit of each process, in milliseconds. */
   timeout: number
   startMethod: StartMethod
   json: boolean
 }
+
+/** The options as they are typed. */
+type Given = Omit<DemoOptions, 'folder' | 'json'> & { json?: boolean; all?: boolean }
 
 function integer(min: number, max: number): (text: string) => number {
   return (text) => {
@@ -44,23 +48,24 @@ function resolveFolder(folder: string): string {
 export function parseOptions(argv: readonly string[]): DemoOptions {
   const command = new Command('npm run demo --')
     .description(
-      'Transpiles every TypeScript file of a project, each in a new process forked from a warm template. ' +
-        'Does the same with some of the files in new Node processes, and compares the times.',
+      'Transpiles the TypeScript files of a project, each in a new process forked from a warm template. ' +
+        'Does the same with a few of the files in new Node processes, and compares the times.',
     )
     .argument('[folder]', 'a TypeScript project, with its node_modules (default: this one)')
     .option('--concurrency <n>', 'processes at a time', integer(1, MAX_CONCURRENCY), os.availableParallelism())
     .option(
       '--sample <n>',
-      'how many files child_process.fork and plain node transpile; ' + '0: no comparison',
+      'how many files child_process.fork and plain node transpile; 0: no comparison',
       integer(0, 1e6),
       12,
     )
     .option(
       '--max-files <n>',
-      'largest number of files; of a larger ' + 'project they are chosen evenly',
+      'largest number of files; of a larger project they are chosen evenly',
       integer(1, 1e6),
-      5_000,
+      300,
     )
+    .option('--all', 'all files, however many there are and however long it takes')
     .option('--timeout <seconds>', 'time limit of one process', integer(1, 3_600), 60)
     .addOption(
       new Option('--start-method <method>', 'spawn: without a template')
@@ -70,7 +75,13 @@ export function parseOptions(argv: readonly string[]): DemoOptions {
     .option('--json', 'print the figures as JSON')
     .addHelpText('after', '\nIgnored: .git, and outside of node_modules the folders build and dist.')
     .parse(argv)
-  const { timeout, json = false, ...rest } = command.opts<Omit<DemoOptions, 'folder' | 'json'> & { json?: boolean }>()
+  const { timeout, json = false, all, maxFiles, ...rest } = command.opts<Given>()
   const [folder] = command.args
-  return { ...rest, timeout: timeout * 1000, json, folder: folder === undefined ? PROJECT : resolveFolder(folder) }
+  return {
+    ...rest,
+    maxFiles: all ? Number.POSITIVE_INFINITY : maxFiles,
+    timeout: timeout * 1000,
+    json,
+    folder: folder === undefined ? PROJECT : resolveFolder(folder),
+  }
 }

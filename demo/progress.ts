@@ -1,4 +1,4 @@
-// Runs in: owner. Shows the progress of the demo on stderr: a bar on a terminal, otherwise one plain line for each way.
+// Runs in: owner. Shows the progress of the demo on stderr: a bar on a terminal, otherwise a plain line each second.
 import { SingleBar } from 'cli-progress'
 
 export interface Progress {
@@ -35,16 +35,43 @@ class Bar implements Progress {
   }
 }
 
-class Line implements Progress {
+/** How often a line is written, in milliseconds. */
+const LINE_MS = 1_000
+
+class Lines implements Progress {
+  #way = ''
+  #files = 0
+  #done = 0
+  /** The number of files on the last line. */
+  #written = 0
+  #began = 0
+  #lastLine = 0
+
   start(way: string, files: number): void {
     process.stderr.write(`${way}: ${files} ${files === 1 ? 'file' : 'files'} ...\n`)
+    this.#way = way
+    this.#files = files
+    this.#done = this.#written = 0
+    this.#began = this.#lastLine = performance.now()
   }
 
-  step(): void {}
+  step(): void {
+    this.#done++
+    if (performance.now() - this.#lastLine >= LINE_MS) this.#write()
+  }
 
-  stop(): void {}
+  stop(): void {
+    if (this.#written < this.#done) this.#write()
+  }
+
+  #write(): void {
+    this.#written = this.#done
+    this.#lastLine = performance.now()
+    const seconds = ((this.#lastLine - this.#began) / 1000).toFixed(1)
+    process.stderr.write(`${this.#way}: ${this.#done} of ${this.#files}, ${seconds} s\n`)
+  }
 }
 
 export function makeProgress(): Progress {
-  return process.stderr.isTTY ? new Bar() : new Line()
+  return process.stderr.isTTY ? new Bar() : new Lines()
 }

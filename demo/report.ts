@@ -94,7 +94,7 @@ function notes({ rows, concurrency }: Report): string {
 
 function skipped({ skippedFiles, linkedFolders }: Report): string[] {
   const lines: string[] = []
-  if (skippedFiles > 0) lines.push(`${plural(skippedFiles, 'more file')} skipped: see --max-files.`)
+  if (skippedFiles > 0) lines.push(`${plural(skippedFiles, 'more file')} skipped; --all transpiles all.`)
   if (linkedFolders > 0) lines.push(`${plural(linkedFolders, 'symbolic link')} to folders not followed.`)
   return lines
 }

@@ -5,8 +5,7 @@
 // call that the kernel refused (ResourceError: EAGAIN, ENOMEM, EMFILE, an address in use). The code of an error is
 // stable. The text may change.
 
-/** The class of each code, and when it occurs. docs/ERRORS.md shows this table; a test compares the two. */
-export const ERROR_CODES = {
+const TABLE = {
   ERR_UNKNOWN_OPTION: ['UsageError', 'you passed an option that does not exist; the message suggests the nearest one'],
   ERR_INVALID_OPTION: ['UsageError', 'the value of an option has the wrong type or is out of range'],
   ERR_INVALID_ARGUMENT: ['UsageError', 'the function does not accept this argument'],
@@ -64,19 +63,32 @@ export const ERROR_CODES = {
 } as const
 
 /** The stable `code` of every error that forkserver throws. */
-export type ErrorCode = keyof typeof ERROR_CODES
+export type ErrorCode = keyof typeof TABLE
 
 type CodesOf<Class extends string> = {
-  [C in ErrorCode]: (typeof ERROR_CODES)[C][0] extends Class ? C : never
+  [C in ErrorCode]: (typeof TABLE)[C][0] extends Class ? C : never
 }[ErrorCode]
+
+/** The names of the error classes that have codes. */
+export type ErrorClassName = (typeof TABLE)[ErrorCode][0]
+
+/** The class of each code, and when it occurs. docs/ERRORS.md shows this table; a test compares the two. */
+export const ERROR_CODES: Readonly<Record<ErrorCode, readonly [className: ErrorClassName, when: string]>> = TABLE
 
 function nameClass(Class: { prototype: object }, name: string): void {
   // As in built-in errors, the name is on the prototype and not enumerable. Then a stack starts with the class's name.
   Object.defineProperty(Class.prototype, 'name', { value: name, configurable: true, writable: true })
 }
 
-/** Your mistake. Fix the call. */
+/**
+ * Your mistake. Fix the call.
+ *
+ * @example
+ * const error = await ForkServer.start({ preload: ['./jobs.js'] }).catch((error) => error)
+ * if (error instanceof UsageError) console.error(error.code, error.message)
+ */
 export class UsageError extends TypeError {
+  /** Which mistake it is: a code of the class UsageError in ERROR_CODES. */
   readonly code: CodesOf<'UsageError'>
   constructor(code: CodesOf<'UsageError'>, message: string, options?: ErrorOptions) {
     super(message, options)
@@ -85,8 +97,14 @@ export class UsageError extends TypeError {
 }
 nameClass(UsageError, 'UsageError')
 
-/** Every error of forkserver that is not a UsageError. */
+/**
+ * Every error of forkserver that is not a UsageError.
+ *
+ * @example
+ * const isOurs = (error: unknown) => error instanceof ForkServerError || error instanceof UsageError
+ */
 export class ForkServerError extends Error {
+  /** Which failure it is: a code of ERROR_CODES. It is stable, and the message is not. */
   readonly code: ErrorCode
   constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
     super(message, options)
@@ -95,8 +113,15 @@ export class ForkServerError extends Error {
 }
 nameClass(ForkServerError, 'ForkServerError')
 
-/** The two sides do not have the same key, or the handshake did not finish in time. */
+/**
+ * The two sides do not have the same key, or the handshake did not finish in time.
+ *
+ * @example
+ * const error = await connect(address, { authKey }).catch((error) => error)
+ * if (error instanceof AuthError) console.error('The other side has another key.')
+ */
 export class AuthError extends ForkServerError {
+  /** Why: refused, too late, or another user. */
   declare readonly code: CodesOf<'AuthError'>
   constructor(code: CodesOf<'AuthError'>, message: string, options?: ErrorOptions) {
     super(code, message, options)
@@ -104,8 +129,15 @@ export class AuthError extends ForkServerError {
 }
 nameClass(AuthError, 'AuthError')
 
-/** The child exited, was killed, or ran out of time. */
+/**
+ * The child exited, was killed, or ran out of time.
+ *
+ * @example
+ * const error = await job.result.catch((error) => error)
+ * if (error instanceof ChildError) console.error(error.pid, error.exitCode, error.signal)
+ */
 export class ChildError extends ForkServerError {
+  /** Whether it died, was too slow, or could not be replaced in its pool. */
   declare readonly code: CodesOf<'ChildError'>
   /** Process id of the child; undefined if it was never started. */
   readonly pid: number | undefined
@@ -127,8 +159,15 @@ export class ChildError extends ForkServerError {
 }
 nameClass(ChildError, 'ChildError')
 
-/** The template could not be made ready, or is gone. */
+/**
+ * The template could not be made ready, or is gone.
+ *
+ * @example
+ * const error = await ForkServer.start({ preload: [jobs.module] }).catch((error) => error)
+ * if (error instanceof TemplateError) console.error(error.reasons, error.cause)
+ */
 export class TemplateError extends ForkServerError {
+  /** In which part of its life it failed: at the preload, the check, the start, or later. */
   declare readonly code: CodesOf<'TemplateError'>
   /** Why the template cannot be forked, one sentence each. Empty for every code other than ERR_UNFORKABLE. */
   readonly reasons: readonly string[]
@@ -143,8 +182,15 @@ export class TemplateError extends ForkServerError {
 }
 nameClass(TemplateError, 'TemplateError')
 
-/** The other side sent something that the protocol does not allow, or closed the connection. */
+/**
+ * The other side sent something that the protocol does not allow, or closed the connection.
+ *
+ * @example
+ * const error = await connection.recv().catch((error) => error)
+ * if (error instanceof ProtocolError && error.code === 'ERR_CONNECTION_CLOSED') await connection.close()
+ */
 export class ProtocolError extends ForkServerError {
+  /** What was wrong, or that the other side is gone. */
   declare readonly code: CodesOf<'ProtocolError'>
   constructor(code: CodesOf<'ProtocolError'>, message: string, options?: ErrorOptions) {
     super(code, message, options)
@@ -152,8 +198,15 @@ export class ProtocolError extends ForkServerError {
 }
 nameClass(ProtocolError, 'ProtocolError')
 
-/** The kernel refused a system call. */
+/**
+ * The kernel refused a system call, or a limit of your own is reached.
+ *
+ * @example
+ * const error = await job.start().catch((error) => error)
+ * if (error instanceof ResourceError) console.error(error.syscall, error.errno)
+ */
 export class ResourceError extends ForkServerError {
+  /** Which resource: of the kernel in general, an address, or the queue of a pool. */
   declare readonly code: CodesOf<'ResourceError'>
   /** The name of the error, such as 'EMFILE'; undefined if it is not known. */
   readonly errno: string | undefined

@@ -7,14 +7,15 @@
 // The offset in the file is the address. So neighbours stay one mapping for the kernel, and a mapping that mremap(2)
 // enlarges (realloc) does not reach the end of the file.
 #include "flat.h"
-#include "../os/file-status.h"
 #include "hold-writers.h"
 #include "mappings.h"
+#include "../os/file-status.h"
 #include "quiesce.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -214,10 +215,10 @@ static int open_file(void) {
   int raised = fcntl(fd, F_DUPFD_CLOEXEC, FIRST_DESCRIPTOR), error = errno;
   close(fd);
   if (raised < 0) return -error;
-  struct stat stat;
-  if (ftruncate(raised, FILE_BYTES) == 0 && file_status(raised, &stat) == 0) {
+  struct stat status;
+  if (ftruncate(raised, FILE_BYTES) == 0 && file_status(raised, &status) == 0) {
     file = raised;
-    inode = stat.st_ino;
+    inode = status.st_ino;
     return 0;
   }
   error = errno;

@@ -4,13 +4,17 @@
 // The owner decides what ends then. A template that died of the signal could start no more children, and could not tell
 // its owner how the others ended. It does not need the signal either, because it ends as soon as its last owner's
 // connection ends.
+//
+// SIGUSR1 opens the debugger of a plain Node, on a TCP port that every user of the machine can reach. A template holds
+// the state of all future children, so it ignores this signal, too. In a child Node's handler does nothing, because it
+// wakes a thread that only the template has.
 #include "group-signals.h"
 #include "../os/stdio-state.h"
 #include <signal.h>
 #include <stddef.h>
 
-enum { COUNT = 4 };
-static const int numbers[COUNT] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+enum { COUNT = 5 };
+static const int numbers[COUNT] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1};
 static struct {
   struct sigaction action;
   int is_kept;

@@ -1,9 +1,8 @@
 // Runs in: template. See mappings.h.
 #include "mappings.h"
+#include "../os/numbers.h"
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -22,17 +21,28 @@ static int are_plain(const char *flags) {
   return 1;
 }
 
+static const char *next_word(const char *text) {
+  text += strcspn(text, " \n");
+  return text + strspn(text, " ");
+}
+
+// A line of /proc/<pid>/maps: from-to access offset device inode name
 static int parse(const char *line, struct mapping *mapping) {
   uint64_t from, to;
-  char access[5];
-  mapping->name[0] = 0;
-  const char *format = "%" SCNx64 "-%" SCNx64 " %4s %*x %*s %" SCNu64 " %31s";
-  if (sscanf(line, format, &from, &to, access, &mapping->inode, mapping->name) < 4) return 0;
+  if (!read_range(line, &from, &to)) return 0;
   mapping->from = (uintptr_t)from;
   mapping->to = (uintptr_t)to;
+  const char *access = next_word(line);
   mapping->protection = (access[0] == 'r' ? PROT_READ : 0) | (access[1] == 'w' ? PROT_WRITE : 0) |
                         (access[2] == 'x' ? PROT_EXEC : 0);
   mapping->is_private = access[3] == 'p';
+  const char *inode = next_word(next_word(next_word(access)));
+  if (!read_number(inode, 10, &mapping->inode)) return 0;
+  const char *name = next_word(inode);
+  size_t length = strcspn(name, " \n");
+  if (length >= sizeof mapping->name) length = sizeof mapping->name - 1;
+  memcpy(mapping->name, name, length);
+  mapping->name[length] = 0;
   return 1;
 }
 
@@ -59,7 +69,7 @@ int list_plain_mappings(mapping_listener listener, void *argument) {
     if (line[0] < 'A' || line[0] > 'Z') {
       has_key = !parse(line, &mapping);
     } else if (strncmp(line, "ProtectionKey:", 14) == 0) {
-      has_key |= atoi(line + 14) != 0;
+      has_key |= line[14 + strspn(line + 14, " ")] != '0';
     } else if (strncmp(line, "VmFlags: ", 9) == 0 && !has_key && are_plain(line + 9)) {
       error = listener(&mapping, argument);
     }

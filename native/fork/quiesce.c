@@ -17,7 +17,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,11 +98,21 @@ static int waits_for_work(long call) {
   return call == SYS_futex || call == SYS_epoll_pwait;
 }
 
-// From the line of that file: the number of the call, six arguments, the stack pointer, the program counter. The fourth
-// argument of both calls is the time: for epoll in milliseconds or -1 for ever, for a futex an address or NULL.
+// A line of that file has the number of the call, six arguments, the stack pointer and the program counter. Reads the
+// one at this place, counted from 0. Returns whether it is there.
+static int read_word(const char *line, int place, uint64_t *word) {
+  for (int at = 0; line && at < place; at++) {
+    line = strchr(line, ' ');
+    if (line) line++;
+  }
+  return line && strncmp(line, "0x", 2) == 0 && read_number(line + 2, 16, word);
+}
+enum { TIME_LIMIT = 4, STACK_POINTER = 7 };
+
+// The limit of both calls: for epoll in milliseconds or -1 for ever, for a futex an address or NULL.
 static int waits_until_a_time(long call, const char *line) {
   uint64_t limit = 0;
-  if (sscanf(line, "%*d %*x %*x %*x %" SCNx64, &limit) != 1) return 1;
+  if (!read_word(line, TIME_LIMIT, &limit)) return 1;
   return call == SYS_futex ? limit != 0 : (int)limit >= 0;
 }
 
@@ -165,7 +174,12 @@ long timed_switches(void) {
     close(fd);
     if (got <= 0) return -EIO;
     text[got] = 0;
-    for (const char *line = text; (line = strstr(line, "ctxt_switches:")); line++) sum += atol(line + 14);
+    // Two lines: voluntary_ctxt_switches and nonvoluntary_ctxt_switches, each with a tab in front of the number.
+    for (const char *line = text; (line = strstr(line, "ctxt_switches:\t")); line++) {
+      uint64_t switches = 0;
+      read_number(line + strlen("ctxt_switches:\t"), 10, &switches);
+      sum += (long)switches;
+    }
   }
   return sum;
 }
@@ -177,7 +191,7 @@ int holds_stack(uintptr_t from, uintptr_t to) {
     ssize_t got = pread(syscall_files[i], text, sizeof text - 1, 0);
     if (got <= 0) continue; // it ended
     text[got] = 0;
-    if (sscanf(text, "%*d %*x %*x %*x %*x %*x %*x %" SCNx64, &pointer) != 1) return 1; // it runs: nobody can know
+    if (!read_word(text, STACK_POINTER, &pointer)) return 1; // it runs: nobody can know
     if (pointer >= from && pointer < to) return 1;
   }
   return 0;

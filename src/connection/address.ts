@@ -5,9 +5,20 @@ import { type Check, checkOptions, integer, invalidOption, string } from '../opt
 
 /** A TCP address (IPv4, IPv6 or a host name), a unix socket file, or a name in Linux's abstract namespace. */
 export type Address =
-  | { readonly host: string; readonly port: number }
-  | { readonly path: string }
-  | { readonly abstract: string }
+  | {
+      /** An IPv4 or IPv6 address, or the name of a host. */
+      readonly host: string
+      /** The TCP port; 0 lets a listener choose a free one. */
+      readonly port: number
+    }
+  | {
+      /** The path of a socket file, at most 107 bytes (103 on other systems than Linux). */
+      readonly path: string
+    }
+  | {
+      /** A name without a file, at most 107 bytes. Linux only. */
+      readonly abstract: string
+    }
 
 const MAX_PORT = 65_535
 /**

@@ -97,6 +97,7 @@ function halfOf(carrier: Carrier, part: HandshakePart, key: AuthKey | Uint8Array
  *
  * @param connection any open connection
  * @param key the key that both sides share. It is copied, and the copy is overwritten at the end
+ * @param options the digest, and the time limit in milliseconds; `signal` cancels the call
  * @returns when the other side has proved that it holds the key, and was told so
  * @throws AuthError ERR_AUTH_REFUSED, ERR_AUTH_TIMEOUT, or ProtocolError: close the connection then. AbortError
  * @throws UsageError ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_INVALID_ARGUMENT, ERR_UNSUPPORTED
@@ -118,6 +119,7 @@ export async function deliverChallenge(
  *
  * @param connection any open connection
  * @param key the key that both sides share. It is copied, and the copy is overwritten at the end
+ * @param options the digest, and the time limit in milliseconds; `signal` cancels the call
  * @returns when the other side has accepted the proof
  * @throws AuthError ERR_AUTH_REFUSED, ERR_AUTH_TIMEOUT, or ProtocolError: close the connection then. AbortError
  * @throws UsageError ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_INVALID_ARGUMENT, ERR_UNSUPPORTED

@@ -14,9 +14,19 @@ import { pickle } from './pickle/pickle.js'
  * }
  */
 export interface Codec<T = unknown> {
-  /** @returns the bytes of the message. They must not change until send() has resolved. */
+  /**
+   * Converts a value to a message.
+   *
+   * @param value the value that was given to send()
+   * @returns the bytes of the message. They must not change until send() has resolved
+   */
   encode(value: T): Uint8Array
-  /** @param bytes the bytes of one message. The codec may keep this memory */
+  /**
+   * Converts a message to a value.
+   *
+   * @param bytes the bytes of one message. The codec may keep this memory
+   * @returns the value that recv() returns
+   */
   decode(bytes: Uint8Array): T
 }
 

@@ -13,6 +13,7 @@ import {
   type ReceiveOptions,
   type SendOptions,
 } from './connection-options.js'
+import { checkSocket } from './descriptor-check.js'
 import { Inbox } from './inbox.js'
 import { NativeTransport } from './native-transport.js'
 import { Sender } from './sender.js'
@@ -33,6 +34,10 @@ export interface Parts {
  * keeps the process alive only while something waits on it: a recv(), a poll(), or a message to be sent.
  *
  * @typeParam T the type of the values. Nothing checks that the other side sends such values, unless the codec does.
+ * @example
+ * const connection = await connect({ path: 'jobs.sock' }, { authKey })
+ * await connection.send({ id: 1 })
+ * const reply = await connection.recv({ signal: AbortSignal.timeout(1_000) })
  */
 export class Connection<T = unknown> implements AsyncDisposable, AsyncIterable<T> {
   readonly #transport: Transport
@@ -66,15 +71,15 @@ export class Connection<T = unknown> implements AsyncDisposable, AsyncIterable<T
    * connection owns it from then on. Linux only.
    *
    * @param fd the descriptor, such as 3 for the fourth entry of `stdio` in child_process.spawn()
+   * @param options the codec, and the largest message in bytes
+   * @returns the connection
    * @throws UsageError ERR_INVALID_ARGUMENT, ERR_INVALID_OPTION; ResourceError ERR_RESOURCE if there is no addon
    * @example
    * const parent = Connection.open(3)
    */
   static open<T = unknown>(fd: number, options?: ConnectionOptions<T>): Connection<T> {
     const checked = checkConnection('Connection.open()', options)
-    if (!Number.isInteger(fd) || fd < 0) {
-      throw new UsageError('ERR_INVALID_ARGUMENT', `Connection.open() takes a file descriptor, not ${String(fd)}.`)
-    }
+    checkSocket(fd)
     return new Connection({ transport: new NativeTransport(native(), fd), options: checked })
   }
 
@@ -92,6 +97,7 @@ export class Connection<T = unknown> implements AsyncDisposable, AsyncIterable<T
    * Sends a value, converted by the codec of the connection.
    *
    * @param value copied by structured clone, unless the connection has another codec
+   * @param options `signal` cancels the call, if the message has not begun to leave
    * @returns when the kernel has taken the message. If you await it, you send no faster than the other side receives
    * @throws UsageError ERR_CANNOT_CLONE, or the error of your own codec; and the errors of sendBytes()
    */
@@ -142,6 +148,7 @@ export class Connection<T = unknown> implements AsyncDisposable, AsyncIterable<T
    * Receives a value that the other side sent with send() and the same codec. If several calls wait, the earliest gets
    * the first value.
    *
+   * @param options `signal` cancels the call. No message is lost
    * @returns the next value
    * @throws ProtocolError ERR_CONNECTION_CLOSED at the end; ERR_CONNECTION_ENDED in the middle of a message;
    *   ERR_MESSAGE_TOO_LARGE or ERR_PROTOCOL for a frame that is not accepted: you cannot receive anything after that
@@ -155,6 +162,7 @@ export class Connection<T = unknown> implements AsyncDisposable, AsyncIterable<T
   /**
    * Receives one message as bytes.
    *
+   * @param options `maxLength` is the largest message that is accepted, in bytes; `signal` cancels the call
    * @returns the bytes, in memory of their own
    * @throws UsageError ERR_INVALID_ARGUMENT; and the errors of recv()
    */
@@ -175,6 +183,8 @@ export class Connection<T = unknown> implements AsyncDisposable, AsyncIterable<T
    * Whether recv() would settle at once, with a message, the end or an error.
    *
    * @param timeout how many milliseconds to wait for that: 0 does not wait, Infinity has no limit
+   * @param options `signal` cancels the call
+   * @returns true if it would; false if the time is over
    * @throws UsageError ERR_INVALID_STATE, ERR_INVALID_ARGUMENT; AbortError
    */
   async poll(timeout = 0, options?: ReceiveOptions): Promise<boolean> {
@@ -190,6 +200,7 @@ export class Connection<T = unknown> implements AsyncDisposable, AsyncIterable<T
   /**
    * The received values, until the other side ends. Leaving the loop does not close the connection.
    *
+   * @returns an iterator over the values
    * @throws as recv(), but if the other side closes between two messages, the loop ends without an error
    */
   async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
@@ -210,6 +221,7 @@ export class Connection<T = unknown> implements AsyncDisposable, AsyncIterable<T
    * the same open file, by recvHandle() or by multiprocessing.reduction.recv_handle() in Python.
    *
    * @param fd stays yours; keep it open until the promise resolves
+   * @param options `signal` cancels the call, if the descriptor has not left
    * @throws UsageError ERR_UNSUPPORTED over TCP; and the errors of sendBytes()
    */
   sendHandle(fd: number, options?: Pick<SendOptions, 'signal'>): Promise<void> {
@@ -227,6 +239,7 @@ export class Connection<T = unknown> implements AsyncDisposable, AsyncIterable<T
   /**
    * Receives a file descriptor that the other side passed at this place between its messages.
    *
+   * @param options `signal` cancels the call. No descriptor is lost
    * @returns the descriptor; close it when you no longer need it
    * @throws ProtocolError ERR_PROTOCOL if a message comes next (it is not lost); UsageError ERR_UNSUPPORTED over TCP
    * @throws ResourceError ERR_RESOURCE EMFILE if this process had no room for it; and the errors of recv()
@@ -288,6 +301,7 @@ export class Connection<T = unknown> implements AsyncDisposable, AsyncIterable<T
     return this.#closing
   }
 
+  /** Closes it, as close() does. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }

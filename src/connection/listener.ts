@@ -106,6 +106,7 @@ export class Listener<T = unknown>
     return this.#lastAccepted
   }
 
+  /** Whether it was closed. */
   get closed(): boolean {
     return this.#closing !== undefined
   }
@@ -198,10 +199,12 @@ export class Listener<T = unknown>
    * Waits for a client that has proved that it holds the key. If several calls wait, the earliest gets the first
    * client.
    *
+   * @param options `signal` cancels the call. No client is lost
    * @returns the connection to that client
    * @throws UsageError ERR_INVALID_STATE if the listener is closed, before or during the call; AbortError
    */
-  accept({ signal }: ReceiveOptions = {}): Promise<Connection<T>> {
+  accept(options: ReceiveOptions = {}): Promise<Connection<T>> {
+    const { signal } = options
     if (this.#closing) return Promise.reject(closedError())
     if (signal?.aborted) return Promise.reject(abortError(signal))
     if (this.#ready.length > 0 && this.#waiters.length === 0) return Promise.resolve(this.#takeReady())
@@ -228,7 +231,11 @@ export class Listener<T = unknown>
     })
   }
 
-  /** The accepted connections, until the listener is closed. Leaving the loop does not close the listener. */
+  /**
+   * The accepted connections, until the listener is closed. Leaving the loop does not close the listener.
+   *
+   * @returns an iterator over the connections
+   */
   async *[Symbol.asyncIterator](): AsyncGenerator<Connection<T>, void, undefined> {
     while (!this.#closing) {
       let connection: Connection<T>
@@ -284,6 +291,7 @@ export class Listener<T = unknown>
     await Promise.all(closing)
   }
 
+  /** Closes it, as close() does. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }

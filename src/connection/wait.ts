@@ -36,6 +36,7 @@ const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(reso
  * Waits until at least one is ready: a recv() or an accept() on it would settle at once.
  *
  * @param objects connections and listeners. With an empty list, wait() resolves after the timeout
+ * @param options `timeout` in milliseconds (0 does not wait; default: no limit); `signal` cancels the call
  * @returns all that are ready, in the order of the list; an empty list after the timeout
  * @throws UsageError ERR_INVALID_ARGUMENT; ERR_INVALID_STATE if one was closed before the call; AbortError
  * @example

@@ -42,13 +42,25 @@ export function processorMs(pid: number): number | undefined {
   return fields && PROCESSOR_FIELDS.reduce((sum, index) => sum + Number(fields[index]), 0) * MS_PER_TICK
 }
 
-/** The resident set size of a process, in bytes; undefined if it has ended or /proc does not show it. */
+/** The resident set size of a process, in bytes: 0 if it has ended, undefined if /proc does not show it. */
 export function rssOf(pid: number): number | undefined {
+  let status: string
   try {
-    const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1')) ?? []
-    return kilobytes === undefined ? undefined : Number(kilobytes) * 1024
+    status = readFileSync(`/proc/${pid}/status`, 'latin1')
   } catch {
-    return undefined
+    return isGone(pid) ? 0 : undefined
+  }
+  // A process that has ended, and that its parent has not waited for yet, has no such line.
+  const [, kilobytes = '0'] = /^VmRSS:\s+(\d+) kB$/m.exec(status) ?? []
+  return Number(kilobytes) * 1024
+}
+
+function isGone(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return false
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ESRCH'
   }
 }
 

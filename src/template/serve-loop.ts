@@ -42,9 +42,8 @@ class ServeLoop {
   readonly #hooks: ServeHooks
   readonly #listener: Listener | null
   readonly #clients = new Clients()
-  // Used again for each message: a slab of Buffer's pool for every few hundred forks would stay until a full garbage
-  // collection, and a template that only forks has one after tens of thousands (8 MB on Node 24 to 26, where a slab is
-  // 64 kB).
+  // Used again for each message. Buffer's pool would take a slab (64 kB on Node 24 to 26) every few hundred forks, and
+  // free it in a full garbage collection only: a template that only forks has one after tens of thousands (8 MB).
   readonly #received = Buffer.allocUnsafeSlow(RECEIVE_BYTES)
   readonly #payload = Buffer.allocUnsafeSlow(MAX_CONTROL_PAYLOAD)
   readonly #frame = Buffer.allocUnsafeSlow(2 * MAX_CONTROL_PAYLOAD)

@@ -41,7 +41,15 @@ export const SPAWNED_DESCRIPTORS = { channel: 15, lifeline: 16 } as const
 export const KEY_LENGTH = 32
 
 /** Where a template listens in addition to its private socket. */
-export type ListenAddress = { path: string } | { abstract: string }
+export type ListenAddress =
+  | {
+      /** The absolute path of a socket file, at most 107 bytes. */
+      path: string
+    }
+  | {
+      /** A name in Linux's abstract namespace, at most 107 bytes. */
+      abstract: string
+    }
 
 export interface StartupConfig {
   preload: string[]
@@ -67,11 +75,13 @@ export interface StartupConfig {
 
 /** The report of a frozen template. */
 export interface TemplateReport {
+  /** Its process id. */
   pid: number
   /** Time from the start of the template to the freeze, in milliseconds. */
   startMs: number
   /** Resident set after the collection of garbage, in bytes. */
   rssBytes: number
+  /** The part of V8's heap that is in use, in bytes. */
   heapUsedBytes: number
   /** Memory in a file, of which a fork copies no page tables, in bytes; 0 if there is no such file. */
   coldBytes: number
@@ -79,8 +89,11 @@ export interface TemplateReport {
   hotBytes: number
   /** Why no memory is in a file, or null. */
   notFlat: string | null
+  /** Number of its threads. */
   threads: number
+  /** Number of its open file descriptors. */
   descriptors: number
+  /** Number of its memory mappings: fork copies each of them. */
   mappings: number
   /** Suspicious things that did not stop the start (strict: false). */
   warnings: string[]

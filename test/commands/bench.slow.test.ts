@@ -21,6 +21,8 @@ const TINY = [
   '6',
   '--forks',
   '20',
+  '--iterations',
+  '2',
   '--live',
   '10',
 ]
@@ -71,7 +73,7 @@ async function report<R>(name: string): Promise<Report<R>> {
   assert.equal(found.benchmark, name)
   assert.equal(found.machine.node, process.version)
   for (const field of ['date', 'cpu', 'cores', 'kernel', 'libc', 'commit']) assert.ok(found.machine[field], field)
-  assert.deepEqual(found.settings, { rounds: 1, sliceMs: 100, samples: 6, forks: 20, live: 10 })
+  assert.deepEqual(found.settings, { rounds: 1, sliceMs: 100, samples: 6, forks: 20, iterations: 2, live: 10 })
   for (const { name, wanted, measured, met } of found.bars) {
     assert.ok(Number.isFinite(measured), name)
     assert.match(wanted, /^at (?:least|most) [\d.]+ \S+$/)
@@ -117,6 +119,28 @@ describe('npm run bench', () => {
     results.latencyByLive.forEach(checkLatency)
     assert.ok(bars.some(({ name }) => name.includes('child_process.fork')))
     assert.ok(bars.some(({ name }) => name.includes('first user code')))
+  })
+
+  test('process-table has a line for each candidate and total, with mean and deviation', async () => {
+    type Deviation = { mean: number; deviation: number }
+    type Row = {
+      name: string
+      total: number
+      active: number
+      iterations: number
+      perSecond: Deviation
+      seconds: Deviation
+    }
+    const { results, skipped } = await report<{ rows: Row[] }>('process-table')
+    const hasPython = !skipped.some(({ what, why }) => what.includes('CPython') && why !== '')
+    const [one, each, python] = results.rows.map(({ name }) => name)
+    assert.deepEqual([one, each], ['forkserver, one connection', 'forkserver, one connection per process'])
+    assert.equal(python?.startsWith('CPython ') ?? false, hasPython)
+    for (const { name, total, active, iterations, perSecond, seconds } of results.rows) {
+      assert.deepEqual([total, iterations], [20, 2], name)
+      assert.ok(active >= 1 && perSecond.mean > 0 && seconds.mean > 0, name)
+      assert.ok(perSecond.deviation >= 0 && perSecond.deviation < perSecond.mean * 2, name)
+    }
   })
 
   test('memory weighs children and watches the template', async () => {

@@ -7,6 +7,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { formatPlan } from '../../demo/plan.js'
 import type { Report } from '../../demo/report.js'
 
 const DEMO = fileURLToPath(new URL('../../demo/demo.js', import.meta.url))
@@ -128,7 +129,42 @@ describe('the demo', { concurrency: 2 }, () => {
     assert.equal(exitCode, 0, stderr)
     assert.match(stdout, /^forkserver \(spawn\) +all 1 +1 /m)
     assert.match(stdout, /^There is no template: processes were spawned, not forked, because the option startMethod /m)
-    assert.match(stdout, /^1 more file skipped: see --max-files\.$/m)
+    assert.match(stdout, /^1 more file skipped; --all transpiles all\.$/m)
+  })
+
+  test('says at once what it will do and how long that takes, and then shows lines', async () => {
+    for (let index = 0; index < 5; index++) await put(`planned/${index}.ts`)
+    const some = await runDemo([at('planned'), '--max-files', '3', '--sample', '1', '--start-method', 'spawn'])
+    const [plan, all, ...lines] = some.stderr.trim().split('\n')
+    const folder = at('planned')
+    assert.equal(
+      plan!.replace(/\d+ s\.$/, 'n s.'),
+      `Transpiling 3 of 5 TypeScript files of ${folder}, each in its own process, ` +
+        'then 1 by child_process.fork and by plain node: about n s.',
+    )
+    assert.match(all!, /^With --all, all files: about \d+ s\.$/)
+    const ways = ['forkserver (spawn)', 'child_process.fork', 'plain node']
+    for (const way of ways) {
+      const own = lines.filter((line) => line.startsWith(`${way}: `))
+      assert.match(own[0]!.slice(way.length), /^: \d files? \.\.\.$/)
+      assert.match(own.at(-1)!.slice(way.length), /^: (\d) of \1, \d+\.\d s$/)
+    }
+    const whole = await runDemo([at('planned'), '--max-files', '3', '--all', '--sample', '0', '--json'])
+    assert.equal((JSON.parse(whole.stdout) as Report).files, 5)
+    assert.match(whole.stderr, /^Transpiling 5 TypeScript files of \S+, each in its own process: about \d+ s\.\n/)
+    assert.doesNotMatch(whole.stderr, /With --all/)
+  })
+
+  test('without options, it takes so few files that two cores are done within 20 s', () => {
+    const options = { folder: '/a', concurrency: 2, sample: 12, maxFiles: 300, startMethod: 'forkserver' } as const
+    const said = (found: number, more: object = {}): number => {
+      const [, seconds] = /: about (\d+) s\./.exec(formatPlan({ ...options, ...more }, found, 2)) ?? []
+      return Number(seconds)
+    }
+    assert.ok(said(100_000) <= 20)
+    assert.ok(said(10) < said(300) && said(300) < said(300, { concurrency: 1 }))
+    assert.ok(said(300) < said(300, { startMethod: 'spawn' }))
+    assert.match(formatPlan({ ...options, maxFiles: Number.POSITIVE_INFINITY }, 100_000, 2), /: about \d+ min\.$/)
   })
 
   test('refuses what is no folder of a TypeScript project', async () => {
@@ -177,7 +213,7 @@ describe('the demo', { concurrency: 2 }, () => {
       assert.equal(exitCode, 130)
       assert.equal(stdout, '')
       assert.match(stderr, /\nStopped by SIGINT\.\n$/)
-      assert.doesNotMatch(stderr, /Could not|child_process/)
+      assert.doesNotMatch(stderr, /^Could not|^child_process/m)
     }
   })
 })

@@ -180,15 +180,29 @@ describe('pipe()', () => {
     assert.throws(() => Connection.open(3, { codecs: 'json' } as never), { code: 'ERR_UNKNOWN_OPTION' })
   })
 
-  test('what is no socket fails where it is used', { skip: !addon }, async () => {
+  test('open() refuses what is no socket, and does not take it', { skip: !addon }, () => {
     const { folder, remove } = temporary()
     const file = path.join(folder, 'file')
     writeFileSync(file, 'text')
-    const connection = Connection.open(openSync(file, 'r'))
-    await assert.rejects(connection.recv(), { name: 'ResourceError', code: 'ERR_RESOURCE' })
-    await assert.rejects(connection.send(1), { name: 'ResourceError', code: 'ERR_RESOURCE' })
-    await connection.close()
+    const fd = openSync(file, 'r')
+    assert.throws(() => Connection.open(fd), { code: 'ERR_INVALID_ARGUMENT', message: /is not a socket/ })
+    closeSync(fd)
+    assert.throws(() => Connection.open(fd), { code: 'ERR_INVALID_ARGUMENT', message: /is not a socket/ })
     remove()
+  })
+
+  test('open() does not take a descriptor of Node itself', { skip: !addon }, async () => {
+    const code = `import { Connection } from 'forkserver/connection'
+      for (let fd = 3; fd < 40; fd++) try { Connection.open(fd) } catch (error) { console.log(error.code) }
+      setTimeout(() => console.log('lives'), 10)`
+    const args = ['--input-type=module', '-e', code]
+    const child = spawn(process.execPath, args, { cwd: path.dirname(ECHO), stdio: ['ignore', 'pipe', 'inherit'] })
+    let output = ''
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      output += text
+    })
+    assert.deepEqual(await once(child, 'close'), [0, null])
+    assert.equal(output, `${'ERR_INVALID_ARGUMENT\n'.repeat(37)}lives\n`)
   })
 })
 

@@ -1,7 +1,7 @@
 // Runs in: the test runner. What the limits of a process do to it.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ChildError } from 'forkserver'
+import { ChildError, Process } from 'forkserver'
 import { contract, failureOf, follow, jobs, run } from './contract.js'
 
 const MiB = 1024 * 1024
@@ -38,6 +38,15 @@ contract('limits', (site) => {
   test('rss: enough of it does not disturb', async () => {
     const options = { server: site.server, limits: { rss: 1024 * MiB } }
     assert.equal((await run(jobs.makeBytes, [MiB, 1], options)).length, MiB)
+  })
+
+  test('rss: a process that ended before its memory was looked at for the first time delivers its result', async () => {
+    const child = new Process(jobs.makeBytes, [1, 1], { server: site.server, limits: { rss: 1024 * MiB } })
+    await child.start()
+    // The owner does nothing else meanwhile. So its next timer sees the process ended, before anything told it so.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500)
+    assert.equal((await child.result).length, 1)
+    assert.equal((await child.join()).exitCode, 0)
   })
 
   test('cpuSeconds: ends by SIGXCPU', async () => {

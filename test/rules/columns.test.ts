@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { listFiles, read } from './sources.js'
 
 const MAX_COLUMNS = 120
-const FOLDERS = ['src', 'native', 'test', 'bench', 'demo', 'stress', 'conformance', 'compat', 'scripts']
+const FOLDERS = ['src', 'native', 'test', 'bench', 'demo', 'stress', 'conformance', 'compat', 'scripts', 'examples']
 
 // Metaphors for which there is a usual word. A name such as takeCensus or MAX_STILLBORN counts, too.
 const RETIRED = 'crew census hearing deserted stillborn seat hiring patience whence'.split(' ')
@@ -16,8 +16,8 @@ const RETIRED_WORD = new RegExp(`${asLower}|${asCapitalized}|${asUpper}`, 'g')
 
 /** The lines that are too long, as file:line. Fixtures are programs of their own, and some need their long lines. */
 function longLines(): string[] {
-  const files = FOLDERS.flatMap((folder) => listFiles(folder, /\.(ts|mjs|c|h)$/))
-  return files
+  const files = FOLDERS.flatMap((folder) => listFiles(folder, /\.(ts|js|mjs|c|h)$/))
+  return [...files, ...listFiles('examples', /\.py$/)]
     .filter((file) => !file.includes('fixtures/programs/'))
     .flatMap((file) => {
       const lines = read(file).split('\n')
@@ -27,7 +27,11 @@ function longLines(): string[] {
 
 /** The retired words in src/ and docs/, as file: word. */
 function retiredWords(): string[] {
-  const files = [...listFiles('src', /\.ts$/), ...listFiles('docs', /\.md$/)]
+  const files = [
+    ...listFiles('src', /\.ts$/),
+    ...listFiles('docs', /\.md$/),
+    ...listFiles('examples', /\.(js|ts|py|md)$/),
+  ]
   return files.flatMap((file) => [...read(file).matchAll(RETIRED_WORD)].map(([word]) => `${file}: ${word}`))
 }
 
@@ -35,7 +39,7 @@ test(`no line has more than ${MAX_COLUMNS} columns`, () => {
   assert.deepEqual(longLines(), [])
 })
 
-test('src/ and docs/ use none of the retired words', () => {
+test('src/, docs/ and examples/ use none of the retired words', () => {
   assert.deepEqual(retiredWords(), [])
 })
 

@@ -11,9 +11,12 @@ test('every file says which process runs it', () => {
   for (const file of files) assert.match(read(file), /^\/\/ Runs in: /, file)
 })
 
+// Doc comments do not count: those of the public classes are the API reference, and need their length.
+const withoutDocComments = (text: string): string => text.replace(/^ *\/\*\*[\s\S]*?\*\/\n/gm, '')
+
 test('no file outgrows its idea', () => {
   for (const file of files) {
-    const lines = read(file).split('\n').length
+    const lines = withoutDocComments(read(file)).split('\n').length
     assert.ok(lines <= MAX_LINES + 1, `${file} has ${lines} lines: what two things is it?`)
   }
 })

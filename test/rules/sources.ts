@@ -3,17 +3,20 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 
-const ROOT = path.dirname(createRequire(import.meta.url).resolve('forkserver/package.json'))
+export const ROOT = path.dirname(createRequire(import.meta.url).resolve('forkserver/package.json'))
 
 /** What the build and `npm run compat` put between our files. */
 const NOT_OURS = new Set(['native/build', 'native/prebuilds', 'compat/packages/node_modules'])
+
+/** Whether npm has filled this folder, so that its files are not ours. */
+const isInstalled = (name: string): boolean => /^examples\/[^/]+\/node_modules$/.test(name)
 
 /** The files of a folder of the project, deep, whose names end so. What is built or installed is left out. */
 export function listFiles(folder: string, ending: RegExp): string[] {
   return readdirSync(path.join(ROOT, folder), { withFileTypes: true }).flatMap((entry) => {
     const name = path.join(folder, entry.name)
     if (!entry.isDirectory()) return ending.test(name) ? [name] : []
-    return NOT_OURS.has(name) ? [] : listFiles(name, ending)
+    return NOT_OURS.has(name) || isInstalled(name) ? [] : listFiles(name, ending)
   })
 }
 

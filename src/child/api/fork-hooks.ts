@@ -27,8 +27,8 @@ const hooks = (shared[KEY] ??= { onFork: [], beforeFreeze: [], generation: 0 })
  * @returns a function that removes the callback
  *
  * @example
- * let pool = fill()
- * onFork(() => { pool = fill() })
+ * let stock = randomBytes(1024)
+ * onFork(() => { stock = randomBytes(1024) })
  */
 export function onFork(callback: ForkCallback): () => void {
   return register(hooks.onFork, callback)
@@ -59,7 +59,8 @@ export function beforeFreeze(callback: ForkCallback): () => void {
  * @returns 0 or more
  *
  * @example
- * if (generation() !== seen) { seen = generation(); pool = fill() }
+ * let seen = generation()
+ * if (generation() !== seen) seen = generation() // this process was forked since then
  */
 export function generation(): number {
   return hooks.generation

@@ -32,8 +32,8 @@ const shared = globalThis as { [KEY]?: CurrentWorker }
  * @returns undefined in a process that is not a worker of a Pool
  *
  * @example
- * export async function render(page: Page) {
- *   const response = await fetch(page.url, { signal: workerInfo()?.signal })
+ * async function load(url: string) {
+ *   return await fetch(url, { signal: workerInfo()?.signal ?? null })
  * }
  */
 export function workerInfo(): WorkerInfo | undefined {
@@ -49,9 +49,9 @@ export function workerInfo(): WorkerInfo | undefined {
  * @throws UsageError ERR_CANNOT_CLONE
  *
  * @example
- * for (const [index, step] of steps.entries()) {
- *   step()
- *   emitProgress(index / steps.length)
+ * for (const [index, page] of pages.entries()) {
+ *   await render(page)
+ *   emitProgress(index / pages.length)
  * }
  */
 export function emitProgress(value: unknown): boolean {

@@ -41,6 +41,7 @@ export interface PickleCodec {
    * called.
    *
    * @param bytes exactly one pickle; the result shares no memory with it
+   * @returns the value
    * @throws ProtocolError ERR_PICKLE_REFUSED if it asks for a class, a function or anything else that is not plain
    *   data, or exceeds a limit
    * @throws ProtocolError ERR_PROTOCOL if the bytes are not a pickle; the message says at which position
@@ -60,6 +61,8 @@ const DEFAULT_RULES: ReadRules = { exact: false, maxValues: DEFAULT_MAX_VALUES }
 /**
  * Makes a pickle codec with other options than `pickle`.
  *
+ * @param options `exact` keeps the types of Python apart; `maxValues` is the largest number of values in one pickle
+ * @returns the codec, for the option `codec` of a connection, or to call by yourself
  * @throws UsageError ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_INVALID_ARGUMENT
  * @example
  * const exact = pickleCodec({ exact: true })

@@ -19,7 +19,7 @@ export class Float extends Number {}
  *
  * @example
  * pickle.encode(Tuple.of(1, 2)) // (1, 2)
- * pickle.encode(Tuple.from(list)) // tuple(list)
+ * pickle.encode(Tuple.from([1, 2])) // the same
  */
 export class Tuple<T = unknown> extends Array<T> {}
 

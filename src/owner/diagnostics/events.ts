@@ -211,20 +211,35 @@ export interface SpawnFallbackEvent {
 
 /** What each channel publishes, by the name of the channel. */
 export interface DiagnosticsChannels {
+  /** Has a {@link TemplateStartEvent}. */
   'forkserver:template:start': TemplateStartEvent
+  /** Has a {@link TemplateFailEvent}. */
   'forkserver:template:fail': TemplateFailEvent
+  /** Has a {@link TemplateLostEvent}. */
   'forkserver:template:lost': TemplateLostEvent
+  /** Has a {@link TemplateEndEvent}. */
   'forkserver:template:end': TemplateEndEvent
+  /** Has a {@link ProcessStartEvent}. */
   'forkserver:process:start': ProcessStartEvent
+  /** Has a {@link ProcessFailEvent}. */
   'forkserver:process:fail': ProcessFailEvent
+  /** Has a {@link ProcessExitEvent}. */
   'forkserver:process:exit': ProcessExitEvent
+  /** Has a {@link WorkerStartEvent}. */
   'forkserver:worker:start': WorkerStartEvent
+  /** Has a {@link WorkerEndEvent}. */
   'forkserver:worker:end': WorkerEndEvent
+  /** Has a {@link PoolCallEvent}. */
   'forkserver:pool:call': PoolCallEvent
+  /** Has a {@link TaskStartEvent}. */
   'forkserver:task:start': TaskStartEvent
+  /** Has a {@link TaskEndEvent}. */
   'forkserver:task:end': TaskEndEvent
+  /** Has a {@link TaskRequeueEvent}. */
   'forkserver:task:requeue': TaskRequeueEvent
+  /** Has a {@link ClientRefusedEvent}. */
   'forkserver:client:refused': ClientRefusedEvent
+  /** Has a {@link SpawnFallbackEvent}. */
   'forkserver:spawn:fallback': SpawnFallbackEvent
 }
 

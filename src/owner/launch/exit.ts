@@ -4,7 +4,9 @@ import type { ControlMessage } from '../../wire/control-messages.js'
 
 /** How a process ended. Both are null if nobody could observe it. */
 export interface Exit {
+  /** Its exit code; null if a signal ended it. */
   exitCode: number | null
+  /** The signal that ended it, such as 'SIGKILL'; null if it ended by itself. */
   signal: NodeJS.Signals | null
   /** The resources that it used, if the start method reports them. */
   usage?: ResourceUsage
@@ -18,7 +20,9 @@ export interface ResourceUsage {
   systemMicros: number
   /** Largest resident set, in bytes; it includes pages shared with the template. */
   maxRssBytes: number
+  /** Number of page faults that the kernel served without reading from a disk. */
   minorFaults: number
+  /** Number of page faults that had to read from a disk. */
   majorFaults: number
 }
 

@@ -61,7 +61,7 @@ export interface Launched {
   readonly exited: Promise<Exit>
   /** Whether its server was restarted since: it began with what the template before had loaded. */
   isStale(): boolean
-  /** The memory that it has in use, in bytes; undefined if that cannot be seen, or if it has ended. */
+  /** The memory that it has in use, in bytes; 0 if it has ended, undefined if that cannot be seen. */
   rssBytes(): number | undefined
   /** Sends a signal; false if the process has ended. */
   kill(signal: NodeJS.Signals): boolean

@@ -3,7 +3,12 @@ import { inspect } from 'node:util'
 import { UsageError } from '../../errors.js'
 import type { ProgramHead } from '../../wire/job.js'
 
-/** Names a whole program. Made by program(). */
+/**
+ * Names a whole program. Made by program().
+ *
+ * @example
+ * const build: Program = program('./build.js')
+ */
 export class Program {
   /** @internal */
   readonly head: ProgramHead
@@ -14,7 +19,11 @@ export class Program {
     Object.freeze(this)
   }
 
-  /** For messages. */
+  /**
+   * For messages.
+   *
+   * @returns the path of the program, `[eval]` or `[stdin]`
+   */
   toString(): string {
     const { file, eval: code } = this.head
     return file ?? (code === undefined ? '[stdin]' : '[eval]')

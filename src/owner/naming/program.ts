@@ -15,7 +15,17 @@ export interface ProgramOptions {
 }
 
 /** A program without a file: code as for --eval, or code that is read from stdin. */
-export type ProgramSource = { eval: string; inputType?: 'commonjs' | 'module' } | { stdin: true }
+export type ProgramSource =
+  | {
+      /** The code to run. */
+      eval: string
+      /** What the code is; default 'commonjs'. 'module' needs Node 22.15 or later. */
+      inputType?: 'commonjs' | 'module'
+    }
+  | {
+      /** The code comes from the stdin of the process. */
+      stdin: true
+    }
 
 /**
  * Names a program that a Process runs as its main, as `node` would: with require.main and import.meta.main, with
@@ -28,6 +38,7 @@ export type ProgramSource = { eval: string; inputType?: 'commonjs' | 'module' } 
  * @param main path of a script, relative to the process's cwd, or its file URL; or `{ eval }` with code, or `{ stdin:
  *   true }`
  * @param options modules to load before it
+ * @returns the name of the program, for `new Process()`
  * @throws UsageError ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION
  *
  * @example

@@ -29,6 +29,7 @@ export interface Reference<F extends AnyFunction = AnyFunction> {
   readonly module: string
   /** Name of the export; 'default' for the default export. */
   readonly name: string
+  /** Exists for the compiler only. */
   readonly [FUNCTION]: F
 }
 
@@ -47,7 +48,10 @@ export type ResultOf<R extends Reference | Program> =
 type Reserved = 'then' | 'module'
 
 /** The references to the functions that a module of type T exports, by name, and the module itself. */
-export type Remote<T> = { readonly module: string } & {
+export type Remote<T> = {
+  /** The URL of the module, or the name of its package: for the option `preload`. */
+  readonly module: string
+} & {
   readonly [K in keyof T as T[K] extends AnyFunction ? Exclude<K, Reserved> : never]: T[K] extends AnyFunction
     ? Reference<T[K]>
     : never

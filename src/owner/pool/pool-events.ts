@@ -13,6 +13,7 @@ import type { WorkerEnd } from './worker-end.js'
 export interface WorkerIdentity {
   /** Its number in the pool, as workerInfo() has it. */
   id: number
+  /** Its process id. */
   pid: number
 }
 

@@ -29,8 +29,14 @@ export interface PoolOptions {
   minProcesses?: number
   /** An idle worker beyond minProcesses ends after this long, in milliseconds; default: it stays. */
   idleTimeout?: number
-  /** A function that each worker calls before its first task, with initArgs. */
+  /**
+   * A function that each worker calls before its first task, with initArgs.
+   *
+   * @example
+   * const pool = new Pool({ server, initializer: jobs.openDatabase, initArgs: [url], teardown: jobs.closeDatabase })
+   */
   initializer?: Reference
+  /** The arguments of the initializer; they are structured-cloned. Default: none. */
   initArgs?: readonly unknown[]
   /** A function that each worker calls before it leaves, unless it is killed. */
   teardown?: Reference
@@ -48,7 +54,12 @@ export interface PoolOptions {
    * another worker replaces it; default: no limit.
    */
   maxMemoryPerChild?: number
-  /** `task`: each task runs in a new process, which is forked in advance; default `worker`. */
+  /**
+   * `task`: each task runs in a new process, which is forked in advance; default `worker`.
+   *
+   * @example
+   * const pool = new Pool({ server, isolate: 'task' }) // no task sees what another one left
+   */
   isolate?: 'worker' | 'task'
   /** run() fails with ERR_QUEUE_FULL while this many tasks wait; default: no limit. */
   maxQueue?: number
@@ -56,6 +67,10 @@ export interface PoolOptions {
    * If nobody waits for a task any more (its signal was aborted, or its time is over), workerInfo().signal
    * is aborted in its worker. If the task has not ended this many milliseconds later, its worker is
    * killed; default 0: the worker is killed at once.
+   *
+   * @example
+   * const pool = new Pool({ server, gracePeriod: 500 })
+   * // and in the task: workerInfo()?.signal.addEventListener('abort', () => removeTemporaryFiles())
    */
   gracePeriod?: number
   /** workerInfo().name in the tasks, and the title of the workers' processes. */
@@ -69,6 +84,10 @@ export interface PoolOptions {
   /**
    * Where their output goes: `inherit` (default), `ignore`, or `capture`: to onOutput of the call, or else to the
    * event 'output'.
+   *
+   * @example
+   * const pool = new Pool({ server, stdio: 'capture' })
+   * await pool.run(jobs.build, [], { onOutput: (bytes, stream) => process[stream].write(bytes) })
    */
   stdio?: 'inherit' | 'ignore' | 'capture'
 }
@@ -85,7 +104,12 @@ export interface RunOptions {
   timeout?: number
   /** Tasks of a higher priority are run first; default 0. */
   priority?: number
-  /** How often the task is run again if its worker dies; default 0. Only for tasks that may begin twice. */
+  /**
+   * How often the task is run again if its worker dies; default 0. Only for tasks that may begin twice.
+   *
+   * @example
+   * const html = await pool.run(jobs.render, [page], { retries: 2 })
+   */
   retries?: number
   /**
    * Takes each value that the task passes to emitProgress(), and the number of its item. It is called

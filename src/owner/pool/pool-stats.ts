@@ -7,12 +7,19 @@ import type { Chunk, ChunkObserver, ChunkState } from './chunk.js'
 
 /** How long something took, in milliseconds, since the pool was made; zeros if there was nothing yet. */
 export interface TimeSummary {
+  /** How many values the other figures describe. */
   count: number
+  /** Their mean, in milliseconds. */
   mean: number
+  /** The smallest, in milliseconds. */
   min: number
+  /** The largest, in milliseconds. */
   max: number
+  /** Half of them were at most this, in milliseconds. */
   p50: number
+  /** 90 % of them were at most this, in milliseconds. */
   p90: number
+  /** 99 % of them were at most this, in milliseconds. */
   p99: number
 }
 
@@ -49,6 +56,7 @@ export interface PoolStats {
   waitTime: TimeSummary
   /** The part of the workers' time that they spent in tasks: 0 to 1. */
   utilisation: number
+  /** The workers that there are now. */
   workers: WorkerStats[]
 }
 

@@ -96,6 +96,9 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   /**
    * Runs one task.
    *
+   * @param reference the function to run, from remote()
+   * @param args its arguments, which are structured-cloned
+   * @param options of this task
    * @returns what the function returns
    * @throws what the function throws; UsageError ERR_CANNOT_CLONE, ERR_NOT_EXPORTED, ERR_INVALID_STATE (the pool is
    *   closed; or the module of the task runs the task while it is imported)
@@ -135,6 +138,9 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   /**
    * Runs a function for each item, and waits for all.
    *
+   * @param reference the function to run, from remote()
+   * @param items what it is called with, one item a task: an iterable or an async iterable
+   * @param options of this call
    * @returns the results, in the order of the items
    * @throws as run() does, for the first item that fails. Items that have not begun then are not run
    */
@@ -146,7 +152,15 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     return this.#collect(reference, items, checkMap('Pool.map()', options), false)
   }
 
-  /** As map(), for a function of several arguments: each item is a list of them. */
+  /**
+   * As map(), for a function of several arguments.
+   *
+   * @param reference the function to run, from remote()
+   * @param items the lists of its arguments, one list a task: an iterable or an async iterable
+   * @param options of this call
+   * @returns the results, in the order of the items
+   * @throws as map() does
+   */
   async starmap<R extends Reference>(
     reference: R,
     items: Input<ArgumentsOf<R>>,
@@ -160,6 +174,10 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
    * results are read: at most bufferSize items ahead of those that the workers have. If the loop is left
    * early, items that have not begun are not run.
    *
+   * @param reference the function to run, from remote()
+   * @param items what it is called with, one item a task: an iterable or an async iterable
+   * @param options of this call
+   * @returns an iterator over the results; with `onError: 'yield'` over PromiseSettledResults
    * @throws UsageError ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_INVALID_STATE. next()
    *   rejects as run() does, and with what the input throws
    */
@@ -181,7 +199,15 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     return this.#iterate('Pool.imap()', reference, items, checkImap('Pool.imap()', options), { isOrdered: true })
   }
 
-  /** As imap(), but yields each result as soon as it comes. */
+  /**
+   * As imap(), but yields each result as soon as it comes.
+   *
+   * @param reference the function to run, from remote()
+   * @param items what it is called with, one item a task: an iterable or an async iterable
+   * @param options of this call
+   * @returns an iterator over the results; with `onError: 'yield'` over PromiseSettledResults
+   * @throws as imap() does
+   */
   imapUnordered<R extends Reference>(
     reference: R,
     items: Input<ItemOf<R>>,
@@ -261,6 +287,8 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
 
   /**
    * What the pool is doing, and has done. The memory of each worker is read from /proc, which takes some microseconds.
+   *
+   * @returns counts of tasks, times in milliseconds, and the workers with their memory in bytes
    */
   stats(): PoolStats {
     return this.#workers.stats

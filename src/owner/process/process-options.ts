@@ -95,6 +95,12 @@ export interface ProcessOptions<S extends StdioOptions = StdioOptions> {
   timeout?: number
   /** Aborting it kills the process. */
   signal?: AbortSignal
+  /**
+   * What the process may use; default: no limits.
+   *
+   * @example
+   * const p = new Process(jobs.render, [page], { server, limits: { rss: 512 * 1024 * 1024, cpuSeconds: 10 } })
+   */
   limits?: Limits
   /** Whether it may outlive its owner, in a session of its own; default false. */
   detached?: boolean
@@ -103,10 +109,14 @@ export interface ProcessOptions<S extends StdioOptions = StdioOptions> {
    * `detached`. Its process group gets every signal that the process gets from its owner: by kill(), timeout, an abort
    * or close(). The rest of the group gets SIGKILL when the process ends, and when its owner ends, unless it is
    * detached. The terminal's Ctrl-C does not reach it (docs/SIGNALS.md).
+   *
+   * @example
+   * const p = new Process(jobs.build, [folder], { server, killTree: true, timeout: 60_000 })
    */
   killTree?: boolean
-  /** The user and group that it runs as, without supplementary groups; numbers as in child_process. */
+  /** The number of the user that it runs as, without supplementary groups; default: the template's. Only for root. */
   uid?: number
+  /** The number of the group that it runs as; default: the template's. Only for root. */
   gid?: number
   /** The umask: permissions that new files do not get; default: that of the template at its start. */
   umask?: number

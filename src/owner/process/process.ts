@@ -75,6 +75,7 @@ export class Process<R extends Reference | Program = Reference, const S extends 
   /**
    * Starts the process. Resolves as soon as it exists; the job may still be on its way.
    *
+   * @returns this process
    * @throws UsageError ERR_INVALID_STATE (it was started before, or the module of the job starts processes of
    *   itself), ERR_CANNOT_CLONE (an argument, by path)
    * @throws ResourceError ERR_RESOURCE (EAGAIN, ENOMEM, EMFILE); TemplateError ERR_TEMPLATE_LOST, ERR_TEMPLATE_START
@@ -248,7 +249,8 @@ export class Process<R extends Reference | Program = Reference, const S extends 
   /**
    * Waits for its end.
    *
-   * @param options.timeout how long, in milliseconds; the process goes on after it
+   * @param options `timeout`: how long, in milliseconds; default: no limit. The process goes on after it
+   * @returns its exit code or signal, and the resources that it used
    * @throws ChildError ERR_TIMEOUT; TemplateError ERR_TEMPLATE_LOST if the exit cannot be known; the error of start();
    *   UsageError ERR_INVALID_STATE before start()
    */
@@ -271,12 +273,22 @@ export class Process<R extends Reference | Program = Reference, const S extends 
     if (this.alive) this.#launched!.holdLoop(false)
   }
 
-  /** Sends SIGTERM. Returns false if the process was not started or has ended. */
+  /**
+   * Sends SIGTERM.
+   *
+   * @returns false if the process was not started or has ended
+   */
   terminate(): boolean {
     return this.kill('SIGTERM')
   }
 
-  /** Sends a signal, as terminate(). @throws UsageError ERR_INVALID_ARGUMENT for a signal that does not exist */
+  /**
+   * Sends a signal.
+   *
+   * @param signal its name; default SIGKILL
+   * @returns false if the process was not started or has ended
+   * @throws UsageError ERR_INVALID_ARGUMENT for a signal that does not exist
+   */
   kill(signal: NodeJS.Signals = 'SIGKILL'): boolean {
     if (!Object.hasOwn(os.constants.signals, signal)) {
       throw new UsageError('ERR_INVALID_ARGUMENT', `There is no signal '${signal}'. Pass a name such as 'SIGTERM'.`)

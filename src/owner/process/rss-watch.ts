@@ -19,13 +19,11 @@ export class RssWatch {
    * @param onExceeded called at most once, with the error that says why the process has to end
    */
   constructor(launched: Pick<Launched, 'pid' | 'rssBytes'>, limit: number, onExceeded: (error: Error) => void) {
-    let isKnown = false
     this.#timer = setInterval(() => {
       const rss = launched.rssBytes()
-      if (rss === undefined && isKnown) return this.stop() // it has ended
-      isKnown = true
-      if (rss !== undefined && rss <= limit) return
+      if (rss !== undefined && rss > 0 && rss <= limit) return
       this.stop()
+      if (rss === 0) return // it has ended
       onExceeded(rss === undefined ? unknown() : exceeded(launched.pid, rss, limit))
     }, STEP_MS).unref()
   }

@@ -11,7 +11,7 @@ export function warnOfLeftOutFlags({ leftOut }: NodeFlags): void {
     const text =
       `The debugger does not see forked processes: they are started without ${inspector.join(' ')}. ` +
       "To debug a job, call inspector.open(0) in it, or start the server with startMethod: 'spawn' " +
-      '(docs/SETUPS.md, Debuggers).'
+      '(docs/DEBUGGING.md).'
     process.emitWarning(text, { code: 'FORKSERVER_INSPECT' })
   }
   if (profiler.length > 0 && !hasWarned.profiler) {

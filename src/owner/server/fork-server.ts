@@ -59,6 +59,8 @@ export class ForkServer implements AsyncDisposable {
    * Starts a template and waits until it is frozen. If fork does not work here, the server spawns instead. It says why,
    * once, on stderr (a process warning with the code FORKSERVER_SPAWN).
    *
+   * @param options what the template loads, and how it runs
+   * @returns the server, when it can start processes
    * @throws UsageError ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_UNSUPPORTED (the option transport, if the server
    *   spawns), ERR_INVALID_STATE (a module starts a server that preloads this module)
    * @throws TemplateError ERR_PRELOAD_FAILED (a preload module threw: it is the cause), ERR_UNFORKABLE (reasons lists
@@ -90,6 +92,8 @@ export class ForkServer implements AsyncDisposable {
    *
    * @param address as the other server's `address` has it
    * @param key the other server's key: its `key.export()`
+   * @param options `templateTimeout`, in milliseconds
+   * @returns the server, when both sides have proved that they have the key
    * @throws AuthError ERR_AUTH_REFUSED, ERR_AUTH_TIMEOUT, ERR_PEER_REFUSED; ResourceError ERR_CONNECT,
    *   ERR_ADDRESS_TOO_LONG; UsageError ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_UNSUPPORTED
    */
@@ -118,6 +122,8 @@ export class ForkServer implements AsyncDisposable {
   /**
    * The server that processes without the option `server` use. It is started at first use. If it
    * was closed, the next use starts a new one.
+   *
+   * @returns the server
    */
   static async default(): Promise<ForkServer> {
     for (;;) {
@@ -229,7 +235,7 @@ export class ForkServer implements AsyncDisposable {
   /**
    * Closes the server; no process can be started any more. The template leaves, and detached processes live on.
    *
-   * @param options.children `wait` (the default) for the processes of this server to end, or `kill` them
+   * @param options `children`: `wait` (the default) for the processes of this server to end, or `kill` them
    * @throws UsageError ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION
    */
   async close(options: CloseOptions = {}): Promise<void> {

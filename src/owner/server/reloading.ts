@@ -42,8 +42,12 @@ export class Reloading {
    * @throws as ForkServer.restart()
    */
   async fresh(): Promise<void> {
-    for (let tries = 0; tries < MAX_RESTARTS && (this.#hasFailed || this.#files.isChanged); tries++)
-      await this.#reload()
+    for (let tries = 0; tries < MAX_RESTARTS && this.#isOld; tries++) await this.#reload()
+  }
+
+  /** Whether a template is to be waited for. */
+  get #isOld(): boolean {
+    return this.#restarting !== undefined || this.#hasFailed || this.#files.isChanged
   }
 
   #reload(): Promise<void> {

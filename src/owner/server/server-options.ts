@@ -29,6 +29,9 @@ export interface StartOptions {
   preload?: readonly (string | URL)[]
   /**
    * A function that the template calls once, after the preload. Code that V8 compiles in it is compiled in every child.
+   *
+   * @example
+   * const server = await ForkServer.start({ preload: [jobs.module], warmup: jobs.warmup })
    */
   warmup?: Reference
   /** The template's environment; default: the owner's. */
@@ -41,6 +44,11 @@ export interface StartOptions {
   /**
    * Who can reach the template: only its starter (`private`, the default), or any process of this
    * user that has address and key.
+   *
+   * @example
+   * const server = await ForkServer.start({ transport: 'path' })
+   * // Give these two to another process of the same user:
+   * const same = await ForkServer.connect(server.address!, server.key!.export())
    */
   transport?: Transport
   /** Aborting it while the template starts ends that start. */
@@ -62,7 +70,12 @@ export interface StartOptions {
    * packages; default false. A start after a change waits for the new template.
    */
   watch?: boolean
-  /** `spawn` starts every process as a new Node, without a template; default: `forkserver` if it works here. */
+  /**
+   * `spawn` starts every process as a new Node, without a template; default: `forkserver` if it works here.
+   *
+   * @example
+   * const server = await ForkServer.start({ startMethod: 'spawn', execArgv: ['--inspect=0'] })
+   */
   startMethod?: StartMethod
 }
 
@@ -90,6 +103,7 @@ export type ClosePolicy = 'wait' | 'kill'
 
 /** Options of ForkServer.close(). */
 export interface CloseOptions {
+  /** What happens to the running processes; default `wait`. */
   children?: ClosePolicy
 }
 

@@ -13,6 +13,11 @@ const PRINTED = '[key]'
 /**
  * A shared secret of at least MIN_KEY_BYTES bytes. It always prints as `[key]`, and it cannot be cloned.
  * To pass it to another process, call export().
+ *
+ * @example
+ * const key = AuthKey.generate()
+ * console.log(key) // [key]
+ * const same = AuthKey.from(key.export())
  */
 export class AuthKey {
   readonly #bytes: Buffer
@@ -40,8 +45,8 @@ export class AuthKey {
    * A key from bytes that both sides know already. They are copied, so the caller may overwrite its own.
    *
    * @param bytes the secret, at least MIN_KEY_BYTES bytes
-   * @param options.allowShort whether shorter keys are allowed, even an empty one, for a peer in
-   * Python that has such a key; default false
+   * @param options `allowShort`: whether shorter keys are allowed, even an empty one, for a peer in Python that has
+   *   such a key; default false
    * @returns the key
    * @throws UsageError ERR_INVALID_ARGUMENT if `bytes` is no Uint8Array, or too short
    */

@@ -1,0 +1,63 @@
+// Runs in: the test runner. The examples as their reader runs them: npm ci, npm start, npm test, each in a copy of its
+// folder. What they print is what their README says.
+import assert from 'node:assert/strict'
+import { execFile, spawnSync } from 'node:child_process'
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import os from 'node:os'
+import path from 'node:path'
+import { after, describe, test } from 'node:test'
+import { watchLeaks } from '../support/leaks.js'
+
+const ROOT = path.dirname(createRequire(import.meta.url).resolve('forkserver/package.json'))
+const LIMIT_MS = 120_000
+/** An example runs on the Node that runs this test. */
+const ENV = { ...process.env, PATH: `${path.dirname(process.execPath)}:${process.env.PATH}` }
+
+/** A folder in which `../..` of an example is this project, as in a clone. */
+const clone = mkdtempSync(path.join(os.tmpdir(), 'forkserver-examples-'))
+for (const name of ['package.json', 'bin', 'dist', 'native', 'node_modules'])
+  if (existsSync(path.join(ROOT, name))) symlinkSync(path.join(ROOT, name), path.join(clone, name))
+cpSync(path.join(ROOT, 'examples'), path.join(clone, 'examples'), {
+  recursive: true,
+  filter: (name) => path.basename(name) !== 'node_modules',
+})
+const names = readdirSync(path.join(ROOT, 'examples'), { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .map(({ name }) => name)
+
+/** What a command prints on stdout. Throws if it fails. */
+function npm(name: string, ...args: string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const cwd = path.join(clone, 'examples', name)
+    const options = { cwd, env: ENV, timeout: LIMIT_MS, killSignal: 'SIGKILL' } as const
+    execFile('npm', [...args, '--silent'], options, (error, stdout, stderr) => {
+      if (error) reject(new Error(`npm ${args.join(' ')} in ${name}:\n${stdout}${stderr}`, { cause: error }))
+      else resolve(stdout)
+    })
+  })
+}
+
+/** The output that a README shows. */
+function promised(name: string): string {
+  const text = readFileSync(path.join(ROOT, 'examples', name, 'README.md'), 'utf8')
+  const [, output] = /```text\n(.*?)```/s.exec(text) ?? []
+  assert.ok(output, `examples/${name}/README.md shows no output`)
+  return output
+}
+
+const PYTHON = 'python-client'
+const hasPython = spawnSync('python3', ['--version'], { stdio: 'ignore' }).status === 0
+
+describe('examples', { concurrency: 2 }, () => {
+  watchLeaks()
+  after(() => rmSync(clone, { recursive: true, force: true }))
+
+  for (const name of names) {
+    test(name, { skip: name === PYTHON && !hasPython && 'there is no python3' }, async () => {
+      await npm(name, 'ci', '--prefer-offline', '--no-audit', '--no-fund')
+      assert.equal(await npm(name, 'start'), promised(name))
+      await npm(name, 'test')
+    })
+  }
+})
