@@ -1,6 +1,6 @@
-// Runs in: owner. `npm run stress`: forks thousands of children from idle, busy and large templates. Each does real work and
-// ends in one of six ways. Counts every hang and every wrong exit. For a hang it records a backtrace; it never tries
-// again.
+// Runs in: owner. `npm run stress`: forks thousands of children from idle, busy and large templates. Each does real
+// work and ends in one of six ways. Counts every hang and every wrong exit. For a hang it records a backtrace; it never
+// tries again.
 import { spawnSync } from 'node:child_process'
 import { appendFileSync, readdirSync, readFileSync } from 'node:fs'
 import os from 'node:os'

@@ -1,5 +1,5 @@
-// Runs in: the test runner. The short version of the stress matrix: every cell, three kinds of templates, 300 children each. Zero
-// hangs and zero wrong exits; the long version's table is in docs/FORK_SAFETY.md.
+// Runs in: the test runner. The short version of the stress matrix: every cell, three kinds of templates, 300 children
+// each. Zero hangs and zero wrong exits; the long version's table is in docs/FORK_SAFETY.md.
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
