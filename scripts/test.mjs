@@ -23,9 +23,12 @@ const all = readdirSync(ROOT, { recursive: true, encoding: 'utf8' })
 /** Those of the package need its tarball, which `npm run test:package` makes. */
 const files = all.filter((name) => !PACKAGE.test(name))
 
-/** Runs two files at a time, because most tests wait for processes. The time limit only bounds a hang. */
+/** The time limit only bounds a hang. An emulated processor needs a longer one (test/support/slowness.ts). */
+const LIMIT_MS = 900_000 * Number(process.env.FORKSERVER_TEST_SLOWNESS ?? 1)
+
+/** Runs two files at a time, because most tests wait for processes. */
 function run(names, env = {}) {
-  const flags = ['--test', '--test-concurrency=2', '--test-timeout=900000', '--test-reporter=spec']
+  const flags = ['--test', '--test-concurrency=2', `--test-timeout=${LIMIT_MS}`, '--test-reporter=spec']
   const paths = names.map((name) => path.join(ROOT, name))
   const { status } = spawnSync(process.execPath, [...flags, ...paths], {
     stdio: 'inherit',

@@ -28,6 +28,7 @@ interface Options {
   cells: Cell[]
   templates: Template[]
   ways: Way[]
+  startTimeout: number
   json?: string
 }
 
@@ -140,7 +141,11 @@ async function runCell(template: Template, cell: Cell, options: Options): Promis
     date: new Date().toISOString().slice(0, 10), node: process.version, kernel: os.release(), libc, template, cell,
     forks: 0, hangs: 0, wrongExits: 0, wrong: [], seconds: 0,
   } // biome-ignore format: a row
-  await using server = await ForkServer.start({ preload: [jobs.module], warmup: jobs[TEMPLATES[template]] })
+  await using server = await ForkServer.start({
+    preload: [jobs.module],
+    warmup: jobs[TEMPLATES[template]],
+    startTimeout: options.startTimeout * 1000,
+  })
   if (server.startMethod !== 'forkserver')
     throw new Error(`There is no fork to test: the start method is spawn (${server.spawnReason}).`)
   const start = performance.now()
@@ -187,6 +192,7 @@ async function main(): Promise<void> {
     .option('--cells <names>', `some of ${CELL_NAMES.join(',')}`, listOf(CELL_NAMES), CELL_NAMES)
     .option('--templates <names>', `some of ${TEMPLATE_NAMES.join(',')}`, listOf(TEMPLATE_NAMES), TEMPLATE_NAMES)
     .option('--ways <names>', `some of ${WAY_NAMES.join(',')}`, listOf(WAY_NAMES), WAY_NAMES)
+    .option('--start-timeout <seconds>', 'time limit for the start of a template', count, 60)
     .option('--json <file>', 'append each result to this file, one line each')
     .parse()
   const options = program.opts<Options>()

@@ -15,6 +15,7 @@ import {
 } from 'forkserver'
 import { watchLeaks } from '../support/leaks.js'
 import { type Way, waysFor } from '../support/servers.js'
+import { SLOWNESS } from '../support/slowness.js'
 
 const fixture = (name: string): URL => new URL(`../fixtures/contract/${name}`, import.meta.url)
 
@@ -24,7 +25,7 @@ export const exits = remote<typeof import('../fixtures/contract/exits.js')>(fixt
 export const handlers = remote<typeof import('../fixtures/contract/handlers.js')>(fixture('handlers.js'))
 
 /** Generous: it only catches hangs, as the test runner's own limit would, but names the test. */
-export const HANG_MS = 120_000
+export const HANG_MS = 120_000 * SLOWNESS
 
 /** What the suite of one way is given. `server` is open while its tests run. */
 export interface Site {

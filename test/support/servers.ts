@@ -1,6 +1,7 @@
 // Runs in: the test runner. Every way to a server, so that one suite of tests runs for each start method and each
 // transport.
 import { ForkServer, type StartOptions } from 'forkserver'
+import { SLOWNESS } from './slowness.js'
 
 /**
  * A way to a server: what it is called in the test's name, and how to get one. `close` ends everything that `open`
@@ -11,10 +12,13 @@ export interface Way {
   open(options?: StartOptions): Promise<{ server: ForkServer; close(): Promise<void> }>
 }
 
+/** The defaults of these options, for a machine of this speed. */
+const LIMITS = { startTimeout: 60_000 * SLOWNESS, templateTimeout: 5_000 * SLOWNESS }
+
 const started = (name: string, extra: StartOptions): Way => ({
   name,
   async open(options) {
-    const server = await ForkServer.start({ ...options, ...extra })
+    const server = await ForkServer.start({ ...LIMITS, ...options, ...extra })
     return { server, close: () => server.close({ children: 'kill' }) }
   },
 })
@@ -22,8 +26,10 @@ const started = (name: string, extra: StartOptions): Way => ({
 const connected = (transport: 'path' | 'abstract'): Way => ({
   name: `forkserver, connected by ${transport}`,
   async open(options) {
-    const starter = await ForkServer.start({ ...options, transport })
-    const server = await ForkServer.connect(starter.address!, starter.key!.export())
+    const starter = await ForkServer.start({ ...LIMITS, ...options, transport })
+    const server = await ForkServer.connect(starter.address!, starter.key!.export(), {
+      templateTimeout: LIMITS.templateTimeout,
+    })
     return {
       server,
       async close() {
