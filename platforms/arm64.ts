@@ -15,7 +15,7 @@ import {
 } from 'node:fs'
 import path from 'node:path'
 import { Command } from 'commander'
-import { kernelPackage, makeSystem, unpack } from './debian.js'
+import { kernelPackage, makeSystem, NODE_LIBRARIES, unpack } from './debian.js'
 import { finish } from './finish.js'
 import { checkMachine, PlatformError, ROOT, run, WORK } from './machine.js'
 import { addPackage, fetchNode, packTarball } from './payload.js'
@@ -56,7 +56,7 @@ interface Options {
 
 /** Makes the root file system of the guest, and returns its folder and the kernel's path. */
 function makeGuest(tarball: string): { guest: string; kernel: string } {
-  const include = ['linux-image-arm64', 'busybox-static', 'libstdc++6']
+  const include = ['linux-image-arm64', 'busybox-static', ...NODE_LIBRARIES]
   const system = makeSystem({ suite: 'bookworm', architecture: 'arm64', include, isForeign: true })
   const name = kernelPackage(system)
   if (!name) throw new PlatformError('Debian has no kernel for arm64 in this suite.')
@@ -121,7 +121,7 @@ function stepsOf({ steps, forks, tests, limit }: Options, guest: string): Step[]
     )
     .sort()
   const all = [
-    { name: 'stress', args: [...stress, '--start-timeout', '900', '--json', '/dev/stdout'], limitSeconds: limit * 4 },
+    { name: 'stress', args: [...stress, '--start-timeout', '900', '--json', '/proc/self/fd/1'], limitSeconds: limit * 4 },
     { name: 'demo', args: demo, limitSeconds: limit },
     ...files.map((name) => ({ name, args: ['scripts/test.mjs', name], limitSeconds: limit })),
   ]

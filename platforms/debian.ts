@@ -6,6 +6,9 @@ import { run, WORK } from './machine.js'
 const MIRROR = process.env.DEBIAN_MIRROR ?? 'http://deb.debian.org/debian'
 const LIMIT_SECONDS = 1_800
 
+/** What the Nodes of npm need besides the required packages: Node up to 24 the first, Node 26 both. */
+export const NODE_LIBRARIES = ['libstdc++6', 'libatomic1']
+
 interface System {
   suite: string
   /** As Debian calls it. */
@@ -22,7 +25,7 @@ interface System {
  * @throws PlatformError
  */
 export function makeSystem({ suite, architecture, include = [], isForeign = false }: System): string {
-  const folder = path.join(WORK, `${suite}-${architecture}`)
+  const folder = path.join(WORK, [suite, architecture, ...include].join('-')) // other packages are another system
   if (existsSync(folder)) return folder
   const partial = `${folder}.partial`
   rmSync(partial, { recursive: true, force: true })

@@ -27,14 +27,14 @@ export function figuresOf(output: string): Record<string, unknown> {
   const figures: Record<string, unknown> = {}
   for (const [, name, count] of output.matchAll(/^ℹ (tests|pass|fail|cancelled|skipped) (\d+)$/gm))
     figures[name!] = Number(count)
-  const objects = output
+  const lines = output
     .split('\n')
     .filter((line) => line.startsWith('{'))
     .map(parse)
     .filter(Boolean)
-  if (objects.length > 0) figures.lines = objects
   const whole = parse(output)
-  if (whole) figures.report = whole
+  if (lines.length > 0) figures.lines = lines
+  else if (whole) figures.lines = [whole]
   return figures
 }
 
@@ -42,13 +42,14 @@ export function figuresOf(output: string): Record<string, unknown> {
 function runStep({ name, args, limitSeconds }: Step, slowness: number): Promise<StepResult> {
   const start = performance.now()
   const env = { ...process.env, FORKSERVER_TEST_SLOWNESS: String(slowness), NO_COLOR: '1' }
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], detached: true, env })
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true, env })
   let output = ''
   let isTooSlow = false
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     output += text
     process.stdout.write(text)
   })
+  child.stderr.pipe(process.stderr, { end: false })
   const timer = setTimeout(() => {
     isTooSlow = true
     process.kill(-child.pid!, 'SIGKILL')

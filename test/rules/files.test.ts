@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { listFiles, read } from './sources.js'
 
 const MAX_LINES = 300
-const FOLDERS = ['src', 'test', 'bench', 'demo', 'stress', 'conformance', 'compat', 'scripts']
+const FOLDERS = ['src', 'test', 'bench', 'demo', 'stress', 'conformance', 'compat', 'platforms', 'scripts']
 const files = [...FOLDERS.flatMap((folder) => listFiles(folder, /\.(ts|mjs)$/)), ...listFiles('native', /\.[ch]$/)]
 
 test('every file says which process runs it', () => {

@@ -1,16 +1,18 @@
-// Runs in: a tool process. `npm run platform:debian11`: installs the tarball with npm for several Nodes, and uses it in
-// Debian 11, whose C library is glibc 2.31. Each run has namespaces of its own for mounts and processes. So nothing of
-// it is left on this machine, however it ends.
+// Runs in: a tool process. `npm run platform:debian`: installs the tarball in a project, and uses it in releases of
+// Debian whose C library is older or newer than this machine's. Each run has namespaces of its own for mounts and
+// processes. So nothing of it is left on this machine, however it ends.
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { Command } from 'commander'
-import { makeSystem } from './debian.js'
+import { makeSystem, NODE_LIBRARIES } from './debian.js'
 import { finish } from './finish.js'
 import { checkMachine, PlatformError, ROOT, run, WORK } from './machine.js'
 import { fetchNode, packTarball } from './payload.js'
 import type { Plan } from './results.js'
 
+/** The releases of Debian: their suites, and the numbers that their users know. */
+const RELEASES: Record<string, string> = { 11: 'bullseye', 12: 'bookworm', 13: 'trixie' }
 const STEP_SECONDS = 300
 const INSTALL_SECONDS = 300
 
@@ -57,23 +59,29 @@ function runInside(system: string, node: string, project: string): string {
 const words = (text: string): string[] => text.split(',')
 
 function main(): void {
-  const { nodes } = new Command('platform:debian11')
-    .description('Uses the packed package in Debian 11 (glibc 2.31). Needs root, for debootstrap and chroot.')
-    .option('--nodes <majors>', 'majors of Node (with commas)', words, ['20', '22', '24'])
+  const { releases, nodes } = new Command('platform:debian')
+    .description('Uses the packed package in other releases of Debian. Needs root, for debootstrap and chroot.')
+    .option('--releases <numbers>', `some of ${Object.keys(RELEASES).join(',')}`, words, ['11', '13'])
+    .option('--nodes <majors>', 'majors of Node (with commas)', words, ['20', '22', '24', '26'])
     .parse()
-    .opts<{ nodes: string[] }>()
+    .opts<{ releases: string[]; nodes: string[] }>()
   checkMachine({ debootstrap: 'debootstrap', unshare: 'util-linux', chroot: 'coreutils' })
-  const system = makeSystem({ suite: 'bullseye', architecture: 'amd64' })
   const tarball = packTarball()
   const steps = ['forkserver', 'spawn'].map((method) => ({
     name: `smoke test, start method ${method}`,
     args: ['/project/smoke.js', method, method],
     limitSeconds: STEP_SECONDS,
   }))
-  for (const major of nodes.map(Number)) {
-    const node = fetchNode('linux-x64', major)
-    const log = runInside(system, node, makeProject(tarball, { steps, slowness: 1 }))
-    finish(log, { platform: 'debian11', machine: 'chroot of Debian 11, x64', steps: steps.length })
+  for (const release of releases) {
+    const suite = RELEASES[release]
+    if (!suite)
+      throw new PlatformError(`Debian ${release} is not known here: add it to RELEASES in platforms/chroot.ts.`)
+    const system = makeSystem({ suite, architecture: 'amd64', include: NODE_LIBRARIES })
+    for (const major of nodes.map(Number)) {
+      const project = makeProject(tarball, { steps, slowness: 1 })
+      const log = runInside(system, fetchNode('linux-x64', major), project)
+      finish(log, { platform: `debian${release}`, machine: 'chroot, x64', steps: steps.length })
+    }
   }
 }
 
