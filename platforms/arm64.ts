@@ -121,7 +121,11 @@ function stepsOf({ steps, forks, tests, limit }: Options, guest: string): Step[]
     )
     .sort()
   const all = [
-    { name: 'stress', args: [...stress, '--start-timeout', '900', '--json', '/proc/self/fd/1'], limitSeconds: limit * 4 },
+    {
+      name: 'stress',
+      args: [...stress, '--start-timeout', '900', '--json', '/proc/self/fd/1'],
+      limitSeconds: limit * 4,
+    },
     { name: 'demo', args: demo, limitSeconds: limit },
     ...files.map((name) => ({ name, args: ['scripts/test.mjs', name], limitSeconds: limit })),
   ]

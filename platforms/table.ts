@@ -57,7 +57,7 @@ export function tableOf(results: readonly PlatformResult[]): string {
 /** The stress matrix of the platforms that ran it, as docs/FORK_SAFETY.md shows it. */
 export function stressTables(results: readonly PlatformResult[]): string {
   const ran = results.filter((result) => cellsOf(result).length > 0)
-  return stressTableOf(ran.flatMap(cellsOf))
+  return ran.length > 0 ? stressTableOf(ran.flatMap(cellsOf)) : ''
 }
 
 /** One row for each test file, with a column for each run that had tests. */
@@ -85,5 +85,5 @@ export function testTable(results: readonly PlatformResult[]): string {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const folder = path.join(path.dirname(fileURLToPath(import.meta.url)), '..', '..', 'platforms', 'results')
   const results = readResults(folder)
-  console.log([tableOf(results), stressTables(results), testTable(results)].join('\n\n'))
+  console.log([tableOf(results), stressTables(results), testTable(results)].filter(Boolean).join('\n\n'))
 }
