@@ -53,6 +53,8 @@ class Template {
   readonly #flat = new FlatMemory(this.#native)
   readonly #keys: TemplateKeys
   readonly #config: StartupConfig
+  /** The processor time that it took to get here, in milliseconds: it tells how fast this machine is. */
+  readonly #nodeStartMs = processorTime()
   readonly #check: ForkCheck
   #settling: NodeJS.Timeout | undefined
   #loading = 'the preload'
@@ -156,10 +158,16 @@ class Template {
     const huge = this.#native.moveTextToHugePages() // if it cannot, each fork takes a little longer
     findClocks(this.#native)
     this.#flat.freeze(huge)
-    const failed = tryFork(this.#native, workerThreads(process.execArgv))
+    const failed = tryFork(this.#native, workerThreads(process.execArgv), this.#nodeStartMs)
     if (failed) sayCannotFork(failed)
     this.#flat.update()
   }
+}
+
+/** The processor time of this process, in milliseconds. */
+function processorTime(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1000
 }
 
 /** Node, or this machine, cannot fork: the owner goes on with the start method spawn. */

@@ -47,8 +47,12 @@ export function whyNodeCannotFork(native: Native): string | undefined {
   return MISSING[missing] ?? `this Node does not export ${missing}, which a fork needs`
 }
 
-/** Forks once. Returns why that failed, as a clause. */
-export function tryFork(native: Native, workers: number): string | undefined {
+/**
+ * Forks once. Returns why that failed, as a clause.
+ *
+ * @param nodeStartMs the processor time that Node needed to start, in milliseconds
+ */
+export function tryFork(native: Native, workers: number, nodeStartMs: number): string | undefined {
   const pair = new Int32Array(2)
   check('socketpair', native.socketPair(pair))
   const [own, childs] = [pair[0]!, pair[1]!]
@@ -59,7 +63,7 @@ export function tryFork(native: Native, workers: number): string | undefined {
   if (pid === 0) beTrialChild(native)
   native.close(childs)
   try {
-    return pid < 0 ? whyNotForked(-pid) : watchTrialChild(native, pid, own)
+    return pid < 0 ? whyNotForked(-pid) : watchTrialChild(native, pid, own, nodeStartMs)
   } finally {
     native.close(own)
   }
@@ -114,8 +118,8 @@ interface TrialExit {
   signal: number
 }
 
-function watchTrialChild(native: Native, pid: number, channel: number): string | undefined {
-  const exit = waitForTrial(native, pid, channel)
+function watchTrialChild(native: Native, pid: number, channel: number, nodeStartMs: number): string | undefined {
+  const exit = waitForTrial(native, pid, channel, new TrialProgress(CHECK_MS, nodeStartMs))
   if (typeof exit === 'string') return exit
   if (exit.exitCode === 0 && exit.signal === 0) return undefined
   const unborn = unbornErrno(native, channel)
@@ -126,9 +130,8 @@ function watchTrialChild(native: Native, pid: number, channel: number): string |
 }
 
 /** Returns how the trial child ended, or, after it was killed, why it counts as hanging. */
-function waitForTrial(native: Native, pid: number, channel: number): TrialExit | string {
+function waitForTrial(native: Native, pid: number, channel: number, progress: TrialProgress): TrialExit | string {
   const watched = Int32Array.of(channel, POLLIN, 0)
-  const progress = new TrialProgress(CHECK_MS)
   for (let isLeaving = false; ; ) {
     const start = performance.now()
     isLeaving ||= native.poll(watched, 1, CHECK_MS) > 0

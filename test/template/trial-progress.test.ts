@@ -8,8 +8,9 @@ const CHECK_MS = 100
 /** The check, counted from 1, at which a child counts as hanging, and why; undefined if none of 1,000 does. */
 function firstHang(
   at: (check: number) => { elapsedMs?: number; work: string | undefined; processorMs: number | undefined },
+  nodeStartMs = 150,
 ): [check: number, why: string] | undefined {
-  const progress = new TrialProgress(CHECK_MS)
+  const progress = new TrialProgress(CHECK_MS, nodeStartMs)
   for (let check = 1; check <= 1_000; check++) {
     const { elapsedMs = CHECK_MS, work, processorMs } = at(check)
     const why = progress.whyHangs(elapsedMs, work, processorMs)
@@ -40,6 +41,12 @@ test('a child in an endless loop hangs when it has run for two seconds, however 
   const [check, why] = firstHang((check) => ({ work: `${check}`, processorMs: check * 10 }))!
   assert.equal(check, 200)
   assert.match(why, /2 s of processor time/)
+})
+
+test('on a slow machine, it may run ten times as long as Node took to start', () => {
+  const [check, why] = firstHang((check) => ({ work: `${check}`, processorMs: check * 50 }), 4_000)!
+  assert.equal(check, 800)
+  assert.match(why, /40 s of processor time/)
 })
 
 test('time in which the template itself did not run counts as one check', () => {
