@@ -123,7 +123,7 @@ function stepsOf({ steps, forks, tests, limit }: Options, guest: string): Step[]
   const all = [
     {
       name: 'stress',
-      args: [...stress, '--start-timeout', '900', '--json', '/proc/self/fd/1'],
+      args: [...stress, '--start-timeout', '900', '--json', '-'],
       limitSeconds: limit * 4,
     },
     { name: 'demo', args: demo, limitSeconds: limit },

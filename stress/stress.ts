@@ -193,7 +193,7 @@ async function main(): Promise<void> {
     .option('--templates <names>', `some of ${TEMPLATE_NAMES.join(',')}`, listOf(TEMPLATE_NAMES), TEMPLATE_NAMES)
     .option('--ways <names>', `some of ${WAY_NAMES.join(',')}`, listOf(WAY_NAMES), WAY_NAMES)
     .option('--start-timeout <seconds>', 'time limit for the start of a template', count, 60)
-    .option('--json <file>', 'append each result to this file, one line each')
+    .option('--json <file>', 'append each result to this file, one line each; - prints it')
     .parse()
   const options = program.opts<Options>()
   const results: CellResult[] = []
@@ -206,7 +206,8 @@ async function main(): Promise<void> {
           `${result.hangs} hangs, ${result.wrongExits} wrong exits, ${result.seconds} s`,
       )
       for (const text of result.wrong) console.log(text)
-      if (options.json) appendFileSync(options.json, `${JSON.stringify(result)}\n`)
+      if (options.json === '-') console.log(JSON.stringify(result))
+      else if (options.json) appendFileSync(options.json, `${JSON.stringify(result)}\n`)
     }
   }
   console.log(show(results))
