@@ -1,6 +1,7 @@
 // Runs in: owner and template. What both have to agree on if a server watches files (option watch). This file is
 // CommonJS because template/loaded-files.cts needs it, which runs under --require.
-import fs = require('node:fs')
+//
+// It has no require(): in a bundle of ES modules that would throw before forkserver can say what is wrong.
 
 /** Node's module loaders report what they load if this variable is set. The text does not matter to them. */
 const VARIABLE = 'WATCH_REPORT_DEPENDENCIES'
@@ -8,7 +9,7 @@ const VARIABLE = 'WATCH_REPORT_DEPENDENCIES'
 const ON = 'forkserver'
 
 // Kept, because a program may replace it.
-const { statSync } = fs
+const { statSync } = process.getBuiltinModule('node:fs')
 
 /** What a file is now: another text when it was written, replaced or removed. Empty if there is none. */
 function stampOf(file: string): string {

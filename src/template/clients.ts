@@ -99,6 +99,7 @@ export class Client {
 /** All connections and all living children. */
 export class Clients {
   readonly #byFd = new Map<number, Client>()
+  #isHandedOver = false
   readonly #byPid = new Map<number, { client: Client; id: number; child: LivingChild }>()
   /** The clients that have not proved themselves. The starter does not count: its event loop may be busy for long. */
   readonly unproved = new Admission<Client>(MAX_UNPROVED)
@@ -137,10 +138,19 @@ export class Clients {
     return this.ownersBeside(undefined) > 0
   }
 
+  /**
+   * Called when the next template takes over. From now on also those count as owners that have connected, but are not
+   * attached yet: nobody would serve them, because the server goes on elsewhere.
+   */
+  handedOver(): void {
+    this.#isHandedOver = true
+  }
+
   /** How many owners there are without this one. */
   ownersBeside(client: Client | undefined): number {
     let count = 0
-    for (const other of this.#byFd.values()) if (other !== client && (other.isAttached || other.isStarter)) count++
+    for (const other of this.#byFd.values())
+      if (other !== client && (other.isAttached || other.isStarter || this.#isHandedOver)) count++
     return count
   }
 

@@ -255,6 +255,7 @@ class ServeLoop {
 
   #handOver(client: Client, descriptors: DescriptorSet): void {
     if (descriptors && client.isStarter) this.#listener?.handOver(descriptors[0]!)
+    if (client.isStarter) this.#clients.handedOver()
     this.#closeAll(descriptors)
     if (!client.isStarter) this.#drop(client)
   }

@@ -85,8 +85,4 @@ export const KNOWN: readonly Known[] = [
     programs: ['modules/imported-fails.mjs'],
     isHere: () => major < 22,
   },
-  {
-    cause: 'import() in --eval leads through an experimental constant of node:vm, of which Node warns',
-    programs: ['modules/eval-require.cjs'],
-  },
 ]
