@@ -54,6 +54,7 @@ function parse(): { name: string | undefined; options: Options } {
     .option('--forks <n>', 'forks over which the template must not grow', count)
     .option('--iterations <n>', 'iterations of a table', count)
     .option('--live <n>', 'the most children alive at a time', count)
+    .option('--objects <n>', 'the most megabytes of objects in a template', count)
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : USAGE_EXIT))
     .parse()
   return { name: program.args[0], options: program.opts<Options>() }

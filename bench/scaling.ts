@@ -142,17 +142,18 @@ async function run(settings: Settings, progress: (text: string) => void): Promis
   await using scope = new Scope()
   const skipped: Skipped[] = []
   const templates: Template[] = []
-  for (const size of SIZES) {
+  for (const size of SIZES.filter((one) => one <= settings.objects)) {
     progress(`a template with ${size} MB of objects`)
     templates.push(await startTemplate(scope, size))
   }
   const contenders: Contender[] = templates.map(({ size, server }) =>
     forkServerContender(`forkserver, ${size} MB of objects`, server),
   )
-  const program = await compileFloor(await temporaryFolder(scope), skipped)
-  const { report } = templates[SIZES.indexOf(COMPARED)]!.server
-  const bytes = report!.coldBytes + report!.hotBytes
+  const report = templates.find(({ size }) => size === COMPARED)?.server.report
+  if (!report) skipped.push({ what: 'the floor', why: `it takes a template with ${COMPARED} MB of objects` })
+  const program = report && (await compileFloor(await temporaryFolder(scope), skipped))
   if (program) {
+    const bytes = report.coldBytes + report.hotBytes
     const name = `C: fork + exit + wait, as much memory (${Math.round(bytes / MIB)} MiB)`
     contenders.push(await floorContender(scope, program, { name, bytes }))
   }

@@ -14,7 +14,25 @@ export interface Settings {
   iterations: number
   /** The largest number of children that live at a time. */
   live: number
+  /** The most megabytes of objects that a template holds. */
+  objects: number
 }
 
-export const FULL: Settings = { rounds: 5, sliceMs: 2_000, samples: 1_000, forks: 10_000, iterations: 13, live: 1_000 }
-export const QUICK: Settings = { rounds: 3, sliceMs: 300, samples: 60, forks: 500, iterations: 3, live: 100 }
+export const FULL: Settings = {
+  rounds: 5,
+  sliceMs: 2_000,
+  samples: 1_000,
+  forks: 10_000,
+  iterations: 13,
+  live: 1_000,
+  objects: 1_000,
+}
+export const QUICK: Settings = {
+  rounds: 3,
+  sliceMs: 300,
+  samples: 60,
+  forks: 500,
+  iterations: 3,
+  live: 100,
+  objects: 100,
+}

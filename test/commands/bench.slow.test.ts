@@ -25,6 +25,8 @@ const TINY = [
   '2',
   '--live',
   '10',
+  '--objects',
+  '100',
 ]
 
 interface Bar {
@@ -73,7 +75,8 @@ async function report<R>(name: string): Promise<Report<R>> {
   assert.equal(found.benchmark, name)
   assert.equal(found.machine.node, process.version)
   for (const field of ['date', 'cpu', 'cores', 'kernel', 'libc', 'commit']) assert.ok(found.machine[field], field)
-  assert.deepEqual(found.settings, { rounds: 1, sliceMs: 100, samples: 6, forks: 20, iterations: 2, live: 10 })
+  const counts = { samples: 6, forks: 20, iterations: 2, live: 10, objects: 100 }
+  assert.deepEqual(found.settings, { rounds: 1, sliceMs: 100, ...counts })
   for (const { name, wanted, measured, met } of found.bars) {
     assert.ok(Number.isFinite(measured), name)
     assert.match(wanted, /^at (?:least|most) [\d.]+ \S+$/)
@@ -141,6 +144,22 @@ describe('npm run bench', () => {
       assert.ok(active >= 1 && perSecond.mean > 0 && seconds.mean > 0, name)
       assert.ok(perSecond.deviation >= 0 && perSecond.deviation < perSecond.mean * 2, name)
     }
+  })
+
+  test('scaling compares a bare template with a large one, whose memory is in a file', async () => {
+    type Size = { templateMb: number; ms: number; coldBytes: number; notFlat: string | null; latency: Latency }
+    const { results, bars } = await report<{ byTemplate: Size[]; rates: Rates[] }>('scaling')
+    checkRates(results.rates)
+    const [bare, large] = results.byTemplate
+    assert.deepEqual([bare!.templateMb, large!.templateMb], [0, 100])
+    assert.ok(bare!.coldBytes === 0 && bare!.notFlat)
+    assert.ok(large!.coldBytes > 100 * 2 ** 20 && large!.notFlat === null)
+    for (const { ms, latency } of results.byTemplate) {
+      checkLatency(latency)
+      assert.equal(ms, latency.medianMs)
+    }
+    // No time: what the template writes after its freeze stays little on any machine.
+    assert.equal(bars.find(({ name }) => name.startsWith('private memory'))?.met, true)
   })
 
   test('memory weighs children and watches the template', async () => {
@@ -228,7 +247,7 @@ describe('npm run bench', () => {
       const { code, stdout, stderr } = await bench(...args)
       assert.equal(code, 2)
       assert.equal(stdout, '')
-      assert.match(stderr, /process-creation.*\n.*memory.*\n.*authentication/)
+      assert.match(stderr, /process-creation[\s\S]*memory[\s\S]*authentication/)
     }
   })
 
