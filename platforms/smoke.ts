@@ -64,7 +64,7 @@ async function checkNothingIsLeft(): Promise<void> {
 const [expected, asked] = process.argv.slice(2)
 const server = await ForkServer.start({
   preload: [jobs.module],
-  ...(asked === 'spawn' ? { startMethod: asked } : {}),
+  startMethod: asked === 'spawn' ? asked : 'forkserver',
 })
 assert.equal(server.startMethod, expected, server.spawnReason ?? '')
 const start = performance.now()

@@ -144,6 +144,7 @@ async function runCell(template: Template, cell: Cell, options: Options): Promis
   await using server = await ForkServer.start({
     preload: [jobs.module],
     warmup: jobs[TEMPLATES[template]],
+    startMethod: 'forkserver',
     startTimeout: options.startTimeout * 1000,
   })
   if (server.startMethod !== 'forkserver')

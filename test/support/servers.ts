@@ -26,7 +26,7 @@ const started = (name: string, extra: StartOptions): Way => ({
 const connected = (transport: 'path' | 'abstract'): Way => ({
   name: `forkserver, connected by ${transport}`,
   async open(options) {
-    const starter = await ForkServer.start({ ...LIMITS, ...options, transport })
+    const starter = await ForkServer.start({ ...LIMITS, ...options, startMethod: 'forkserver', transport })
     const server = await ForkServer.connect(starter.address!, starter.key!.export(), {
       templateTimeout: LIMITS.templateTimeout,
     })
@@ -40,7 +40,8 @@ const connected = (transport: 'path' | 'abstract'): Way => ({
   },
 })
 
-const FORKED = started('forkserver', {})
+// By name, because on some processors it is not the default.
+const FORKED = started('forkserver', { startMethod: 'forkserver' })
 const SPAWNED = started('spawn', { startMethod: 'spawn' })
 const CONNECTED = [connected('path'), connected('abstract')]
 

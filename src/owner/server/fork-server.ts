@@ -76,7 +76,7 @@ export class ForkServer implements AsyncDisposable {
     const choice: Choice =
       checked.startMethod === 'spawn'
         ? { startMethod: 'spawn', reason: 'the option startMethod asks for it' }
-        : chooseStartMethod()
+        : chooseStartMethod(checked.startMethod === 'forkserver')
     if (choice.startMethod === 'spawn') return new ForkServer(spawningParts(choice.reason, checked))
     try {
       return await new ForkServer(forkingParts(choice.native, checked)).#whenReady()
@@ -103,7 +103,7 @@ export class ForkServer implements AsyncDisposable {
     options: ConnectOptions = {},
   ): Promise<ForkServer> {
     const checked = checkConnect(address, key, options)
-    const choice = chooseStartMethod()
+    const choice = chooseStartMethod(true) // the template is there
     if (choice.startMethod === 'spawn')
       throw new UsageError('ERR_UNSUPPORTED', `There is no template to connect to: ${choice.reason}.`)
     return new ForkServer(connectedParts(choice.native, checked)).#whenReady()

@@ -71,7 +71,8 @@ export interface StartOptions {
    */
   watch?: boolean
   /**
-   * `spawn` starts every process as a new Node, without a template; default: `forkserver` if it works here.
+   * `spawn` starts every process as a new Node, without a template; default: `forkserver` if it works here. With
+   * `forkserver`, processes are forked also on a processor on which that is experimental (arm64).
    *
    * @example
    * const server = await ForkServer.start({ startMethod: 'spawn', execArgv: ['--inspect=0'] })
@@ -122,7 +123,7 @@ export interface CheckedStart {
   signal: AbortSignal | undefined
   strict: boolean
   settleMs: number
-  startMethod: StartMethod
+  startMethod: StartMethod | undefined
   startTimeout: number
   templateTimeout: number
   watch: boolean
@@ -158,7 +159,7 @@ export function checkStart(options: StartOptions): CheckedStart {
     settleMs: given.settleMs ?? 5_000,
     startTimeout: given.startTimeout ?? DEFAULT_START_TIMEOUT_MS,
     templateTimeout: given.templateTimeout ?? DEFAULT_TEMPLATE_TIMEOUT_MS,
-    startMethod: given.startMethod ?? 'forkserver',
+    startMethod: given.startMethod,
     watch: given.watch ?? false,
   }
 }

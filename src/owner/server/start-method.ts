@@ -13,6 +13,12 @@ export type Choice = { startMethod: 'forkserver'; native: Native } | { startMeth
 /** Majors of Node that were measured. On any other, the trial fork of each template decides alone. */
 const TESTED_MAJORS = [20, 22, 24, 26]
 
+/**
+ * Processors on which no child hung in the stress matrix. Others fork only if they are asked to: docs/PLATFORMS.md has
+ * what an emulated arm64 machine showed.
+ */
+const SHOWN_PROCESSORS = ['x64']
+
 let choice: Choice | undefined
 
 const spawn = (reason: string): Choice => ({ startMethod: 'spawn', reason })
@@ -59,12 +65,23 @@ function checkSurroundings(): void {
   throw new ResourceError('ERR_RESOURCE', text, { errno: 'ENOENT', syscall: 'open' })
 }
 
+/** Why a processor does not fork unless it is asked to, as a clause; undefined if it does. Pure. */
+export function whyNotByDefault(arch: string): string | undefined {
+  if (SHOWN_PROCESSORS.includes(arch)) return undefined
+  return (
+    `forking on ${arch} is experimental: children hung in an emulated machine, for a reason that is not known ` +
+    "(docs/PLATFORMS.md). The option startMethod: 'forkserver' forks all the same"
+  )
+}
+
 /**
  * Chooses once for this process.
+ * @param isAsked whether the user asks for `forkserver`, on a processor on which it is experimental, too
  * @throws UsageError ERR_INVALID_STATE; ResourceError ERR_RESOURCE
  */
-export function chooseStartMethod(): Choice {
+export function chooseStartMethod(isAsked: boolean): Choice {
   checkSurroundings()
   choice ??= choose()
-  return choice
+  const experimental = isAsked ? undefined : whyNotByDefault(process.arch)
+  return experimental && choice.startMethod === 'forkserver' ? spawn(experimental) : choice
 }

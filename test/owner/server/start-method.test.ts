@@ -16,16 +16,32 @@ const FACE = fileURLToPath(import.meta.resolve('forkserver'))
 const skip = 'missing' in findNative() && 'without the addon there is no template'
 
 /** Runs a program that does `first`, starts a server, and prints its start method or its error. */
-async function started(first: string): Promise<{ told: string; stderr: string }> {
+async function started(first: string, options = '{}'): Promise<{ told: string; stderr: string }> {
   const code = `
     ${first}
     const { ForkServer } = await import(${JSON.stringify(FACE)})
-    const server = await ForkServer.start().catch((error) => error)
+    const server = await ForkServer.start(${options}).catch((error) => error)
     console.log(server.startMethod ?? server.code + ' ' + server.message)
     await server.close?.()`
   const { stdout, stderr } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', code])
   return { told: stdout.trim(), stderr }
 }
+
+describe('a processor on which children hung', { skip }, () => {
+  // The addon is found first, because there is none for a processor that this one only claims to be.
+  const native = JSON.stringify(import.meta.resolve('#src/platform/native.js'))
+  const claim = `(await import(${native})).findNative(); Object.defineProperty(process, 'arch', { value: 'arm64' })`
+
+  test('spawns, and the warning says how to fork', async () => {
+    const { told, stderr } = await started(claim)
+    assert.equal(told, 'spawn')
+    assert.match(stderr, /arm64 is experimental.*startMethod: 'forkserver' forks all the same/)
+  })
+
+  test('forks if it is asked to', async () => {
+    assert.deepEqual(await started(claim, "{ startMethod: 'forkserver' }"), { told: 'forkserver', stderr: '' })
+  })
+})
 
 describe('a major of Node that was not tested', () => {
   test('is told once, and the trial fork decides', { skip }, async () => {
