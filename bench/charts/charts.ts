@@ -232,7 +232,7 @@ function scaling(reports: readonly Report[]): Chart[] {
       name: 'scaling',
       title: 'The time of a start, by the size of the template',
       alt: 'Curves: milliseconds for a process, from small and large templates, for each Node.',
-      text: 'What preload and warm-up leave in the template is what a fork has to copy the page tables of. Medians.',
+      text: 'Medians. The memory of a large template is in a file, of which a fork copies no page tables.',
       spec: curves(points, 'MB in the template', 'ms'),
     },
   ]

@@ -111,14 +111,14 @@ export function bars(rows: readonly Bar[], title: string, { columns = 2, sharesX
   })
 }
 
-/** A curve for each Node or candidate. `xValues` are the measured ones, on a logarithmic axis. */
+/** A curve for each Node or candidate, over the measured values: on a logarithmic axis, unless one of them is 0. */
 export function curves(points: readonly Point[], xTitle: string, yTitle: string): TopLevelSpec {
   const names = inOrder(points.map(({ curve }) => curve))
   const x = {
     field: 'x',
     type: 'quantitative',
     title: xTitle,
-    scale: { type: 'log', nice: false },
+    scale: { type: points.some(({ x }) => x === 0) ? 'linear' : 'log', nice: false },
     axis: { values: [...new Set(points.map(({ x }) => x))], grid: false, format: 'd' },
   }
   const legend = { symbolOpacity: 1, symbolType: 'circle', columns: names.some(isLong) ? 1 : names.length }
