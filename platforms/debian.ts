@@ -3,7 +3,8 @@ import { existsSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync } fro
 import path from 'node:path'
 import { run, WORK } from './machine.js'
 
-const MIRROR = process.env.DEBIAN_MIRROR ?? 'http://deb.debian.org/debian'
+/** Without the variable, debootstrap takes the mirror of its own. */
+const MIRROR = process.env.DEBIAN_MIRROR ? [process.env.DEBIAN_MIRROR] : []
 const LIMIT_SECONDS = 1_800
 
 /** What the Nodes of npm need besides the required packages: Node up to 24 the first, Node 26 both. */
@@ -36,7 +37,7 @@ export function makeSystem({ suite, architecture, include = [], isForeign = fals
     ...(isForeign ? ['--foreign'] : []),
   ]
   const inNamespace = ['--mount', '--propagation', 'private', '--']
-  run('unshare', [...inNamespace, 'debootstrap', ...options, suite, partial, MIRROR], LIMIT_SECONDS)
+  run('unshare', [...inNamespace, 'debootstrap', ...options, suite, partial, ...MIRROR], LIMIT_SECONDS)
   replaceProcLink(path.join(partial, 'proc'))
   renameSync(partial, folder) // whole or not at all
   return folder
