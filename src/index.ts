@@ -51,6 +51,7 @@ export type {
   StdioOptions,
 } from './owner/process/process-options.js'
 export type { Transport } from './owner/server/control-address.js'
+export type { SpareCounts } from './owner/launch/spares.js'
 export { ForkServer } from './owner/server/fork-server.js'
 export type { CloseOptions, ClosePolicy, ConnectOptions, StartOptions } from './owner/server/server-options.js'
 export type { StartMethod } from './owner/server/start-method.js'

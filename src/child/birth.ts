@@ -7,6 +7,7 @@ import { flushOutput, type WritingProcess } from './flush-output.js'
 import { ChildChannel } from './job-channel.js'
 import { type LeavingProcess, takeOverExit } from './leave.js'
 import { runJob, sendThrown } from './run-job.js'
+import { receiveWithStdio } from './spare.js'
 
 /** What the template has prepared for its children, and the callbacks of modules (api/fork-hooks.ts). */
 export interface ForkHooks {
@@ -17,7 +18,10 @@ export interface ForkHooks {
   coverage: Pick<Coverage, 'begin' | 'write'>
 }
 
-/** Turns this fork into the child that owns `channelFd`. Its job runs in the next turn of the event loop. */
+/**
+ * Turns this fork into the child that owns this job channel. A spare waits here until its job comes. The job runs in
+ * the next turn of the event loop.
+ */
 export function beBorn(
   self: LeavingProcess & ExecProcess,
   native: Pick<
@@ -30,14 +34,16 @@ export function beBorn(
     | 'leaveInTeardown'
     | 'flushStream'
     | 'writeOut'
+    | 'poll'
+    | 'receive'
+    | 'beginSpare'
   >,
-  channelFd: number,
+  { channel: channelFd, isSpare }: { channel: number; isSpare: boolean },
   hooks: ForkHooks,
 ): void {
   // Two siblings must not draw the same numbers. This checks that V8 uses the fresh bits (native/fork/random.c).
   native.checkBorn(Math.random())
   hooks.countFork()
-  hooks.ownStreams()
   // Node reads the pid once and keeps it as plain data, so a child would have that of the template.
   Object.defineProperty(self, 'pid', {
     value: native.processId(),
@@ -57,7 +63,8 @@ export function beBorn(
     hooks.coverage.begin(process.env)
     return hooks.runOnFork()
   }
-  const job = channel.readJob()
+  const job = isSpare ? channel.readJob((into) => receiveWithStdio(native, channelFd, into)) : channel.readJob()
+  hooks.ownStreams()
   const isWanted = job && (channel.sayBegun(self.pid) || job.head.detached)
   if (!isWanted) native.leave(0)
   // In a new turn of the event loop, where the stack and the async context are empty.

@@ -21,11 +21,13 @@ export class ChildChannel {
 
   /**
    * Waits for the job. Returns null if the owner is gone or closed the channel before it sent one.
+   *
+   * @param receive reads the first bytes
    * @throws ProtocolError ERR_PROTOCOL, ERR_CONNECTION_ENDED
    */
-  readJob(): { head: JobHead; args: Buffer } | null {
+  readJob(receive = (into: Buffer) => readSync(this.#fd, into)): { head: JobHead; args: Buffer } | null {
     const first = Buffer.allocUnsafe(FIRST_READ)
-    let held = readSync(this.#fd, first)
+    let held = receive(first)
     if (held === 0) return null
     const readUntil = (wanted: number, into: Buffer): void => {
       while (held < wanted) {

@@ -138,7 +138,7 @@ class Template {
     })
     // Near its heap limit V8 may need that memory (Node 26 collected garbage for ever).
     setFlagsFromString('--flush-bytecode')
-    beBorn(process as unknown as LeavingProcess, this.#native, birth.channel, {
+    beBorn(process as unknown as LeavingProcess, this.#native, birth, {
       countFork,
       ownStreams: streams.makeStreamsOwn,
       runOnFork,

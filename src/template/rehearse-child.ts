@@ -45,8 +45,11 @@ export async function rehearse(native: Native): Promise<void> {
     leaveInTeardown: () => {},
     flushStream: () => 0,
     writeOut: () => 0,
+    beginSpare: () => 0,
+    poll: native.poll,
+    receive: native.receive,
   }
-  beBorn(standIn, idle, child!, {
+  beBorn(standIn, idle, { channel: child!, isSpare: true }, {
     countFork: () => {},
     ownStreams: () => {},
     runOnFork: async () => {},

@@ -271,7 +271,7 @@ class ServeLoop {
       const session = isDetached || isTree ? 1 : 0
       const spec = Int32Array.of(lifeline, session, this.#workers, MAX_STDIO, stdio, ...descriptors, ...close)
       pid = this.#native.fork(spec)
-      if (pid === 0) return { channel: descriptors[0]! }
+      if (pid === 0) return { channel: descriptors[0]!, isSpare: stdio === 0 }
       this.#closeAll(descriptors)
     }
     if (pid > 0) {

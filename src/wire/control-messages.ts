@@ -41,7 +41,12 @@ export const CONTROL_MESSAGES = {
         'u16',
         'bit 0: may outlive its owner; bit 1: signals reach its process group, which ends with it; others are 0',
       ],
-      ['stdio', 'u8', 'how many descriptors follow the channel, 3 to 15: they become 0, 1, 2 and so on'],
+      [
+        'stdio',
+        'u8',
+        'how many descriptors follow the channel, 3 to 15: they become 0, 1, 2 and so on; or 0 for a spare, which gets ' +
+          'them with its job (flags are 0 then)',
+      ],
     ],
   },
   signal: {

@@ -197,11 +197,23 @@ export class ControlConnection {
    *   nothing was sent
    */
   fork(descriptors: Int32Array, child: { detached: boolean; killTree: boolean }): Promise<ForkedChild> {
-    const id = this.#nextId
     const flags = (child.detached ? FLAG_DETACHED : 0) | (child.killTree ? FLAG_KILL_TREE : 0)
+    return this.#requests.add(this.#askFork(flags, descriptors), { holdsLoop: true })
+  }
+
+  /**
+   * Asks for a spare: it gets its standard streams with its job. It does not keep the event loop running.
+   * @throws as fork()
+   */
+  forkSpare(channel: number): Promise<ForkedChild> {
+    return this.#requests.add(this.#askFork(0, Int32Array.of(channel)), { holdsLoop: false })
+  }
+
+  #askFork(flags: number, descriptors: Int32Array): number {
+    const id = this.#nextId
     this.#sendNow(encodeControl({ name: 'fork', id, flags, stdio: descriptors.length - 1 }), descriptors)
     this.#nextId = id < 0xffffffff ? id + 1 : 1
-    return this.#requests.add(id)
+    return id
   }
 
   /** Resolves when a request can be sent: its descriptors cannot wait in the stream's queue, as signals do. */
@@ -238,7 +250,7 @@ export class ControlConnection {
 
   #signal(id: number, signal: NodeJS.Signals): void {
     // Through the stream, which keeps what a full socket does not take: a thousand children may be killed at once.
-    if (this.#requests.has(id))
+    if (this.#requests.has(id) && !this.#loss)
       this.#socket.write(encodeFrame(encodeControl({ name: 'signal', id, signal: os.constants.signals[signal] })))
   }
 

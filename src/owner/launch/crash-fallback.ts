@@ -3,6 +3,7 @@
 // crashes the processes are spawned.
 import type { Launched, Launcher, LaunchRequest } from './launcher.js'
 import { crashedUnbegun, SecondTry } from './second-try.js'
+import type { SpareCounts } from './spares.js'
 
 /** After so many crashes, a server spawns its processes. */
 const MAX_CRASHES = 3
@@ -28,6 +29,10 @@ export class CrashFallback implements Launcher {
   /** How many children crashed before they began their jobs. */
   get crashes(): number {
     return this.#crashes
+  }
+
+  get spares(): SpareCounts | undefined {
+    return this.#forking.spares
   }
 
   get reason(): string | undefined {

@@ -2,6 +2,7 @@
 import type { Duplex } from 'node:stream'
 import type { ChildMessage, JobHead } from '../../wire/job.js'
 import type { Exit } from './exit.js'
+import type { SpareCounts } from './spares.js'
 
 /** One descriptor of a child: as the owner's, /dev/null, a pipe to the owner, or this descriptor. */
 export type StdioTarget = 'inherit' | 'ignore' | 'pipe' | number
@@ -76,6 +77,8 @@ export interface Launcher {
   readonly reason?: string | undefined
   /** How many forked children crashed before they began their jobs. */
   readonly crashes?: number
+  /** What became of its spares, if it forks. */
+  readonly spares?: SpareCounts | undefined
   /**
    * Starts one process.
    * @throws ResourceError ERR_RESOURCE, TemplateError ERR_TEMPLATE_LOST, ERR_TEMPLATE_START; the reason of the

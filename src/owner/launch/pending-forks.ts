@@ -64,7 +64,7 @@ export class Requests {
   }
 
   /** The owner asked for a child by this number. */
-  add(id: number): Promise<ForkedChild> {
+  add(id: number, { holdsLoop }: { holdsLoop: boolean }): Promise<ForkedChild> {
     return new Promise<ForkedChild>((resolve, reject) => {
       const answer = this.#listener.expect()
       const exit = defer<Exit>()
@@ -76,7 +76,7 @@ export class Requests {
       }
       const request: Request = {
         isForked: false,
-        holdsLoop: true,
+        holdsLoop,
         forked: (pid) => {
           answer.settle()
           resolve({ pid, exited, signal, holdLoop })
@@ -89,7 +89,7 @@ export class Requests {
         exited: exit.resolve,
       }
       this.#open.set(id, request)
-      this.#listener.onHold(true)
+      if (holdsLoop) this.#listener.onHold(true)
     })
   }
 

@@ -7,16 +7,19 @@ import { ProtocolError } from '../../errors.js'
 import { type Native, systemError } from '../../platform/native.js'
 import { rssOf } from '../../platform/process-state.js'
 import { readToTheEnd } from '../../platform/read-to-end.js'
+import { setImmediate } from '../../platform/timers.js'
 import { changeOf, unheeded } from '../../wire/environment.js'
-import { encodeFrameHeader } from '../../wire/frames.js'
+import { encodeFrame, encodeFrameHeader } from '../../wire/frames.js'
 import { encodeJob, type JobHead } from '../../wire/job.js'
 import { AttachedChildren, holdLoop } from './attached-children.js'
-import { ChildDescriptors, closeStreams, pipeOf } from './child-stdio.js'
+import { ChildDescriptors, closeStreams, pipeOf, socketPair } from './child-stdio.js'
 import type { ControlConnection } from './control-connection.js'
 import { JobChannelReader } from './job-channel-reader.js'
 import type { Launched, Launcher, LaunchRequest } from './launcher.js'
 import { Lifeline } from './lifeline.js'
 import type { ForkedChild } from './pending-forks.js'
+import { SpareDemand } from './spare-demand.js'
+import { type Spare, type SpareCounts, Spares } from './spares.js'
 import { type Connector, type TemplateState, Templates } from './templates.js'
 import { endUnansweredChild } from './unanswered-child.js'
 
@@ -27,12 +30,21 @@ import { endUnansweredChild } from './unanswered-child.js'
  */
 const MAX_UNANSWERED = 16
 
+/** What a launcher needs to know of the options of its server. */
+export interface TemplateOptions {
+  /** How long a template may neither answer nor work, in milliseconds. */
+  templateTimeout: number
+  /** How many spares to keep; undefined to follow the load. */
+  spares: number | undefined
+}
+
 /** Launches children by asking a template. */
 export class TemplateLauncher implements Launcher {
   readonly startMethod = 'forkserver'
   readonly #native: Native
   readonly #templates: Templates
   readonly #lifeline: Lifeline
+  readonly #spares: Spares
   readonly #devNull: number
   readonly #attached = new AttachedChildren()
   #unanswered = 0
@@ -41,10 +53,12 @@ export class TemplateLauncher implements Launcher {
   #isClosed = false
 
   /** @throws ResourceError ERR_RESOURCE */
-  constructor(native: Native, templateTimeout: number, connect: Connector) {
+  constructor(native: Native, { templateTimeout, spares }: TemplateOptions, connect: Connector) {
     this.#native = native
     this.#lifeline = new Lifeline(native)
-    this.#templates = new Templates(connect, this.#lifeline, templateTimeout)
+    const demand = new SpareDemand(spares, os.availableParallelism())
+    this.#spares = new Spares(native, demand, () => this.#unanswered > 0)
+    this.#templates = new Templates(connect, this.#lifeline, templateTimeout, () => this.#spares.letGo())
     try {
       this.#devNull = openSync('/dev/null', 'r+')
     } catch (error) {
@@ -54,17 +68,25 @@ export class TemplateLauncher implements Launcher {
   }
 
   /** The template that serves now. Starts one if there is none. */
-  ready(): Promise<TemplateState> {
-    return this.#templates.ready()
+  async ready(): Promise<TemplateState> {
+    const state = await this.#templates.ready()
+    void this.#spares.fill(state)
+    return state
   }
 
-  restart(): Promise<void> {
-    return this.#templates.restart()
+  async restart(): Promise<void> {
+    await this.#templates.restart()
+    await this.ready()
+  }
+
+  get spares(): SpareCounts {
+    return this.#spares.counts
   }
 
   async launch(request: LaunchRequest): Promise<Launched> {
     if (this.#unanswered >= MAX_UNANSWERED) await new Promise<void>((resolve) => this.#waiting.push(resolve))
     this.#unanswered++
+    this.#spares.started()
     try {
       return await this.#launchNow(request)
     } finally {
@@ -74,37 +96,38 @@ export class TemplateLauncher implements Launcher {
   }
 
   async #launchNow(request: LaunchRequest): Promise<Launched> {
-    let state = await this.ready()
+    let state = await this.#templates.ready()
     await state.connection.writable()
-    if (this.#templates.isLeaving(state)) state = await this.ready() // it was replaced meanwhile
+    if (this.#templates.isLeaving(state)) state = await this.#templates.ready() // it was replaced meanwhile
     try {
       return await this.#ask(state, request)
     } catch (error) {
       // Nothing was sent, because the template had gone. A new one serves as well.
       if (!(error instanceof ProtocolError && state.connection.isLost)) throw error
-      return this.#ask(await this.ready(), request)
+      return this.#ask(await this.#templates.ready(), request)
     }
   }
 
-  /** Sends the request and the job, and waits for the answer. */
+  /** Gives the job to a spare, or asks for a child and sends it the job. */
   async #ask(state: TemplateState, request: LaunchRequest): Promise<Launched> {
     request.signal?.throwIfAborted()
     const { connection } = state
     const descriptors = new ChildDescriptors(this.#native, this.#devNull)
     let endChild: (() => void) | undefined
     try {
-      const channelEnd = descriptors.pair()
       const stdio = request.stdio.map((target, index) => descriptors.of(target, index))
-      const asked = connection.fork(Int32Array.of(channelEnd, ...stdio), request)
+      const job = partsOf(encodeJob(this.#headOf(request, state), request.args))
+      const { asked, channelFd, unsent } =
+        this.#giveToSpare(state, request, stdio, job) ?? this.#askTemplate(connection, request, stdio, job)
       descriptors.closeChilds()
-      const channelFd = descriptors.takeOwn()
       const channel = readToTheEnd(new Socket({ fd: channelFd, readable: true, writable: true, allowHalfOpen: true }))
       const reader = new JobChannelReader(channel)
       const direct = (pid: number, signal: NodeJS.Signals): boolean =>
         !channel.destroyed && this.#kill(connection, request.killTree ? -pid : pid, channelFd, signal)
       endChild = () => endUnansweredChild(channel, reader, (pid) => void direct(pid, 'SIGKILL'))
-      sendJob(channel, this.#headOf(request, state), request.args)
+      for (const bytes of unsent) channel.write(bytes)
       const child = await asked
+      setImmediate(() => void this.#spares.fill(state)).unref()
       const kill = (signal: NodeJS.Signals): boolean =>
         direct(child.pid, signal) || tellTemplate(connection, child, signal)
       if (!request.detached) this.#attached.add(connection, child, channel, () => kill('SIGKILL'))
@@ -128,6 +151,42 @@ export class TemplateLauncher implements Launcher {
       descriptors.close()
       endChild?.()
       throw error
+    }
+  }
+
+  /**
+   * Sends the job to a spare, with the descriptors. Undefined if there is none that can take it: a child that outlives
+   * its owner or leads a group is born as such.
+   */
+  #giveToSpare(
+    state: TemplateState,
+    { detached, killTree }: LaunchRequest,
+    stdio: readonly number[],
+    [first, ...rest]: Parts,
+  ): Asked | undefined {
+    if (detached || killTree) return undefined
+    for (let spare: Spare | undefined; (spare = this.#spares.take(state)); ) {
+      const sent = this.#native.send(spare.channelFd, first, Int32Array.from(stdio))
+      if (sent > 0) return { asked: spare.child, channelFd: spare.channelFd, unsent: [first.subarray(sent), ...rest] }
+      this.#spares.wasGone(spare) // it was killed; or a descriptor cannot be sent, and the request to the template fails
+    }
+    return undefined
+  }
+
+  #askTemplate(
+    connection: ControlConnection,
+    request: LaunchRequest,
+    stdio: readonly number[],
+    unsent: Parts,
+  ): Asked {
+    const [channelFd, childsEnd] = socketPair(this.#native)
+    try {
+      return { asked: connection.fork(Int32Array.of(childsEnd, ...stdio), request), channelFd, unsent }
+    } catch (error) {
+      this.#native.close(channelFd)
+      throw error
+    } finally {
+      this.#native.close(childsEnd)
     }
   }
 
@@ -173,7 +232,7 @@ export class TemplateLauncher implements Launcher {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#templates.stopReplacing()
-    await this.#attached.ended()
+    await Promise.all([this.#attached.ended(), this.#spares.close()])
     await this.#templates.close()
     this.#lifeline.close()
     closeSync(this.#devNull)
@@ -187,10 +246,19 @@ function tellTemplate(connection: ControlConnection, child: ForkedChild, signal:
   return true
 }
 
-function sendJob(channel: Socket, head: JobHead, args: Buffer): void {
-  const payload = encodeJob(head, args)
-  channel.cork()
-  channel.write(encodeFrameHeader(payload.length))
-  channel.write(payload)
-  channel.uncork()
+/** A child that exists or was asked for, and what is left of its job to send. */
+interface Asked {
+  asked: ForkedChild | Promise<ForkedChild>
+  channelFd: number
+  unsent: readonly Buffer[]
+}
+
+/** The bytes of a job. */
+type Parts = readonly [Buffer, ...Buffer[]]
+
+/** A larger job is not copied to make one piece of it, in bytes. */
+const MAX_JOINED = 64 * 1024
+
+function partsOf(payload: Buffer): Parts {
+  return payload.length > MAX_JOINED ? [encodeFrameHeader(payload.length), payload] : [encodeFrame(payload)]
 }

@@ -9,6 +9,7 @@ import type { ListenAddress, TemplateReport } from '../../wire/startup.js'
 import { launchPublished } from '../launch/launch-events.js'
 import type { Launched, LaunchRequest } from '../launch/launcher.js'
 import { checkNotImporting } from '../launch/self-start.js'
+import type { SpareCounts } from '../launch/spares.js'
 import { CannotFork } from '../launch/template-status.js'
 import { removeAddress } from './control-address.js'
 import {
@@ -147,6 +148,14 @@ export class ForkServer implements AsyncDisposable {
   /** How many forked children crashed (SIGSEGV, SIGBUS, SIGILL, SIGTRAP) before they began their jobs. */
   get crashes(): number {
     return this.#parts.launcher.crashes ?? 0
+  }
+
+  /**
+   * What became of its spares (option `spares`): how many wait for a job, got one, or ended without one. Undefined for
+   * `spawn`.
+   */
+  get spares(): SpareCounts | undefined {
+    return this.startMethod === 'spawn' ? undefined : this.#parts.launcher.spares
   }
 
   /** How processes of this server start. */

@@ -65,7 +65,7 @@ export function forkingParts(native: Native, checked: CheckedStart): Parts {
   const starter = new TemplateStarter(native, options, (template) => {
     parts.template = template
   })
-  const forking = new TemplateLauncher(native, templateTimeout, starter.start)
+  const forking = new TemplateLauncher(native, checked, starter.start)
   const parts: Parts = {
     launcher: withFallback(forking, checked),
     transport,
@@ -80,8 +80,8 @@ export function forkingParts(native: Native, checked: CheckedStart): Parts {
 }
 
 /** A server whose template another process started. */
-export function connectedParts(native: Native, { address, key, templateTimeout }: CheckedConnect): Parts {
-  const forking = new TemplateLauncher(native, templateTimeout, async (lifeline, signal) => {
+export function connectedParts(native: Native, { address, key, templateTimeout, spares }: CheckedConnect): Parts {
+  const forking = new TemplateLauncher(native, { templateTimeout, spares }, async (lifeline, signal) => {
     const fd = await dial(native, address, signal)
     const connection = await ControlConnection.open({ native, fd, key, lifeline, ended: undefined, templateTimeout })
     parts.template = { pid: connection.templatePid, report: undefined }
