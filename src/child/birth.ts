@@ -7,7 +7,7 @@ import { flushOutput, type WritingProcess } from './flush-output.js'
 import { ChildChannel } from './job-channel.js'
 import { type LeavingProcess, takeOverExit } from './leave.js'
 import { runJob, sendThrown } from './run-job.js'
-import { receiveWithStdio } from './spare.js'
+import { practise, receiveWithStdio } from './spare.js'
 
 /** What the template has prepared for its children, and the callbacks of modules (api/fork-hooks.ts). */
 export interface ForkHooks {
@@ -37,6 +37,8 @@ export function beBorn(
     | 'poll'
     | 'receive'
     | 'beginSpare'
+    | 'socketPair'
+    | 'close'
   >,
   { channel: channelFd, isSpare }: { channel: number; isSpare: boolean },
   hooks: ForkHooks,
@@ -44,6 +46,7 @@ export function beBorn(
   // Two siblings must not draw the same numbers. This checks that V8 uses the fresh bits (native/fork/random.c).
   native.checkBorn(Math.random())
   hooks.countFork()
+  hooks.ownStreams()
   // Node reads the pid once and keeps it as plain data, so a child would have that of the template.
   Object.defineProperty(self, 'pid', {
     value: native.processId(),
@@ -63,10 +66,14 @@ export function beBorn(
     hooks.coverage.begin(process.env)
     return hooks.runOnFork()
   }
-  const job = isSpare ? channel.readJob((into) => receiveWithStdio(native, channelFd, into)) : channel.readJob()
-  hooks.ownStreams()
-  const isWanted = job && (channel.sayBegun(self.pid) || job.head.detached)
-  if (!isWanted) native.leave(0)
+  const start = (): void => {
+    const job = isSpare ? channel.readJob((into) => receiveWithStdio(native, channelFd, into)) : channel.readJob()
+    const isWanted = job && (channel.sayBegun(self.pid) || job.head.detached)
+    if (!isWanted) native.leave(0)
+    else void runJob(self, channel, job.head, job.args, prepare)
+  }
   // In a new turn of the event loop, where the stack and the async context are empty.
-  else setImmediate(() => runJob(self, channel, job.head, job.args, prepare))
+  const startSoon = (): void => void setImmediate(start)
+  if (isSpare) void practise(native).then(startSoon, startSoon)
+  else startSoon()
 }

@@ -47,14 +47,21 @@ export async function rehearse(native: Native): Promise<void> {
     writeOut: () => 0,
     beginSpare: () => 0,
     poll: native.poll,
+    socketPair: native.socketPair,
+    close: native.close,
     receive: native.receive,
   }
-  beBorn(standIn, idle, { channel: child!, isSpare: true }, {
-    countFork: () => {},
-    ownStreams: () => {},
-    runOnFork: async () => {},
-    coverage: { begin: () => {}, write: () => {} },
-  })
+  beBorn(
+    standIn,
+    idle,
+    { channel: child!, isSpare: true },
+    {
+      countFork: () => {},
+      ownStreams: () => {},
+      runOnFork: async () => {},
+      coverage: { begin: () => {}, write: () => {} },
+    },
+  )
   for (let turn = 0; turn < TURNS; turn++) await nextTurn()
   standIn.emit('exit', 0)
   native.close(owner!)

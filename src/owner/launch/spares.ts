@@ -3,8 +3,9 @@
 //
 // A spare knows nothing of its job: all that a job brings (stdio, environment, working directory, limits, user) comes
 // with it. Only the template that serves now has spares. If it is replaced or lost, they are let go.
-import type { Native } from '../../platform/native.js'
+
 import { MAX_MILLISECONDS } from '../../options/option-checks.js'
+import type { Native } from '../../platform/native.js'
 import { clearInterval, clearTimeout, performance, setInterval, setTimeout } from '../../platform/timers.js'
 import { socketPair } from './child-stdio.js'
 import type { ForkedChild } from './pending-forks.js'

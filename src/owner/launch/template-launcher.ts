@@ -173,12 +173,7 @@ export class TemplateLauncher implements Launcher {
     return undefined
   }
 
-  #askTemplate(
-    connection: ControlConnection,
-    request: LaunchRequest,
-    stdio: readonly number[],
-    unsent: Parts,
-  ): Asked {
+  #askTemplate(connection: ControlConnection, request: LaunchRequest, stdio: readonly number[], unsent: Parts): Asked {
     const [channelFd, childsEnd] = socketPair(this.#native)
     try {
       return { asked: connection.fork(Int32Array.of(childsEnd, ...stdio), request), channelFd, unsent }
