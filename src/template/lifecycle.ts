@@ -30,6 +30,7 @@ import streams from './stream-stand-ins.cjs'
 import type { TemplateKeys } from './template-keys.js'
 import { makeReport, workerThreads } from './template-report.js'
 import { tryFork, whyNodeCannotFork } from './trial-fork.js'
+import { Tripwires } from './tripwires.js'
 
 /**
  * If the heap is larger, V8 does not forget its limit. It would go back to the limit of a new heap, a few hundred MB,
@@ -63,6 +64,9 @@ class Template {
   #loadingModule: string | null = null
   /** The optional modules that could not be loaded. */
   readonly #skipped: Finding[] = []
+  readonly #tripwires: Tripwires
+  /** The optional modules that looked for a global which only children have. */
+  readonly #different: Finding[] = []
   /** An error that a module throws after its top level, in a callback or a rejected promise, also fails the preload. */
   readonly #onUncaught = (error: unknown): void => {
     if (process.listenerCount('uncaughtException') > 0 || process.hasUncaughtExceptionCaptureCallback()) return
@@ -76,6 +80,7 @@ class Template {
     }
     this.#keys = keys
     this.#config = config
+    this.#tripwires = new Tripwires(config.tripwires)
     this.#check = new ForkCheck(this.#native, first)
     this.#check.attributeNewTo(`${optionsThatLoad()} was loaded`, null)
     if (config.nodeOptions !== null) process.env.NODE_OPTIONS = config.nodeOptions
@@ -85,11 +90,13 @@ class Template {
   async load(): Promise<void> {
     try {
       rememberModule(WORKER_MODULE, worker)
+      this.#tripwires.begin()
       for (const preload of this.#config.preload) {
         this.#begin(preload.module, preload.module)
         await this.#load(preload)
         this.#check.attributeNewTo(`${preload.module} was loaded`, preload.module)
       }
+      this.#tripwires.end()
       const { warmup } = this.#config
       if (warmup) {
         this.#begin(`the warm-up ${warmup.name}()`, warmup.module)
@@ -123,6 +130,10 @@ class Template {
       if (!optional) throw error
       this.#skipped.push({ module, what: `it threw ${sayThrown(error)}`, severity: 'failed' })
     }
+    const names = this.#tripwires.take()
+    if (!optional || names.length === 0) return
+    const what = `it looks for ${names.join(', ')} while it is loaded: preloaded, it would find nothing there`
+    this.#different.push({ module, what, severity: 'different' })
   }
 
   #fail(what: string, error: unknown): never {
@@ -147,7 +158,7 @@ class Template {
     process.off('uncaughtExceptionMonitor', this.#onUncaught)
     const findings = this.#check.findings()
     const stops = findings.filter(({ severity }) => this.#config.strict || severity === 'impossible')
-    if (stops.length > 0) this.#refuse([])
+    if (stops.length > 0 || this.#different.length > 0) this.#refuse(this.#different)
     loaderHooks.stopWatchingHooks()
     this.#freeze()
     const birth = serve(this.#native, this.#keys, this.#config, {

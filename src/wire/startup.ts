@@ -70,6 +70,8 @@ export interface Warmup {
 export interface StartupConfig {
   preload: readonly PreloadModule[]
   warmup: Warmup | null
+  /** Names of globals that an optional module may not look for while it is loaded. */
+  tripwires: readonly string[]
   listen: ListenAddress | null
   /** Whether another template listens there, and hands its socket over when this one is ready. */
   takesOver: boolean

@@ -82,6 +82,38 @@ describe('an optional module', () => {
     assert.match(error.message, /needed/)
   })
 
+  describe('that looks for a global', () => {
+    const tripwires = ['document', 'afterEach']
+    for (const [how, text] of [
+      ['by typeof', "export const isBrowser = typeof document !== 'undefined'"],
+      ['by in', "export const isBrowser = 'document' in globalThis"],
+      ['as a property', 'export const isBrowser = Boolean(globalThis.document)'],
+      ['by its name, in a try', 'export let found; try { found = document } catch {}'],
+      ['later, after an await', 'await null; export const isBrowser = globalThis.document !== undefined'],
+    ] as const) {
+      test(`${how} is skipped`, async () => {
+        const skipped = await skippedBy({ preload: [optional(code(text)), optional(jobs.module)], tripwires })
+        const what = 'it looks for document while it is loaded: preloaded, it would find nothing there'
+        assert.deepEqual(skipped, [{ module: code(text), what, severity: 'different' }])
+      })
+    }
+
+    test('is loaded if the global is none of the tripwires, or exists', async () => {
+      const preload = [optional(code('export default typeof window + typeof setTimeout'))]
+      assert.deepEqual(await skippedBy({ preload, tripwires: [...tripwires, 'setTimeout'] }), [])
+    })
+
+    test('is loaded if the template must have it', async () => {
+      assert.deepEqual(await skippedBy({ preload: [code('export default typeof document')], tripwires }), [])
+    })
+
+    test('sees what it would see without tripwires', async () => {
+      await using server = await start({ preload: [loaded.module], tripwires: ['noSuchGlobal'] })
+      const p = await new Process(loaded.looksForGlobal, [], { server }).start()
+      assert.deepEqual(await p.result, ['undefined', false, undefined, 'ReferenceError', true])
+    })
+  })
+
   test('that cannot be loaded in a spawned process is skipped there, too', async () => {
     await using server = await ForkServer.start({ startMethod: 'spawn', preload: [optional('no-such-package')] })
     const p = await new Process(jobs.echo, [1], { server }).start()

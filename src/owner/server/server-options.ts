@@ -69,6 +69,16 @@ export interface StartOptions<R extends Reference = Reference> {
    * const server = await ForkServer.start({ warmup: { call: jobs.render, args: ['a page'] } })
    */
   warmup?: Reference | WarmupCall<R>
+  /**
+   * Names of globals that only the children have, such as `afterEach` or `document`. A module that looks for one while
+   * it is loaded would behave differently if it was preloaded. So the template does without such modules, if they are
+   * optional. Default: none.
+   *
+   * @example
+   * const preload = [{ module: 'react-dom', optional: true }]
+   * const server = await ForkServer.start({ preload, tripwires: ['window', 'document'] })
+   */
+  tripwires?: readonly string[]
   /** The template's environment; default: the owner's. */
   env?: NodeJS.ProcessEnv
   /**
@@ -86,6 +96,11 @@ export interface StartOptions<R extends Reference = Reference> {
    * const same = await ForkServer.connect(server.address!, server.key!.export())
    */
   transport?: Transport
+  /**
+   * Whether the start keeps this process's event loop running; default true. If not, a process that ends meanwhile ends
+   * the template, too.
+   */
+  ref?: boolean
   /** Aborting it while the template starts ends that start. */
   signal?: AbortSignal
   /** How long a template may take to start, preload and warm-up included, in milliseconds; default 60,000. */
@@ -152,9 +167,11 @@ export function checkClose(options: CloseOptions): CloseOptions {
 export interface CheckedStart {
   preload: readonly PreloadModule[]
   warmup: Warmup | null
+  tripwires: readonly string[]
   env: NodeJS.ProcessEnv | undefined
   execArgv: readonly string[] | undefined
   transport: Transport
+  ref: boolean
   signal: AbortSignal | undefined
   strict: boolean
   settleMs: number
@@ -206,9 +223,11 @@ export function checkStart(options: StartOptions): CheckedStart {
   const given = checkOptions<StartOptions>('ForkServer.start()', options, {
     preload: listOf(preloadModule),
     warmup,
+    tripwires: listOf(string),
     env: environment,
     execArgv: listOf(string),
     transport,
+    ref: boolean,
     signal: abortSignal,
     strict: boolean,
     settleMs: milliseconds,
@@ -220,9 +239,11 @@ export function checkStart(options: StartOptions): CheckedStart {
   return {
     preload: (given.preload ?? []).map(preloadOf),
     warmup: given.warmup ? warmupOf(given.warmup) : null,
+    tripwires: given.tripwires ?? [],
     env: given.env,
     execArgv: given.execArgv,
     transport: given.transport ?? 'private',
+    ref: given.ref ?? true,
     signal: given.signal,
     strict: given.strict ?? true,
     settleMs: given.settleMs ?? 5_000,
