@@ -10,10 +10,9 @@ import { encodeFrame } from '../wire/frames.js'
 import { encodeJob } from '../wire/job.js'
 import { MAX_STDIO } from '../wire/startup.js'
 import { encodeValue } from '../wire/values/clone.js'
-import { WORKER_MODULE } from '../wire/worker/worker-messages.js'
+import { REHEARSAL, WORKER_MODULE } from '../wire/worker/worker-messages.js'
 import { ChildChannel } from './job-channel.js'
 import { runJob } from './run-job.js'
-import { rehearsal } from './worker/worker-job.js'
 
 /**
  * Waits for the first bytes of a job, and takes the descriptors that come with them.
@@ -51,7 +50,7 @@ export async function practise(native: Pick<Native, 'socketPair' | 'close' | 'po
   const pair = new Int32Array(2)
   check('socketpair', native.socketPair(pair))
   const [owner, child] = pair
-  const head = { module: WORKER_MODULE, name: rehearsal.name }
+  const head = { module: WORKER_MODULE, name: REHEARSAL }
   writeSync(owner!, encodeFrame(encodeJob(head, encodeValue([{ text: '', list: [0] }], 'arguments'))))
   const channel = new ChildChannel(child!)
   const site = { poll: native.poll, receive: native.receive, beginSpare: () => 0 }

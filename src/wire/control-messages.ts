@@ -44,8 +44,7 @@ export const CONTROL_MESSAGES = {
       [
         'stdio',
         'u8',
-        'how many descriptors follow the channel, 3 to 15: they become 0, 1, 2 and so on; or 0 for a spare, which gets ' +
-          'them with its job (flags are 0 then)',
+        'how many follow the channel: 3 to 15, which become 0, 1, 2 and so on; or 0: a spare gets them with its job',
       ],
     ],
   },

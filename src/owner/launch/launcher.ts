@@ -2,7 +2,6 @@
 import type { Duplex } from 'node:stream'
 import type { ChildMessage, JobHead } from '../../wire/job.js'
 import type { Exit } from './exit.js'
-import type { SpareCounts } from './spares.js'
 
 /** One descriptor of a child: as the owner's, /dev/null, a pipe to the owner, or this descriptor. */
 export type StdioTarget = 'inherit' | 'ignore' | 'pipe' | number
@@ -49,6 +48,8 @@ export interface JobChannel {
 /** A process that exists. */
 export interface Launched {
   readonly pid: number
+  /** Whether it waited for its job. If it was killed then, the job can run in another process. */
+  readonly isSpare?: boolean
   /** The messages of the child. They are kept until there is a listener. */
   readonly channel: JobChannel
   /**
@@ -68,6 +69,16 @@ export interface Launched {
   kill(signal: NodeJS.Signals): boolean
   /** Sets whether it keeps the owner's event loop running until it ends. At first it does. */
   holdLoop(on: boolean): void
+}
+
+/** What became of the spares of a server. */
+export interface SpareCounts {
+  /** How many wait for a job now. */
+  readonly parked: number
+  /** How many got one. */
+  readonly used: number
+  /** How many ended without one. */
+  readonly unused: number
 }
 
 /** Starts processes by one start method. */

@@ -4,10 +4,10 @@
 // A spare knows nothing of its job: all that a job brings (stdio, environment, working directory, limits, user) comes
 // with it. Only the template that serves now has spares. If it is replaced or lost, they are let go.
 
-import { MAX_MILLISECONDS } from '../../options/option-checks.js'
 import type { Native } from '../../platform/native.js'
 import { clearInterval, clearTimeout, performance, setInterval, setTimeout } from '../../platform/timers.js'
 import { socketPair } from './child-stdio.js'
+import type { SpareCounts } from './launcher.js'
 import type { ForkedChild } from './pending-forks.js'
 import { IDLE_MS, type SpareDemand } from './spare-demand.js'
 import type { TemplateState } from './templates.js'
@@ -17,16 +17,6 @@ export interface Spare {
   readonly child: ForkedChild
   /** The owner's end of its job channel. */
   readonly channelFd: number
-}
-
-/** What became of the spares of a server. */
-export interface SpareCounts {
-  /** How many wait for a job now. */
-  readonly parked: number
-  /** How many got one. */
-  readonly used: number
-  /** How many ended without one. */
-  readonly unused: number
 }
 
 /** The spares of one server. */
@@ -60,9 +50,16 @@ export class Spares {
     this.#demand.started(performance.now())
   }
 
+  /** From now on this template has the spares. */
+  serve(state: TemplateState): void {
+    if (state === this.#state) return
+    this.letGo()
+    this.#state = state
+  }
+
   /** Takes the spare that waits longest: its birth is over. */
-  take(state: TemplateState): Spare | undefined {
-    if (state !== this.#state || state.connection.isLost) return undefined
+  take(): Spare | undefined {
+    if (this.#state?.connection.isLost) return undefined
     const spare = this.#parked.shift()
     if (!spare) return undefined
     this.#used++
@@ -70,17 +67,17 @@ export class Spares {
     return spare
   }
 
-  /** The spare that was taken has ended: it cannot take a job. */
-  wasGone(spare: Spare): void {
+  /** The spare that was taken did not get its job: it has ended, or still waits. */
+  giveBack(spare: Spare, hasEnded: boolean): void {
     this.#used--
-    this.#end(spare)
+    if (hasEnded) this.#end(spare)
+    else this.#park(spare)
   }
 
   /** Forks what is missing, one by one, as long as nobody waits for a process. */
-  async fill(state: TemplateState): Promise<void> {
-    if (this.#isForking || this.#isClosed) return
-    if (state !== this.#state) this.letGo()
-    this.#state = state
+  async fill(): Promise<void> {
+    const state = this.#state
+    if (this.#isForking || this.#isClosed || !state) return
     this.#isForking = true
     try {
       while (this.#needsMore(state)) {
@@ -114,7 +111,7 @@ export class Spares {
     }
     const spare = { child, channelFd }
     if (this.#isClosed || this.#state !== state) return this.#end(spare)
-    this.#parked.push(spare)
+    this.#park(spare)
     const ended = (): void => {
       const at = this.#parked.indexOf(spare)
       if (at < 0) return // it was taken or let go
@@ -122,6 +119,11 @@ export class Spares {
       this.#end(spare)
     }
     child.exited.then(ended, ended)
+  }
+
+  #park(spare: Spare): void {
+    spare.child.holdLoop(false)
+    this.#parked.push(spare)
   }
 
   /** The job channel ends, so the spare leaves. One that was stopped is killed. */
@@ -155,7 +157,7 @@ export class Spares {
     this.#isClosed = true
     clearTimeout(this.#shrinking)
     this.letGo()
-    const hold = setInterval(() => {}, MAX_MILLISECONDS) // spares do not keep the event loop running
+    const hold = setInterval(() => {}, IDLE_MS) // spares do not keep the event loop running
     await Promise.allSettled(this.#ending)
     await Promise.allSettled(this.#ending) // the one that was being forked
     clearInterval(hold)

@@ -4,7 +4,7 @@ import { closeSync, openSync } from 'node:fs'
 import { Socket } from 'node:net'
 import os from 'node:os'
 import { ProtocolError } from '../../errors.js'
-import { type Native, systemError } from '../../platform/native.js'
+import { isErrno, type Native, systemError } from '../../platform/native.js'
 import { rssOf } from '../../platform/process-state.js'
 import { readToTheEnd } from '../../platform/read-to-end.js'
 import { setImmediate } from '../../platform/timers.js'
@@ -15,11 +15,11 @@ import { AttachedChildren, holdLoop } from './attached-children.js'
 import { ChildDescriptors, closeStreams, pipeOf, socketPair } from './child-stdio.js'
 import type { ControlConnection } from './control-connection.js'
 import { JobChannelReader } from './job-channel-reader.js'
-import type { Launched, Launcher, LaunchRequest } from './launcher.js'
+import type { Launched, Launcher, LaunchRequest, SpareCounts } from './launcher.js'
 import { Lifeline } from './lifeline.js'
 import type { ForkedChild } from './pending-forks.js'
 import { SpareDemand } from './spare-demand.js'
-import { type Spare, type SpareCounts, Spares } from './spares.js'
+import { type Spare, Spares } from './spares.js'
 import { type Connector, type TemplateState, Templates } from './templates.js'
 import { endUnansweredChild } from './unanswered-child.js'
 
@@ -70,7 +70,8 @@ export class TemplateLauncher implements Launcher {
   /** The template that serves now. Starts one if there is none. */
   async ready(): Promise<TemplateState> {
     const state = await this.#templates.ready()
-    void this.#spares.fill(state)
+    this.#spares.serve(state)
+    void this.#spares.fill()
     return state
   }
 
@@ -92,6 +93,7 @@ export class TemplateLauncher implements Launcher {
     } finally {
       this.#unanswered--
       this.#waiting.shift()?.()
+      setImmediate(() => void this.#spares.fill()).unref()
     }
   }
 
@@ -112,13 +114,14 @@ export class TemplateLauncher implements Launcher {
   async #ask(state: TemplateState, request: LaunchRequest): Promise<Launched> {
     request.signal?.throwIfAborted()
     const { connection } = state
+    this.#spares.serve(state)
     const descriptors = new ChildDescriptors(this.#native, this.#devNull)
     let endChild: (() => void) | undefined
     try {
       const stdio = request.stdio.map((target, index) => descriptors.of(target, index))
       const job = partsOf(encodeJob(this.#headOf(request, state), request.args))
       const { asked, channelFd, unsent } =
-        this.#giveToSpare(state, request, stdio, job) ?? this.#askTemplate(connection, request, stdio, job)
+        this.#giveToSpare(request, stdio, job) ?? this.#askTemplate(connection, request, stdio, job)
       descriptors.closeChilds()
       const channel = readToTheEnd(new Socket({ fd: channelFd, readable: true, writable: true, allowHalfOpen: true }))
       const reader = new JobChannelReader(channel)
@@ -127,7 +130,6 @@ export class TemplateLauncher implements Launcher {
       endChild = () => endUnansweredChild(channel, reader, (pid) => void direct(pid, 'SIGKILL'))
       for (const bytes of unsent) channel.write(bytes)
       const child = await asked
-      setImmediate(() => void this.#spares.fill(state)).unref()
       const kill = (signal: NodeJS.Signals): boolean =>
         direct(child.pid, signal) || tellTemplate(connection, child, signal)
       if (!request.detached) this.#attached.add(connection, child, channel, () => kill('SIGKILL'))
@@ -139,6 +141,7 @@ export class TemplateLauncher implements Launcher {
       child.exited.then(close, close)
       return {
         pid: child.pid,
+        isSpare: !(asked instanceof Promise),
         channel: reader,
         stdio: streams,
         exited: child.exited,
@@ -159,16 +162,17 @@ export class TemplateLauncher implements Launcher {
    * its owner or leads a group is born as such.
    */
   #giveToSpare(
-    state: TemplateState,
     { detached, killTree }: LaunchRequest,
     stdio: readonly number[],
     [first, ...rest]: Parts,
   ): Asked | undefined {
     if (detached || killTree) return undefined
-    for (let spare: Spare | undefined; (spare = this.#spares.take(state)); ) {
+    for (let spare: Spare | undefined; (spare = this.#spares.take()); ) {
       const sent = this.#native.send(spare.channelFd, first, Int32Array.from(stdio))
       if (sent > 0) return { asked: spare.child, channelFd: spare.channelFd, unsent: [first.subarray(sent), ...rest] }
-      this.#spares.wasGone(spare) // it was killed; or a descriptor cannot be sent, and the request to the template fails
+      const hasEnded = isErrno(sent, 'EPIPE') || isErrno(sent, 'ECONNRESET')
+      this.#spares.giveBack(spare, hasEnded)
+      if (!hasEnded) break // a descriptor cannot be sent: the request to the template will fail, too, and say why
     }
     return undefined
   }

@@ -29,6 +29,9 @@ export const WORKER_DESCRIPTORS = { channel: 3, memory: 3, workerEvent: 4, owner
 // A bundler that makes CommonJS leaves import.meta empty. platform/own-files.ts then says what to do.
 export const WORKER_MODULE = new URL('../../child/worker/worker-job.js', import.meta.url || 'file:///').href
 
+/** A function of that module that does nothing, for rehearsals. */
+export const REHEARSAL = 'rehearsal'
+
 /** Kinds of the worker channel: the first byte of each frame. */
 export const WORKER_MESSAGES = {
   function: {
