@@ -1,6 +1,8 @@
 // Runs in: template. Runs once the code that every worker of a pool runs, for the same reason as rehearse-child.ts.
 // Otherwise a worker's first task would wait until its code is compiled, which takes longer than the fork.
+import { Buffer } from 'node:buffer'
 import { CurrentTask } from '../child/worker/current-task.js'
+import { JobLink } from '../child/worker/job-link.js'
 import { serveTasks } from '../child/worker/task-loop.js'
 import { rehearsal } from '../child/worker/worker-job.js'
 import { check, type Native } from '../platform/native.js'
@@ -14,10 +16,32 @@ import { TO_OWNER, TO_WORKER, WORKER_MEMORY_BYTES } from '../worker-channel/work
 const LIMIT_MS = 10_000
 
 /**
- * Sends one task through memory of its own, runs it as a worker would, and lets that worker leave.
+ * Runs a task as a worker would, and lets that worker leave: once through shared memory, and once as a worker for one
+ * task.
  * @throws the error of the channel, or Error after LIMIT_MS
  */
-export async function rehearseWorker(native: Native): Promise<void> {
+export async function rehearseWorkers(native: Native): Promise<void> {
+  await rehearseWorker(native)
+  await rehearseOneTask()
+}
+
+const FUNCTION = encodeFunction(0, WORKER_MODULE, rehearsal.name)
+const encodeRunOf = (slot: number): Buffer =>
+  encodeRun({ chunk: 1, functionId: 0, slot, first: 0, end: 1, spread: false, listens: false, blocks: [] })
+const ITEMS = encodeValue([{ text: '', list: [0] }], 'items')
+
+async function rehearseOneTask(): Promise<void> {
+  const messages = [FUNCTION, Buffer.concat([encodeRunOf(0), ITEMS]), encodeBare('end')]
+  const idle = { send: () => {} }
+  await new Promise<void>((resolve, fail) => {
+    const leave = (): void => resolve()
+    const connect = (listener: ChannelListener): JobLink => new JobLink(idle, messages, listener)
+    const task = new CurrentTask({ id: 0 })
+    serveTasks({ ledger: new Ledger(), connect, leave, fail, task }, { initArgs: [] }).catch(fail)
+  })
+}
+
+async function rehearseWorker(native: Native): Promise<void> {
   const bytes = new ArrayBuffer(WORKER_MEMORY_BYTES)
   const [ownerEvent, workerEvent] = [check('eventfd', native.newEvent()), check('eventfd', native.newEvent())]
   const ledger = new Ledger(bytes)
@@ -43,10 +67,8 @@ export async function rehearseWorker(native: Native): Promise<void> {
   const heard = { onMessage: () => {}, onFailure: (error: Error) => fail(error), onGone: () => {} }
   const owner = new RingChannel(native, { bytes, ...rings, closesEvents: true }, heard)
   try {
-    owner.send(encodeFunction(0, WORKER_MODULE, rehearsal.name))
-    const slot = ledger.offer()
-    const run = { chunk: 1, functionId: 0, slot, first: 0, end: 1, spread: false, listens: false, blocks: [] }
-    owner.send(encodeRun(run), encodeValue([{ text: '', list: [0] }], 'items'))
+    owner.send(FUNCTION)
+    owner.send(encodeRunOf(ledger.offer()), ITEMS)
     owner.send(encodeBare('end'))
     await left
   } finally {

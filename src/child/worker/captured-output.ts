@@ -17,6 +17,8 @@ type Handle = { fd?: number; writableLength?: number; destroyed?: boolean }
 export interface OutputSite {
   /** Counts how often the owner began or ended to read: odd while it reads. Undefined without shared memory. */
   readonly reads?: Int32Array
+  /** Whether the owner reads everything when the answer comes, so that it need not be asked. */
+  readonly isReadAtAnswer?: boolean
   /** How many bytes the owner has not read. */
   readonly unreadBytes?: () => number
 }
@@ -48,6 +50,7 @@ export class CapturedOutput {
   /** Waits until the owner has read what the task wrote. `ask` sends the question. */
   async whenRead(ask: () => void): Promise<void> {
     while (isQueued()) await sleep(LOOK_MS)
+    if (this.#site.isReadAtAnswer) return
     const answered = new Promise<void>((resolve) => {
       this.#answered = resolve
     })

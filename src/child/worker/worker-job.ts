@@ -8,9 +8,12 @@ import { BlockReceiver, BlockSender } from '../../worker-channel/blocks.js'
 import { RingChannel } from '../../worker-channel/ring-channel.js'
 import { SocketChannel } from '../../worker-channel/socket-channel.js'
 import { mapMemory, outputReads, TO_OWNER, TO_WORKER } from '../../worker-channel/worker-memory.js'
+import type { Channel, ChannelListener } from '../../worker-channel/worker-channel.js'
 import { becomeWorker } from '../api/worker-info.js'
+import { ownChannel } from '../job-channel.js'
 import { CapturedOutput, type OutputSite } from './captured-output.js'
 import { CurrentTask } from './current-task.js'
+import { JobLink } from './job-link.js'
 import { serveTasks, type WorkerSite } from './task-loop.js'
 
 /** A task that does nothing, for rehearsals. */
@@ -18,9 +21,13 @@ export const rehearsal = <T>(value: T): T => value
 
 type Shared = Pick<WorkerSite, 'ledger' | 'blocks' | 'connect'> & { output: OutputSite }
 
-function findShared(sharesMemory: boolean): Shared {
+function findShared({ link, messages = [] }: Pick<WorkerSetup, 'link' | 'messages'>): Shared {
   const { channel } = WORKER_DESCRIPTORS
-  if (!sharesMemory) {
+  if (link === 'job') {
+    const connect = (listener: ChannelListener): Channel => new JobLink(ownChannel(), messages, listener)
+    return { ledger: new Ledger(), connect, output: { isReadAtAnswer: true } }
+  }
+  if (link === 'socket') {
     return { ledger: new Ledger(), connect: (listener) => new SocketChannel(channel, listener), output: {} }
   }
   const addon = native()
@@ -47,11 +54,11 @@ function findShared(sharesMemory: boolean): Shared {
  *
  * @returns a promise that only rejects: with the reason why the worker cannot go on
  */
-export async function work({ sharesMemory, isCaptured, id, name, ...setup }: WorkerSetup): Promise<void> {
+export async function work({ link, messages, isCaptured, id, name, ...setup }: WorkerSetup): Promise<void> {
   const task = new CurrentTask({ id, name })
   becomeWorker(task)
   if (name !== undefined) process.title = name
-  const { output, ...shared } = findShared(sharesMemory)
+  const { output, ...shared } = findShared({ link, ...(messages && { messages }) })
   const leave = (exitCode?: number): void => process.exit(exitCode)
   const { promise, fail } = failure(leave)
   await serveTasks(

@@ -56,6 +56,7 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
   #output: TaskOutput | undefined
   #isReady = false
   #hasAnswered = false
+  #diesForTask = false
   /** It did not come to chunks that it was sent ahead: it gets no more of them before its next answer. */
   #isSlow = false
   /** It is older than the template of its server. */
@@ -79,7 +80,7 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
   ) {
     this.#listener = listener
     this.#options = options
-    this.#process = new WorkerProcess(id, options.process, this)
+    this.#process = new WorkerProcess(id, options, this)
     this.#deadlines = new Deadlines(this, options.gracePeriod)
     this.#memoryLimit = new MemoryLimit(options.maxMemory)
   }
@@ -122,14 +123,19 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
     return this.isOpen && this.load < this.#pace.depth && this.#link!.sharesMemory && !isHeld
   }
 
-  /** Starts the process; onReady or onEnd follows. */
-  start(memories: Memories | undefined): void {
+  /**
+   * Starts the process; onReady or onEnd follows.
+   *
+   * @param chunk of a worker for one task: its task
+   */
+  start(memories: Memories | undefined, chunk?: Chunk): void {
+    if (chunk) this.#sendFirst(chunk)
     this.#process.start(memories)
   }
 
   onLink(link: Link): void {
     this.#link = link
-    this.#sent = new Assignments(link.ledger)
+    if (!this.#options.isForOneTask) this.#sent = new Assignments(link.ledger)
     this.#output = new TaskOutput(link.ledger, this.#sent, (...part) => this.#listener.onOutput(this, ...part))
   }
 
@@ -157,6 +163,8 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
       case 'ready':
         this.#isReady = true
         this.#process.ready()
+        this.#stopTimers()
+        for (const sent of this.#sent.all) this.#begin(sent)
         break
       case 'refused':
         return this.#process.refuse(refusalOf(payload.subarray(1), this.pid))
@@ -179,6 +187,7 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
     const { chunk } = sent
     this.#pace.note(milliseconds)
     const link = this.#link!
+    if (this.#options.isForOneTask) link.output?.drain() // the worker did not ask for it
     link.blocks?.out.settle(sent.blocks)
     settleChunk(chunk, { body, blocks: () => link.takeBlocks(blocks) }, `worker ${this.pid}`)
     chunk.receiver.measured?.(milliseconds / chunk.size)
@@ -219,8 +228,20 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
     sent.blocks = chunk.blocks.map((bytes) => this.#link!.blocks!.out.write(bytes))
     const run = encodeRun({ ...message, blocks: sent.blocks, listens: call.onProgress !== undefined })
     this.#process.channel!.send(run, items, { mayWait: this.#pace.isQuick })
+    if (this.#isReady) this.#begin(sent)
+    else if (call.timeout !== undefined) this.#deadlines.await(sent, call.timeout)
+  }
+
+  /** The worker has a chunk, and can begin it. */
+  #begin(sent: Assignment): void {
     chunkSent(this, sent)
-    if (call.timeout !== undefined) this.#deadlines.begin(sent, call.timeout)
+    const { timeout } = sent.chunk.call
+    if (timeout !== undefined) this.#deadlines.begin(sent, timeout)
+  }
+
+  #sendFirst(chunk: Chunk): void {
+    this.send(chunk)
+    this.#process.channel!.send(encodeBare('end'))
   }
 
   /** Takes the last chunk back that it has not begun. */
@@ -240,9 +261,15 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
    */
   giveUp(isIt: (chunk: Chunk) => boolean, error: Error): void {
     for (let sent: Assignment | undefined; (sent = this.#sent.find((one) => !one.isGivenUp && isIt(one.chunk))); ) {
-      if (this.#options.gracePeriod === 0) return this.kill(error)
+      if (this.#options.gracePeriod === 0) return this.#killForTask(error)
       this.#askToStop(sent, error)
     }
+  }
+
+  /** It is not to blame. */
+  #killForTask(error: Error): void {
+    this.#diesForTask = true
+    this.kill(error)
   }
 
   #askToStop(sent: Assignment, error: Error): void {
@@ -263,7 +290,7 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
     if (this.isEnding) return
     this.isEnding = true
     this.holdLoop(true) // so that its teardown can finish
-    this.#process.channel!.send(encodeBare('end'))
+    if (!this.#options.isForOneTask) this.#process.channel!.send(encodeBare('end')) // which that one has had
     this.#process.leaving()
   }
 
@@ -274,7 +301,7 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
 
   onLate(sent: Assignment, error: Error): void {
     sent.chunk.begun() // its time limit is over, whether the worker came to it or not
-    if (this.#options.gracePeriod === 0) return this.kill(error)
+    if (this.#options.gracePeriod === 0) return this.#killForTask(error)
     this.#askToStop(sent, error)
     sent.chunk.fail(error)
   }
@@ -291,6 +318,6 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
     chunksLost(lost, remains.unbegun, error)
     this.#stopTimers()
     const isUnused = diedByItself && this.#isReady && !this.#hasAnswered && remains.begun.length === 0
-    this.#listener.onEnd(this, { error, exit, neverReady: !this.#isReady, isUnused, ...remains })
+    this.#listener.onEnd(this, { error, exit, neverReady: !this.#isReady && !this.#diesForTask, isUnused, ...remains })
   }
 }

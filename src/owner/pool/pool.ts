@@ -63,14 +63,17 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     this.#name = name
     this.#modules = [initializer, teardown].flatMap((reference) => reference?.module ?? [])
     if (minProcesses > 0) checkNotImporting('new Pool()', this.#modules)
+    // A worker that needs nothing before its task and nothing during it gets the task with its start.
+    const isForOneTask = isolate === 'task' && !initializer && minProcesses === 0 && !rest.gracePeriod
     const setOptions: WorkerSetOptions = {
       processes,
-      spares: isolate === 'task' ? processes : 0,
+      spares: isolate === 'task' && !isForOneTask ? processes : 0,
       minProcesses: Math.min(minProcesses, processes),
       idleTimeout,
       maxQueue: maxQueue ?? Number.POSITIVE_INFINITY,
       maxTasksPerChild: isolate === 'task' ? 1 : (rest.maxTasksPerChild ?? Number.POSITIVE_INFINITY),
       worker: {
+        isForOneTask,
         gracePeriod: rest.gracePeriod ?? 0,
         maxMemory: rest.maxMemoryPerChild ?? Number.POSITIVE_INFINITY,
         process: {

@@ -1,13 +1,15 @@
 // Runs in: owner. What connects a Pool with one of its workers: memory that both share and an event for each side, or a
 // socket if this process has no addon. It also has the sockets of the output that the pool captures.
+import type { Buffer } from 'node:buffer'
 import type { Socket } from 'node:net'
 import { ProtocolError } from '../../errors.js'
 import { native } from '../../platform/native.js'
 import { clearInterval, setInterval } from '../../platform/timers.js'
 import type { SentBlock } from '../../wire/worker/block-table.js'
 import { Ledger } from '../../wire/worker/ledger.js'
-import { WORKER_DESCRIPTORS } from '../../wire/worker/worker-messages.js'
+import { WORKER_DESCRIPTORS, type WorkerSetup } from '../../wire/worker/worker-messages.js'
 import { BlockReceiver, BlockSender } from '../../worker-channel/blocks.js'
+import type { FirstMessages } from '../../worker-channel/first-messages.js'
 import { RingChannel } from '../../worker-channel/ring-channel.js'
 import { SocketChannel } from '../../worker-channel/socket-channel.js'
 import type { Channel, ChannelListener } from '../../worker-channel/worker-channel.js'
@@ -18,7 +20,7 @@ import {
   TO_OWNER,
   TO_WORKER,
 } from '../../worker-channel/worker-memory.js'
-import type { Process } from '../process/process.js'
+import { forPool, type Process } from '../process/process.js'
 import type { StdioOption } from '../process/process-options.js'
 import { type OutputReader, type OutputTaker, SocketReader, StreamReader } from './output-reader.js'
 
@@ -30,6 +32,7 @@ export class Link {
   readonly #memories: Memories | undefined
   readonly #memory: SharedMemory | undefined
   readonly #streams: 'inherit' | 'ignore' | 'capture'
+  readonly #first: FirstMessages | undefined
   #looks: NodeJS.Timeout | undefined
   readonly ledger: Ledger
   /** Reads what the worker writes, if that is captured. */
@@ -40,13 +43,13 @@ export class Link {
   /**
    * @param memories if this process has the addon
    * @param streams what to do with stdout and stderr
+   * @param first of a worker for one task: it shares nothing
    * @throws ResourceError ERR_RESOURCE
    */
-  constructor(memories: Memories | undefined, streams: 'inherit' | 'ignore' | 'capture') {
-    const memory = memories?.take()
+  constructor(memories: Memories | undefined, streams: 'inherit' | 'ignore' | 'capture', first?: FirstMessages) {
+    const memory = first ? undefined : memories?.take()
     try {
-      if (streams === 'capture')
-        this.output = memory ? new SocketReader(native(), outputReads(memory.bytes)) : new StreamReader()
+      if (streams === 'capture') this.output = readerOf(memories && (memory ? outputReads(memory.bytes) : NO_READER))
     } catch (error) {
       if (memory) memories!.giveBack(memory, { isUsedUp: false })
       throw error
@@ -54,11 +57,19 @@ export class Link {
     this.#memories = memories
     this.#memory = memory
     this.#streams = streams
+    this.#first = first
     this.ledger = new Ledger(memory?.bytes)
     this.blocks = memory && {
       out: new BlockSender(native(), memory.memory, 'owner'),
       in: new BlockReceiver(native(), memory.memory, 'worker'),
     }
+  }
+
+  /** What the worker has to know of it. */
+  get setup(): Pick<WorkerSetup, 'link' | 'messages' | 'isCaptured'> {
+    const isCaptured = this.output !== undefined
+    if (this.#first) return { link: 'job', messages: this.#first.take(), isCaptured }
+    return { link: this.sharesMemory ? 'memory' : 'socket', isCaptured }
   }
 
   get sharesMemory(): boolean {
@@ -70,7 +81,8 @@ export class Link {
     const memory = this.#memory
     const streams = this.#streams === 'capture' ? 'ignore' : this.#streams
     const written = this.output?.stdio ?? [streams, streams]
-    const shared = memory ? [memory.memory, memory.workerEvent, memory.ownerEvent] : (['pipe'] as const)
+    const own = this.#first ? [] : (['pipe'] as const)
+    const shared = memory ? [memory.memory, memory.workerEvent, memory.ownerEvent] : own
     return [this.#streams === 'inherit' ? 'inherit' : 'ignore', ...written, ...shared]
   }
 
@@ -82,6 +94,10 @@ export class Link {
    */
   connect(process: Process, listener: ChannelListener, onOutput: OutputTaker): Channel {
     this.output?.open(process.stdio, onOutput)
+    if (this.#first) {
+      process[forPool].messages.listen((message) => hear(listener, message))
+      return this.#first
+    }
     if (!this.#memory) return new SocketChannel(process.stdio[WORKER_DESCRIPTORS.channel] as Socket, listener)
     const { bytes, ownerEvent, workerEvent } = this.#memory
     const rings = { incoming: TO_OWNER, outgoing: TO_WORKER, ownEvent: ownerEvent, peerEvent: workerEvent }
@@ -119,5 +135,21 @@ export class Link {
     const both = [this.blocks.out, this.blocks.in]
     for (const blocks of both) blocks.release()
     this.#memories!.giveBack(this.#memory, { isUsedUp: both.some(({ isUsed }) => isUsed) })
+  }
+}
+
+/** A worker for one task does not ask when it is read, so nobody looks at this word. */
+const NO_READER = new Int32Array(1)
+
+/** @param reads the word that counts reads; undefined without the addon */
+function readerOf(reads: Int32Array | undefined): OutputReader {
+  return reads ? new SocketReader(native(), reads) : new StreamReader()
+}
+
+function hear(listener: ChannelListener, message: Buffer): void {
+  try {
+    listener.onMessage(message)
+  } catch (error) {
+    listener.onFailure(error as Error)
   }
 }

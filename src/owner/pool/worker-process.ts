@@ -3,6 +3,7 @@
 
 import { clearTimeout, setTimeout } from '../../platform/timers.js'
 import { WORKER_MODULE, type WorkerSetup } from '../../wire/worker/worker-messages.js'
+import { FirstMessages } from '../../worker-channel/first-messages.js'
 import type { Channel, ChannelListener } from '../../worker-channel/worker-channel.js'
 import type { Memories } from '../../worker-channel/worker-memory.js'
 import type { Exit } from '../launch/exit.js'
@@ -29,12 +30,14 @@ export type WorkerProcessOptions = Omit<ProcessOptions, 'stdio' | 'timeout' | 's
   startTimeout: number
   /** How long it may take to leave, in milliseconds. */
   teardownTimeout: number
-  setup: Omit<WorkerSetup, 'sharesMemory' | 'isCaptured' | 'id'>
+  setup: Omit<WorkerSetup, 'link' | 'messages' | 'isCaptured' | 'id'>
 }
 
 /** The options of a worker. */
 export interface WorkerOptions {
   process: WorkerProcessOptions
+  /** It is one job: its one task comes with its start, and it leaves when it has answered. */
+  isForOneTask: boolean
   /** If it uses more bytes of memory than this, it gets no more chunks. */
   maxMemory: number
   /** How long a task that nobody waits for may take to stop, in milliseconds; 0: the worker is killed at once. */
@@ -67,6 +70,7 @@ export class WorkerProcess {
   readonly #listener: WorkerProcessListener
   #process: Process | undefined
   #link: Link | undefined
+  readonly #first: FirstMessages | undefined
   #channel: Channel | undefined
   /** Why it is being killed. */
   #verdict: Error | undefined
@@ -74,9 +78,10 @@ export class WorkerProcess {
   #isOver = false
 
   /** @param id its number in the pool */
-  constructor(id: number, options: WorkerProcessOptions, listener: WorkerProcessListener) {
+  constructor(id: number, { process: options, isForOneTask }: WorkerOptions, listener: WorkerProcessListener) {
     this.#id = id
     this.#options = options
+    this.#channel = this.#first = isForOneTask ? new FirstMessages() : undefined
     this.#listener = listener
   }
 
@@ -84,7 +89,7 @@ export class WorkerProcess {
     return this.#process?.pid
   }
 
-  /** Its channel, once it is started. */
+  /** Its channel, once it is started; that of a worker for one task is there before. */
   get channel(): Channel | undefined {
     return this.#channel
   }
@@ -135,10 +140,9 @@ export class WorkerProcess {
   async #launch(server: ForkServer, memories: Memories | undefined): Promise<void> {
     if (this.#verdict) throw this.#verdict
     const { streams, setup, startTimeout, teardownTimeout, ...options } = this.#options
-    const link = (this.#link = new Link(memories, streams))
+    const link = (this.#link = new Link(memories, streams, this.#first))
     this.#listener.onLink(link)
-    const shared = { sharesMemory: link.sharesMemory, isCaptured: link.output !== undefined }
-    const process = new Process(worker.work, [{ ...setup, ...shared, id: this.#id }], {
+    const process = new Process(worker.work, [{ ...setup, ...link.setup, id: this.#id }], {
       ...options,
       server,
       stdio: link.stdio,

@@ -28,6 +28,7 @@ import {
   surroundingsOf,
 } from './process-options.js'
 import { RssWatch } from './rss-watch.js'
+import { WorkerMessages } from './worker-messages.js'
 
 /** What a Pool has to know of a process. */
 export const forPool = Symbol('forPool')
@@ -51,6 +52,7 @@ export class Process<R extends Reference | Program = Reference, const S extends 
   readonly #ended = defer<Exit>()
   readonly #outcome: Outcome
   readonly #channelEnd = defer<void>()
+  readonly #workerMessages = new WorkerMessages()
   #cutoff: Cutoff | undefined
   #rssWatch: RssWatch | undefined
   #launched: Launched | undefined
@@ -159,6 +161,7 @@ export class Process<R extends Reference | Program = Reference, const S extends 
   }
 
   #take(launched: Launched, message: ChildMessage): void {
+    if (message.kind === 'worker') return this.#workerMessages.take(message.value)
     try {
       noteMessage(message, this.#outcome, () => ({
         ownerStack: this.#startedAt?.stack,
@@ -182,10 +185,11 @@ export class Process<R extends Reference | Program = Reference, const S extends 
 
   /**
    * @internal `channelEnd` settles when the job channel has ended, which is before the exit is known. `isStale`: the
-   * server was restarted since the process was started.
+   * server was restarted since the process was started. `messages`: of the worker, on its job channel.
    */
-  get [forPool](): { channelEnd: Promise<void>; isStale: boolean } {
-    return { channelEnd: this.#channelEnd.promise, isStale: this.#launched?.isStale() ?? false }
+  get [forPool](): { channelEnd: Promise<void>; isStale: boolean; messages: WorkerMessages } {
+    const isStale = this.#launched?.isStale() ?? false
+    return { channelEnd: this.#channelEnd.promise, isStale, messages: this.#workerMessages }
   }
 
   /** Process id, once it is started. */

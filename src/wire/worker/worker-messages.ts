@@ -15,8 +15,13 @@ export interface WorkerSetup {
   teardown?: { module: string; name: string }
   /** Whether the pool reads stdout and stderr: then a task ends when the owner has read all of its output. */
   isCaptured: boolean
-  /** Whether owner and worker share memory. If not, the channel is a socket. */
-  sharesMemory: boolean
+  /**
+   * What its messages go through: memory that it shares with its owner, a socket, or, for a worker for one task, its
+   * job: it is sent messages with the job, and answers on the job channel.
+   */
+  link: 'memory' | 'socket' | 'job'
+  /** Messages that come with the job. */
+  messages?: readonly Uint8Array[]
 }
 
 /**
