@@ -1,8 +1,7 @@
 // Runs in: template. Runs once the code that every worker of a pool runs, for the same reason as rehearse-child.ts.
 // Otherwise a worker's first task would wait until its code is compiled, which takes longer than the fork.
-import { Buffer } from 'node:buffer'
 import { CurrentTask } from '../child/worker/current-task.js'
-import { JobLink } from '../child/worker/job-link.js'
+import { runOneTask } from '../child/worker/one-task.js'
 import { serveTasks } from '../child/worker/task-loop.js'
 import { rehearsal } from '../child/worker/worker-job.js'
 import { check, type Native } from '../platform/native.js'
@@ -25,20 +24,13 @@ export async function rehearseWorkers(native: Native): Promise<void> {
   await rehearseOneTask()
 }
 
-const FUNCTION = encodeFunction(0, WORKER_MODULE, rehearsal.name)
-const encodeRunOf = (slot: number): Buffer =>
-  encodeRun({ chunk: 1, functionId: 0, slot, first: 0, end: 1, spread: false, listens: false, blocks: [] })
 const ITEMS = encodeValue([{ text: '', list: [0] }], 'items')
 
 async function rehearseOneTask(): Promise<void> {
-  const messages = [FUNCTION, Buffer.concat([encodeRunOf(0), ITEMS]), encodeBare('end')]
-  const idle = { send: () => {} }
-  await new Promise<void>((resolve, fail) => {
-    const leave = (): void => resolve()
-    const connect = (listener: ChannelListener): JobLink => new JobLink(idle, messages, listener)
-    const task = new CurrentTask({ id: 0 })
-    serveTasks({ ledger: new Ledger(), connect, leave, fail, task }, { initArgs: [] }).catch(fail)
-  })
+  const reference = { module: WORKER_MODULE, name: rehearsal.name }
+  const place = { id: 0, isCaptured: false, chunk: 1, item: 0, spread: false, listens: false }
+  const site = { task: new CurrentTask(place), send: () => {}, leave: () => {} }
+  await runOneTask(site, { ...place, reference, items: ITEMS })
 }
 
 async function rehearseWorker(native: Native): Promise<void> {
@@ -67,8 +59,10 @@ async function rehearseWorker(native: Native): Promise<void> {
   const heard = { onMessage: () => {}, onFailure: (error: Error) => fail(error), onGone: () => {} }
   const owner = new RingChannel(native, { bytes, ...rings, closesEvents: true }, heard)
   try {
-    owner.send(FUNCTION)
-    owner.send(encodeRunOf(ledger.offer()), ITEMS)
+    owner.send(encodeFunction(0, WORKER_MODULE, rehearsal.name))
+    const slot = ledger.offer()
+    const run = { chunk: 1, functionId: 0, slot, first: 0, end: 1, spread: false, listens: false, blocks: [] }
+    owner.send(encodeRun(run), ITEMS)
     owner.send(encodeBare('end'))
     await left
   } finally {

@@ -17,8 +17,6 @@ type Handle = { fd?: number; writableLength?: number; destroyed?: boolean }
 export interface OutputSite {
   /** Counts how often the owner began or ended to read: odd while it reads. Undefined without shared memory. */
   readonly reads?: Int32Array
-  /** Whether the owner reads everything when the answer comes, so that it need not be asked. */
-  readonly isReadAtAnswer?: boolean
   /** How many bytes the owner has not read. */
   readonly unreadBytes?: () => number
 }
@@ -49,8 +47,7 @@ export class CapturedOutput {
 
   /** Waits until the owner has read what the task wrote. `ask` sends the question. */
   async whenRead(ask: () => void): Promise<void> {
-    while (isQueued()) await sleep(LOOK_MS)
-    if (this.#site.isReadAtAnswer) return
+    await whenWritten()
     const answered = new Promise<void>((resolve) => {
       this.#answered = resolve
     })
@@ -63,6 +60,11 @@ export class CapturedOutput {
     this.#answered?.()
     this.#answered = undefined
   }
+}
+
+/** Waits until Node has written what a task has left to it. */
+export async function whenWritten(): Promise<void> {
+  while (isQueued()) await sleep(LOOK_MS)
 }
 
 // Node queues what a pipe does not take at once. This code finds the streams without the names

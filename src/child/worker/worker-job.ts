@@ -3,17 +3,16 @@
 import { setImmediate } from 'node:timers' // a task may put its own timers in place of the global ones
 import { native } from '../../platform/native.js'
 import { Ledger } from '../../wire/worker/ledger.js'
-import { WORKER_DESCRIPTORS, type WorkerSetup } from '../../wire/worker/worker-messages.js'
+import { type OneTaskSetup, WORKER_DESCRIPTORS, type WorkerSetup } from '../../wire/worker/worker-messages.js'
 import { BlockReceiver, BlockSender } from '../../worker-channel/blocks.js'
 import { RingChannel } from '../../worker-channel/ring-channel.js'
 import { SocketChannel } from '../../worker-channel/socket-channel.js'
 import { mapMemory, outputReads, TO_OWNER, TO_WORKER } from '../../worker-channel/worker-memory.js'
-import type { Channel, ChannelListener } from '../../worker-channel/worker-channel.js'
 import { becomeWorker } from '../api/worker-info.js'
 import { ownChannel } from '../job-channel.js'
 import { CapturedOutput, type OutputSite } from './captured-output.js'
 import { CurrentTask } from './current-task.js'
-import { JobLink } from './job-link.js'
+import { runOneTask } from './one-task.js'
 import { serveTasks, type WorkerSite } from './task-loop.js'
 
 /** A task that does nothing, for rehearsals. */
@@ -21,13 +20,9 @@ export const rehearsal = <T>(value: T): T => value
 
 type Shared = Pick<WorkerSite, 'ledger' | 'blocks' | 'connect'> & { output: OutputSite }
 
-function findShared({ link, messages = [] }: Pick<WorkerSetup, 'link' | 'messages'>): Shared {
+function findShared(sharesMemory: boolean): Shared {
   const { channel } = WORKER_DESCRIPTORS
-  if (link === 'job') {
-    const connect = (listener: ChannelListener): Channel => new JobLink(ownChannel(), messages, listener)
-    return { ledger: new Ledger(), connect, output: { isReadAtAnswer: true } }
-  }
-  if (link === 'socket') {
+  if (!sharesMemory) {
     return { ledger: new Ledger(), connect: (listener) => new SocketChannel(channel, listener), output: {} }
   }
   const addon = native()
@@ -54,11 +49,11 @@ function findShared({ link, messages = [] }: Pick<WorkerSetup, 'link' | 'message
  *
  * @returns a promise that only rejects: with the reason why the worker cannot go on
  */
-export async function work({ link, messages, isCaptured, id, name, ...setup }: WorkerSetup): Promise<void> {
+export async function work({ sharesMemory, isCaptured, id, name, ...setup }: WorkerSetup): Promise<void> {
   const task = new CurrentTask({ id, name })
   becomeWorker(task)
   if (name !== undefined) process.title = name
-  const { output, ...shared } = findShared({ link, ...(messages && { messages }) })
+  const { output, ...shared } = findShared(sharesMemory)
   const leave = (exitCode?: number): void => process.exit(exitCode)
   const { promise, fail } = failure(leave)
   await serveTasks(
@@ -66,6 +61,16 @@ export async function work({ link, messages, isCaptured, id, name, ...setup }: W
     setup,
   )
   return promise
+}
+
+/** Runs the one task of a worker, and leaves. */
+export async function workOnce(setup: OneTaskSetup): Promise<void> {
+  const { id, name } = setup
+  const task = new CurrentTask({ id, name })
+  becomeWorker(task)
+  if (name !== undefined) process.title = name
+  const channel = ownChannel()
+  await runOneTask({ task, send: (message) => channel.send('worker', message), leave: () => process.exit() }, setup)
 }
 
 /** Sends the error to the owner over the job channel, as the error of any job. Then the process leaves. */

@@ -29,7 +29,7 @@ import { TaskOutput } from './task-output.js'
 import type { WorkerEnd } from './worker-end.js'
 import { deathOf, isAsked, refusalOf, wrongChunk } from './worker-errors.js'
 import type { Link } from './worker-link.js'
-import { type WorkerOptions, WorkerProcess, type WorkerProcessListener } from './worker-process.js'
+import { type TaskOfWorker, type WorkerOptions, WorkerProcess, type WorkerProcessListener } from './worker-process.js'
 
 /** What a worker reports to its set. */
 export interface WorkerListener {
@@ -80,7 +80,7 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
   ) {
     this.#listener = listener
     this.#options = options
-    this.#process = new WorkerProcess(id, options, this)
+    this.#process = new WorkerProcess(id, options.process, this)
     this.#deadlines = new Deadlines(this, options.gracePeriod)
     this.#memoryLimit = new MemoryLimit(options.maxMemory)
   }
@@ -129,8 +129,7 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
    * @param chunk of a worker for one task: its task
    */
   start(memories: Memories | undefined, chunk?: Chunk): void {
-    if (chunk) this.#sendFirst(chunk)
-    this.#process.start(memories)
+    this.#process.start(memories, chunk && this.#taskOf(chunk))
   }
 
   onLink(link: Link): void {
@@ -187,7 +186,7 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
     const { chunk } = sent
     this.#pace.note(milliseconds)
     const link = this.#link!
-    if (this.#options.isForOneTask) link.output?.drain() // the worker did not ask for it
+    if (this.#options.isForOneTask) this.#answeredOnce()
     link.blocks?.out.settle(sent.blocks)
     settleChunk(chunk, { body, blocks: () => link.takeBlocks(blocks) }, `worker ${this.pid}`)
     chunk.receiver.measured?.(milliseconds / chunk.size)
@@ -195,10 +194,16 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
     this.#listener.onRun(chunk, milliseconds)
   }
 
+  /** A worker for one task does not ask whether its output is read, and its job has no result but this. */
+  #answeredOnce(): void {
+    this.#link!.output?.drain()
+    this.#process.answered()
+  }
+
   #answerOutput(payload: Buffer): void {
     this.#link!.output?.drain()
     this.#output?.ended(decodeWrote(payload))
-    this.#process.channel!.send(encodeBare('read'))
+    this.#process.channel?.send(encodeBare('read'))
   }
 
   #stopTimers(): void {
@@ -228,8 +233,7 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
     sent.blocks = chunk.blocks.map((bytes) => this.#link!.blocks!.out.write(bytes))
     const run = encodeRun({ ...message, blocks: sent.blocks, listens: call.onProgress !== undefined })
     this.#process.channel!.send(run, items, { mayWait: this.#pace.isQuick })
-    if (this.#isReady) this.#begin(sent)
-    else if (call.timeout !== undefined) this.#deadlines.await(sent, call.timeout)
+    this.#begin(sent)
   }
 
   /** The worker has a chunk, and can begin it. */
@@ -239,9 +243,14 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
     if (timeout !== undefined) this.#deadlines.begin(sent, timeout)
   }
 
-  #sendFirst(chunk: Chunk): void {
-    this.send(chunk)
-    this.#process.channel!.send(encodeBare('end'))
+  #taskOf(chunk: Chunk): TaskOfWorker {
+    const { reference, spread, onProgress, timeout } = chunk.call
+    const sent = this.#sent.add(chunk)
+    this.taken += chunk.size
+    if (timeout !== undefined) this.#deadlines.await(sent, timeout)
+    const { module, name } = reference
+    const task = { chunk: sent.id, item: chunk.first, items: chunk.items, spread, listens: onProgress !== undefined }
+    return { ...task, reference: { module, name } }
   }
 
   /** Takes the last chunk back that it has not begun. */
@@ -308,16 +317,20 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
 
   onOver(reason: Error | undefined, exit: Exit | undefined): void {
     const { limits } = this.#options.process
-    const error = reason ?? deathOf(exit!, this.pid, this.#sent.first?.chunk, limits?.memory)
+    const [first] = this.#sent.all
+    let made: Error | undefined
+    // Made only if somebody asks: most workers for one task end as they should, and a stack takes time.
+    const errorOf = (): Error => (made ??= reason ?? deathOf(exit!, this.pid, first?.chunk, limits?.memory))
     const diedByItself = reason === undefined && !this.isEnding
     this.isEnding = true
     this.#link?.output?.drain()
     // If the pool itself ended it because of one task, the tasks behind that one are not to blame.
     const lost = this.#sent.all
-    const remains = this.#sent.split({ isReady: this.#isReady, countsLosses: !isAsked(error) }, this.#takeBack)
-    chunksLost(lost, remains.unbegun, error)
+    const remains = this.#sent.split({ isReady: this.#isReady, countsLosses: !reason || !isAsked(reason) }, this.#takeBack)
+    if (lost.length > 0) chunksLost(lost, remains.unbegun, errorOf())
     this.#stopTimers()
     const isUnused = diedByItself && this.#isReady && !this.#hasAnswered && remains.begun.length === 0
-    this.#listener.onEnd(this, { error, exit, neverReady: !this.#isReady && !this.#diesForTask, isUnused, ...remains })
+    const neverReady = !this.#isReady && !this.#diesForTask
+    this.#listener.onEnd(this, { errorOf, exit, neverReady, isUnused, ...remains })
   }
 }

@@ -7,9 +7,8 @@ import { native } from '../../platform/native.js'
 import { clearInterval, setInterval } from '../../platform/timers.js'
 import type { SentBlock } from '../../wire/worker/block-table.js'
 import { Ledger } from '../../wire/worker/ledger.js'
-import { WORKER_DESCRIPTORS, type WorkerSetup } from '../../wire/worker/worker-messages.js'
+import { WORKER_DESCRIPTORS } from '../../wire/worker/worker-messages.js'
 import { BlockReceiver, BlockSender } from '../../worker-channel/blocks.js'
-import type { FirstMessages } from '../../worker-channel/first-messages.js'
 import { RingChannel } from '../../worker-channel/ring-channel.js'
 import { SocketChannel } from '../../worker-channel/socket-channel.js'
 import type { Channel, ChannelListener } from '../../worker-channel/worker-channel.js'
@@ -32,7 +31,7 @@ export class Link {
   readonly #memories: Memories | undefined
   readonly #memory: SharedMemory | undefined
   readonly #streams: 'inherit' | 'ignore' | 'capture'
-  readonly #first: FirstMessages | undefined
+  readonly #isForOneTask: boolean
   #looks: NodeJS.Timeout | undefined
   readonly ledger: Ledger
   /** Reads what the worker writes, if that is captured. */
@@ -43,11 +42,15 @@ export class Link {
   /**
    * @param memories if this process has the addon
    * @param streams what to do with stdout and stderr
-   * @param first of a worker for one task: it shares nothing
+   * @param isForOneTask a worker for one task shares nothing
    * @throws ResourceError ERR_RESOURCE
    */
-  constructor(memories: Memories | undefined, streams: 'inherit' | 'ignore' | 'capture', first?: FirstMessages) {
-    const memory = first ? undefined : memories?.take()
+  constructor(
+    memories: Memories | undefined,
+    streams: 'inherit' | 'ignore' | 'capture',
+    { isForOneTask }: { isForOneTask: boolean },
+  ) {
+    const memory = isForOneTask ? undefined : memories?.take()
     try {
       if (streams === 'capture') this.output = readerOf(memories && (memory ? outputReads(memory.bytes) : NO_READER))
     } catch (error) {
@@ -57,19 +60,12 @@ export class Link {
     this.#memories = memories
     this.#memory = memory
     this.#streams = streams
-    this.#first = first
+    this.#isForOneTask = isForOneTask
     this.ledger = new Ledger(memory?.bytes)
     this.blocks = memory && {
       out: new BlockSender(native(), memory.memory, 'owner'),
       in: new BlockReceiver(native(), memory.memory, 'worker'),
     }
-  }
-
-  /** What the worker has to know of it. */
-  get setup(): Pick<WorkerSetup, 'link' | 'messages' | 'isCaptured'> {
-    const isCaptured = this.output !== undefined
-    if (this.#first) return { link: 'job', messages: this.#first.take(), isCaptured }
-    return { link: this.sharesMemory ? 'memory' : 'socket', isCaptured }
   }
 
   get sharesMemory(): boolean {
@@ -81,7 +77,7 @@ export class Link {
     const memory = this.#memory
     const streams = this.#streams === 'capture' ? 'ignore' : this.#streams
     const written = this.output?.stdio ?? [streams, streams]
-    const own = this.#first ? [] : (['pipe'] as const)
+    const own = this.#isForOneTask ? [] : (['pipe'] as const)
     const shared = memory ? [memory.memory, memory.workerEvent, memory.ownerEvent] : own
     return [this.#streams === 'inherit' ? 'inherit' : 'ignore', ...written, ...shared]
   }
@@ -90,13 +86,14 @@ export class Link {
    * Makes the channel to a process that was started with these descriptors.
    *
    * @param onOutput takes what the worker writes
+   * @returns undefined for a worker for one task: it is sent nothing
    * @throws ResourceError ERR_RESOURCE
    */
-  connect(process: Process, listener: ChannelListener, onOutput: OutputTaker): Channel {
+  connect(process: Process, listener: ChannelListener, onOutput: OutputTaker): Channel | undefined {
     this.output?.open(process.stdio, onOutput)
-    if (this.#first) {
+    if (this.#isForOneTask) {
       process[forPool].messages.listen((message) => hear(listener, message))
-      return this.#first
+      return undefined
     }
     if (!this.#memory) return new SocketChannel(process.stdio[WORKER_DESCRIPTORS.channel] as Socket, listener)
     const { bytes, ownerEvent, workerEvent } = this.#memory

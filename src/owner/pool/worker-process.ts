@@ -2,8 +2,7 @@
 // limit, so that nobody waits for ever for a process that hangs, or for a template that does not answer.
 
 import { clearTimeout, setTimeout } from '../../platform/timers.js'
-import { WORKER_MODULE, type WorkerSetup } from '../../wire/worker/worker-messages.js'
-import { FirstMessages } from '../../worker-channel/first-messages.js'
+import { type OneTaskSetup, WORKER_MODULE, type WorkerSetup } from '../../wire/worker/worker-messages.js'
 import type { Channel, ChannelListener } from '../../worker-channel/worker-channel.js'
 import type { Memories } from '../../worker-channel/worker-memory.js'
 import type { Exit } from '../launch/exit.js'
@@ -15,7 +14,10 @@ import type { OutputTaker } from './output-reader.js'
 import { isBreach, lateEnd, lateStart, lostWorker } from './worker-errors.js'
 import { Link } from './worker-link.js'
 
-const worker = remote<{ work: (setup: WorkerSetup) => Promise<void> }>(WORKER_MODULE)
+const worker = remote<{
+  work: (setup: WorkerSetup) => Promise<void>
+  workOnce: (setup: OneTaskSetup) => Promise<void>
+}>(WORKER_MODULE)
 
 /**
  * A process that was killed, or whose channels have ended, counts as ended after this, in
@@ -30,8 +32,11 @@ export type WorkerProcessOptions = Omit<ProcessOptions, 'stdio' | 'timeout' | 's
   startTimeout: number
   /** How long it may take to leave, in milliseconds. */
   teardownTimeout: number
-  setup: Omit<WorkerSetup, 'link' | 'messages' | 'isCaptured' | 'id'>
+  setup: Omit<WorkerSetup, 'sharesMemory' | 'isCaptured' | 'id'>
 }
+
+/** The task of a worker for one task. */
+export type TaskOfWorker = Omit<OneTaskSetup, 'id' | 'name' | 'teardown' | 'isCaptured'>
 
 /** The options of a worker. */
 export interface WorkerOptions {
@@ -70,7 +75,7 @@ export class WorkerProcess {
   readonly #listener: WorkerProcessListener
   #process: Process | undefined
   #link: Link | undefined
-  readonly #first: FirstMessages | undefined
+  #task: TaskOfWorker | undefined
   #channel: Channel | undefined
   /** Why it is being killed. */
   #verdict: Error | undefined
@@ -78,10 +83,9 @@ export class WorkerProcess {
   #isOver = false
 
   /** @param id its number in the pool */
-  constructor(id: number, { process: options, isForOneTask }: WorkerOptions, listener: WorkerProcessListener) {
+  constructor(id: number, options: WorkerProcessOptions, listener: WorkerProcessListener) {
     this.#id = id
     this.#options = options
-    this.#channel = this.#first = isForOneTask ? new FirstMessages() : undefined
     this.#listener = listener
   }
 
@@ -89,7 +93,7 @@ export class WorkerProcess {
     return this.#process?.pid
   }
 
-  /** Its channel, once it is started; that of a worker for one task is there before. */
+  /** Its channel, once it is started. A worker for one task has none. */
   get channel(): Channel | undefined {
     return this.#channel
   }
@@ -103,8 +107,10 @@ export class WorkerProcess {
    * Starts it; onOver() follows in any case.
    *
    * @param memories undefined without the addon: then the channel is a socket
+   * @param task of a worker for one task
    */
-  start(memories: Memories | undefined): void {
+  start(memories: Memories | undefined, task?: TaskOfWorker): void {
+    this.#task = task
     const { startTimeout } = this.#options
     this.#setLimit(startTimeout, () => this.kill(lateStart(startTimeout, this.pid))).unref()
     void this.#live(memories)
@@ -140,13 +146,9 @@ export class WorkerProcess {
   async #launch(server: ForkServer, memories: Memories | undefined): Promise<void> {
     if (this.#verdict) throw this.#verdict
     const { streams, setup, startTimeout, teardownTimeout, ...options } = this.#options
-    const link = (this.#link = new Link(memories, streams, this.#first))
+    const link = (this.#link = new Link(memories, streams, { isForOneTask: this.#task !== undefined }))
     this.#listener.onLink(link)
-    const process = new Process(worker.work, [{ ...setup, ...link.setup, id: this.#id }], {
-      ...options,
-      server,
-      stdio: link.stdio,
-    })
+    const process = this.#newProcess(setup, link, { ...options, server, stdio: link.stdio })
     this.#process = process
     const started = process.start()
     process.result.catch((error) => isBreach(error) && this.kill(error)) // its exit reports all other errors
@@ -157,9 +159,22 @@ export class WorkerProcess {
     this.#channel = link.connect(process, this.#listener, this.#listener.onWritten)
   }
 
+  #newProcess(setup: WorkerProcessOptions['setup'], link: Link, options: ProcessOptions): Process {
+    const own = { id: this.#id, isCaptured: link.output !== undefined }
+    if (!this.#task)
+      return new Process(worker.work, [{ ...setup, ...own, sharesMemory: link.sharesMemory }], options) as Process
+    const { initializer, initArgs, ...rest } = setup
+    return new Process(worker.workOnce, [{ ...rest, ...own, ...this.#task }], options) as Process
+  }
+
   /** It has run its initializer. */
   ready(): void {
     if (!this.#verdict) clearTimeout(this.#limit)
+  }
+
+  /** It has answered by a message, not by the result of its job. */
+  answered(): void {
+    this.#process?.[forPool].answered()
   }
 
   /** It was told to leave. */

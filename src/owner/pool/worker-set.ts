@@ -193,24 +193,24 @@ export class WorkerSet implements WorkerListener, Runner {
   }
 
   onEnd(worker: PoolWorker, end: WorkerEnd): void {
-    const { error, neverReady, isUnused } = end
+    const { neverReady, isUnused } = end
     this.#workers.delete(worker)
     this.#meter.workerEnded(worker.id)
     workerEnded(worker, end)
     if (this.#announced.delete(worker)) this.#listener.onWorkerEnd(worker, end)
     this.#idle.stop(worker)
     this.#lingering.stop(worker)
-    for (const chunk of chunksToRunAgain(end, error).reverse()) {
+    for (const chunk of chunksToRunAgain(end).reverse()) {
       this.#meter.rescheduled += chunk.size
       if (this.#isTerminated) chunk.fail(this.#closed)
       else this.#queue.unshift(chunk)
-      if (chunk.state === 'queued') chunkRequeued(chunk, worker.pool, error)
+      if (chunk.state === 'queued') chunkRequeued(chunk, worker.pool, end.errorOf())
     }
     const hasOthers = this.#workers.size > 0
     const givesUp =
-      (neverReady && this.#failures.failed(error, { hasOthers })) ||
+      (neverReady && this.#failures.failed(end.errorOf(), { hasOthers })) ||
       (isUnused && this.#failures.unused({ isWanted: this.#queue.length > 0 }))
-    if (givesUp && !this.#isTerminated) this.terminate(brokenPool(error)) // tasks that wait would wait for ever
+    if (givesUp && !this.#isTerminated) this.terminate(brokenPool(end.errorOf())) // tasks that wait would wait for ever
     this.#dispatch()
     this.#tellEmpty()
   }

@@ -33,6 +33,13 @@ import { WorkerMessages } from './worker-messages.js'
 /** What a Pool has to know of a process. */
 export const forPool = Symbol('forPool')
 
+interface ForPool {
+  readonly channelEnd: Promise<void>
+  readonly isStale: boolean
+  readonly messages: WorkerMessages
+  answered(): void
+}
+
 /**
  * One job in a process of its own.
  *
@@ -185,11 +192,13 @@ export class Process<R extends Reference | Program = Reference, const S extends 
 
   /**
    * @internal `channelEnd` settles when the job channel has ended, which is before the exit is known. `isStale`: the
-   * server was restarted since the process was started. `messages`: of the worker, on its job channel.
+   * server was restarted since the process was started. `messages`: of the worker, on its job channel. `answered()`:
+   * they have brought what its job is for, so it has no result.
    */
-  get [forPool](): { channelEnd: Promise<void>; isStale: boolean; messages: WorkerMessages } {
+  get [forPool](): ForPool {
     const isStale = this.#launched?.isStale() ?? false
-    return { channelEnd: this.#channelEnd.promise, isStale, messages: this.#workerMessages }
+    const answered = (): void => this.#outcome.answered({ value: undefined })
+    return { channelEnd: this.#channelEnd.promise, isStale, messages: this.#workerMessages, answered }
   }
 
   /** Process id, once it is started. */

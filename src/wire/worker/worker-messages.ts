@@ -15,13 +15,24 @@ export interface WorkerSetup {
   teardown?: { module: string; name: string }
   /** Whether the pool reads stdout and stderr: then a task ends when the owner has read all of its output. */
   isCaptured: boolean
-  /**
-   * What its messages go through: memory that it shares with its owner, a socket, or, for a worker for one task, its
-   * job: it is sent messages with the job, and answers on the job channel.
-   */
-  link: 'memory' | 'socket' | 'job'
-  /** Messages that come with the job. */
-  messages?: readonly Uint8Array[]
+  /** Whether owner and worker share memory. If not, the channel is a socket. */
+  sharesMemory: boolean
+}
+
+/** What a worker for one task needs. It has no channel: the task comes with its job, and it answers on the job channel. */
+export interface OneTaskSetup extends Omit<WorkerSetup, 'initializer' | 'initArgs' | 'sharesMemory'> {
+  /** The function to run. */
+  reference: { module: string; name: string }
+  /** The number that the owner gave to this chunk of one task. */
+  chunk: number
+  /** The number of the task among the items. */
+  item: number
+  /** As those of a `run` message. */
+  items: Uint8Array
+  /** Whether the item is a list of arguments. */
+  spread: boolean
+  /** Whether the call has an onProgress. */
+  listens: boolean
 }
 
 /**
