@@ -41,7 +41,10 @@ export class Deadlines {
 
   /** A task was sent with the start of its worker, and its time limit begins when that is ready. */
   await(sent: Assignment, timeout: number): void {
-    this.#limit = setTimeout(() => this.#listener.onLate(sent, lateWorker(sent.chunk)), Math.max(timeout, LEAST_WAIT_MS))
+    this.#limit = setTimeout(
+      () => this.#listener.onLate(sent, lateWorker(sent.chunk)),
+      Math.max(timeout, LEAST_WAIT_MS),
+    )
   }
 
   /** The worker was asked to stop a task, which failed with this error. */

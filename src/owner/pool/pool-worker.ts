@@ -310,6 +310,7 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
 
   onLate(sent: Assignment, error: Error): void {
     sent.chunk.begun() // its time limit is over, whether the worker came to it or not
+    if (!this.#isReady) sent.chunk.fail(error) // its process may not even exist, and nobody knows when that ends
     if (this.#options.gracePeriod === 0) return this.#killForTask(error)
     this.#askToStop(sent, error)
     sent.chunk.fail(error)
@@ -326,7 +327,10 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
     this.#link?.output?.drain()
     // If the pool itself ended it because of one task, the tasks behind that one are not to blame.
     const lost = this.#sent.all
-    const remains = this.#sent.split({ isReady: this.#isReady, countsLosses: !reason || !isAsked(reason) }, this.#takeBack)
+    const remains = this.#sent.split(
+      { isReady: this.#isReady, countsLosses: !reason || !isAsked(reason) },
+      this.#takeBack,
+    )
     if (lost.length > 0) chunksLost(lost, remains.unbegun, errorOf())
     this.#stopTimers()
     const isUnused = diedByItself && this.#isReady && !this.#hasAnswered && remains.begun.length === 0

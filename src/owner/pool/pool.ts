@@ -201,7 +201,9 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     items: Input<ItemOf<R>>,
     options: ImapOptions = {},
   ): AsyncIterableIterator<unknown> {
-    return this.#iterate('Pool.imap()', reference, items, checkImap('Pool.imap()', options, this.#isolation), { isOrdered: true })
+    return this.#iterate('Pool.imap()', reference, items, checkImap('Pool.imap()', options, this.#isolation), {
+      isOrdered: true,
+    })
   }
 
   /**
