@@ -19,7 +19,7 @@ import type { Exit } from '../launch/exit.js'
 import type { Reference } from '../naming/remote.js'
 import { type Assignment, Assignments } from './assignments.js'
 import type { Chunk } from './chunk.js'
-import { settleChunk } from './chunk-codec.js'
+import { type OneTask, oneTaskOf, settleChunk } from './chunk-codec.js'
 import { type DeadlineListener, Deadlines } from './deadlines.js'
 import type { OutputStream, OutputTaker } from './output-reader.js'
 import { chunkAnswered, chunkSent, chunksLost, chunkTakenBack } from './pool-diagnostics.js'
@@ -29,7 +29,7 @@ import { TaskOutput } from './task-output.js'
 import type { WorkerEnd } from './worker-end.js'
 import { deathOf, isAsked, refusalOf, wrongChunk } from './worker-errors.js'
 import type { Link } from './worker-link.js'
-import { type TaskOfWorker, type WorkerOptions, WorkerProcess, type WorkerProcessListener } from './worker-process.js'
+import { type WorkerOptions, WorkerProcess, type WorkerProcessListener } from './worker-process.js'
 
 /** What a worker reports to its set. */
 export interface WorkerListener {
@@ -243,14 +243,12 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
     if (timeout !== undefined) this.#deadlines.begin(sent, timeout)
   }
 
-  #taskOf(chunk: Chunk): TaskOfWorker {
-    const { reference, spread, onProgress, timeout } = chunk.call
+  #taskOf(chunk: Chunk): OneTask {
+    const { timeout } = chunk.call
     const sent = this.#sent.add(chunk)
     this.taken += chunk.size
     if (timeout !== undefined) this.#deadlines.await(sent, timeout)
-    const { module, name } = reference
-    const task = { chunk: sent.id, item: chunk.first, items: chunk.items, spread, listens: onProgress !== undefined }
-    return { ...task, reference: { module, name } }
+    return oneTaskOf(chunk, sent.id)
   }
 
   /** Takes the last chunk back that it has not begun. */
@@ -299,7 +297,7 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
     if (this.isEnding) return
     this.isEnding = true
     this.holdLoop(true) // so that its teardown can finish
-    if (!this.#options.isForOneTask) this.#process.channel!.send(encodeBare('end')) // which that one has had
+    if (!this.#options.isForOneTask) this.#process.channel!.send(encodeBare('end'))
     this.#process.leaving()
   }
 

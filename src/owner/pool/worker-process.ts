@@ -10,6 +10,7 @@ import { remote } from '../naming/remote.js'
 import { forPool, Process } from '../process/process.js'
 import type { ProcessOptions } from '../process/process-options.js'
 import { ForkServer, onClose, onRestart } from '../server/fork-server.js'
+import type { OneTask } from './chunk-codec.js'
 import type { OutputTaker } from './output-reader.js'
 import { isBreach, lateEnd, lateStart, lostWorker } from './worker-errors.js'
 import { Link } from './worker-link.js'
@@ -34,9 +35,6 @@ export type WorkerProcessOptions = Omit<ProcessOptions, 'stdio' | 'timeout' | 's
   teardownTimeout: number
   setup: Omit<WorkerSetup, 'sharesMemory' | 'isCaptured' | 'id'>
 }
-
-/** The task of a worker for one task. */
-export type TaskOfWorker = Omit<OneTaskSetup, 'id' | 'name' | 'teardown' | 'isCaptured'>
 
 /** The options of a worker. */
 export interface WorkerOptions {
@@ -75,7 +73,7 @@ export class WorkerProcess {
   readonly #listener: WorkerProcessListener
   #process: Process | undefined
   #link: Link | undefined
-  #task: TaskOfWorker | undefined
+  #task: OneTask | undefined
   #channel: Channel | undefined
   /** Why it is being killed. */
   #verdict: Error | undefined
@@ -109,7 +107,7 @@ export class WorkerProcess {
    * @param memories undefined without the addon: then the channel is a socket
    * @param task of a worker for one task
    */
-  start(memories: Memories | undefined, task?: TaskOfWorker): void {
+  start(memories: Memories | undefined, task?: OneTask): void {
     this.#task = task
     const { startTimeout } = this.#options
     this.#setLimit(startTimeout, () => this.kill(lateStart(startTimeout, this.pid))).unref()

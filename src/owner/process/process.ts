@@ -15,6 +15,7 @@ import { ForkServer, launch } from '../server/fork-server.js'
 import { noteMessage } from './child-message.js'
 import { Cutoff } from './cutoff.js'
 import { joinWithin } from './join-timeout.js'
+import { WorkerMessages } from './messages-of-worker.js'
 import { Outcome } from './outcome.js'
 import {
   type CheckedProcess,
@@ -28,7 +29,6 @@ import {
   surroundingsOf,
 } from './process-options.js'
 import { RssWatch } from './rss-watch.js'
-import { WorkerMessages } from './worker-messages.js'
 
 /** What a Pool has to know of a process. */
 export const forPool = Symbol('forPool')

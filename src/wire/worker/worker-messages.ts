@@ -19,7 +19,10 @@ export interface WorkerSetup {
   sharesMemory: boolean
 }
 
-/** What a worker for one task needs. It has no channel: the task comes with its job, and it answers on the job channel. */
+/**
+ * What a worker for one task needs. It has no channel of its own: the task comes with its job, and it answers on the
+ * job channel.
+ */
 export interface OneTaskSetup extends Omit<WorkerSetup, 'initializer' | 'initArgs' | 'sharesMemory'> {
   /** The function to run. */
   reference: { module: string; name: string }
