@@ -3,12 +3,19 @@
 import { Buffer } from 'node:buffer' // a program may delete the global one
 import { readSync, writeSync } from 'node:fs'
 import { ProtocolError } from '../errors.js'
-import { encodeFrame, encodeFrameHeader, readFrameLength } from '../wire/frames.js'
-import { decodeJob, encodeBegun, encodeChildMessage, type JobHead } from '../wire/job.js'
+import { encodeFrame, encodeFrameHeader, ONE_WRITE_LIMIT, readFrameLength } from '../wire/frames.js'
+import { decodeJob, encodeBegun, encodeChildMessage, type JobHead, type SentByChild } from '../wire/job.js'
 
 const FIRST_READ = 64 * 1024
 const HEADER = 4
 const LONG_HEADER = 12
+
+let own: ChildChannel | undefined
+
+/** The job channel of this process, for a job that sends messages of its own. */
+export function ownChannel(): ChildChannel {
+  return own!
+}
 
 /** The job channel of this child. */
 export class ChildChannel {
@@ -17,6 +24,7 @@ export class ChildChannel {
 
   constructor(fd: number) {
     this.#fd = fd
+    own = this
   }
 
   /**
@@ -61,8 +69,9 @@ export class ChildChannel {
   }
 
   /** Sends one message. If the owner is gone, nobody reads it, and that is no error. */
-  send(kind: 'result' | 'thrown' | 'leaving' | 'modules', body: Uint8Array): void {
+  send(kind: SentByChild, body: Uint8Array): void {
     const payload = encodeChildMessage(kind, body)
+    if (payload.length <= ONE_WRITE_LIMIT) return this.#write(encodeFrame(payload)) // each write wakes the owner
     this.#write(encodeFrameHeader(payload.length))
     this.#write(payload)
   }

@@ -22,7 +22,7 @@ import loaderHooks from './loader-hooks.cjs'
 import { loadBuiltIns, warmUp } from './preload.js'
 import { type Drawn, drawBatches, drawOnce, useUpBatches } from './random-batches.js'
 import { rehearse } from './rehearse-child.js'
-import { rehearseWorker } from './rehearse-worker.js'
+import { rehearseWorkers } from './rehearse-worker.js'
 import { serve } from './serve-loop.js'
 import { readStartup, tellOwner } from './start-messages.js'
 import { stopEsbuild } from './stop-esbuild.js'
@@ -108,7 +108,7 @@ class Template {
       loadedFiles.stopCollecting(this.#config.watchVariable)
       this.#begin('the rehearsal', null)
       await rehearse(this.#native)
-      await rehearseWorker(this.#native)
+      await rehearseWorkers(this.#native)
       await stopEsbuild(() => this.#check.isAny())
       this.#begin('', null)
       // This timer does not keep the event loop busy. It is cleared when the loop is empty.

@@ -26,6 +26,11 @@ export const CHANNEL_MESSAGES = {
     direction: 'child to owner',
     payload: 'a JSON array of file URLs, sent before the child leaves if its job asks for it (recordModules)',
   },
+  worker: {
+    kind: 8,
+    direction: 'child to owner',
+    payload: 'a message of the worker channel, from a worker for one task, which has no channel of its own',
+  },
 } as const
 
 /** The change from the template's environment to the child's. */
@@ -109,14 +114,17 @@ export function decodeJob(payload: Buffer): { head: JobHead; args: Buffer } {
 
 /** One message of a child, decoded as far as its kind. */
 export type ChildMessage =
-  | { kind: 'result' | 'thrown'; value: Buffer }
+  | { kind: 'result' | 'thrown' | 'worker'; value: Buffer }
   | { kind: 'leaving'; exitCode: number }
   | { kind: 'unborn'; errno: number }
   | { kind: 'begun'; pid: number }
   | { kind: 'modules'; modules: string[] }
 
+/** The messages of a child's JavaScript that have a body. */
+export type SentByChild = 'result' | 'thrown' | 'leaving' | 'modules' | 'worker'
+
 /** The payload of a child's message: its kind byte and what follows. */
-export function encodeChildMessage(kind: 'result' | 'thrown' | 'leaving' | 'modules', body: Uint8Array): Buffer {
+export function encodeChildMessage(kind: SentByChild, body: Uint8Array): Buffer {
   const payload = Buffer.allocUnsafe(1 + body.length)
   payload[0] = CHANNEL_MESSAGES[kind].kind
   payload.set(body, 1)
@@ -150,6 +158,8 @@ export function decodeChildMessage(payload: Buffer): ChildMessage {
       return { kind: 'result', value: payload.subarray(1) }
     case CHANNEL_MESSAGES.thrown.kind:
       return { kind: 'thrown', value: payload.subarray(1) }
+    case CHANNEL_MESSAGES.worker.kind:
+      return { kind: 'worker', value: payload.subarray(1) }
     case CHANNEL_MESSAGES.leaving.kind:
       if (payload.length === 2) return { kind: 'leaving', exitCode: payload[1]! }
       break

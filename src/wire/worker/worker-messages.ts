@@ -20,6 +20,25 @@ export interface WorkerSetup {
 }
 
 /**
+ * What a worker for one task needs. It has no channel of its own: the task comes with its job, and it answers on the
+ * job channel.
+ */
+export interface OneTaskSetup extends Omit<WorkerSetup, 'initializer' | 'initArgs' | 'sharesMemory'> {
+  /** The function to run. */
+  reference: { module: string; name: string }
+  /** The number that the owner gave to this chunk of one task. */
+  chunk: number
+  /** The number of the task among the items. */
+  item: number
+  /** As those of a `run` message. */
+  items: Uint8Array
+  /** Whether the item is a list of arguments. */
+  spread: boolean
+  /** Whether the call has an onProgress. */
+  listens: boolean
+}
+
+/**
  * The descriptors that a worker shares with its owner: of the memory and the events, or of a socket. The worker moves
  * them to high numbers before user code runs.
  */
