@@ -20,8 +20,7 @@ import loadedFiles from './loaded-files.cjs'
 import loaderHooks from './loader-hooks.cjs'
 import { loadBuiltIns, warmUp } from './preload.js'
 import { useUpBatches } from './random-batches.js'
-import { rehearse } from './rehearse-child.js'
-import { rehearseWorker } from './rehearse-worker.js'
+import { rehearseAll } from './rehearse.js'
 import { serve } from './serve-loop.js'
 import { readStartup, tellOwner } from './start-messages.js'
 import { stopEsbuild } from './stop-esbuild.js'
@@ -94,8 +93,7 @@ class Template {
       await runBeforeFreeze()
       loadedFiles.stopCollecting(this.#config.watchVariable)
       this.#loading = 'the rehearsal'
-      await rehearse(this.#native)
-      await rehearseWorker(this.#native)
+      await rehearseAll(this.#native)
       await stopEsbuild(() => this.#check.isAny())
       this.#loading = ''
       // This timer does not keep the event loop busy. It is cleared when the loop is empty.
