@@ -21,8 +21,7 @@ import loadedFiles from './loaded-files.cjs'
 import loaderHooks from './loader-hooks.cjs'
 import { loadBuiltIns, warmUp } from './preload.js'
 import { type Drawn, drawBatches, drawOnce, useUpBatches } from './random-batches.js'
-import { rehearse } from './rehearse-child.js'
-import { rehearseWorkers } from './rehearse-worker.js'
+import { rehearseAll } from './rehearse.js'
 import { serve } from './serve-loop.js'
 import { readStartup, tellOwner } from './start-messages.js'
 import { stopEsbuild } from './stop-esbuild.js'
@@ -107,8 +106,7 @@ class Template {
       await runBeforeFreeze()
       loadedFiles.stopCollecting(this.#config.watchVariable)
       this.#begin('the rehearsal', null)
-      await rehearse(this.#native)
-      await rehearseWorkers(this.#native)
+      await rehearseAll(this.#native)
       await stopEsbuild(() => this.#check.isAny())
       this.#begin('', null)
       // This timer does not keep the event loop busy. It is cleared when the loop is empty.

@@ -23,11 +23,10 @@ import { TO_OWNER, TO_WORKER, WORKER_MEMORY_BYTES } from '../worker-channel/work
 const LIMIT_MS = 10_000
 
 /**
- * How many chunks the rehearsed worker runs. V8 begins to keep feedback on a function after some calls, so a worker
- * inherits code that knows its types. With many more rounds, functions would be about to be optimized when the template
- * is frozen, and then each worker would do that again.
+ * How many chunks the rehearsed worker runs: one of each kind. With many more (200 in all rehearsals), functions would
+ * be about to be optimized when the template is frozen, and then each worker would do that again.
  */
-const ROUNDS = 20
+const ROUNDS = 2
 
 /**
  * Runs tasks as a worker would, and lets that worker leave: once through shared memory, and once as a worker for one

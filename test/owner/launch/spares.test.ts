@@ -15,8 +15,9 @@ const childrenOf = (server: ForkServer): number[] => descendants(server.pid).map
 const parked = async (server: ForkServer, count = SPARES): Promise<void> =>
   assert.ok(await until(() => server.spares?.parked === count), `${server.spares?.parked} spares wait`)
 
+watchLeaks()
+
 describe('spares', () => {
-  watchLeaks()
   let server: ForkServer
   before(async () => {
     server = await ForkServer.start({ spares: SPARES, startMethod: 'forkserver' })
@@ -110,7 +111,6 @@ describe('spares', () => {
 })
 
 describe('spares that follow the load', () => {
-  watchLeaks()
   test('are none for the first process, then some; close() ends them', async () => {
     const server = await ForkServer.start({ startMethod: 'forkserver' })
     await run(jobs.echo, [1], { server })
