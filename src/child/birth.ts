@@ -4,7 +4,7 @@ import type { Native } from '../platform/native.js'
 import type { Coverage } from './coverage.js'
 import { type ExecProcess, keepLifelineOverExec } from './execve.js'
 import { flushOutput, type WritingProcess } from './flush-output.js'
-import { ChildChannel } from './job-channel.js'
+import { makeOwnChannel } from './job-channel.js'
 import { type LeavingProcess, takeOverExit } from './leave.js'
 import { runJob, sendModules, sendThrown } from './run-job.js'
 import { practise, receiveWithStdio } from './spare.js'
@@ -54,7 +54,7 @@ export function beBorn(
     configurable: true,
     writable: false,
   })
-  const channel = new ChildChannel(channelFd)
+  const channel = makeOwnChannel(channelFd)
   takeOverExit(self, native, {
     onFatal: (error) => sendThrown(channel, error),
     atExit: () => hooks.coverage.write(),

@@ -17,14 +17,18 @@ export function ownChannel(): ChildChannel {
   return own!
 }
 
-/** The job channel of this child. */
+/** Makes the job channel of this process. */
+export function makeOwnChannel(fd: number): ChildChannel {
+  return (own = new ChildChannel(fd))
+}
+
+/** A job channel: that of this child, or one for practice. */
 export class ChildChannel {
   readonly #fd: number
   #isBroken = false
 
   constructor(fd: number) {
     this.#fd = fd
-    own = this
   }
 
   /**

@@ -28,7 +28,7 @@ class StandIn extends EventEmitter {
 }
 
 /** Sends a small job through a socket pair, runs it as a child would, and lets the stand-in leave. */
-export async function rehearse(native: Native): Promise<void> {
+export async function rehearse(native: Native, { isSpare }: { isSpare: boolean }): Promise<void> {
   const pair = new Int32Array(2)
   check('socketpair', native.socketPair(pair))
   const [owner, child] = pair
@@ -53,7 +53,7 @@ export async function rehearse(native: Native): Promise<void> {
   beBorn(
     standIn,
     idle,
-    { channel: child!, isSpare: true },
+    { channel: child!, isSpare },
     {
       countFork: () => {},
       ownStreams: () => {},

@@ -33,7 +33,7 @@ function queueBytes(execArgv: readonly string[]): string {
 export async function rehearseAll(native: Native): Promise<void> {
   setFlagsFromString(`${QUEUE_FLAG}=1`) // the next function empties the queue
   for (let time = 0; time < REHEARSALS; time++) {
-    await rehearse(native)
+    for (const isSpare of [true, false]) await rehearse(native, { isSpare })
     await rehearseWorkers(native)
   }
   setFlagsFromString(`${QUEUE_FLAG}=${queueBytes(process.execArgv)}`)
