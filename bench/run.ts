@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { Command, InvalidArgumentError } from 'commander'
 import { authentication } from './authentication.js'
 import { connection } from './connection.js'
+import { latency } from './latency.js'
 import { describeMachine } from './machine.js'
 import { memory } from './memory.js'
 import { pool } from './pool.js'
@@ -19,6 +20,7 @@ import { workloads } from './workloads.js'
 const BENCHMARKS: readonly Benchmark[] = [
   processCreation,
   processTable,
+  latency,
   scaling,
   memory,
   authentication,
