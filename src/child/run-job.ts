@@ -6,6 +6,7 @@ import { importModule } from '../platform/import-module.js'
 import type { JobHead } from '../wire/job.js'
 import { decodeValue, encodeValue } from '../wire/values/clone.js'
 import { encodeThrown } from '../wire/values/thrown.js'
+import { openIpc } from './ipc.js'
 import type { ChildChannel } from './job-channel.js'
 import { startProgram } from './run-program.js'
 import { applySurroundings } from './surroundings.js'
@@ -51,6 +52,7 @@ export async function runJob(
 ): Promise<void> {
   try {
     applySurroundings(head)
+    if (head.ipc) openIpc(head.ipc)
     await first?.()
     for (const module of head.preload ?? []) await importModule(module)
     if ('program' in head) startProgram(head.program, decodeValue(args) as string[])
