@@ -8,6 +8,7 @@ import { decodeValue, encodeValue } from '../wire/values/clone.js'
 import { encodeThrown } from '../wire/values/thrown.js'
 import { openIpc } from './ipc.js'
 import type { ChildChannel } from './job-channel.js'
+import { haveParent } from './parent.js'
 import { startProgram } from './run-program.js'
 import { applySurroundings } from './surroundings.js'
 
@@ -52,10 +53,11 @@ export async function runJob(
 ): Promise<void> {
   try {
     applySurroundings(head)
-    if (head.ipc) openIpc(head.ipc)
+    if (head.parent !== undefined) haveParent(head.parent)
+    if (head.ipc && !('program' in head)) openIpc(head.ipc)
     await first?.()
     for (const module of head.preload ?? []) await importModule(module)
-    if ('program' in head) startProgram(head.program, decodeValue(args) as string[])
+    if ('program' in head) startProgram(head.program, decodeValue(args) as string[], head.ipc)
     else channel.send('result', await perform(head, args))
   } catch (thrown) {
     sendThrown(channel, thrown)

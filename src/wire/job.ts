@@ -41,6 +41,8 @@ export interface ProgramHead {
   stdin?: true
   require?: readonly string[]
   import?: readonly string[]
+  /** What process.execArgv is, if not the template's. */
+  execArgv?: readonly string[]
 }
 
 /** What a job runs: a function, or a whole program, which gets the job's arguments. */
@@ -66,6 +68,8 @@ export interface JobSurroundings {
   nice?: number
   gid?: number
   uid?: number
+  /** What process.ppid is as long as the template lives: the owner's process id. */
+  parent?: number
   /** The job begins also if its owner is gone by then. */
   detached?: true
   /** Node's IPC channel, which the child opens before anything of the user's runs. */

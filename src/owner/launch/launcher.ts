@@ -13,6 +13,8 @@ export interface LaunchRequest {
   /** Of the IPC channel; default json. */
   serialization?: Serialization | undefined
   detached: boolean
+  /** It may outlive its owner without being detached, as any process of child_process. Only for launchNow(). */
+  outlives?: boolean
   /**
    * The process leads a process group of its own. Signals go to the whole group, and the rest of
    * the group ends with the process.
@@ -87,6 +89,13 @@ export interface Launcher {
    *   request's signal
    */
   launch(request: LaunchRequest): Promise<Launched>
+  /**
+   * Starts one process at once, if a template is ready. The event loop stands still until the template has answered.
+   * @returns undefined if there is none that can be asked now
+   * @throws ResourceError ERR_RESOURCE; ProtocolError ERR_CONNECTION_ENDED if the template is lost or does not answer
+   *   in `limitMs` milliseconds. Then no process has begun the job, and none will
+   */
+  launchNow?(request: LaunchRequest, limitMs: number): Launched | undefined
   /**
    * Starts a new template beside the one that serves, which then takes over. If that fails, the old one serves on.
    * @throws as ForkServer.start(); UsageError ERR_INVALID_STATE if it is closed meanwhile

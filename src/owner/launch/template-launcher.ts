@@ -29,6 +29,14 @@ import { endUnansweredChild } from './unanswered-child.js'
  */
 const MAX_UNANSWERED = 16
 
+/** The owner's end of a child's job channel. */
+interface OwnChannel {
+  channel: Socket
+  reader: JobChannelReader
+  /** Signals the child without the template; false if that cannot be. */
+  direct(pid: number, signal: NodeJS.Signals): boolean
+}
+
 /** Launches children by asking a template. */
 export class TemplateLauncher implements Launcher {
   readonly startMethod = 'forkserver'
@@ -99,40 +107,73 @@ export class TemplateLauncher implements Launcher {
       const stdio = request.stdio.map((target, index) => descriptors.of(target, index))
       const asked = connection.fork(Int32Array.of(channelEnd, ...stdio), request)
       descriptors.closeChilds()
-      const channelFd = descriptors.takeOwn()
-      const channel = readToTheEnd(new Socket({ fd: channelFd, readable: true, writable: true, allowHalfOpen: true }))
-      const reader = new JobChannelReader(channel)
-      const direct = (pid: number, signal: NodeJS.Signals): boolean =>
-        !channel.destroyed && this.#kill(connection, request.killTree ? -pid : pid, channelFd, signal)
-      endChild = () => endUnansweredChild(channel, reader, (pid) => void direct(pid, 'SIGKILL'))
-      sendJob(channel, this.#headOf(request, state), request.args)
-      const child = await asked
-      const kill = (signal: NodeJS.Signals): boolean =>
-        direct(child.pid, signal) || tellTemplate(connection, child, signal)
-      if (!request.detached) this.#attached.add(connection, child, channel, () => kill('SIGKILL'))
-      // Made only now: a stream reads at once, and its 'end' must not come before the caller can listen for it.
-      let ipc: ChildProcess | null = null
-      const streams = request.stdio.map((target, index) => {
-        if (target === 'ipc') ipc = openIpc(descriptors.takeOwn(), request.serialization)
-        return target === 'pipe' ? pipeOf(descriptors.takeOwn(), index) : null
-      })
-      const close = (): void => closeStreams(streams)
-      child.exited.then(close, close)
-      return {
-        pid: child.pid,
-        channel: reader,
-        stdio: streams,
-        ipc,
-        exited: child.exited,
-        isStale: () => this.#templates.isReplaced(state),
-        rssBytes: () => (connection.sharesPids ? rssOf(child.pid) : undefined),
-        kill,
-        holdLoop: (on) => holdLoop(child, channel, on),
-      }
+      const own = this.#openChannel(state, request, descriptors.takeOwn())
+      endChild = () => endUnansweredChild(own.channel, own.reader, (pid) => void own.direct(pid, 'SIGKILL'))
+      sendJob(own.channel, this.#headOf(request, state), request.args)
+      return this.#follow(state, request, descriptors, await asked, own)
     } catch (error) {
       descriptors.close()
       endChild?.()
       throw error
+    }
+  }
+
+  launchNow(request: LaunchRequest, limitMs: number): Launched | undefined {
+    const state = this.#templates.serving
+    if (!state?.connection.isWritable) return undefined
+    const descriptors = new ChildDescriptors(this.#native, this.#devNull)
+    try {
+      const channelEnd = descriptors.pair()
+      const stdio = request.stdio.map((target, index) => descriptors.of(target, index))
+      // The job is sent only after the answer: a child that comes too late finds no job, and leaves.
+      const child = state.connection.forkNow(Int32Array.of(channelEnd, ...stdio), request, limitMs)
+      descriptors.closeChilds()
+      const own = this.#openChannel(state, request, descriptors.takeOwn())
+      sendJob(own.channel, this.#headOf(request, state), request.args)
+      return this.#follow(state, request, descriptors, child, own)
+    } catch (error) {
+      descriptors.close()
+      throw error
+    }
+  }
+
+  #openChannel({ connection }: TemplateState, { killTree }: LaunchRequest, fd: number): OwnChannel {
+    const channel = readToTheEnd(new Socket({ fd, readable: true, writable: true, allowHalfOpen: true }))
+    const direct = (pid: number, signal: NodeJS.Signals): boolean =>
+      !channel.destroyed && this.#kill(connection, killTree ? -pid : pid, fd, signal)
+    return { channel, reader: new JobChannelReader(channel), direct }
+  }
+
+  /** The child exists: from here to its end. */
+  #follow(
+    state: TemplateState,
+    request: LaunchRequest,
+    descriptors: ChildDescriptors,
+    child: ForkedChild,
+    { channel, reader, direct }: OwnChannel,
+  ): Launched {
+    const { connection } = state
+    const kill = (signal: NodeJS.Signals): boolean =>
+      direct(child.pid, signal) || tellTemplate(connection, child, signal)
+    if (!request.detached && !request.outlives) this.#attached.add(connection, child, channel, () => kill('SIGKILL'))
+    // Made only now: a stream reads at once, and its 'end' must not come before the caller can listen for it.
+    let ipc: ChildProcess | null = null
+    const streams = request.stdio.map((target, index) => {
+      if (target === 'ipc') ipc = openIpc(descriptors.takeOwn(), request.serialization)
+      return target === 'pipe' ? pipeOf(descriptors.takeOwn(), index) : null
+    })
+    const close = (): void => closeStreams(streams)
+    child.exited.then(close, close)
+    return {
+      pid: child.pid,
+      channel: reader,
+      stdio: streams,
+      ipc,
+      exited: child.exited,
+      isStale: () => this.#templates.isReplaced(state),
+      rssBytes: () => (connection.sharesPids ? rssOf(child.pid) : undefined),
+      kill,
+      holdLoop: (on) => holdLoop(child, channel, on),
     }
   }
 

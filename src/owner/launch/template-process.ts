@@ -53,6 +53,8 @@ export interface TemplateOptions {
   signal: AbortSignal
   /** How long the start may take, in milliseconds. */
   startTimeout: number
+  /** The event loop does not wait for the start: if this process ends meanwhile, the template ends, too. */
+  isBackground?: boolean | undefined
   /** Takes which files the template has loaded, whether its start succeeds or fails. */
   onFiles?: ((files: FileStamps) => void) | undefined
 }
@@ -172,6 +174,7 @@ export async function startTemplate(native: Native, options: TemplateOptions): P
   const startup = new Socket({ fd: own.startup, readable: false, writable: true })
   const status = new Socket({ fd: own.status, readable: true, writable: false })
   const limits = new StartLimits(template, options)
+  if (options.isBackground) for (const handle of [template, startup, status]) handle.unref()
   try {
     sendStartup(startup, options)
     const report = await Promise.race([untilReady(template, status, options), limits.exceeded])

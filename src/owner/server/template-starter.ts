@@ -103,6 +103,7 @@ export class TemplateStarter {
         lifeline,
         ended,
         templateTimeout,
+        isBackground: this.#options.isBackground,
       })
       for (const warning of started.report.warnings)
         process.emitWarning(`Preloading left ${warning}`, { code: 'FORKSERVER_SUSPICIOUS' })
