@@ -39,7 +39,8 @@ export const CONTROL_MESSAGES = {
       [
         'flags',
         'u16',
-        'bit 0: may outlive its owner; bit 1: signals reach its process group, which ends with it; others are 0',
+        'bit 0: may outlive its owner, in its own session; bit 1: signals reach its group, which ends with it; ' +
+          'bit 2: may outlive its owner; others are 0',
       ],
       [
         'stdio',

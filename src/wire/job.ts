@@ -52,6 +52,8 @@ export interface ProgramHead {
   stdin?: true
   require?: readonly string[]
   import?: readonly string[]
+  /** What process.execArgv is, if not the template's. */
+  execArgv?: readonly string[]
 }
 
 /** What a job runs: a function, or a whole program, which gets the job's arguments. */
@@ -59,6 +61,9 @@ export type JobTask = { module: string; name: string } | { program: ProgramHead 
 
 /** A job without its arguments. If a field is absent, the child keeps what it has from the template. */
 export type JobHead = JobTask & JobSurroundings
+
+/** How the messages of an IPC channel are written, as in child_process. */
+export type Serialization = 'json' | 'advanced'
 
 /** The surroundings of a job. */
 export interface JobSurroundings {
@@ -74,8 +79,12 @@ export interface JobSurroundings {
   nice?: number
   gid?: number
   uid?: number
+  /** What process.ppid is as long as the template lives: the owner's process id. */
+  parent?: number
   /** The job begins also if its owner is gone by then. */
   detached?: true
+  /** Node's IPC channel, which the child opens before anything of the user's runs. */
+  ipc?: { fd: number; serialization: Serialization }
   /** Modules to import before the job, for a child whose template did not. */
   preload?: readonly PreloadModule[]
   /** Whether the child tells, before it leaves, which modules it has loaded. */

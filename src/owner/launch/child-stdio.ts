@@ -40,7 +40,7 @@ export class ChildDescriptors {
    * @throws ResourceError ERR_RESOURCE
    */
   of(target: StdioTarget, index: number): number {
-    if (target === 'pipe') return this.#pair()
+    if (target === 'pipe' || target === 'ipc') return this.#pair()
     if (target === 'ignore') return this.#devNull
     return target === 'inherit' ? index : target
   }

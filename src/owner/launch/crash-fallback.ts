@@ -52,6 +52,13 @@ export class CrashFallback implements Launcher {
     return launched
   }
 
+  launchNow(request: LaunchRequest, limitMs: number): Launched | undefined {
+    if (this.#spawning) return undefined
+    const launched = this.#forking.launchNow?.(request, limitMs)
+    if (launched) void crashedUnbegun(launched).then((hasCrashed) => hasCrashed && this.#count())
+    return launched
+  }
+
   #again(request: LaunchRequest): Promise<Launched> {
     return this.#spawning?.launch(request) ?? this.#fork(request)
   }

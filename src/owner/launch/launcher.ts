@@ -1,15 +1,20 @@
 // Runs in: owner. The contract of a start method: launch(request) gives a process with a job channel. Types only.
+import type { ChildProcess } from 'node:child_process'
 import type { Duplex } from 'node:stream'
-import type { ChildMessage, JobHead } from '../../wire/job.js'
+import type { ChildMessage, JobHead, Serialization } from '../../wire/job.js'
 import type { Exit } from './exit.js'
 
-/** One descriptor of a child: as the owner's, /dev/null, a pipe to the owner, or this descriptor. */
-export type StdioTarget = 'inherit' | 'ignore' | 'pipe' | number
+/** One descriptor of a child: as the owner's, /dev/null, a pipe to the owner, the IPC channel, or this descriptor. */
+export type StdioTarget = 'inherit' | 'ignore' | 'pipe' | 'ipc' | number
 
 export interface LaunchRequest {
-  /** The descriptors 0, 1, 2 and so on: three or more, at most MAX_STDIO. */
+  /** The descriptors 0, 1, 2 and so on: three or more, at most MAX_STDIO. At most one is 'ipc'. */
   stdio: readonly StdioTarget[]
+  /** Of the IPC channel; default json. */
+  serialization?: Serialization | undefined
   detached: boolean
+  /** It may outlive its owner without being detached, as any process of child_process. Only for launchNow(). */
+  outlives?: boolean
   /**
    * The process leads a process group of its own. Signals go to the whole group, and the rest of
    * the group ends with the process.
@@ -57,6 +62,8 @@ export interface Launched {
    * stderr to read, others for both.
    */
   readonly stdio: readonly (Duplex | null)[]
+  /** The owner's end of the IPC channel, or null without one: sends messages, and emits those that come. */
+  readonly ipc: ChildProcess | null
   /**
    * Settles when the end of the process is known. Rejects with TemplateError ERR_TEMPLATE_LOST if it cannot be known.
    */
@@ -96,6 +103,13 @@ export interface Launcher {
    *   request's signal
    */
   launch(request: LaunchRequest): Promise<Launched>
+  /**
+   * Starts one process at once, if a template is ready. The event loop stands still until the template has answered.
+   * @returns undefined if there is none that can be asked now
+   * @throws ResourceError ERR_RESOURCE; ProtocolError ERR_CONNECTION_ENDED if the template is lost or does not answer
+   *   in `limitMs` milliseconds. Then no process has begun the job, and none will
+   */
+  launchNow?(request: LaunchRequest, limitMs: number): Launched | undefined
   /**
    * Starts a new template beside the one that serves, which then takes over. If that fails, the old one serves on.
    * @throws as ForkServer.start(); UsageError ERR_INVALID_STATE if it is closed meanwhile

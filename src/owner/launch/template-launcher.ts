@@ -1,5 +1,6 @@
 // Runs in: owner. The start method `forkserver`: a Launcher that asks a template. If a template
 // was lost, it starts a new one.
+import type { ChildProcess } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { Socket } from 'node:net'
 import os from 'node:os'
@@ -14,6 +15,7 @@ import { encodeJob, type JobHead } from '../../wire/job.js'
 import { AttachedChildren, holdLoop } from './attached-children.js'
 import { ChildDescriptors, closeStreams, pipeOf, socketPair } from './child-stdio.js'
 import type { ControlConnection } from './control-connection.js'
+import { openIpc } from './ipc-channel.js'
 import { JobChannelReader } from './job-channel-reader.js'
 import type { Launched, Launcher, LaunchRequest, SpareCounts } from './launcher.js'
 import { Lifeline } from './lifeline.js'
@@ -36,6 +38,14 @@ export interface TemplateOptions {
   templateTimeout: number
   /** How many spares to keep; undefined to follow the load. */
   spares: number | undefined
+}
+
+/** The owner's end of a child's job channel. */
+interface OwnChannel {
+  channel: Socket
+  reader: JobChannelReader
+  /** Signals the child without the template; false if that cannot be. */
+  direct(pid: number, signal: NodeJS.Signals): boolean
 }
 
 /** Launches children by asking a template. */
@@ -113,47 +123,48 @@ export class TemplateLauncher implements Launcher {
   /** Gives the job to a spare, or asks for a child and sends it the job. */
   async #ask(state: TemplateState, request: LaunchRequest): Promise<Launched> {
     request.signal?.throwIfAborted()
-    const { connection } = state
     this.#spares.serve(state)
     const descriptors = new ChildDescriptors(this.#native, this.#devNull)
     let endChild: (() => void) | undefined
     try {
       const stdio = request.stdio.map((target, index) => descriptors.of(target, index))
       const job = partsOf(encodeJob(this.#headOf(request, state), request.args))
-      const { asked, channelFd, unsent } =
-        this.#giveToSpare(request, stdio, job) ?? this.#askTemplate(connection, request, stdio, job)
+      const { asked, isSpare, channelFd, unsent } =
+        this.#giveToSpare(request, stdio, job) ?? this.#askBy((fds) => state.connection.fork(fds, request), stdio, job)
       descriptors.closeChilds()
-      const channel = readToTheEnd(new Socket({ fd: channelFd, readable: true, writable: true, allowHalfOpen: true }))
-      const reader = new JobChannelReader(channel)
-      const direct = (pid: number, signal: NodeJS.Signals): boolean =>
-        !channel.destroyed && this.#kill(connection, request.killTree ? -pid : pid, channelFd, signal)
-      endChild = () => endUnansweredChild(channel, reader, (pid) => void direct(pid, 'SIGKILL'))
-      for (const bytes of unsent) channel.write(bytes)
-      const child = await asked
-      const kill = (signal: NodeJS.Signals): boolean =>
-        direct(child.pid, signal) || tellTemplate(connection, child, signal)
-      if (!request.detached) this.#attached.add(connection, child, channel, () => kill('SIGKILL'))
-      // Made only now: a stream reads at once, and its 'end' must not come before the caller can listen for it.
-      const streams = request.stdio.map((target, index) =>
-        target === 'pipe' ? pipeOf(descriptors.takeOwn(), index) : null,
-      )
-      const close = (): void => closeStreams(streams)
-      child.exited.then(close, close)
-      return {
-        pid: child.pid,
-        isSpare: !(asked instanceof Promise),
-        channel: reader,
-        stdio: streams,
-        exited: child.exited,
-        isStale: () => this.#templates.isReplaced(state),
-        rssBytes: () => (connection.sharesPids ? rssOf(child.pid) : undefined),
-        kill,
-        holdLoop: (on) => holdLoop(child, channel, on),
-      }
+      const own = this.#openChannel(state, request, channelFd)
+      endChild = () => endUnansweredChild(own.channel, own.reader, (pid) => void own.direct(pid, 'SIGKILL'))
+      for (const bytes of unsent) own.channel.write(bytes)
+      return this.#follow(state, request, descriptors, await asked, own, { isSpare })
     } catch (error) {
       descriptors.close()
       endChild?.()
       throw error
+    }
+  }
+
+  launchNow(request: LaunchRequest, limitMs: number): Launched | undefined {
+    const state = this.#templates.serving
+    if (!state?.connection.isWritable) return undefined
+    this.#spares.serve(state)
+    this.#spares.started()
+    const descriptors = new ChildDescriptors(this.#native, this.#devNull)
+    try {
+      const stdio = request.stdio.map((target, index) => descriptors.of(target, index))
+      const job = partsOf(encodeJob(this.#headOf(request, state), request.args))
+      // The job is sent only after the answer: a child that comes too late finds no job, and leaves.
+      const { asked, isSpare, channelFd, unsent } =
+        this.#giveToSpare(request, stdio, job) ??
+        this.#askBy((fds) => state.connection.forkNow(fds, request, limitMs), stdio, job)
+      descriptors.closeChilds()
+      const own = this.#openChannel(state, request, channelFd)
+      for (const bytes of unsent) own.channel.write(bytes)
+      return this.#follow(state, request, descriptors, asked, own, { isSpare })
+    } catch (error) {
+      descriptors.close()
+      throw error
+    } finally {
+      setImmediate(() => void this.#spares.fill()).unref()
     }
   }
 
@@ -162,14 +173,20 @@ export class TemplateLauncher implements Launcher {
    * its owner or leads a group is born as such.
    */
   #giveToSpare(
-    { detached, killTree }: LaunchRequest,
+    { detached, killTree, outlives }: LaunchRequest,
     stdio: readonly number[],
     [first, ...rest]: Parts,
-  ): Asked | undefined {
-    if (detached || killTree) return undefined
+  ): Asked<ForkedChild> | undefined {
+    if (detached || killTree || outlives) return undefined
     for (let spare: Spare | undefined; (spare = this.#spares.take()); ) {
       const sent = this.#native.send(spare.channelFd, first, Int32Array.from(stdio))
-      if (sent > 0) return { asked: spare.child, channelFd: spare.channelFd, unsent: [first.subarray(sent), ...rest] }
+      if (sent > 0)
+        return {
+          asked: spare.child,
+          isSpare: true,
+          channelFd: spare.channelFd,
+          unsent: [first.subarray(sent), ...rest],
+        }
       const hasEnded = isErrno(sent, 'EPIPE') || isErrno(sent, 'ECONNRESET')
       this.#spares.giveBack(spare, hasEnded)
       if (!hasEnded) break // a descriptor cannot be sent: the request to the template will fail, too, and say why
@@ -177,10 +194,10 @@ export class TemplateLauncher implements Launcher {
     return undefined
   }
 
-  #askTemplate(connection: ControlConnection, request: LaunchRequest, stdio: readonly number[], unsent: Parts): Asked {
+  #askBy<Child>(ask: (descriptors: Int32Array) => Child, stdio: readonly number[], unsent: Parts): Asked<Child> {
     const [channelFd, childsEnd] = socketPair(this.#native)
     try {
-      return { asked: connection.fork(Int32Array.of(childsEnd, ...stdio), request), channelFd, unsent }
+      return { asked: ask(Int32Array.of(childsEnd, ...stdio)), isSpare: false, channelFd, unsent }
     } catch (error) {
       this.#native.close(channelFd)
       throw error
@@ -189,8 +206,52 @@ export class TemplateLauncher implements Launcher {
     }
   }
 
-  #headOf({ head, cwd, env, detached }: LaunchRequest, state: TemplateState): JobHead {
+  #openChannel({ connection }: TemplateState, { killTree }: LaunchRequest, fd: number): OwnChannel {
+    const channel = readToTheEnd(new Socket({ fd, readable: true, writable: true, allowHalfOpen: true }))
+    const direct = (pid: number, signal: NodeJS.Signals): boolean =>
+      !channel.destroyed && this.#kill(connection, killTree ? -pid : pid, fd, signal)
+    return { channel, reader: new JobChannelReader(channel), direct }
+  }
+
+  /** The child exists: from here to its end. */
+  #follow(
+    state: TemplateState,
+    request: LaunchRequest,
+    descriptors: ChildDescriptors,
+    child: ForkedChild,
+    { channel, reader, direct }: OwnChannel,
+    { isSpare }: { isSpare: boolean },
+  ): Launched {
+    const { connection } = state
+    const kill = (signal: NodeJS.Signals): boolean =>
+      direct(child.pid, signal) || tellTemplate(connection, child, signal)
+    if (!request.detached && !request.outlives) this.#attached.add(connection, child, channel, () => kill('SIGKILL'))
+    // Made only now: a stream reads at once, and its 'end' must not come before the caller can listen for it.
+    let ipc: ChildProcess | null = null
+    const streams = request.stdio.map((target, index) => {
+      if (target === 'ipc') ipc = openIpc(descriptors.takeOwn(), request.serialization)
+      return target === 'pipe' ? pipeOf(descriptors.takeOwn(), index) : null
+    })
+    const close = (): void => closeStreams(streams)
+    child.exited.then(close, close)
+    return {
+      pid: child.pid,
+      isSpare,
+      channel: reader,
+      stdio: streams,
+      ipc,
+      exited: child.exited,
+      isStale: () => this.#templates.isReplaced(state),
+      rssBytes: () => (connection.sharesPids ? rssOf(child.pid) : undefined),
+      kill,
+      holdLoop: (on) => holdLoop(child, channel, on),
+    }
+  }
+
+  #headOf({ head, cwd, env, detached, stdio, serialization = 'json' }: LaunchRequest, state: TemplateState): JobHead {
     const full: JobHead = { ...head }
+    const ipcFd = stdio.indexOf('ipc')
+    if (ipcFd >= 0) full.ipc = { fd: ipcFd, serialization }
     const change = state.env ? changeOf(state.env, env) : { whole: changeOf({}, env)?.set ?? {} }
     if (change) full.env = change
     if (change && 'set' in change) this.#warnOf(unheeded(change))
@@ -246,8 +307,9 @@ function tellTemplate(connection: ControlConnection, child: ForkedChild, signal:
 }
 
 /** A child that exists or was asked for, and what is left of its job to send. */
-interface Asked {
-  asked: ForkedChild | Promise<ForkedChild>
+interface Asked<Child> {
+  asked: Child
+  isSpare: boolean
   channelFd: number
   unsent: readonly Buffer[]
 }

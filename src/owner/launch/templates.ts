@@ -69,6 +69,13 @@ export class Templates {
     if (this.#isClosed || this.#lifeline.isCut) throw closed()
   }
 
+  /** The template that can be asked at once, if there is one. */
+  get serving(): TemplateState | undefined {
+    const state = this.#latest
+    const isServing = state && this.#state && !this.#isClosed && !state.connection.isLost && !this.#leaving.has(state)
+    return isServing && !this.#replaced.has(state) ? state : undefined
+  }
+
   /** The template that serves now. Starts one if there is none. */
   async ready(): Promise<TemplateState> {
     this.#checkOpen()
