@@ -1,8 +1,8 @@
 // Runs in: owner. What vitest takes for one test process: forked if a template is ready, and else vitest's own.
-import { fileDeadline } from './file-deadline.js'
+import { DeadlineWorker } from './file-deadline.js'
 import { ForkedWorker } from './forked-worker.js'
-import type { Template } from './test-template.js'
-import type { PoolOptions, PoolWorker } from './vitest-types.js'
+import type { TestTemplate } from './test-template.js'
+import type { Message, PoolOptions, PoolWorker } from './vitest-types.js'
 import { plainWorker } from './vitest-node.js'
 
 /** One test process. */
@@ -10,11 +10,11 @@ export class FileWorker implements PoolWorker {
   readonly name: string
   readonly cacheFs = true
   readonly #options: PoolOptions
-  readonly #template: Template
+  readonly #template: TestTemplate
   readonly #fileTimeout: number | undefined
   #worker: PoolWorker | undefined
 
-  constructor(name: string, options: PoolOptions, template: Template, fileTimeout: number | undefined) {
+  constructor(name: string, options: PoolOptions, template: TestTemplate, fileTimeout: number | undefined) {
     this.name = name
     this.#options = options
     this.#template = template
@@ -22,13 +22,12 @@ export class FileWorker implements PoolWorker {
   }
 
   async start(): Promise<void> {
-    const server = this.#template.server()
+    const server = this.#template.server
     const worker = server
       ? new ForkedWorker(this.name, this.#options, server)
       : await plainWorker(this.name, this.#options)
-    this.#worker = this.#fileTimeout === undefined ? worker : fileDeadline(worker, this.#fileTimeout)
+    this.#worker = this.#fileTimeout === undefined ? worker : new DeadlineWorker(worker, this.#fileTimeout)
     await this.#worker.start()
-    this.#worker.on('message', (message: unknown) => this.#note(message))
   }
 
   async stop(): Promise<void> {
@@ -45,18 +44,12 @@ export class FileWorker implements PoolWorker {
     this.#started.off(event, callback)
   }
 
-  send(message: unknown): void {
-    const { t, r } = message as { t?: string; r?: { externalize?: unknown } }
-    if (t === 's' && typeof r?.externalize === 'string') this.#template.learn(r.externalize)
+  send(message: Message): void {
     this.#started.send(message)
   }
 
   deserialize(data: unknown): unknown {
     return data
-  }
-
-  #note(message: unknown): void {
-    if ((message as { type?: string } | null)?.type === 'testfileFinished') this.#template.fileFinished()
   }
 
   get #started(): PoolWorker {

@@ -6,7 +6,7 @@ import { Process } from '../../owner/process/process.js'
 import type { ForkServer } from '../../owner/server/fork-server.js'
 import { ownFile } from '../../platform/own-files.js'
 import { readMessages, writeMessage } from './node-channel.js'
-import type { PoolOptions, PoolWorker } from './vitest-types.js'
+import type { Message, PoolOptions, PoolWorker } from './vitest-types.js'
 
 const jobs = remote<typeof import('../child/attach-channel.js')>(ownFile('vitest/child/attach-channel.js'))
 
@@ -41,7 +41,7 @@ export class ForkedWorker implements PoolWorker {
     this.#events.off(event, callback)
   }
 
-  send(message: unknown): void {
+  send(message: Message): void {
     if (!this.#hasEnded) writeMessage(this.#channel, message)
   }
 

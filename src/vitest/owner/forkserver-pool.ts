@@ -1,8 +1,11 @@
 // Runs in: owner. forkserverPool(): what the option `pool` of vitest takes.
 import { FileWorker } from './file-worker.js'
 import { checkPoolSettings, type ForkserverPoolOptions } from './pool-settings.js'
-import { Template } from './test-template.js'
+import { TestTemplate } from './test-template.js'
 import type { PoolOptions, PoolRunnerInitializer, Vitest } from './vitest-types.js'
+
+/** The name of the pool, for vitest's messages. */
+const NAME = 'forkserver'
 
 /**
  * A pool for vitest that forks the process of each test file from a template, which has vitest, the DOM and the
@@ -15,24 +18,33 @@ import type { PoolOptions, PoolRunnerInitializer, Vitest } from './vitest-types.
  */
 export function forkserverPool(options: ForkserverPoolOptions = {}): PoolRunnerInitializer {
   const settings = checkPoolSettings(options)
-  const name = 'forkserver'
-  const templates = new Map<string, Template>()
-  const known = new WeakSet<Vitest>()
+  const instances = new WeakMap<Vitest, Map<string, TestTemplate>>()
   return {
-    name,
-    createPoolWorker(given: PoolOptions) {
+    name: NAME,
+    createPoolWorker(given) {
       const { vitest } = given.project
-      if (!known.has(vitest)) {
-        known.add(vitest)
-        vitest.onClose(async () => {
-          await Promise.all([...templates.values()].map((template) => template.close()))
-          templates.clear()
-        })
+      const templates = instances.get(vitest) ?? new Map<string, TestTemplate>()
+      if (!instances.has(vitest)) {
+        instances.set(vitest, templates)
+        vitest.onClose(() => closeAll(templates))
       }
-      const key = JSON.stringify([given.project.config.root, given.environment, given.execArgv, given.env])
-      let template = templates.get(key)
-      if (!template) templates.set(key, (template = new Template(given, settings)))
-      return new FileWorker(name, given, template, settings.fileTimeout)
+      const key = keyOf(given)
+      const template = templates.get(key) ?? new TestTemplate(given, settings)
+      templates.set(key, template)
+      return new FileWorker(NAME, given, template, settings.fileTimeout)
     },
   }
+}
+
+/** Equal for test files that one template can serve. */
+function keyOf({ distPath, project, environment, execArgv, env }: PoolOptions): string {
+  const { root, environmentOptions, defines, disableConsoleIntercept, globals } = project.config
+  const config = { root, environmentOptions, defines, disableConsoleIntercept, globals }
+  return JSON.stringify([distPath, config, environment, execArgv, env])
+}
+
+async function closeAll(templates: Map<string, TestTemplate>): Promise<void> {
+  const closing = [...templates.values()]
+  templates.clear()
+  await Promise.all(closing.map((template) => template.close()))
 }

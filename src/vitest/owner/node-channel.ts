@@ -1,5 +1,5 @@
 // Runs in: owner. The far end of process.send() with the serialization 'advanced'.
-import { once } from 'node:events'
+
 import type { Duplex } from 'node:stream'
 import v8 from 'node:v8'
 
@@ -51,4 +51,4 @@ export function readMessages(stream: Duplex, onMessage: (message: unknown) => vo
     }
   })
 }
-void once
+

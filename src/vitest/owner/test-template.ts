@@ -1,78 +1,75 @@
 // Runs in: owner. One template for test files: when it starts, and what it loads.
+import { pathToFileURL } from 'node:url'
 import { remote } from '../../owner/naming/remote.js'
 import { ForkServer } from '../../owner/server/fork-server.js'
 import { ownFile } from '../../platform/own-files.js'
-import type { Preparation } from '../template/prepare-tests.js'
+import type { TestSetup } from '../template/set-up-tests.js'
 import type { PoolSettings } from './pool-settings.js'
-import type { PoolOptions } from './vitest-types.js'
 import { externalUrl } from './vitest-node.js'
+import type { PoolOptions } from './vitest-types.js'
 
-const preparing = remote<typeof import('../template/prepare-from-env.js')>(
-  ownFile('vitest/template/prepare-from-env.js'),
-)
-
-/** One template. */
-export class Template {
+/** One template. Until it is ready, and if it cannot be started, there is no server, and vitest's own processes run. */
+export class TestTemplate {
   readonly #options: PoolOptions
   readonly #settings: PoolSettings
-  readonly #learnt = new Set<string>()
   #server: ForkServer | undefined
-  #starting: Promise<void> | undefined
+  #start: Promise<void>
 
+  /** @param options of the first test process that could use it */
   constructor(options: PoolOptions, settings: PoolSettings) {
     this.#options = options
     this.#settings = settings
-    if (settings.preload.length > 0) this.#start()
+    this.#start = this.#run().catch((error: unknown) => this.#warn(error))
   }
 
   /** The server, once it is ready. */
-  server(): ForkServer | undefined {
+  get server(): ForkServer | undefined {
     return this.#server
   }
 
-  learn(url: string): void {
-    if (/\/node_modules\//.test(url) && !/\/vitest\/dist\//.test(url)) this.#learnt.add(url)
-  }
-
-  fileFinished(): void {
-    this.#start()
-  }
-
+  /** Ends the template and its processes. */
   async close(): Promise<void> {
-    await this.#starting
+    await this.#start
     await this.#server?.close({ children: 'kill' })
+    this.#server = undefined
   }
 
-  #start(): void {
-    this.#starting ??= this.#startNow().catch((error: unknown) => {
-      this.#options.project.vitest.logger.warn('forkserver:', error)
-    })
-  }
-
-  async #startNow(): Promise<void> {
-    const { distPath, environment, project, env, execArgv } = this.#options
-    const given = await Promise.all(
-      this.#settings.preload.map((name) => (URL.canParse(name) ? name : externalUrl(name, this.#options))),
-    )
-    const modules = [...new Set([...given, ...this.#learnt])].filter((url) => url !== undefined)
-    const preparation: Preparation = {
-      distPath,
-      environment: {
-        name: environment.name,
-        options: environment.options ?? project.config.environmentOptions ?? {},
-      },
-      freezesEnvironment: this.#settings.freezeEnvironment,
-      modules: modules.map((url) => url.startsWith('/') ? `file://${url}` : url),
-      defines: project.config.defines ?? {},
-      replacesConsole: !project.config.disableConsoleIntercept,
-      warmup: this.#settings.warmup,
-    }
+  async #run(): Promise<void> {
+    const { env, execArgv } = this.#options
+    const setup = remote<typeof import('../template/set-up-tests.js')>(this.#setupUrl())
     this.#server = await ForkServer.start({
+      preload: [setup.module, ownFile('vitest/child/attach-channel.js'), ...(await this.#modules())],
+      warmup: setup.finish,
+      env: env as NodeJS.ProcessEnv,
       execArgv,
-      env: { ...env, FORKSERVER_VITEST: JSON.stringify(preparation) },
-      warmup: preparing.prepare,
       strict: false,
     })
-    if (process.env.FSV_DEBUG) console.error(modules, this.#server.report)
+  }
+
+  #setupUrl(): URL {
+    const { distPath, environment, project } = this.#options
+    const { environmentOptions, defines, disableConsoleIntercept } = project.config
+    const setup: TestSetup = {
+      distPath,
+      environment: { name: environment.name, options: environment.options ?? environmentOptions ?? {} },
+      freezesEnvironment: this.#settings.freezeEnvironment,
+      defines: defines ?? {},
+      replacesConsole: !disableConsoleIntercept,
+      warmup: this.#settings.warmup,
+    }
+    const url = pathToFileURL(ownFile('vitest/template/set-up-tests.js'))
+    url.search = encodeURIComponent(JSON.stringify(setup))
+    return url
+  }
+
+  /** The modules of the option preload, as URLs. */
+  async #modules(): Promise<string[]> {
+    const named = this.#settings.preload.map((name) => (URL.canParse(name) ? name : externalUrl(name, this.#options)))
+    return (await Promise.all(named)).filter((url) => url !== undefined)
+  }
+
+  #warn(error: unknown): void {
+    const { logger } = this.#options.project.vitest
+    logger.warn(`forkserver/vitest: no template, so each test file runs in a process of vitest's own. ${error}`)
   }
 }

@@ -31,5 +31,6 @@ export async function externalUrl(name: string, options: PoolOptions): Promise<s
   const { createMethodsRPC } = await vitestNode(options.distPath)
   const rpc = createMethodsRPC(options.project, { cacheFs: true, collect: false })
   const isDom = ['jsdom', 'happy-dom'].includes(options.environment.name)
-  return (await rpc.fetch(name, undefined, isDom ? 'client' : 'ssr')).externalize
+  const { externalize } = await rpc.fetch(name, undefined, isDom ? 'client' : 'ssr')
+  return externalize && path.isAbsolute(externalize) ? pathToFileURL(externalize).href : externalize
 }

@@ -2,6 +2,22 @@
 // forkserver needs no vitest to be compiled, and because they are the same in vitest 4 and 5.
 import type { EventEmitter } from 'node:events'
 
+/** What travels between vitest and a test process: requests and answers of the pool (`type`), and calls (`t`). */
+export interface Message {
+  type?: string
+  /** 'q': a call of the method `m` with the arguments `a`; 's': its result `r`. */
+  t?: 'q' | 's'
+  m?: string
+  a?: readonly unknown[]
+  r?: unknown
+  context?: { files: readonly { filepath: string }[] }
+}
+
+/** Is the message a call of this method? */
+export function isCall(message: Message, method: string): message is Message & { a: readonly unknown[] } {
+  return message.t === 'q' && message.m === method
+}
+
 /** vitest's side of one test process. */
 export interface PoolWorker {
   readonly name: string
@@ -10,7 +26,7 @@ export interface PoolWorker {
   on: (event: string, callback: (...args: any[]) => void) => void
   // biome-ignore lint/suspicious/noExplicitAny: as vitest declares it
   off: (event: string, callback: (...args: any[]) => void) => void
-  send: (message: unknown) => void
+  send: (message: Message) => void
   deserialize: (data: unknown) => unknown
   start: () => Promise<void>
   stop: () => Promise<void>
