@@ -44,12 +44,19 @@ export async function finish(): Promise<void> {
   globalThis.console = nodesConsole
 }
 
-async function setUp({ distPath, environment, freezesEnvironment, defines, replacesConsole }: TestSetup): Promise<void> {
+async function setUp({
+  distPath,
+  environment,
+  freezesEnvironment,
+  defines,
+  replacesConsole,
+}: TestSetup): Promise<void> {
   const load = (name: string): Promise<object> => import(pathToFileURL(path.join(distPath, name)).href)
   await importWorker(distPath)
   await load('index.js')
   const { builtinEnvironments } = (await load('runtime.js')) as { builtinEnvironments: Record<string, Environment> }
-  for (const name of readdirSync(path.join(distPath, 'chunks'))) if (/^console\./.test(name)) await load(`chunks/${name}`)
+  for (const name of readdirSync(path.join(distPath, 'chunks')))
+    if (/^console\./.test(name)) await load(`chunks/${name}`)
   const known = Object.hasOwn(builtinEnvironments, environment.name) ? builtinEnvironments[environment.name] : undefined
   if (known && freezesEnvironment) await freezeEnvironment(known, environment.options)
   Object.assign(globalThis, defines)
@@ -72,6 +79,10 @@ function forwardingConsole(): Console {
         to.write(chunk, encoding, done)
       },
     })
-  const own = new Console({ stdout: leading('_stdout', 'stdout'), stderr: leading('_stderr', 'stderr'), groupIndentation: 2 })
+  const own = new Console({
+    stdout: leading('_stdout', 'stdout'),
+    stderr: leading('_stderr', 'stderr'),
+    groupIndentation: 2,
+  })
   return own
 }

@@ -1,7 +1,7 @@
 // Runs in: owner. The options of forkserverPool(): their types, their checks and their defaults.
-import { boolean, checkOptions, listOf, milliseconds, stringOrUrl } from '../../options/option-checks.js'
-import { reference } from '../../owner/naming/reference-check.js'
-import type { Reference } from '../../owner/naming/remote.js'
+import { boolean, checkOptions, listOf, milliseconds, stringOrUrl } from '../options/option-checks.js'
+import { reference } from '../owner/naming/reference-check.js'
+import type { Reference } from '../owner/naming/remote.js'
 
 /** Options of forkserverPool(). */
 export interface ForkserverPoolOptions {
@@ -15,12 +15,15 @@ export interface ForkserverPoolOptions {
    * file: render one component, transpile one line.
    *
    * @example
-   * const warmup = remote<typeof import('./warmup.js')>(new URL('./warmup.js', import.meta.url)).render
-   * export default defineConfig({ test: { pool: forkserverPool({ warmup }) } })
+   * const config = { test: { pool: forkserverPool({ warmup: jobs.warmup }) } }
    */
   warmup?: Reference
   /** Whether jsdom or happy-dom is set up in the template, once for all test files; default true. */
   freezeEnvironment?: boolean
+  /**
+   * Whether test files wait until the template is ready; default false. Until then they run in vitest's own processes.
+   */
+  wait?: boolean
   /**
    * How long one test file may run, in milliseconds; default: no limit. After it the process is killed, the file
    * fails, and the run goes on. It ends a test file in an endless loop.
@@ -33,6 +36,7 @@ export interface PoolSettings {
   preload: readonly string[]
   warmup: { module: string; name: string } | null
   freezeEnvironment: boolean
+  wait: boolean
   fileTimeout: number | undefined
 }
 
@@ -42,6 +46,7 @@ export function checkPoolSettings(options: ForkserverPoolOptions): PoolSettings 
     preload: listOf(stringOrUrl),
     warmup: reference,
     freezeEnvironment: boolean,
+    wait: boolean,
     fileTimeout: milliseconds,
   })
   const { warmup } = given
@@ -49,6 +54,7 @@ export function checkPoolSettings(options: ForkserverPoolOptions): PoolSettings 
     preload: (given.preload ?? []).map(String),
     warmup: warmup ? { module: warmup.module, name: warmup.name } : null,
     freezeEnvironment: given.freezeEnvironment ?? true,
+    wait: given.wait ?? false,
     fileTimeout: given.fileTimeout,
   }
 }

@@ -1,8 +1,8 @@
 // Runs in: owner. Ends a test file that runs too long. vitest's own limits need a turn of the event loop of the process
 // that runs the file, which an endless loop does not give.
 import { EventEmitter } from 'node:events'
-import { ChildError } from '../../errors.js'
-import { isCall, type Message, type PoolWorker } from './vitest-types.js'
+import { ChildError } from '../errors.js'
+import { isCall, type Message, type VitestWorker } from './vitest-types.js'
 
 interface TestFile {
   id: string
@@ -10,19 +10,21 @@ interface TestFile {
 }
 
 /** A test process whose file has a time limit. */
-export class DeadlineWorker implements PoolWorker {
+export class DeadlineWorker implements VitestWorker {
   readonly name: string
-  readonly #worker: PoolWorker
+  readonly cacheFs = true
+  readonly #worker: VitestWorker
   readonly #limitMs: number
   readonly #events = new EventEmitter()
   readonly #unfinished = new Map<string, TestFile>()
   #isCollected = false
   #began = 0
   #timer: NodeJS.Timeout | undefined
+  #isOver = false
   #end: Promise<void> | undefined
 
   /** @param limitMs how long the worker may take for what vitest asks it to run, in milliseconds */
-  constructor(worker: PoolWorker, limitMs: number) {
+  constructor(worker: VitestWorker, limitMs: number) {
     this.name = worker.name
     this.#worker = worker
     this.#limitMs = limitMs
@@ -34,7 +36,7 @@ export class DeadlineWorker implements PoolWorker {
     for (const event of ['error', 'exit'])
       this.#worker.on(event, (...args: unknown[]) => {
         clearTimeout(this.#timer)
-        if (!this.#end && this.#events.listenerCount(event) > 0) this.#events.emit(event, ...args)
+        if (!this.#isOver && this.#events.listenerCount(event) > 0) this.#events.emit(event, ...args)
       })
   }
 
@@ -54,7 +56,7 @@ export class DeadlineWorker implements PoolWorker {
   }
 
   send(message: Message): void {
-    if (this.#end) {
+    if (this.#isOver) {
       if (message.type === 'stop') this.#answer('stopped')
       return
     }
@@ -75,7 +77,7 @@ export class DeadlineWorker implements PoolWorker {
   }
 
   #receive(message: Message): void {
-    if (this.#end) return
+    if (this.#isOver) return
     if (message.type === 'testfileFinished') clearTimeout(this.#timer)
     if (isCall(message, 'onQueued')) this.#note([message.a[0] as TestFile])
     if (isCall(message, 'onCollected')) {
@@ -94,6 +96,7 @@ export class DeadlineWorker implements PoolWorker {
       `${files.join(', ')} ran for more than ${this.#limitMs} ms (fileTimeout of forkserverPool()), and its process ` +
       'was killed. It may be in an endless loop. If it only needs longer, raise fileTimeout.'
     const error = new ChildError('ERR_TIMEOUT', text, {})
+    this.#isOver = true
     this.#end = this.#worker.stop()
     if (this.#unfinished.size === 0) {
       this.#events.emit('error', error)

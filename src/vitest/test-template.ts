@@ -1,29 +1,30 @@
 // Runs in: owner. One template for test files: when it starts, and what it loads.
 import { pathToFileURL } from 'node:url'
-import { remote } from '../../owner/naming/remote.js'
-import { ForkServer } from '../../owner/server/fork-server.js'
-import { ownFile } from '../../platform/own-files.js'
-import type { TestSetup } from '../template/set-up-tests.js'
+import { remote } from '../owner/naming/remote.js'
+import { ForkServer } from '../owner/server/fork-server.js'
+import { ownFile } from '../platform/own-files.js'
 import type { PoolSettings } from './pool-settings.js'
+import type { TestSetup } from './template/set-up-tests.js'
 import { externalUrl } from './vitest-node.js'
-import type { PoolOptions } from './vitest-types.js'
+import type { WorkerOptions } from './vitest-types.js'
 
 /** One template. Until it is ready, and if it cannot be started, there is no server, and vitest's own processes run. */
 export class TestTemplate {
-  readonly #options: PoolOptions
+  readonly #options: WorkerOptions
   readonly #settings: PoolSettings
   #server: ForkServer | undefined
   #start: Promise<void>
 
   /** @param options of the first test process that could use it */
-  constructor(options: PoolOptions, settings: PoolSettings) {
+  constructor(options: WorkerOptions, settings: PoolSettings) {
     this.#options = options
     this.#settings = settings
     this.#start = this.#run().catch((error: unknown) => this.#warn(error))
   }
 
-  /** The server, once it is ready. */
-  get server(): ForkServer | undefined {
+  /** The server if it is ready, or after it has been waited for. undefined: vitest's own processes are to run. */
+  async server(): Promise<ForkServer | undefined> {
+    if (this.#settings.wait) await this.#start
     return this.#server
   }
 
@@ -36,11 +37,11 @@ export class TestTemplate {
 
   async #run(): Promise<void> {
     const { env, execArgv } = this.#options
-    const setup = remote<typeof import('../template/set-up-tests.js')>(this.#setupUrl())
+    const setup = remote<typeof import('./template/set-up-tests.js')>(this.#setupUrl())
     this.#server = await ForkServer.start({
       preload: [setup.module, ownFile('vitest/child/attach-channel.js'), ...(await this.#modules())],
       warmup: setup.finish,
-      env: env as NodeJS.ProcessEnv,
+      env,
       execArgv,
       strict: false,
     })

@@ -2,19 +2,19 @@
 import { DeadlineWorker } from './file-deadline.js'
 import { ForkedWorker } from './forked-worker.js'
 import type { TestTemplate } from './test-template.js'
-import type { Message, PoolOptions, PoolWorker } from './vitest-types.js'
 import { plainWorker } from './vitest-node.js'
+import type { Message, VitestWorker, WorkerOptions } from './vitest-types.js'
 
 /** One test process. */
-export class FileWorker implements PoolWorker {
+export class FileWorker implements VitestWorker {
   readonly name: string
   readonly cacheFs = true
-  readonly #options: PoolOptions
+  readonly #options: WorkerOptions
   readonly #template: TestTemplate
   readonly #fileTimeout: number | undefined
-  #worker: PoolWorker | undefined
+  #worker: VitestWorker | undefined
 
-  constructor(name: string, options: PoolOptions, template: TestTemplate, fileTimeout: number | undefined) {
+  constructor(name: string, options: WorkerOptions, template: TestTemplate, fileTimeout: number | undefined) {
     this.name = name
     this.#options = options
     this.#template = template
@@ -22,7 +22,7 @@ export class FileWorker implements PoolWorker {
   }
 
   async start(): Promise<void> {
-    const server = this.#template.server
+    const server = await this.#template.server()
     const worker = server
       ? new ForkedWorker(this.name, this.#options, server)
       : await plainWorker(this.name, this.#options)
@@ -52,7 +52,7 @@ export class FileWorker implements PoolWorker {
     return data
   }
 
-  get #started(): PoolWorker {
+  get #started(): VitestWorker {
     return this.#worker!
   }
 }

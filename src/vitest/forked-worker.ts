@@ -1,14 +1,14 @@
 // Runs in: owner. One forked process that runs test files, with the face that vitest gives its own processes.
 import { EventEmitter } from 'node:events'
 import type { Duplex, Readable } from 'node:stream'
-import { remote } from '../../owner/naming/remote.js'
-import { Process } from '../../owner/process/process.js'
-import type { ForkServer } from '../../owner/server/fork-server.js'
-import { ownFile } from '../../platform/own-files.js'
+import { remote } from '../owner/naming/remote.js'
+import { Process } from '../owner/process/process.js'
+import type { ForkServer } from '../owner/server/fork-server.js'
+import { ownFile } from '../platform/own-files.js'
 import { readMessages, writeMessage } from './node-channel.js'
-import type { Message, PoolOptions, PoolWorker } from './vitest-types.js'
+import type { Message, VitestWorker, WorkerOptions } from './vitest-types.js'
 
-const jobs = remote<typeof import('../child/attach-channel.js')>(ownFile('vitest/child/attach-channel.js'))
+const jobs = remote<typeof import('./child/attach-channel.js')>(ownFile('vitest/child/attach-channel.js'))
 
 /** How long a process may take to leave after SIGTERM, in milliseconds; vitest gives its own as much. */
 const SIGTERM_MS = 500
@@ -16,18 +16,18 @@ const SIGTERM_MS = 500
 const CHANNEL = 3
 
 /** One forked process. */
-export class ForkedWorker implements PoolWorker {
+export class ForkedWorker implements VitestWorker {
   readonly name: string
   readonly cacheFs = true
-  readonly #options: PoolOptions
+  readonly #options: WorkerOptions
   readonly #process: Process
   readonly #events = new EventEmitter()
   #hasEnded = false
 
-  constructor(name: string, options: PoolOptions, server: ForkServer) {
+  constructor(name: string, options: WorkerOptions, server: ForkServer) {
     this.name = name
     this.#options = options
-    const env = options.env as NodeJS.ProcessEnv
+    const { env } = options
     this.#process = new Process(jobs.run, [options.distPath], { server, env, stdio: ['pipe', 'pipe', 'pipe', 'pipe'] })
   }
 

@@ -2,7 +2,7 @@
 import { FileWorker } from './file-worker.js'
 import { checkPoolSettings, type ForkserverPoolOptions } from './pool-settings.js'
 import { TestTemplate } from './test-template.js'
-import type { PoolOptions, PoolRunnerInitializer, Vitest } from './vitest-types.js'
+import type { Vitest, VitestPool, WorkerOptions } from './vitest-types.js'
 
 /** The name of the pool, for vitest's messages. */
 const NAME = 'forkserver'
@@ -11,17 +11,20 @@ const NAME = 'forkserver'
  * A pool for vitest that forks the process of each test file from a template, which has vitest, the DOM and the
  * packages loaded.
  *
+ * @param options what the template loads, and how long a test file may run
  * @returns the value for `test.pool` in vitest's configuration
  * @throws UsageError ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_INVALID_ARGUMENT
  * @example
- * export default defineConfig({ test: { pool: forkserverPool({ preload: ['react-dom/client'] }) } })
+ * // vitest.config.js
+ * const config = { test: { pool: forkserverPool({ preload: ['react-dom/client'], fileTimeout: 60_000 }) } }
  */
-export function forkserverPool(options: ForkserverPoolOptions = {}): PoolRunnerInitializer {
+export function forkserverPool(options: ForkserverPoolOptions = {}): VitestPool {
   const settings = checkPoolSettings(options)
   const instances = new WeakMap<Vitest, Map<string, TestTemplate>>()
   return {
     name: NAME,
-    createPoolWorker(given) {
+    createPoolWorker(options) {
+      const given = options as WorkerOptions
       const { vitest } = given.project
       const templates = instances.get(vitest) ?? new Map<string, TestTemplate>()
       if (!instances.has(vitest)) {
@@ -37,7 +40,7 @@ export function forkserverPool(options: ForkserverPoolOptions = {}): PoolRunnerI
 }
 
 /** Equal for test files that one template can serve. */
-function keyOf({ distPath, project, environment, execArgv, env }: PoolOptions): string {
+function keyOf({ distPath, project, environment, execArgv, env }: WorkerOptions): string {
   const { root, environmentOptions, defines, disableConsoleIntercept, globals } = project.config
   const config = { root, environmentOptions, defines, disableConsoleIntercept, globals }
   return JSON.stringify([distPath, config, environment, execArgv, env])

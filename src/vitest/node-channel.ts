@@ -51,4 +51,3 @@ export function readMessages(stream: Duplex, onMessage: (message: unknown) => vo
     }
   })
 }
-
