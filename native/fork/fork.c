@@ -4,6 +4,7 @@
 #include "clock.h"
 #include "flat.h"
 #include "fork-at-rest.h"
+#include "../os/descriptors.h"
 #include "../os/lifeline.h"
 #include "platform.h"
 #include "preloaded.h"
@@ -161,6 +162,7 @@ static void check_room(int spare) {
 static void be_born(struct uv_loop_s *loop, const struct birth *birth) {
   for (int i = 0; i < birth->close_count; i++) close(birth->close[i]);
   check_room(birth->channel);
+  widen_descriptor_table(birth->channel); // before the first thread
   // Until this call, the loop's epoll set and rings are those of the template, so no other libuv
   // function may run before.
   int error = uv_loop_fork(loop);

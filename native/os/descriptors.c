@@ -11,10 +11,20 @@
 // How many descriptors can be moved, and some more, because a program may use the highest numbers itself.
 #define ROOM 32
 
-int raise_descriptor(int fd) {
+// The end of the numbers that are used here.
+static int highest(void) {
   struct rlimit limit;
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return fd;
-  int end = limit.rlim_cur < HIGHEST ? (int)limit.rlim_cur : HIGHEST;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
+  return limit.rlim_cur < HIGHEST ? (int)limit.rlim_cur : HIGHEST;
+}
+
+void widen_descriptor_table(int spare) {
+  const int high = fcntl(spare, F_DUPFD_CLOEXEC, highest() - 1);
+  if (high >= 0) close(high);
+}
+
+int raise_descriptor(int fd) {
+  const int end = highest();
   int floor = end - ROOM > end / 2 ? end - ROOM : end / 2;
   if (fd >= floor) return fd;
   int high = fcntl(fd, F_DUPFD_CLOEXEC, floor);

@@ -6,7 +6,7 @@ import { type ExecProcess, keepLifelineOverExec } from './execve.js'
 import { flushOutput, type WritingProcess } from './flush-output.js'
 import { ChildChannel } from './job-channel.js'
 import { type LeavingProcess, takeOverExit } from './leave.js'
-import { runJob, sendThrown } from './run-job.js'
+import { runJob, sendModules, sendThrown } from './run-job.js'
 
 /** What the template has prepared for its children, and the callbacks of modules (api/fork-hooks.ts). */
 export interface ForkHooks {
@@ -50,7 +50,10 @@ export function beBorn(
     onFatal: (error) => sendThrown(channel, error),
     atExit: () => hooks.coverage.write(),
     flush: () => flushOutput(native, process as unknown as WritingProcess),
-    onLeaving: (exitCode) => channel.send('leaving', Uint8Array.of(exitCode)),
+    onLeaving: (exitCode) => {
+      sendModules(channel)
+      channel.send('leaving', Uint8Array.of(exitCode))
+    },
   })
   keepLifelineOverExec(self, native)
   const prepare = (): Promise<void> => {

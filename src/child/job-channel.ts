@@ -59,7 +59,7 @@ export class ChildChannel {
   }
 
   /** Sends one message. If the owner is gone, nobody reads it, and that is no error. */
-  send(kind: 'result' | 'thrown' | 'leaving', body: Uint8Array): void {
+  send(kind: 'result' | 'thrown' | 'leaving' | 'modules', body: Uint8Array): void {
     const payload = encodeChildMessage(kind, body)
     this.#write(encodeFrameHeader(payload.length))
     this.#write(payload)

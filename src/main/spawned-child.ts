@@ -3,7 +3,7 @@
 import { endWithOwner } from '../child/end-with-owner.js'
 import { type ExecProcess, keepLifelineOverExec } from '../child/execve.js'
 import { ChildChannel } from '../child/job-channel.js'
-import { runJob, sendThrown } from '../child/run-job.js'
+import { runJob, sendModules, sendThrown } from '../child/run-job.js'
 import { findNative } from '../platform/native.js'
 import { SPAWNED_DESCRIPTORS } from '../wire/startup.js'
 
@@ -19,4 +19,5 @@ process.on('uncaughtExceptionMonitor', (error) => {
   if (process.listenerCount('uncaughtException') > 0 || process.hasUncaughtExceptionCaptureCallback()) return
   sendThrown(channel, error)
 })
+if (job.head.recordModules) process.on('exit', () => sendModules(channel))
 void runJob(process, channel, job.head, job.args)

@@ -8,9 +8,10 @@ import { beBorn } from '../child/birth.js'
 import { Coverage } from '../child/coverage.js'
 import type { LeavingProcess } from '../child/leave.js'
 import * as worker from '../child/worker/worker-job.js'
+import type { Finding } from '../errors.js'
 import { importModule, rememberModule } from '../platform/import-module.js'
 import { native as loadNative, type Native } from '../platform/native.js'
-import { type StartupConfig, TEMPLATE_FLAGS } from '../wire/startup.js'
+import { type PreloadModule, type StartupConfig, TEMPLATE_FLAGS } from '../wire/startup.js'
 import { encodeThrown } from '../wire/values/thrown.js'
 import { WORKER_MODULE } from '../wire/worker/worker-messages.js'
 import { FlatMemory } from './flat-memory.js'
@@ -27,8 +28,9 @@ import { readStartup, tellOwner } from './start-messages.js'
 import { stopEsbuild } from './stop-esbuild.js'
 import streams from './stream-stand-ins.cjs'
 import type { TemplateKeys } from './template-keys.js'
-import { makeReport, namesOfActive, workerThreads } from './template-report.js'
+import { makeReport, workerThreads } from './template-report.js'
 import { tryFork, whyNodeCannotFork } from './trial-fork.js'
+import { Tripwires } from './tripwires.js'
 
 /**
  * If the heap is larger, V8 does not forget its limit. It would go back to the limit of a new heap, a few hundred MB,
@@ -58,6 +60,13 @@ class Template {
   readonly #check: ForkCheck
   #settling: NodeJS.Timeout | undefined
   #loading = 'the preload'
+  /** The module that is being loaded or called; null if it is none of the preload. */
+  #loadingModule: string | null = null
+  /** The optional modules that could not be loaded. */
+  readonly #skipped: Finding[] = []
+  readonly #tripwires: Tripwires
+  /** The optional modules that looked for a global which only children have. */
+  readonly #different: Finding[] = []
   /** An error that a module throws after its top level, in a callback or a rejected promise, also fails the preload. */
   readonly #onUncaught = (error: unknown): void => {
     if (process.listenerCount('uncaughtException') > 0 || process.hasUncaughtExceptionCaptureCallback()) return
@@ -71,8 +80,9 @@ class Template {
     }
     this.#keys = keys
     this.#config = config
+    this.#tripwires = new Tripwires(config.tripwires)
     this.#check = new ForkCheck(this.#native, first)
-    this.#check.attributeNewTo(`${optionsThatLoad()} was loaded`)
+    this.#check.attributeNewTo(`${optionsThatLoad()} was loaded`, null)
     if (config.nodeOptions !== null) process.env.NODE_OPTIONS = config.nodeOptions
     process.on('uncaughtExceptionMonitor', this.#onUncaught)
   }
@@ -80,59 +90,80 @@ class Template {
   async load(): Promise<void> {
     try {
       rememberModule(WORKER_MODULE, worker)
-      for (const specifier of this.#config.preload) {
-        this.#loading = specifier
-        rememberModule(specifier, await importModule(specifier))
-        this.#check.attributeNewTo(`${specifier} was loaded`)
+      this.#tripwires.begin()
+      for (const preload of this.#config.preload) {
+        this.#begin(preload.module, preload.module)
+        await this.#load(preload)
+        this.#check.attributeNewTo(`${preload.module} was loaded`, preload.module)
       }
-      if (this.#config.warmup) {
-        this.#loading = `the warm-up ${this.#config.warmup.name}()`
-        await warmUp(this.#config.warmup)
-        this.#check.attributeNewTo(`${this.#loading} ran`)
+      this.#tripwires.end()
+      const { warmup } = this.#config
+      if (warmup) {
+        this.#begin(`the warm-up ${warmup.name}()`, warmup.module)
+        await warmUp(warmup)
+        this.#check.attributeNewTo(`${this.#loading} ran`, warmup.module)
       }
-      this.#loading = 'a callback of beforeFreeze()'
+      this.#begin('a callback of beforeFreeze()', null)
       await runBeforeFreeze()
       loadedFiles.stopCollecting(this.#config.watchVariable)
-      this.#loading = 'the rehearsal'
+      this.#begin('the rehearsal', null)
       await rehearse(this.#native)
       await rehearseWorker(this.#native)
       await stopEsbuild(() => this.#check.isAny())
-      this.#loading = ''
+      this.#begin('', null)
       // This timer does not keep the event loop busy. It is cleared when the loop is empty.
-      this.#settling = setTimeout(
-        () => this.#refuse(namesOfActive().map((name) => `${name} keeps the event loop busy`)),
-        this.#config.settleMs,
-      ).unref()
+      this.#settling = setTimeout(() => this.#refuse(this.#check.busy()), this.#config.settleMs).unref()
     } catch (error) {
       this.#fail(this.#loading, error)
     }
   }
 
+  #begin(loading: string, module: string | null): void {
+    this.#loading = loading
+    this.#loadingModule = module
+  }
+
+  async #load({ module, optional }: PreloadModule): Promise<void> {
+    try {
+      rememberModule(module, await importModule(module))
+    } catch (error) {
+      if (!optional) throw error
+      this.#skipped.push({ module, what: `it threw ${sayThrown(error)}`, severity: 'failed' })
+    }
+    const names = this.#tripwires.take()
+    if (!optional || names.length === 0) return
+    const what = `it looks for ${names.join(', ')} while it is loaded: preloaded, it would find nothing there`
+    this.#different.push({ module, what, severity: 'different' })
+  }
+
   #fail(what: string, error: unknown): never {
-    tellOwner({ status: 'preloadFailed', what, thrown: encodeThrown(error) })
+    const module = this.#loading ? this.#loadingModule : null
+    tellOwner({ status: 'preloadFailed', what, module, thrown: encodeThrown(error) })
     return this.#native.leave(1)
   }
 
   /** The process cannot be forked with the preloaded modules. */
-  #refuse(reasons: string[]): never {
-    tellOwner({ status: 'unforkable', reasons: [...this.#check.findings().map(({ what }) => what), ...reasons] })
+  #refuse(others: Finding[]): never {
+    tellOwner({ status: 'unforkable', findings: [...this.#check.findings(), ...others] })
     return this.#native.leave(1)
   }
 
   /** Called by 'beforeExit': Node has nothing left to do, and is outside of uv_run. Returns in a child only. */
   serveWhenEmpty(): void {
-    if (this.#loading)
-      this.#refuse([`${this.#loading} waits for something that never comes (an await that is never settled)`])
+    if (this.#loading) {
+      const what = `${this.#loading} waits for something that never comes (an await that is never settled)`
+      this.#refuse([{ module: this.#loadingModule, what, severity: 'impossible' }])
+    }
     clearTimeout(this.#settling)
     process.off('uncaughtExceptionMonitor', this.#onUncaught)
     const findings = this.#check.findings()
     const stops = findings.filter(({ severity }) => this.#config.strict || severity === 'impossible')
-    if (stops.length > 0) this.#refuse([])
+    if (stops.length > 0 || this.#different.length > 0) this.#refuse(this.#different)
     loaderHooks.stopWatchingHooks()
     this.#freeze()
-    const warnings = findings.map(({ what }) => what)
     const birth = serve(this.#native, this.#keys, this.#config, {
-      listening: () => tellOwner({ status: 'ready', report: { ...makeReport(warnings), ...this.#flat.report() } }),
+      listening: () =>
+        tellOwner({ status: 'ready', report: { ...makeReport(findings, this.#skipped), ...this.#flat.report() } }),
       forked: () => this.#flat.forked(),
       refused: (syscall, errno) => tellOwner({ status: 'refused', syscall, errno }),
     })
@@ -161,6 +192,19 @@ class Template {
     const failed = tryFork(this.#native, workerThreads(process.execArgv), this.#nodeStartMs)
     if (failed) sayCannotFork(failed)
     this.#flat.update()
+  }
+}
+
+/** The most characters of a thrown error that a finding quotes. */
+const MAX_QUOTE = 500
+
+/** What a module threw, in one line. It may be anything. */
+function sayThrown(thrown: unknown): string {
+  try {
+    const text = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown)
+    return text.length > MAX_QUOTE ? `${text.slice(0, MAX_QUOTE)}...` : text
+  } catch {
+    return 'a value that cannot be shown'
   }
 }
 

@@ -10,6 +10,9 @@ import { newFolder, type Packed, pack, ROOT, run } from './tarball.js'
 
 const MOST_BYTES = 500_000
 
+/** For those who work on forkserver: how it is made, and what was measured. They are in the repository only. */
+const PAGES_OF_THE_PROJECT = ['ARCHITECTURE', 'BENCHMARKS', 'COMPATIBILITY', 'CONFORMANCE', 'PERFORMANCE']
+
 /** npm runs these where the package is installed, or warns of them. */
 const INSTALL_SCRIPTS = ['preinstall', 'install', 'postinstall', 'preprepare', 'prepare', 'postprepare', 'prepublish']
 
@@ -25,14 +28,16 @@ describe('the packed package', () => {
 
   test('is small', () => assert.ok(packed.size < MOST_BYTES, `${packed.size} bytes`))
 
-  test('has the compiled sources, the prebuilt libraries, the pages of documentation, and nothing else', () => {
+  test('has the compiled sources, the prebuilt libraries, the pages for users, and nothing else', () => {
     const libraries = ['x64', 'arm64'].flatMap((arch) => [`linux-${arch}.node`, `linux-${arch}-preload.so`])
     const sources = readdirSync(path.join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
     const compiled = sources
       .map((name) => /^(.*)\.([cm]?)ts$/.exec(name))
       .filter((match) => match !== null)
       .flatMap(([, name, kind]) => [`dist/${name}.${kind}js`, `dist/${name}.d.${kind}ts`])
-    const pages = readdirSync(path.join(ROOT, 'docs')).filter((name) => name.endsWith('.md'))
+    const pages = readdirSync(path.join(ROOT, 'docs'))
+      .filter((name) => name.endsWith('.md'))
+      .filter((name) => !PAGES_OF_THE_PROJECT.includes(name.slice(0, -'.md'.length)))
     const wanted = [
       ...['CHANGELOG.md', 'LICENSE', 'README.md', 'bin/forkserver.mjs', 'package.json'],
       ...compiled,

@@ -17,6 +17,8 @@ export function noteMessage(message: ChildMessage, outcome: Outcome, site: () =>
       return outcome.answered({ error: decodeThrown(decodeValue(message.value) as ThrownData, site()) })
     case 'leaving':
       return outcome.leaving(message.exitCode)
+    case 'modules':
+      return outcome.loaded(message.modules)
     case 'begun':
       return // matters to the start method only
     case 'unborn':

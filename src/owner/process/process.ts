@@ -247,6 +247,14 @@ export class Process<R extends Reference | Program = Reference, const S extends 
   }
 
   /**
+   * With the option `recordModules`, once the process has ended: which modules of packages its own code has loaded
+   * beyond its template, as file URLs. Undefined without the option, and if a signal ended the process.
+   */
+  get loadedModules(): readonly string[] | undefined {
+    return this.#outcome.modules
+  }
+
+  /**
    * Waits for its end.
    *
    * @param options `timeout`: how long, in milliseconds; default: no limit. The process goes on after it

@@ -48,7 +48,19 @@ export function spawningParts(reason: string, options: CheckedStart): Parts {
 
 /** A server that starts its templates; or one that spawns, if no template can have the flags of Node. */
 export function forkingParts(native: Native, checked: CheckedStart): Parts {
-  const { preload, warmup, strict, settleMs, execArgv, startTimeout, templateTimeout, transport, signal } = checked
+  const {
+    preload,
+    warmup,
+    tripwires,
+    ref,
+    strict,
+    settleMs,
+    execArgv,
+    startTimeout,
+    templateTimeout,
+    transport,
+    signal,
+  } = checked
   const env = { ...(checked.env ?? process.env) }
   const flags = flagsOfTemplate(execArgv, process.execArgv, env.NODE_OPTIONS)
   if (flags.loader) return spawningParts(`the hooks of ${flags.loader} run in a thread`, checked)
@@ -60,8 +72,19 @@ export function forkingParts(native: Native, checked: CheckedStart): Parts {
   const watch = checked.watch
   const reloading = watch ? new Reloading() : undefined
   const watchVariable = env[watched.VARIABLE] ?? null
-  const config = { preload, warmup, listen: address, strict, settleMs, coverage, nodeOptions, watch, watchVariable }
-  const options = { config, env, flags, key, startTimeout, templateTimeout, signal, reloading }
+  const config = {
+    preload,
+    warmup,
+    tripwires,
+    listen: address,
+    strict,
+    settleMs,
+    coverage,
+    nodeOptions,
+    watch,
+    watchVariable,
+  }
+  const options = { config, env, ref, flags, key, startTimeout, templateTimeout, signal, reloading }
   const starter = new TemplateStarter(native, options, (template) => {
     parts.template = template
   })

@@ -37,6 +37,7 @@ describe('too few descriptors to start a template', () => {
       const config = {
         preload: [],
         warmup: null,
+        tripwires: [],
         listen: null,
         strict: true,
         settleMs: 1,
@@ -52,6 +53,7 @@ describe('too few descriptors to start a template', () => {
         flags: { execArgv: [], nodeOptions: undefined },
         key: AuthKey.generate(),
         lifeline: lifeline.readEnd,
+        ref: true,
         signal: new AbortController().signal,
         startTimeout: 10_000,
       }
