@@ -8,6 +8,7 @@ import type { JobHead } from '../wire/job.js'
 import type { PreloadModule } from '../wire/startup.js'
 import { decodeValue, encodeValue } from '../wire/values/clone.js'
 import { encodeThrown } from '../wire/values/thrown.js'
+import { openIpc } from './ipc.js'
 import type { ChildChannel } from './job-channel.js'
 import { beginRecording, recordedModules } from './loaded-modules.js'
 import { startProgram } from './run-program.js'
@@ -63,6 +64,7 @@ export async function runJob(
 ): Promise<void> {
   try {
     applySurroundings(head)
+    if (head.ipc) openIpc(head.ipc)
     await first?.()
     for (const preload of head.preload ?? []) await load(preload)
     if (head.recordModules) beginRecording()

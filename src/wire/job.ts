@@ -55,6 +55,9 @@ export type JobTask = { module: string; name: string } | { program: ProgramHead 
 /** A job without its arguments. If a field is absent, the child keeps what it has from the template. */
 export type JobHead = JobTask & JobSurroundings
 
+/** How the messages of an IPC channel are written, as in child_process. */
+export type Serialization = 'json' | 'advanced'
+
 /** The surroundings of a job. */
 export interface JobSurroundings {
   cwd?: string
@@ -71,6 +74,8 @@ export interface JobSurroundings {
   uid?: number
   /** The job begins also if its owner is gone by then. */
   detached?: true
+  /** Node's IPC channel, which the child opens before anything of the user's runs. */
+  ipc?: { fd: number; serialization: Serialization }
   /** Modules to import before the job, for a child whose template did not. */
   preload?: readonly PreloadModule[]
   /** Whether the child tells, before it leaves, which modules it has loaded. */

@@ -31,7 +31,7 @@ export class ChildDescriptors {
 
   /** The descriptor that becomes number `index` in the child. */
   of(target: StdioTarget, index: number): number {
-    if (target === 'pipe') return this.pair()
+    if (target === 'pipe' || target === 'ipc') return this.pair()
     if (target === 'ignore') return this.#devNull
     return target === 'inherit' ? index : target
   }

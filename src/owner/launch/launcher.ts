@@ -1,14 +1,17 @@
 // Runs in: owner. The contract of a start method: launch(request) gives a process with a job channel. Types only.
+import type { ChildProcess } from 'node:child_process'
 import type { Duplex } from 'node:stream'
-import type { ChildMessage, JobHead } from '../../wire/job.js'
+import type { ChildMessage, JobHead, Serialization } from '../../wire/job.js'
 import type { Exit } from './exit.js'
 
-/** One descriptor of a child: as the owner's, /dev/null, a pipe to the owner, or this descriptor. */
-export type StdioTarget = 'inherit' | 'ignore' | 'pipe' | number
+/** One descriptor of a child: as the owner's, /dev/null, a pipe to the owner, the IPC channel, or this descriptor. */
+export type StdioTarget = 'inherit' | 'ignore' | 'pipe' | 'ipc' | number
 
 export interface LaunchRequest {
-  /** The descriptors 0, 1, 2 and so on: three or more, at most MAX_STDIO. */
+  /** The descriptors 0, 1, 2 and so on: three or more, at most MAX_STDIO. At most one is 'ipc'. */
   stdio: readonly StdioTarget[]
+  /** Of the IPC channel; default json. */
+  serialization?: Serialization | undefined
   detached: boolean
   /**
    * The process leads a process group of its own. Signals go to the whole group, and the rest of
@@ -55,6 +58,8 @@ export interface Launched {
    * stderr to read, others for both.
    */
   readonly stdio: readonly (Duplex | null)[]
+  /** The owner's end of the IPC channel, or null without one: sends messages, and emits those that come. */
+  readonly ipc: ChildProcess | null
   /**
    * Settles when the end of the process is known. Rejects with TemplateError ERR_TEMPLATE_LOST if it cannot be known.
    */

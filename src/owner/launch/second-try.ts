@@ -81,6 +81,10 @@ export class SecondTry implements Launched {
     return this.#current.stdio
   }
 
+  get ipc(): Launched['ipc'] {
+    return this.#current.ipc
+  }
+
   isStale(): boolean {
     return this.#current.isStale()
   }

@@ -1,5 +1,6 @@
 // Runs in: owner. The start method `forkserver`: a Launcher that asks a template. If a template
 // was lost, it starts a new one.
+import type { ChildProcess } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { Socket } from 'node:net'
 import os from 'node:os'
@@ -13,6 +14,7 @@ import { encodeJob, type JobHead } from '../../wire/job.js'
 import { AttachedChildren, holdLoop } from './attached-children.js'
 import { ChildDescriptors, closeStreams, pipeOf } from './child-stdio.js'
 import type { ControlConnection } from './control-connection.js'
+import { openIpc } from './ipc-channel.js'
 import { JobChannelReader } from './job-channel-reader.js'
 import type { Launched, Launcher, LaunchRequest } from './launcher.js'
 import { Lifeline } from './lifeline.js'
@@ -109,15 +111,18 @@ export class TemplateLauncher implements Launcher {
         direct(child.pid, signal) || tellTemplate(connection, child, signal)
       if (!request.detached) this.#attached.add(connection, child, channel, () => kill('SIGKILL'))
       // Made only now: a stream reads at once, and its 'end' must not come before the caller can listen for it.
-      const streams = request.stdio.map((target, index) =>
-        target === 'pipe' ? pipeOf(descriptors.takeOwn(), index) : null,
-      )
+      let ipc: ChildProcess | null = null
+      const streams = request.stdio.map((target, index) => {
+        if (target === 'ipc') ipc = openIpc(descriptors.takeOwn(), request.serialization)
+        return target === 'pipe' ? pipeOf(descriptors.takeOwn(), index) : null
+      })
       const close = (): void => closeStreams(streams)
       child.exited.then(close, close)
       return {
         pid: child.pid,
         channel: reader,
         stdio: streams,
+        ipc,
         exited: child.exited,
         isStale: () => this.#templates.isReplaced(state),
         rssBytes: () => (connection.sharesPids ? rssOf(child.pid) : undefined),
@@ -131,8 +136,10 @@ export class TemplateLauncher implements Launcher {
     }
   }
 
-  #headOf({ head, cwd, env, detached }: LaunchRequest, state: TemplateState): JobHead {
+  #headOf({ head, cwd, env, detached, stdio, serialization = 'json' }: LaunchRequest, state: TemplateState): JobHead {
     const full: JobHead = { ...head }
+    const ipcFd = stdio.indexOf('ipc')
+    if (ipcFd >= 0) full.ipc = { fd: ipcFd, serialization }
     const change = state.env ? changeOf(state.env, env) : { whole: changeOf({}, env)?.set ?? {} }
     if (change) full.env = change
     if (change && 'set' in change) this.#warnOf(unheeded(change))

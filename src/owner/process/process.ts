@@ -15,6 +15,7 @@ import { ForkServer, launch } from '../server/fork-server.js'
 import { noteMessage } from './child-message.js'
 import { Cutoff } from './cutoff.js'
 import { joinWithin } from './join-timeout.js'
+import { Messaging, useIpc } from './messaging.js'
 import { Outcome } from './outcome.js'
 import {
   type CheckedProcess,
@@ -42,6 +43,7 @@ export const forPool = Symbol('forPool')
  * const { exitCode } = await p.join()
  */
 export class Process<R extends Reference | Program = Reference, const S extends StdioOptions = StdioOptions>
+  extends Messaging
   implements AsyncDisposable
 {
   readonly #reference: R
@@ -65,6 +67,7 @@ export class Process<R extends Reference | Program = Reference, const S extends 
    * @throws UsageError ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION
    */
   constructor(reference: R, args: ArgumentsOf<R>, options: ProcessOptions<S> = {}) {
+    super()
     checkTask(reference, args)
     this.#reference = reference
     this.#args = args
@@ -107,9 +110,9 @@ export class Process<R extends Reference | Program = Reference, const S extends 
   }
 
   async #launchBy(signal: AbortSignal | undefined): Promise<Launched> {
-    const { cwd = process.cwd(), env = process.env, stdio, detached, killTree } = this.#options
+    const { cwd = process.cwd(), env = process.env, stdio, serialization, detached, killTree } = this.#options
     const args = encodeValue(this.#args, 'arguments')
-    const request: LaunchRequest = { stdio, detached, killTree, cwd, env, head: this.#head(), args }
+    const request: LaunchRequest = { stdio, serialization, detached, killTree, cwd, env, head: this.#head(), args }
     if (signal) request.signal = signal
     const server = this.#options.server ?? (await ForkServer.default())
     return server[launch](request)
@@ -126,6 +129,7 @@ export class Process<R extends Reference | Program = Reference, const S extends 
   #follow(launched: Launched): void {
     const outcome = this.#outcome
     this.#launched = launched
+    this[useIpc](launched.ipc)
     outcome.started(launched.pid)
     const cut = this.#cutoff?.signal
     cut?.addEventListener('abort', () => this.#end(launched, cut.reason), { once: true })
