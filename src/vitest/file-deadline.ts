@@ -2,6 +2,7 @@
 // that runs the file, which an endless loop does not give.
 import { EventEmitter } from 'node:events'
 import { ChildError } from '../errors.js'
+import { clearTimeout, setTimeout, wallClock } from '../platform/timers.js'
 import { isCall, type Message, type VitestWorker } from './vitest-types.js'
 
 interface TestFile {
@@ -71,7 +72,7 @@ export class DeadlineWorker implements VitestWorker {
   #arm(message: Message): void {
     this.#unfinished.clear()
     this.#isCollected = false
-    this.#began = Date.now()
+    this.#began = wallClock.now()
     const files = message.context?.files.map(({ filepath }) => filepath) ?? []
     this.#timer = setTimeout(() => this.#expire(files), this.#limitMs)
   }
@@ -106,7 +107,7 @@ export class DeadlineWorker implements VitestWorker {
     const result = {
       state: 'fail',
       startTime: this.#began,
-      duration: Date.now() - this.#began,
+      duration: wallClock.now() - this.#began,
       errors: [{ name, message, code, stack: `${name}: ${message}` }],
     }
     const ids = [...this.#unfinished.keys()]

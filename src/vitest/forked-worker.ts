@@ -1,34 +1,41 @@
-// Runs in: owner. One forked process that runs test files, with the face that vitest gives its own processes.
+// Runs in: owner. One forked process that runs test files, with the face that vitest gives its own processes. It has
+// Node's IPC channel, as vitest's own have: tests and vitest look at process.send.
 import { EventEmitter } from 'node:events'
-import type { Duplex, Readable } from 'node:stream'
+import type { Readable } from 'node:stream'
 import { remote } from '../owner/naming/remote.js'
 import { Process } from '../owner/process/process.js'
 import type { ForkServer } from '../owner/server/fork-server.js'
 import { ownFile } from '../platform/own-files.js'
-import { readMessages, writeMessage } from './node-channel.js'
-import type { Message, VitestWorker, WorkerOptions } from './vitest-types.js'
+import { clearTimeout, setTimeout } from '../platform/timers.js'
+import type { Message, Output, VitestWorker, WorkerOptions } from './vitest-types.js'
 
-const jobs = remote<typeof import('./child/attach-channel.js')>(ownFile('vitest/child/attach-channel.js'))
+/** The module of the job of such a process. */
+export const JOBS = ownFile('vitest/child/run-tests.js')
 
-/** How long a process may take to leave after SIGTERM, in milliseconds; vitest gives its own as much. */
+const { runTests } = remote<typeof import('./child/run-tests.js')>(JOBS)
+
+/** How long a process may take to leave after SIGTERM, in milliseconds. vitest gives its own processes as much. */
 const SIGTERM_MS = 500
 
-const CHANNEL = 3
+const STDIO = ['pipe', 'pipe', 'pipe', 'ipc'] as const
 
 /** One forked process. */
 export class ForkedWorker implements VitestWorker {
   readonly name: string
   readonly cacheFs = true
-  readonly #options: WorkerOptions
-  readonly #process: Process
+  readonly #process: Process<typeof runTests, typeof STDIO>
   readonly #events = new EventEmitter()
-  #hasEnded = false
+  readonly #outputs: readonly [Output, Output]
 
-  constructor(name: string, options: WorkerOptions, server: ForkServer) {
+  /**
+   * @param name of the pool
+   * @param options from vitest
+   * @param server the server of its template
+   */
+  constructor(name: string, { distPath, env, project }: WorkerOptions, server: ForkServer) {
     this.name = name
-    this.#options = options
-    const { env } = options
-    this.#process = new Process(jobs.run, [options.distPath], { server, env, stdio: ['pipe', 'pipe', 'pipe', 'pipe'] })
+    this.#process = new Process(runTests, [distPath], { server, env, stdio: STDIO, serialization: 'advanced' })
+    this.#outputs = [project.vitest.logger.outputStream, project.vitest.logger.errorStream]
   }
 
   // biome-ignore lint/suspicious/noExplicitAny: as vitest declares it
@@ -42,7 +49,8 @@ export class ForkedWorker implements VitestWorker {
   }
 
   send(message: Message): void {
-    if (!this.#hasEnded) writeMessage(this.#channel, message)
+    // Without a channel the process has ended, or is about to: its exit says so.
+    if (this.#process.connected) this.#process.send(message, () => {})
   }
 
   deserialize(data: unknown): unknown {
@@ -50,44 +58,39 @@ export class ForkedWorker implements VitestWorker {
   }
 
   async start(): Promise<void> {
-    const { outputStream, errorStream } = this.#options.project.vitest.logger
     await this.#process.start()
-    this.#pipe(this.#process.stdout as Readable, outputStream)
-    this.#pipe(this.#process.stderr as Readable, errorStream)
-    readMessages(this.#channel, (message) => this.#events.emit('message', message))
-    this.#channel.on('error', () => {}) // the process has ended, which its exit reports
-    this.#process
-      .join()
-      .then(({ exitCode, signal }) => {
-        this.#hasEnded = true
-        this.#events.emit('exit', exitCode, signal)
-      })
-      .catch((error: unknown) => this.#events.emit('error', error))
+    this.#process.on('message', (message) => this.#events.emit('message', message))
+    this.#process.on('error', () => {}) // a message that could not be sent: its exit says why
+    for (const [index, stream] of this.#streams.entries()) {
+      const output = this.#outputs[index]!
+      output.setMaxListeners(output.getMaxListeners() + 1)
+      stream.pipe(output, { end: false }) // all processes share it
+    }
+    this.#process.result.catch((error: unknown) => {
+      if (this.#process.alive) this.#events.emit('error', error)
+    })
+    this.#process.join().then(
+      ({ exitCode, signal }) => this.#events.emit('exit', exitCode, signal),
+      (error: unknown) => this.#events.emit('error', error),
+    )
   }
 
   async stop(): Promise<void> {
     this.#process.terminate()
     const timer = setTimeout(() => this.#process.kill(), SIGTERM_MS)
-    await this.#process.join()
+    await this.#process.join().catch(() => {}) // start() reports it
     clearTimeout(timer)
-    const { outputStream, errorStream } = this.#options.project.vitest.logger
-    await Promise.all([flushed(this.#process.stdout as Readable), flushed(this.#process.stderr as Readable)])
-    outputStream.setMaxListeners(outputStream.getMaxListeners() - 1)
-    errorStream.setMaxListeners(errorStream.getMaxListeners() - 1)
-    this.#channel.destroy()
+    await Promise.all(this.#streams.map(ended))
+    for (const output of this.#outputs) output.setMaxListeners(output.getMaxListeners() - 1)
   }
 
-  get #channel(): Duplex {
-    return this.#process.stdio![CHANNEL] as unknown as Duplex
-  }
-
-  #pipe(from: Readable, to: NodeJS.WritableStream & EventEmitter): void {
-    to.setMaxListeners(to.getMaxListeners() + 1)
-    from.pipe(to, { end: false }) // all processes share it
+  get #streams(): readonly Readable[] {
+    return [this.#process.stdout!, this.#process.stderr!]
   }
 }
 
-function flushed(stream: Readable): Promise<void> {
+/** Resolves when everything that a process has written was read. */
+function ended(stream: Readable): Promise<void> {
   if (stream.readableEnded || stream.destroyed) return Promise.resolve()
   return new Promise((resolve) => {
     stream.once('end', resolve)

@@ -1,8 +1,8 @@
 // Runs in: owner. forkserverPool(): what the option `pool` of vitest takes.
 import { FileWorker } from './file-worker.js'
 import { checkPoolSettings, type ForkserverPoolOptions } from './pool-settings.js'
-import { TestTemplate } from './test-template.js'
-import type { Vitest, VitestPool, WorkerOptions } from './vitest-types.js'
+import { TestTemplates } from './test-templates.js'
+import type { VitestPool, WorkerOptions } from './vitest-types.js'
 
 /** The name of the pool, for vitest's messages. */
 const NAME = 'forkserver'
@@ -20,34 +20,9 @@ const NAME = 'forkserver'
  */
 export function forkserverPool(options: ForkserverPoolOptions = {}): VitestPool {
   const settings = checkPoolSettings(options)
-  const instances = new WeakMap<Vitest, Map<string, TestTemplate>>()
+  const templates = new TestTemplates(settings)
   return {
     name: NAME,
-    createPoolWorker(options) {
-      const given = options as WorkerOptions
-      const { vitest } = given.project
-      const templates = instances.get(vitest) ?? new Map<string, TestTemplate>()
-      if (!instances.has(vitest)) {
-        instances.set(vitest, templates)
-        vitest.onClose(() => closeAll(templates))
-      }
-      const key = keyOf(given)
-      const template = templates.get(key) ?? new TestTemplate(given, settings)
-      templates.set(key, template)
-      return new FileWorker(NAME, given, template, settings.fileTimeout)
-    },
+    createPoolWorker: (given) => new FileWorker(NAME, given as WorkerOptions, templates, settings.fileTimeout),
   }
-}
-
-/** Equal for test files that one template can serve. */
-function keyOf({ distPath, project, environment, execArgv, env }: WorkerOptions): string {
-  const { root, environmentOptions, defines, disableConsoleIntercept, globals } = project.config
-  const config = { root, environmentOptions, defines, disableConsoleIntercept, globals }
-  return JSON.stringify([distPath, config, environment, execArgv, env])
-}
-
-async function closeAll(templates: Map<string, TestTemplate>): Promise<void> {
-  const closing = [...templates.values()]
-  templates.clear()
-  await Promise.all(closing.map((template) => template.close()))
 }

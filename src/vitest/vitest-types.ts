@@ -48,10 +48,12 @@ export interface VitestPool {
   readonly createPoolWorker: (options: object) => VitestWorker
 }
 
-type Output = NodeJS.WritableStream & EventEmitter
+/** A stream that all test processes share. */
+export type Output = NodeJS.WritableStream & EventEmitter
 
 /** The instance of vitest, for all its projects. */
 export interface Vitest {
+  version: string
   logger: { outputStream: Output; errorStream: Output; warn(text: string): void }
   onClose(callback: () => Promise<void>): void
 }
@@ -63,6 +65,7 @@ export interface ProjectConfig {
   defines?: Record<string, unknown>
   disableConsoleIntercept?: boolean
   globals?: boolean
+  env?: NodeJS.ProcessEnv
 }
 
 /** What vitest gives for a new test process: PoolOptions of `vitest/node`. */

@@ -24,6 +24,8 @@ export interface TestSetup {
   replacesConsole: boolean
   /** What to call when everything is loaded. */
   warmup: { module: string; name: string } | null
+  /** Variables that the template has: one with others is another template. */
+  env: NodeJS.ProcessEnv
 }
 
 const nodesConsole = globalThis.console
