@@ -38,8 +38,10 @@ export class TestTemplates {
     this.#closeWith(options)
     const registry = registryOf(options.project.config.root)
     const request = await this.#requestOf(options)
-    if (this.#settings.wait) return registry.ready(request)
-    return registry.serverFor(request)
+    const server = this.#settings.wait ? await registry.ready(request) : registry.serverFor(request)
+    const failure = registry.failureOf(request)
+    if (failure) this.#warn(options, `Test files run in processes of vitest's own, because ${failure.message}`)
+    return server
   }
 
   /** Tells what test files have imported from packages. */
@@ -78,14 +80,17 @@ export class TestTemplates {
   async #resolve(options: WorkerOptions): Promise<string[]> {
     const urls = this.#settings.preload.map(async (name) => {
       const url = URL.canParse(name) ? name : await externalUrl(name, options)
-      if (url === undefined && !this.#warned.has(name)) {
-        this.#warned.add(name)
-        const text = `forkserver/vitest cannot preload '${name}': vitest transforms it for each test file.`
-        options.project.vitest.logger.warn(text)
-      }
+      if (url === undefined) this.#warn(options, `'${name}' is not preloaded: vitest transforms it for each test file.`)
       return url
     })
     return (await Promise.all(urls)).filter((url) => url !== undefined)
+  }
+
+  /** Says something once. */
+  #warn({ project }: WorkerOptions, text: string): void {
+    if (this.#warned.has(text)) return
+    this.#warned.add(text)
+    project.vitest.logger.warn(`forkserver/vitest: ${text}`)
   }
 }
 
