@@ -72,7 +72,7 @@ export class TestTemplates {
       execArgv,
       preload: [setup.module, JOBS, ...(await preload)],
       warmup: setup.finish,
-      tripwires: [...(globals ? TEST_GLOBALS : []), ...(environment.name === 'node' ? [] : DOM_GLOBALS)],
+      tripwires: [...(globals ? TEST_GLOBALS : ['expect']), ...(environment.name === 'node' ? [] : DOM_GLOBALS)],
     }
   }
 

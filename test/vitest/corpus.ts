@@ -86,6 +86,27 @@ export class Corpus {
     })
   }
 
+  /** What the last run has learnt, of all templates. */
+  learnt(): { modules: string[]; struck: Record<string, string> } {
+    const folder = path.join(this.#folder, 'node_modules', '.cache', 'forkserver')
+    const lists = readdirSync(folder).map(
+      (name) =>
+        JSON.parse(readFileSync(path.join(folder, name), 'utf8')) as {
+          modules: string[]
+          struck: Record<string, string>
+        },
+    )
+    return {
+      modules: lists.flatMap(({ modules }) => modules),
+      struck: Object.assign({}, ...lists.map(({ struck }) => struck)) as Record<string, string>,
+    }
+  }
+
+  /** Forgets what was learnt. */
+  forget(): void {
+    rmSync(path.join(this.#folder, 'node_modules', '.cache'), { recursive: true, force: true })
+  }
+
   remove(): void {
     rmSync(this.#folder, { recursive: true, force: true })
   }

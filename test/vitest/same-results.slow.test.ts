@@ -58,6 +58,19 @@ describe('vitest in forked processes', { skip: noVitest }, () => {
     assert.equal(code, 0)
   })
 
+  for (const folder of ['core', 'dom', 'globals'])
+    test(`${folder}: with what was learnt`, async () => {
+      corpus.forget()
+      const plain = await corpus.run({ folder, pool: 'forks' })
+      assert.deepEqual(await corpus.run({ folder, pool: 'forkserver' }), plain, 'while it learns')
+      assert.deepEqual(await corpus.run({ folder, pool: 'forkserver' }), plain, 'with what it has learnt')
+      const { struck, modules } = corpus.learnt()
+      assert.ok(modules.some((name) => name.startsWith('node_modules/react')))
+      const isStruck = (prefix: string): boolean => Object.keys(struck).some((name) => name.startsWith(prefix))
+      assert.equal(isStruck('node_modules/@testing-library/react/'), folder === 'globals')
+      assert.equal(isStruck('node_modules/@testing-library/jest-dom/'), folder !== 'core')
+    })
+
   test('processes that crash', async () => {
     const { code, stderr } = await compare(corpus, { folder: 'crash' })
     assert.equal(code, 1)

@@ -30,6 +30,10 @@ export interface TestSetup {
 
 const nodesConsole = globalThis.console
 
+/** Where vitest keeps the matchers that expect.extend() adds. */
+const MATCHERS = Symbol.for('$$jest-matchers-object')
+let vitestsMatchers: PropertyDescriptor | undefined
+
 const setup = JSON.parse(decodeURIComponent(new URL(import.meta.url).search.slice(1))) as TestSetup
 
 await setUp(setup)
@@ -44,6 +48,7 @@ export async function finish(): Promise<void> {
     await call()
   }
   globalThis.console = nodesConsole
+  if (vitestsMatchers) Object.defineProperty(globalThis, MATCHERS, vitestsMatchers)
 }
 
 async function setUp({
@@ -64,6 +69,31 @@ async function setUp({
   Object.assign(globalThis, defines)
   process.env.SSR = (known?.viteEnvironment ?? environment.name) === 'client' ? '' : '1'
   if (replacesConsole) globalThis.console = forwardingConsole()
+  hearMatchers()
+}
+
+/**
+ * A package that adds matchers while it is loaded looks for the global `expect`, as far as the tripwires know: preloaded,
+ * it would add them in every test file.
+ */
+function hearMatchers(): void {
+  vitestsMatchers = Object.getOwnPropertyDescriptor(globalThis, MATCHERS)
+  if (!vitestsMatchers?.get) return
+  const get = vitestsMatchers.get.bind(globalThis) as () => { matchers: object }
+  const hear = (): void => void Reflect.has(globalThis, 'expect')
+  Object.defineProperty(globalThis, MATCHERS, {
+    ...vitestsMatchers,
+    get: () => {
+      const kept = get()
+      const matchers = new Proxy(kept.matchers, {
+        defineProperty: (target, name, descriptor) => {
+          hear()
+          return Reflect.defineProperty(target, name, descriptor)
+        },
+      })
+      return { ...kept, matchers }
+    },
+  })
 }
 
 /**
