@@ -8,7 +8,7 @@ export type Stage = (typeof STAGES)[number]
 /** `works`: each child said what plain node said. `refused`: there is no template. `wrong`: anything else. */
 export interface Outcome {
   verdict: 'works' | 'refused' | 'wrong'
-  /** The reasons of ERR_UNFORKABLE, or what was wrong. */
+  /** The findings of ERR_UNFORKABLE, or what was wrong. */
   how?: string
 }
 

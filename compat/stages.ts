@@ -2,7 +2,7 @@
 // was loaded.
 import { spawn } from 'node:child_process'
 import { text } from 'node:stream/consumers'
-import { ForkServer, Process, remote } from 'forkserver'
+import { ForkServer, Process, remote, TemplateError } from 'forkserver'
 import type { Outcome, Stage } from './results.js'
 
 /** Children of one template that use the package at the same time. */
@@ -76,8 +76,10 @@ export async function runForked(name: string, stage: Stage, expected: string, si
       signal: AbortSignal.timeout(site.timeLimitMs),
     })
   } catch (error) {
-    const reasons = (error as { reasons?: readonly string[] }).reasons ?? []
-    if (reasons.length > 0) return { verdict: 'refused', how: [...new Set(reasons)].join('; ') }
+    if (error instanceof TemplateError && error.code === 'ERR_UNFORKABLE') {
+      const reasons = error.findings.map(({ what }) => what)
+      return { verdict: 'refused', how: [...new Set(reasons)].join('; ') }
+    }
     return { verdict: 'wrong', how: `the template does not start: ${messageOf(error)}` }
   }
   try {

@@ -34,7 +34,7 @@ const TABLE = {
     'workers of a pool keep ending before their first task; the last failure is the cause',
   ],
   ERR_PRELOAD_FAILED: ['TemplateError', 'a preloaded module or the warm-up threw an error, which is the cause'],
-  ERR_UNFORKABLE: ['TemplateError', 'the preload left something open that cannot be forked; `reasons` lists it'],
+  ERR_UNFORKABLE: ['TemplateError', 'the preload left something open that cannot be forked; `findings` lists it'],
   ERR_TEMPLATE_START: [
     'TemplateError',
     'the template process could not be started, ended before it was ready, or was not ready within `startTimeout`',
@@ -160,24 +160,44 @@ export class ChildError extends ForkServerError {
 nameClass(ChildError, 'ChildError')
 
 /**
+ * What is wrong with a template, or with one of its modules. If it is `impossible`, the template cannot be forked. If
+ * it is `suspicious`, forking may work: that ends the start, too, unless `strict` is false. If it is `failed`, the
+ * module could not be loaded. If it is `different`, the module would behave differently in a child (`tripwires`).
+ *
+ * @example
+ * const skipped = new Set(server.report?.skipped.map((finding: Finding) => finding.module))
+ */
+export interface Finding {
+  /** The module that brought it, as `preload` names it; null if that is not known, or if no module brought it. */
+  module: string | null
+  /** What it is, and when it appeared, as a clause. */
+  what: string
+  /** How bad it is. */
+  severity: 'impossible' | 'suspicious' | 'failed' | 'different'
+}
+
+/**
  * The template could not be made ready, or is gone.
  *
  * @example
  * const error = await ForkServer.start({ preload: [jobs.module] }).catch((error) => error)
- * if (error instanceof TemplateError) console.error(error.reasons, error.cause)
+ * if (error instanceof TemplateError) console.error(error.findings, error.cause)
  */
 export class TemplateError extends ForkServerError {
   /** In which part of its life it failed: at the preload, the check, the start, or later. */
   declare readonly code: CodesOf<'TemplateError'>
-  /** Why the template cannot be forked, one sentence each. Empty for every code other than ERR_UNFORKABLE. */
-  readonly reasons: readonly string[]
+  /**
+   * ERR_UNFORKABLE: what stands against a fork, and which module brought it. ERR_PRELOAD_FAILED: the module that
+   * threw. Empty for every other code.
+   */
+  readonly findings: readonly Finding[]
   constructor(
     code: CodesOf<'TemplateError'>,
     message: string,
-    options?: ErrorOptions & { reasons?: readonly string[] },
+    options?: ErrorOptions & { findings?: readonly Finding[] },
   ) {
     super(code, message, options)
-    this.reasons = options?.reasons ?? []
+    this.findings = options?.findings ?? []
   }
 }
 nameClass(TemplateError, 'TemplateError')

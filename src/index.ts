@@ -26,6 +26,7 @@ export type {
   WorkerStartEvent,
 } from './owner/diagnostics/events.js'
 export type { Exit, ResourceUsage } from './owner/launch/exit.js'
+export type { SpareCounts } from './owner/launch/launcher.js'
 export { type ProgramOptions, type ProgramSource, program } from './owner/naming/program.js'
 export type { Program } from './owner/naming/program-reference.js'
 export {
@@ -53,7 +54,15 @@ export type {
 } from './owner/process/process-options.js'
 export type { Transport } from './owner/server/control-address.js'
 export { ForkServer } from './owner/server/fork-server.js'
-export type { CloseOptions, ClosePolicy, ConnectOptions, StartOptions } from './owner/server/server-options.js'
+export type {
+  CloseOptions,
+  ClosePolicy,
+  ConnectOptions,
+  PreloadOption,
+  StartOptions,
+  WarmupArguments,
+  WarmupCall,
+} from './owner/server/server-options.js'
 export type { StartMethod } from './owner/server/start-method.js'
 export { AuthKey } from './wire/auth/auth-key.js'
 export type { Serialization } from './wire/job.js'

@@ -1,6 +1,7 @@
 // Runs in: template. Finds what stands against a fork (threads, descriptors and handles of the event loop), and which
 // module brought it. The first look is before any code of the user runs. Everything that comes later is the user's.
 // A look after each module shows what that module brought.
+import type { Finding } from '../errors.js'
 import type { Native } from '../platform/native.js'
 import inventory from './inventory.cjs'
 import loaderHooks from './loader-hooks.cjs'
@@ -8,16 +9,22 @@ import loaderHooks from './loader-hooks.cjs'
 /** The threads and descriptors at one moment. */
 export type Inventory = ReturnType<typeof inventory.takeInventory>
 
-/** One thing that stands against a fork. A suspicious one may work; an impossible one does not. */
-export interface Finding {
+/** A suspicious thing may work with a fork; an impossible one does not. */
+type Judgement = Pick<Finding, 'severity' | 'what'>
+
+/** Something that is there now. */
+interface Sighting extends Judgement {
   /** Names the thing. It stays the same if `what` changes: a thread gets its name a moment after it was started. */
   id: string
-  severity: 'impossible' | 'suspicious'
-  /** What it is, and which module brought it, if that is known. */
-  what: string
 }
 
-type Judgement = Omit<Finding, 'id'>
+/** What happened when a thing appeared. */
+interface Appearance {
+  /** The module that was loaded or called; null if it was none of the preload. */
+  module: string | null
+  /** A clause, such as 'jobs.js was loaded'. */
+  event: string
+}
 
 const impossible = (what: string): Judgement => ({ severity: 'impossible', what })
 const suspicious = (what: string): Judgement => ({ severity: 'suspicious', what })
@@ -72,6 +79,15 @@ function activeHandles(native: Native): Set<string> {
   return types
 }
 
+/** What keeps the event loop alive, in Node's words: 'Timeout', 'TCPSocketWrap', ... each with how many there are. */
+function namesOfActive(): { name: string; count: number }[] {
+  const counts = new Map<string, number>()
+  for (const name of process.getActiveResourcesInfo()) counts.set(name, (counts.get(name) ?? 0) + 1)
+  return [...counts].map(([name, count]) => ({ name, count }))
+}
+
+const activeId = (name: string): string => `active ${name}`
+
 /** How long a finding must last, in milliseconds. */
 const MOMENT_MS = 20
 
@@ -79,8 +95,8 @@ const MOMENT_MS = 20
 export class ForkCheck {
   readonly #native: Native
   readonly #first: Inventory
-  /** What happened when a thing appeared, as a clause, by the id of the thing. */
-  readonly #appearedWhile = new Map<string, string>()
+  /** By the id of the thing. */
+  readonly #appearances = new Map<string, Appearance>()
 
   /** @param first the inventory from before any code of the user ran */
   constructor(native: Native, first: Inventory) {
@@ -88,9 +104,15 @@ export class ForkCheck {
     this.#first = first
   }
 
-  /** Notes everything that is new now. @param event what happened since the last call, such as 'jobs.js was loaded' */
-  attributeNewTo(event: string): void {
-    for (const { id } of this.#look()) if (!this.#appearedWhile.has(id)) this.#appearedWhile.set(id, event)
+  /**
+   * Notes everything that is new now.
+   * @param event what happened since the last call, such as 'jobs.js was loaded'
+   * @param module the module that was loaded or called
+   */
+  attributeNewTo(event: string, module: string | null): void {
+    const active = namesOfActive().map(({ name }) => activeId(name))
+    for (const id of [...this.#look().map((sighting) => sighting.id), ...active])
+      if (!this.#appearances.has(id)) this.#appearances.set(id, { module, event })
   }
 
   /** Whether there is any finding now. */
@@ -104,18 +126,26 @@ export class ForkCheck {
    */
   findings(): Finding[] {
     const now = this.#look()
-    if (now.length === 0) return now
+    if (now.length === 0) return []
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, MOMENT_MS)
     const later = new Set(this.#look().map(({ id }) => id))
-    return now
-      .filter(({ id }) => later.has(id))
-      .map(({ id, severity, what }) => {
-        const event = this.#appearedWhile.get(id)
-        return { id, severity, what: event ? `${what} (appeared while ${event})` : what }
-      })
+    return now.filter(({ id }) => later.has(id)).map((sighting) => this.#find(sighting))
   }
 
-  #look(): Finding[] {
+  /** What keeps the event loop busy now. */
+  busy(): Finding[] {
+    return namesOfActive().map(({ name, count }) => {
+      const what = `${count > 1 ? `${name} (${count})` : name} keeps the event loop busy`
+      return this.#find({ id: activeId(name), ...impossible(what) })
+    })
+  }
+
+  #find({ id, severity, what }: Sighting): Finding {
+    const { module = null, event } = this.#appearances.get(id) ?? {}
+    return { module, what: event ? `${what} (appeared while ${event})` : what, severity }
+  }
+
+  #look(): Sighting[] {
     const now = inventory.takeInventory()
     const threads = [...now.threads].filter(([tid]) => !this.#first.threads.has(tid))
     const descriptors = [...now.descriptors].filter(([key]) => !this.#first.descriptors.has(key))
@@ -124,7 +154,7 @@ export class ForkCheck {
     const mainName = now.threads.get(String(process.pid))
     const hasLoop = descriptors.some(([, target]) => target === EVENTPOLL)
     const isWorker = (name: string): boolean => name === 'WorkerThread' || (name === mainName && hasLoop)
-    const findings: Finding[] = []
+    const findings: Sighting[] = []
     const hooks = loaderHooks.whyHooksCannotFork()
     if (hooks) findings.push({ id: 'loader hooks', ...impossible(hooks) })
     let hooksThreads = hooks ? 1 : 0 // the finding above speaks of it already

@@ -8,9 +8,10 @@ import { beBorn } from '../child/birth.js'
 import { Coverage } from '../child/coverage.js'
 import type { LeavingProcess } from '../child/leave.js'
 import * as worker from '../child/worker/worker-job.js'
+import type { Finding } from '../errors.js'
 import { importModule, rememberModule } from '../platform/import-module.js'
 import { native as loadNative, type Native } from '../platform/native.js'
-import { type StartupConfig, TEMPLATE_FLAGS } from '../wire/startup.js'
+import { type PreloadModule, type StartupConfig, TEMPLATE_FLAGS } from '../wire/startup.js'
 import { encodeThrown } from '../wire/values/thrown.js'
 import { WORKER_MODULE } from '../wire/worker/worker-messages.js'
 import { FlatMemory } from './flat-memory.js'
@@ -19,16 +20,16 @@ import inventory from './inventory.cjs'
 import loadedFiles from './loaded-files.cjs'
 import loaderHooks from './loader-hooks.cjs'
 import { loadBuiltIns, warmUp } from './preload.js'
-import { useUpBatches } from './random-batches.js'
-import { rehearse } from './rehearse-child.js'
-import { rehearseWorker } from './rehearse-worker.js'
+import { type Drawn, drawBatches, drawOnce, useUpBatches } from './random-batches.js'
+import { rehearseAll } from './rehearse.js'
 import { serve } from './serve-loop.js'
 import { readStartup, tellOwner } from './start-messages.js'
 import { stopEsbuild } from './stop-esbuild.js'
 import streams from './stream-stand-ins.cjs'
 import type { TemplateKeys } from './template-keys.js'
-import { makeReport, namesOfActive, workerThreads } from './template-report.js'
+import { makeReport, workerThreads } from './template-report.js'
 import { tryFork, whyNodeCannotFork } from './trial-fork.js'
+import { Tripwires } from './tripwires.js'
 
 /**
  * If the heap is larger, V8 does not forget its limit. It would go back to the limit of a new heap, a few hundred MB,
@@ -58,6 +59,11 @@ class Template {
   readonly #check: ForkCheck
   #settling: NodeJS.Timeout | undefined
   #loading = 'the preload'
+  /** The module that is being loaded or called; null if it is none of the preload. */
+  #loadingModule: string | null = null
+  readonly #tripwires: Tripwires
+  /** Why the template must be started again without some optional modules. */
+  readonly #without: Finding[] = []
   /** An error that a module throws after its top level, in a callback or a rejected promise, also fails the preload. */
   readonly #onUncaught = (error: unknown): void => {
     if (process.listenerCount('uncaughtException') > 0 || process.hasUncaughtExceptionCaptureCallback()) return
@@ -71,8 +77,9 @@ class Template {
     }
     this.#keys = keys
     this.#config = config
+    this.#tripwires = new Tripwires(config.tripwires)
     this.#check = new ForkCheck(this.#native, first)
-    this.#check.attributeNewTo(`${optionsThatLoad()} was loaded`)
+    this.#check.attributeNewTo(`${optionsThatLoad()} was loaded`, null)
     if (config.nodeOptions !== null) process.env.NODE_OPTIONS = config.nodeOptions
     process.on('uncaughtExceptionMonitor', this.#onUncaught)
   }
@@ -80,65 +87,89 @@ class Template {
   async load(): Promise<void> {
     try {
       rememberModule(WORKER_MODULE, worker)
-      for (const specifier of this.#config.preload) {
-        this.#loading = specifier
-        rememberModule(specifier, await importModule(specifier))
-        this.#check.attributeNewTo(`${specifier} was loaded`)
+      this.#tripwires.begin()
+      for (const preload of this.#config.preload) {
+        this.#begin(preload.module, preload.module)
+        await this.#load(preload)
+        this.#check.attributeNewTo(`${preload.module} was loaded`, preload.module)
       }
-      if (this.#config.warmup) {
-        this.#loading = `the warm-up ${this.#config.warmup.name}()`
-        await warmUp(this.#config.warmup)
-        this.#check.attributeNewTo(`${this.#loading} ran`)
+      this.#tripwires.end()
+      const { warmup } = this.#config
+      if (warmup) {
+        this.#begin(`the warm-up ${warmup.name}()`, warmup.module)
+        await warmUp(warmup)
+        this.#check.attributeNewTo(`${this.#loading} ran`, warmup.module)
       }
-      this.#loading = 'a callback of beforeFreeze()'
+      this.#begin('a callback of beforeFreeze()', null)
       await runBeforeFreeze()
       loadedFiles.stopCollecting(this.#config.watchVariable)
-      this.#loading = 'the rehearsal'
-      await rehearse(this.#native)
-      await rehearseWorker(this.#native)
+      this.#begin('the rehearsal', null)
+      await rehearseAll(this.#native)
       await stopEsbuild(() => this.#check.isAny())
-      this.#loading = ''
+      this.#begin('', null)
       // This timer does not keep the event loop busy. It is cleared when the loop is empty.
-      this.#settling = setTimeout(
-        () => this.#refuse(namesOfActive().map((name) => `${name} keeps the event loop busy`)),
-        this.#config.settleMs,
-      ).unref()
+      this.#settling = setTimeout(() => this.#refuse(this.#check.busy()), this.#config.settleMs).unref()
     } catch (error) {
       this.#fail(this.#loading, error)
     }
   }
 
+  #begin(loading: string, module: string | null): void {
+    this.#loading = loading
+    this.#loadingModule = module
+  }
+
+  async #load({ module, optional }: PreloadModule): Promise<void> {
+    try {
+      rememberModule(module, await importModule(module))
+    } catch (error) {
+      if (!optional) throw error
+      // A child that imported it would get this error, and not one of its own: Node keeps it for ever.
+      this.#without.push({ module, what: `it threw ${sayThrown(error)}`, severity: 'failed' })
+    }
+    const heard = this.#tripwires.take()
+    const added = this.#tripwires.takeAdded()
+    if (!optional) return
+    const differ = (what: string): void => void this.#without.push({ module, what, severity: 'different' })
+    if (heard.length > 0)
+      differ(`it looks for ${heard.join(', ')} while it is loaded: preloaded, it would find nothing there`)
+    if (added.length > 0)
+      differ(`it adds ${added.join(', ')} to the globals: preloaded, it would do so for every child`)
+  }
+
   #fail(what: string, error: unknown): never {
-    tellOwner({ status: 'preloadFailed', what, thrown: encodeThrown(error) })
+    const module = this.#loading ? this.#loadingModule : null
+    tellOwner({ status: 'preloadFailed', what, module, thrown: encodeThrown(error) })
     return this.#native.leave(1)
   }
 
   /** The process cannot be forked with the preloaded modules. */
-  #refuse(reasons: string[]): never {
-    tellOwner({ status: 'unforkable', reasons: [...this.#check.findings().map(({ what }) => what), ...reasons] })
+  #refuse(others: Finding[]): never {
+    tellOwner({ status: 'unforkable', findings: [...this.#check.findings(), ...others] })
     return this.#native.leave(1)
   }
 
   /** Called by 'beforeExit': Node has nothing left to do, and is outside of uv_run. Returns in a child only. */
   serveWhenEmpty(): void {
-    if (this.#loading)
-      this.#refuse([`${this.#loading} waits for something that never comes (an await that is never settled)`])
+    if (this.#loading) {
+      const what = `${this.#loading} waits for something that never comes (an await that is never settled)`
+      this.#refuse([{ module: this.#loadingModule, what, severity: 'impossible' }])
+    }
     clearTimeout(this.#settling)
     process.off('uncaughtExceptionMonitor', this.#onUncaught)
     const findings = this.#check.findings()
     const stops = findings.filter(({ severity }) => this.#config.strict || severity === 'impossible')
-    if (stops.length > 0) this.#refuse([])
+    if (stops.length > 0 || this.#without.length > 0) this.#refuse(this.#without)
     loaderHooks.stopWatchingHooks()
     this.#freeze()
-    const warnings = findings.map(({ what }) => what)
     const birth = serve(this.#native, this.#keys, this.#config, {
-      listening: () => tellOwner({ status: 'ready', report: { ...makeReport(warnings), ...this.#flat.report() } }),
+      listening: () => tellOwner({ status: 'ready', report: { ...makeReport(findings), ...this.#flat.report() } }),
       forked: () => this.#flat.forked(),
       refused: (syscall, errno) => tellOwner({ status: 'refused', syscall, errno }),
     })
     // Near its heap limit V8 may need that memory (Node 26 collected garbage for ever).
     setFlagsFromString('--flush-bytecode')
-    beBorn(process as unknown as LeavingProcess, this.#native, birth.channel, {
+    beBorn(process as unknown as LeavingProcess, this.#native, birth, {
       countFork,
       ownStreams: streams.makeStreamsOwn,
       runOnFork,
@@ -146,11 +177,8 @@ class Template {
     })
   }
 
-  /** Brings this process into the state that its children copy, and makes a trial child. */
+  /** Brings this process into the state that its children copy, and makes trial children. */
   #freeze(): void {
-    const repeated = useUpBatches()
-    if (repeated.length > 0)
-      sayCannotFork(`in Node ${process.version} children would repeat each other's values of ${repeated.join(' and ')}`)
     runMicrotasks()
     // Every fork takes longer for each page that is mapped here. The preload leaves 2 to 8 MB in
     // the space of young objects alone.
@@ -158,9 +186,29 @@ class Template {
     const huge = this.#native.moveTextToHugePages() // if it cannot, each fork takes a little longer
     findClocks(this.#native)
     this.#flat.freeze(huge)
-    const failed = tryFork(this.#native, workerThreads(process.execArgv), this.#nodeStartMs)
-    if (failed) sayCannotFork(failed)
+    for (const draw of [drawBatches, drawOnce]) this.#tryFork(draw)
     this.#flat.update()
+  }
+
+  #tryFork(draw: () => Drawn): void {
+    const trial = tryFork(this.#native, workerThreads(process.execArgv), this.#nodeStartMs, draw)
+    if ('failed' in trial) sayCannotFork(trial.failed)
+    const repeated = useUpBatches(trial.told)
+    if (repeated.length > 0)
+      sayCannotFork(`in Node ${process.version} children would repeat each other's values of ${repeated.join(' and ')}`)
+  }
+}
+
+/** The most characters of a thrown error that a finding quotes. */
+const MAX_QUOTE = 500
+
+/** What a module threw, in one line. It may be anything. */
+function sayThrown(thrown: unknown): string {
+  try {
+    const text = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown)
+    return text.length > MAX_QUOTE ? `${text.slice(0, MAX_QUOTE)}...` : text
+  } catch {
+    return 'a value that cannot be shown'
   }
 }
 

@@ -4,6 +4,8 @@ import { createRequire } from 'node:module'
 import { createSecureContext } from 'node:tls'
 import { UsageError } from '../errors.js'
 import { importModule } from '../platform/import-module.js'
+import type { Warmup } from '../wire/startup.js'
+import { decodeValue } from '../wire/values/clone.js'
 
 /** Modules of Node that programs commonly use. A child that is the first to load one compiles it: 5 to 10 ms. */
 const BUILT_INS = [
@@ -30,10 +32,10 @@ export function loadBuiltIns(): void {
 }
 
 /** Runs the warm-up, a function of a module. Its result does not matter. */
-export async function warmUp({ module, name }: { module: string; name: string }): Promise<void> {
+export async function warmUp({ module, name, args }: Warmup): Promise<void> {
   const namespace = await importModule(module)
   const warmup = (namespace as Record<string, unknown>)[name]
   if (typeof warmup !== 'function')
     throw new UsageError('ERR_NOT_EXPORTED', `The warm-up '${name}' is not a function that ${module} exports.`)
-  await warmup()
+  await warmup(...(args === undefined ? [] : (decodeValue(Buffer.from(args, 'base64')) as unknown[])))
 }

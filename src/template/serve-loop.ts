@@ -263,7 +263,7 @@ class ServeLoop {
       if (this.#listener) close.push(this.#listener.polled)
       const spec = Int32Array.of(lifeline, hasSession, this.#workers, MAX_STDIO, stdio, ...descriptors, ...close)
       pid = this.#native.fork(spec)
-      if (pid === 0) return { channel: descriptors[0]! }
+      if (pid === 0) return { channel: descriptors[0]!, isSpare: stdio === 0 }
       this.#closeAll(descriptors)
     }
     if (pid > 0) {

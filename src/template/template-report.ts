@@ -1,16 +1,8 @@
 // Runs in: template. Its report when it is ready: modules, handles, memory and threads.
 import { readdirSync, readFileSync } from 'node:fs'
 import os from 'node:os'
+import type { Finding } from '../errors.js'
 import type { TemplateReport } from '../wire/startup.js'
-
-/**
- * What keeps the event loop alive, in Node's words: 'Timeout', 'TCPSocketWrap', ... each once, with how many there are.
- */
-export function namesOfActive(): string[] {
-  const counts = new Map<string, number>()
-  for (const name of process.getActiveResourcesInfo()) counts.set(name, (counts.get(name) ?? 0) + 1)
-  return [...counts].map(([name, count]) => (count > 1 ? `${name} (${count})` : name))
-}
 
 /**
  * Threads for V8's concurrent work in a child. Each costs a tenth of a millisecond at birth, and most children need
@@ -25,8 +17,8 @@ export function workerThreads(execArgv: readonly string[]): number {
   return Number(given.split('=')[1]) || Math.max(1, os.availableParallelism() - 1) // 0 leaves it to Node
 }
 
-/** Reports what the template holds now. */
-export function makeReport(warnings: string[]): Omit<TemplateReport, 'coldBytes' | 'hotBytes' | 'notFlat'> {
+/** Reports what the template holds now. The owner knows what was skipped. */
+export function makeReport(findings: Finding[]): Omit<TemplateReport, 'coldBytes' | 'hotBytes' | 'notFlat'> {
   const memory = process.memoryUsage()
   return {
     pid: process.pid,
@@ -36,6 +28,7 @@ export function makeReport(warnings: string[]): Omit<TemplateReport, 'coldBytes'
     threads: readdirSync('/proc/self/task').length,
     descriptors: readdirSync('/proc/self/fd').length - 1,
     mappings: readFileSync('/proc/self/maps', 'latin1').split('\n').length - 1,
-    warnings,
+    findings,
+    skipped: [],
   }
 }

@@ -3,6 +3,7 @@
 // them as tables.
 import { Buffer } from 'node:buffer' // a program may delete the global one
 import { ProtocolError } from '../errors.js'
+import type { PreloadModule } from './startup.js'
 
 /** Kinds of the job channel: the first byte of each frame. native/fork/fork.c knows `unborn`. */
 export const CHANNEL_MESSAGES = {
@@ -20,6 +21,16 @@ export const CHANNEL_MESSAGES = {
   leaving: { kind: 4, direction: 'child to owner', payload: 'u8 exit code, sent just before the child leaves' },
   unborn: { kind: 5, direction: 'child to owner', payload: 'u16 errno: the child could not be made ready and is gone' },
   begun: { kind: 6, direction: 'child to owner', payload: 'u32 pid of the child, sent just before it begins the job' },
+  modules: {
+    kind: 7,
+    direction: 'child to owner',
+    payload: 'a JSON array of file URLs, sent before the child leaves if its job asks for it (recordModules)',
+  },
+  worker: {
+    kind: 8,
+    direction: 'child to owner',
+    payload: 'a message of the worker channel, from a worker for one task, which has no channel of its own',
+  },
 } as const
 
 /** The change from the template's environment to the child's. */
@@ -75,7 +86,9 @@ export interface JobSurroundings {
   /** Node's IPC channel, which the child opens before anything of the user's runs. */
   ipc?: { fd: number; serialization: Serialization }
   /** Modules to import before the job, for a child whose template did not. */
-  preload?: string[]
+  preload?: readonly PreloadModule[]
+  /** Whether the child tells, before it leaves, which modules it has loaded. */
+  recordModules?: true
 }
 
 const HEAD_LENGTH_AT = 1
@@ -110,13 +123,17 @@ export function decodeJob(payload: Buffer): { head: JobHead; args: Buffer } {
 
 /** One message of a child, decoded as far as its kind. */
 export type ChildMessage =
-  | { kind: 'result' | 'thrown'; value: Buffer }
+  | { kind: 'result' | 'thrown' | 'worker'; value: Buffer }
   | { kind: 'leaving'; exitCode: number }
   | { kind: 'unborn'; errno: number }
   | { kind: 'begun'; pid: number }
+  | { kind: 'modules'; modules: string[] }
+
+/** The messages of a child's JavaScript that have a body. */
+export type SentByChild = 'result' | 'thrown' | 'leaving' | 'modules' | 'worker'
 
 /** The payload of a child's message: its kind byte and what follows. */
-export function encodeChildMessage(kind: 'result' | 'thrown' | 'leaving', body: Uint8Array): Buffer {
+export function encodeChildMessage(kind: SentByChild, body: Uint8Array): Buffer {
   const payload = Buffer.allocUnsafe(1 + body.length)
   payload[0] = CHANNEL_MESSAGES[kind].kind
   payload.set(body, 1)
@@ -131,6 +148,15 @@ export function encodeBegun(pid: number): Buffer {
   return payload
 }
 
+/** The array of strings that a text is, as JSON; undefined if it is something else. */
+function parseStrings(text: string): string[] | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value
+  } catch {}
+  return undefined
+}
+
 /**
  * Decodes a child's message.
  * @throws ProtocolError ERR_PROTOCOL
@@ -141,6 +167,8 @@ export function decodeChildMessage(payload: Buffer): ChildMessage {
       return { kind: 'result', value: payload.subarray(1) }
     case CHANNEL_MESSAGES.thrown.kind:
       return { kind: 'thrown', value: payload.subarray(1) }
+    case CHANNEL_MESSAGES.worker.kind:
+      return { kind: 'worker', value: payload.subarray(1) }
     case CHANNEL_MESSAGES.leaving.kind:
       if (payload.length === 2) return { kind: 'leaving', exitCode: payload[1]! }
       break
@@ -150,6 +178,11 @@ export function decodeChildMessage(payload: Buffer): ChildMessage {
     case CHANNEL_MESSAGES.begun.kind:
       if (payload.length === 5) return { kind: 'begun', pid: payload.readUInt32BE(1) }
       break
+    case CHANNEL_MESSAGES.modules.kind: {
+      const modules = parseStrings(payload.toString('utf8', 1))
+      if (modules) return { kind: 'modules', modules }
+      break
+    }
   }
   throw new ProtocolError(
     'ERR_PROTOCOL',

@@ -3,6 +3,7 @@
 //
 // Owner to template, over the startup socket: the 32 bytes of the key, then the configuration as one frame of JSON.
 // Template to owner, over the status socket: one frame with a StartupStatus as a structured clone.
+import type { Finding } from '../errors.js'
 import type { ThrownData } from './values/thrown.js'
 
 /**
@@ -51,9 +52,26 @@ export type ListenAddress =
       abstract: string
     }
 
+/** A module that a template loads before it serves. */
+export interface PreloadModule {
+  module: string
+  /** Whether the template does without it if it cannot be loaded, or cannot be forked with it. */
+  optional: boolean
+}
+
+/** A function that a template calls before it serves. */
+export interface Warmup {
+  module: string
+  name: string
+  /** Its arguments: a list as a structured clone, in base64. Absent if there are none. */
+  args?: string
+}
+
 export interface StartupConfig {
-  preload: string[]
-  warmup: { module: string; name: string } | null
+  preload: readonly PreloadModule[]
+  warmup: Warmup | null
+  /** Names of globals that an optional module may not look for while it is loaded. */
+  tripwires: readonly string[]
   listen: ListenAddress | null
   /** Whether another template listens there, and hands its socket over when this one is ready. */
   takesOver: boolean
@@ -96,7 +114,9 @@ export interface TemplateReport {
   /** Number of its memory mappings: fork copies each of them. */
   mappings: number
   /** Suspicious things that did not stop the start (strict: false). */
-  warnings: string[]
+  findings: Finding[]
+  /** The optional modules that it does without, and why: at least one finding for each of them. */
+  skipped: Finding[]
 }
 
 /** Files that a template has loaded, and files that Node looked for in vain. Each with its stamp at that time. */
@@ -107,8 +127,9 @@ export type StartupMessage = StartupStatus & { files?: FileStamps }
 
 export type StartupStatus =
   | { status: 'ready'; report: TemplateReport }
-  | { status: 'preloadFailed'; what: string; thrown: ThrownData }
-  | { status: 'unforkable'; reasons: string[] }
+  /** `what` failed, which is this module or belongs to it. */
+  | { status: 'preloadFailed'; what: string; module: string | null; thrown: ThrownData }
+  | { status: 'unforkable'; findings: Finding[] }
   /** Node or the machine cannot fork, whatever was preloaded: a clause that says why. */
   | { status: 'cannotFork'; reason: string }
   | { status: 'refused'; syscall: string; errno: number }

@@ -60,6 +60,7 @@ describe('new Process()', () => {
     gid: [-1, null],
     umask: [-1, 0o1000, '022'],
     nice: [-21, 20, 0.5],
+    recordModules: [1, 'yes', null],
   })) {
     test(`refuses a wrong ${option}`, () => {
       for (const value of values) {
@@ -85,6 +86,7 @@ describe('new Process()', () => {
       'gid',
       'umask',
       'nice',
+      'recordModules',
     ]
     new Process(jobs.echo, [1], Object.fromEntries(names.map((name) => [name, undefined])))
   })
@@ -98,7 +100,20 @@ describe('ForkServer.start()', () => {
   })
 
   test('refuses wrong values', async () => {
-    const wrong = [{ preload: 'jobs' }, { transport: 'tcp' }, { startMethod: 'fork' }, { warmup: () => 1 }, { env: 1 }]
+    const wrong = [
+      { preload: 'jobs' },
+      { transport: 'tcp' },
+      { startMethod: 'fork' },
+      { warmup: () => 1 },
+      { env: 1 },
+      ...[{ preload: [{ optional: true }] }, { preload: [{ module: 'a', optional: 1 }] }, { preload: [{}] }],
+      ...[
+        { warmup: {} },
+        { warmup: { call: jobs.echo } },
+        { warmup: { args: [] } },
+        { warmup: { call: 'f', args: [] } },
+      ],
+    ]
     for (const options of wrong) {
       const error = await errorOf(ForkServer.start(options as never), UsageError)
       assert.equal(error.code, 'ERR_INVALID_OPTION')

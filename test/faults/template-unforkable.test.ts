@@ -6,7 +6,7 @@ import { createServer, type Server } from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { ForkServer, Process, remote, type StartOptions, TemplateError } from 'forkserver'
+import { type Finding, ForkServer, Process, remote, type StartOptions, TemplateError } from 'forkserver'
 import { watchLeaks } from '../support/leaks.js'
 
 const holdingUrl = new URL('../fixtures/faults/holding.js', import.meta.url)
@@ -31,6 +31,8 @@ const start = (thing: string, options: StartOptions = {}): Promise<ForkServer> =
     ...options,
   })
 
+const listOf = (findings: readonly Finding[]): string => findings.map(({ what }) => what).join('\n')
+
 async function refusal(thing: string, options: StartOptions = {}): Promise<TemplateError> {
   const error = await start(thing, options).then(
     async (server) => {
@@ -41,7 +43,7 @@ async function refusal(thing: string, options: StartOptions = {}): Promise<Templ
   )
   assert.ok(error instanceof TemplateError, String(error))
   assert.equal(error.code, 'ERR_UNFORKABLE')
-  for (const reason of error.reasons) assert.ok(error.message.includes(reason), 'the message lists every reason')
+  for (const { what } of error.findings) assert.ok(error.message.includes(what), 'the message lists every finding')
   return error
 }
 
@@ -55,31 +57,32 @@ after(() => {
 })
 watchLeaks() // after these hooks: the listener is the test's own
 
-// What is left behind, what a reason must say, and whether the module is named in that reason.
-const IMPOSSIBLE: [thing: string, says: RegExp, isBlamed: boolean][] = [
-  ['a server socket', /socket/, true],
-  ['a server socket, unref', /socket/, true],
-  ['a connected socket', /socket/, true],
-  ['an interval', /Timeout/, false],
-  ['a file watcher', /file watcher/, true],
-  ['a file watcher, unref', /file watcher/, true],
-  ['a worker thread', /worker thread \(node:worker_threads\)/, true],
-  ['a worker thread, unref', /worker thread \(node:worker_threads\)/, true],
-  ['a hooks thread', /thread/, true],
-  ['a child process', /child process/, true],
-  ['a child process, unref', /child process/, true],
-  ['a database', /database .*x\.db/, true],
+// What is left behind, and what a finding must say.
+const IMPOSSIBLE: [thing: string, says: RegExp][] = [
+  ['a server socket', /socket/],
+  ['a server socket, unref', /socket/],
+  ['a connected socket', /socket/],
+  ['an interval', /Timeout/],
+  ['a file watcher', /file watcher/],
+  ['a file watcher, unref', /file watcher/],
+  ['a worker thread', /worker thread \(node:worker_threads\)/],
+  ['a worker thread, unref', /worker thread \(node:worker_threads\)/],
+  ['a hooks thread', /thread/],
+  ['a child process', /child process/],
+  ['a child process, unref', /child process/],
+  ['a database', /database .*x\.db/],
 ]
 
 describe('a preload that leaves behind what cannot be forked', () => {
-  for (const [thing, says, isBlamed] of IMPOSSIBLE) {
+  for (const [thing, says] of IMPOSSIBLE) {
     for (const strict of [true, false]) {
       test(`${thing}, strict: ${strict}`, async () => {
-        const { reasons } = await refusal(thing, { strict })
-        const reason = reasons.find((text) => says.test(text))
-        assert.ok(reason, reasons.join('\n'))
-        if (isBlamed) assert.match(reason, /appeared while .*holding\.js was loaded/)
-        assert.ok(!reasons.some((text) => text.includes('jobs.js')), 'the innocent module is not blamed')
+        const { findings } = await refusal(thing, { strict })
+        const finding = findings.find(({ what }) => says.test(what))
+        assert.ok(finding, listOf(findings))
+        assert.deepEqual([finding.module, finding.severity], [holding.module, 'impossible'])
+        assert.match(finding.what, /\(appeared while .*holding\.js was loaded\)$/)
+        assert.ok(!findings.some(({ what }) => what.includes('jobs.js')), 'the innocent module is not blamed')
       })
     }
   }
@@ -92,51 +95,52 @@ describe('a preload that leaves behind what cannot be forked', () => {
     const withPreload = { preload: [jobs.module] }
 
     test(`${thing}, brought by --import in execArgv`, async () => {
-      const { reasons } = await refusal(thing, { ...withPreload, execArgv: ['--import', holding.module] })
-      assert.ok(
-        reasons.some((text) => wanted.test(text)),
-        reasons.join('\n'),
-      )
+      const { findings } = await refusal(thing, { ...withPreload, execArgv: ['--import', holding.module] })
+      const finding = findings.find(({ what }) => wanted.test(what))
+      assert.ok(finding, listOf(findings))
+      assert.equal(finding.module, null, 'it is none of the preload')
     })
 
     test(`${thing}, brought by --import in NODE_OPTIONS`, async () => {
       const env = { ...environment(thing), NODE_OPTIONS: `--no-warnings --import=${holding.module}` }
-      const { reasons } = await refusal(thing, { ...withPreload, env })
-      assert.ok(
-        reasons.some((text) => wanted.test(text)),
-        reasons.join('\n'),
-      )
+      const { findings } = await refusal(thing, { ...withPreload, env })
+      const finding = findings.find(({ what }) => wanted.test(what))
+      assert.ok(finding, listOf(findings))
+      assert.equal(finding.module, null, 'it is none of the preload')
     })
   }
 
   for (const thing of ['a worker thread, unref', 'a hooks thread']) {
-    test(`${thing}: it is one reason, and its descriptors are not taken for those of an addon`, async () => {
-      const { reasons } = await refusal(thing)
-      assert.equal(reasons.length, 1, reasons.join('\n'))
+    test(`${thing}: it is one finding, and its descriptors are not taken for those of an addon`, async () => {
+      const { findings } = await refusal(thing)
+      assert.equal(findings.length, 1, listOf(findings))
     })
   }
 
   test('what the warm-up leaves behind appeared while it ran', async () => {
-    const { reasons } = await refusal('a used thread pool', { warmup: holding.listen })
-    assert.match(reasons.join('\n'), /socket.*\(appeared while the warm-up listen\(\) ran\)/)
+    const { findings } = await refusal('a used thread pool', { warmup: holding.listen })
+    assert.match(listOf(findings), /socket.*\(appeared while the warm-up listen\(\) ran\)/)
+    assert.ok(findings.every(({ module }) => module === holding.module))
   })
 
   test('a worker thread and a socket: both are listed', async () => {
-    const { reasons } = await refusal('a server socket, unref, and a worker thread, unref')
-    assert.equal(reasons.length, 2, reasons.join('\n'))
+    const { findings } = await refusal('a server socket, unref, and a worker thread, unref')
+    assert.equal(findings.length, 2, listOf(findings))
   })
 
   test('two things: both are listed', async () => {
-    const { reasons } = await refusal('a file watcher, unref, and a database')
-    assert.ok(reasons.some((text) => /file watcher/.test(text)) && reasons.some((text) => /database/.test(text)))
+    const { findings } = await refusal('a file watcher, unref, and a database')
+    assert.match(listOf(findings), /file watcher/)
+    assert.match(listOf(findings), /database/)
   })
 })
 
 describe('a preload that leaves behind what is only suspicious', () => {
   test('an open file fails a strict start', async () => {
-    const { reasons } = await refusal('a plain file')
-    assert.equal(reasons.length, 1)
-    assert.match(reasons[0]!, /open file .*holding\.js.*appeared while .*holding\.js was loaded/)
+    const { findings } = await refusal('a plain file')
+    assert.equal(findings.length, 1)
+    assert.equal(findings[0]!.severity, 'suspicious')
+    assert.match(findings[0]!.what, /open file .*holding\.js.*appeared while .*holding\.js was loaded/)
   })
 
   test('an open file is a warning if strict is false, and children run', async () => {
@@ -145,7 +149,7 @@ describe('a preload that leaves behind what is only suspicious', () => {
     process.on('warning', hear)
     try {
       await using server = await start('a plain file', { strict: false })
-      assert.equal(server.report?.warnings.length, 1)
+      assert.equal(server.report?.findings.length, 1)
       assert.equal(await new Process(jobs.echo, [1], { server }).start().then(({ result }) => result), 1)
       const [warning] = warnings.filter(({ code }) => code === 'FORKSERVER_SUSPICIOUS')
       assert.match(warning?.message ?? '', /open file .*holding\.js/)

@@ -39,7 +39,7 @@ describe('hooks in a thread (module.register())', () => {
   test('brought by a preloaded module: the start is refused, and names them', async () => {
     const { error } = await runOwner({ options: { preload: [inThread] } })
     assert.equal(error?.code, 'ERR_UNFORKABLE')
-    assert.match(error.reasons[0]!, /loader hooks of module\.register\('data:.*run in a thread/)
+    assert.match(error.findings[0]!.what, /loader hooks of module\.register\('data:.*run in a thread/)
   })
 })
 

@@ -137,6 +137,18 @@ ForkServer.start({ transport: 'tcp' })
 ForkServer.start({ preloads: [] })
 // @ts-expect-error a constant is no warm-up
 ForkServer.start({ warmup: jobs.version })
+ForkServer.start({ preload: [{ module: 'typescript', optional: true }, { module: new URL('file:///jobs.js') }] })
+// @ts-expect-error a module is missing
+ForkServer.start({ preload: [{ optional: true }] })
+ForkServer.start({ warmup: { call: jobs.render, args: ['page', { dark: true }] } })
+const warm: StartOptions = { warmup: { call: remote('/jobs.js').load!, args: ['en', 1] } }
+expectTypeOf(warm).toExtend<StartOptions>()
+// @ts-expect-error a string is no number
+ForkServer.start({ warmup: { call: jobs.sum, args: ['1', 2] } })
+// @ts-expect-error an argument is missing
+ForkServer.start({ warmup: { call: jobs.render, args: [] } })
+// @ts-expect-error a function without parameters
+ForkServer.start({ warmup: { call: jobs.nothing, args: [1] } })
 expectTypeOf(server.address).toEqualTypeOf<ListenAddress | null>()
 expectTypeOf(server.key).toEqualTypeOf<AuthKey | undefined>()
 expectTypeOf(server.pid).toEqualTypeOf<number | undefined>()

@@ -24,7 +24,7 @@ describe('a job', () => {
     heapLimit: 2 ** 40,
     cpuSeconds: 3,
     openFiles: 64,
-    preload: ['typescript'],
+    preload: [{ module: 'typescript', optional: false }],
   }
 
   test('has the bytes that docs/PROTOCOL.md says', () => {
@@ -71,8 +71,8 @@ describe('a job', () => {
 })
 
 describe("a child's messages", () => {
-  test('result and thrown carry a value', () => {
-    for (const kind of ['result', 'thrown'] as const) {
+  test('result, thrown and worker carry a value', () => {
+    for (const kind of ['result', 'thrown', 'worker'] as const) {
       for (const body of [Buffer.alloc(0), Buffer.from('value')]) {
         const payload = encodeChildMessage(kind, body)
         assert.equal(payload[0], CHANNEL_MESSAGES[kind].kind)
@@ -98,6 +98,14 @@ describe("a child's messages", () => {
       assert.deepEqual(decodeChildMessage(encodeBegun(pid)), { kind: 'begun', pid })
   })
 
+  test('modules', () => {
+    const modules = ['file:///a/node_modules/b/c.js', 'file:///ä']
+    const payload = encodeChildMessage('modules', Buffer.from(JSON.stringify(modules)))
+    assert.deepEqual(decodeChildMessage(payload), { kind: 'modules', modules })
+    for (const text of ['', '{}', '[1]', '["a"', 'null'])
+      assert.throws(() => decodeChildMessage(encodeChildMessage('modules', Buffer.from(text))), isBroken, text)
+  })
+
   test('kinds are different, and none is 0', () => {
     const kinds = Object.values(CHANNEL_MESSAGES).map(({ kind }) => kind as number)
     assert.equal(new Set(kinds).size, kinds.length)
@@ -105,7 +113,21 @@ describe("a child's messages", () => {
   })
 
   test('anything else is refused', () => {
-    const wrong = [[], [0], [1, 2], [4], [4, 0, 0], [5], [5, 1], [5, 0, 0, 0], [6, 1], [6, 0, 0, 0, 1, 0], [7], [255]]
+    const wrong = [
+      [],
+      [0],
+      [1, 2],
+      [4],
+      [4, 0, 0],
+      [5],
+      [5, 1],
+      [5, 0, 0, 0],
+      [6, 1],
+      [6, 0, 0, 0, 1, 0],
+      [7],
+      [9],
+      [255],
+    ]
     for (const bytes of wrong) assert.throws(() => decodeChildMessage(Buffer.from(bytes)), isBroken, String(bytes))
   })
 

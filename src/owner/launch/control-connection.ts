@@ -197,7 +197,7 @@ export class ControlConnection {
    *   nothing was sent
    */
   fork(descriptors: Int32Array, child: ChildFlags): Promise<ForkedChild> {
-    return this.#requests.add(this.#sendFork(descriptors, child))
+    return this.#requests.add(this.#sendFork(descriptors, flagsOfChild(child)), { holdsLoop: true })
   }
 
   /**
@@ -209,9 +209,11 @@ export class ControlConnection {
    */
   forkNow(descriptors: Int32Array, child: ChildFlags, limitMs: number): ForkedChild {
     let answer: ForkedChild | Error | undefined
-    const asked = this.#requests.add(this.#sendFork(descriptors, child), (given) => {
+    const onAnswer = (given: ForkedChild | Error): void => {
       answer ??= given
-    })
+    }
+    const id = this.#sendFork(descriptors, flagsOfChild(child))
+    const asked = this.#requests.add(id, { holdsLoop: true, onAnswer })
     asked.catch(() => {})
     const until = performance.now() + limitMs
     while (!answer) {
@@ -230,9 +232,16 @@ export class ControlConnection {
     else if (bytes.length > 0) this.#read(bytes)
   }
 
-  #sendFork(descriptors: Int32Array, child: ChildFlags): number {
+  /**
+   * Asks for a spare: it gets its standard streams with its job. It does not keep the event loop running.
+   * @throws as fork()
+   */
+  forkSpare(channel: number): Promise<ForkedChild> {
+    return this.#requests.add(this.#sendFork(Int32Array.of(channel), 0), { holdsLoop: false })
+  }
+
+  #sendFork(descriptors: Int32Array, flags: number): number {
     const id = this.#nextId
-    const flags = flagsOfChild(child)
     this.#sendNow(encodeControl({ name: 'fork', id, flags, stdio: descriptors.length - 1 }), descriptors)
     this.#nextId = id < 0xffffffff ? id + 1 : 1
     return id
@@ -277,7 +286,7 @@ export class ControlConnection {
 
   #signal(id: number, signal: NodeJS.Signals): void {
     // Through the stream, which keeps what a full socket does not take: a thousand children may be killed at once.
-    if (this.#requests.has(id))
+    if (this.#requests.has(id) && !this.#loss)
       this.#socket.write(encodeFrame(encodeControl({ name: 'signal', id, signal: os.constants.signals[signal] })))
   }
 

@@ -53,6 +53,8 @@ export interface JobChannel {
 /** A process that exists. */
 export interface Launched {
   readonly pid: number
+  /** Whether it waited for its job. If it was killed then, the job can run in another process. */
+  readonly isSpare?: boolean
   /** The messages of the child. They are kept until there is a listener. */
   readonly channel: JobChannel
   /**
@@ -76,6 +78,16 @@ export interface Launched {
   holdLoop(on: boolean): void
 }
 
+/** What became of the spares of a server. */
+export interface SpareCounts {
+  /** How many wait for a job now. */
+  readonly parked: number
+  /** How many got one. */
+  readonly used: number
+  /** How many ended without one. */
+  readonly unused: number
+}
+
 /** Starts processes by one start method. */
 export interface Launcher {
   readonly startMethod: 'forkserver' | 'spawn'
@@ -83,6 +95,8 @@ export interface Launcher {
   readonly reason?: string | undefined
   /** How many forked children crashed before they began their jobs. */
   readonly crashes?: number
+  /** What became of its spares, if it forks. */
+  readonly spares?: SpareCounts | undefined
   /**
    * Starts one process.
    * @throws ResourceError ERR_RESOURCE, TemplateError ERR_TEMPLATE_LOST, ERR_TEMPLATE_START; the reason of the

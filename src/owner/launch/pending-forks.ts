@@ -67,7 +67,10 @@ export class Requests {
    * The owner asked for a child by this number.
    * @param onAnswer is called at once with the child or the error, before the promise is settled
    */
-  add(id: number, onAnswer?: (answer: ForkedChild | Error) => void): Promise<ForkedChild> {
+  add(
+    id: number,
+    { holdsLoop, onAnswer }: { holdsLoop: boolean; onAnswer?: (answer: ForkedChild | Error) => void },
+  ): Promise<ForkedChild> {
     return new Promise<ForkedChild>((resolve, reject) => {
       const answer = this.#listener.expect()
       const exit = defer<Exit>()
@@ -79,7 +82,7 @@ export class Requests {
       }
       const request: Request = {
         isForked: false,
-        holdsLoop: true,
+        holdsLoop,
         forked: (pid) => {
           answer.settle()
           const child = { pid, exited, signal, holdLoop }
@@ -97,7 +100,7 @@ export class Requests {
         exited: exit.resolve,
       }
       this.#open.set(id, request)
-      this.#listener.onHold(true)
+      if (holdsLoop) this.#listener.onHold(true)
     })
   }
 

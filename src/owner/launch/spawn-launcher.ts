@@ -9,7 +9,7 @@ import { rssOf } from '../../platform/process-state.js'
 import { readToTheEnd } from '../../platform/read-to-end.js'
 import { encodeFrameHeader } from '../../wire/frames.js'
 import { encodeJob } from '../../wire/job.js'
-import { MAX_STDIO, SPAWNED_DESCRIPTORS } from '../../wire/startup.js'
+import { MAX_STDIO, type PreloadModule, SPAWNED_DESCRIPTORS } from '../../wire/startup.js'
 import type { Exit } from './exit.js'
 import { JobChannelReader } from './job-channel-reader.js'
 import type { Launched, Launcher, LaunchRequest } from './launcher.js'
@@ -19,8 +19,8 @@ import { reapWithThread } from './thread-children.js'
 const MAIN = ownFile('main/spawned-child.js')
 
 export interface SpawnOptions {
-  /** Modules that every child imports before its job. */
-  preload: readonly string[]
+  /** Modules that every child loads before its job. */
+  preload: readonly PreloadModule[]
   execArgv: readonly string[]
   /** Why it does not fork, as a clause. */
   reason: string
@@ -69,7 +69,7 @@ export class SpawnLauncher implements Launcher {
     watched?.on('error', () => {}).unref()
     const channel = readToTheEnd(streams[SPAWNED_DESCRIPTORS.channel] as Socket)
     const reader = new JobChannelReader(channel)
-    const payload = encodeJob({ ...request.head, cwd: request.cwd, preload: [...this.#options.preload] }, request.args)
+    const payload = encodeJob({ ...request.head, cwd: request.cwd, preload: this.#options.preload }, request.args)
     channel.write(encodeFrameHeader(payload.length))
     channel.write(payload)
     await started

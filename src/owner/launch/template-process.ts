@@ -51,10 +51,10 @@ export interface TemplateOptions {
   lifeline: number
   /** Aborting it ends the start. */
   signal: AbortSignal
+  /** Whether the start keeps the event loop of this process running. */
+  ref: boolean
   /** How long the start may take, in milliseconds. */
   startTimeout: number
-  /** The event loop does not wait for the start: if this process ends meanwhile, the template ends, too. */
-  isBackground?: boolean | undefined
   /** Takes which files the template has loaded, whether its start succeeds or fails. */
   onFiles?: ((files: FileStamps) => void) | undefined
 }
@@ -174,7 +174,11 @@ export async function startTemplate(native: Native, options: TemplateOptions): P
   const startup = new Socket({ fd: own.startup, readable: false, writable: true })
   const status = new Socket({ fd: own.status, readable: true, writable: false })
   const limits = new StartLimits(template, options)
-  if (options.isBackground) for (const handle of [template, startup, status]) handle.unref()
+  const endWithOwner = (): void => killTree(template.pid!)
+  if (!options.ref) {
+    for (const handle of [template, startup, status]) handle.unref()
+    if (template.pid !== undefined) process.once('exit', endWithOwner)
+  }
   try {
     sendStartup(startup, options)
     const report = await Promise.race([untilReady(template, status, options), limits.exceeded])
@@ -187,6 +191,7 @@ export async function startTemplate(native: Native, options: TemplateOptions): P
     throw error
   } finally {
     limits.stop()
+    process.off('exit', endWithOwner)
     startup.destroy()
     status.destroy()
   }

@@ -1,6 +1,6 @@
 // Runs in: owner. The one report of a template that starts: that it is ready, or why not.
 import type { Socket } from 'node:net'
-import { TemplateError } from '../../errors.js'
+import { type Finding, TemplateError } from '../../errors.js'
 import { FrameDecoder, MAX_OWN_PAYLOAD } from '../../wire/frames.js'
 import type { ListenAddress, StartupMessage, StartupStatus, TemplateReport } from '../../wire/startup.js'
 import { decodeValue } from '../../wire/values/clone.js'
@@ -15,7 +15,8 @@ export class CannotFork extends TemplateError {
   /** Why, as a clause. */
   readonly reason: string
   constructor(reason: string) {
-    super('ERR_UNFORKABLE', `A template cannot fork here: ${reason}. Use startMethod: 'spawn'.`, { reasons: [reason] })
+    const findings: Finding[] = [{ module: null, what: reason, severity: 'impossible' }]
+    super('ERR_UNFORKABLE', `A template cannot fork here: ${reason}. Use startMethod: 'spawn'.`, { findings })
     this.reason = reason
   }
 }
@@ -54,13 +55,13 @@ export function reportOf(status: StartupStatus, listen: ListenAddress | null): T
     case 'ready':
       return status.report
     case 'preloadFailed':
-      throw preloadError(status.what, decodeThrown(status.thrown))
+      throw preloadError(status.what, status.module, decodeThrown(status.thrown))
     case 'unforkable': {
-      const list = status.reasons.map((reason) => `\n  - ${reason}`).join('')
+      const list = status.findings.map(({ what }) => `\n  - ${what}`).join('')
       const advice =
         'Close it before the preload ends or in beforeFreeze(), and open it in the child: in the job, or in onFork().'
       throw new TemplateError('ERR_UNFORKABLE', `The preloaded template cannot be forked:${list}\n${advice}`, {
-        reasons: status.reasons,
+        findings: status.findings,
       })
     }
     case 'cannotFork':
@@ -70,13 +71,14 @@ export function reportOf(status: StartupStatus, listen: ListenAddress | null): T
   }
 }
 
-function preloadError(what: string, cause: unknown): TemplateError {
+function preloadError(what: string, module: string | null, cause: unknown): TemplateError {
   const isError = cause instanceof Error
   const said = isError ? `${cause.name}: ${cause.message}` : String(cause)
   const quote = said.length > MAX_QUOTE ? `${said.slice(0, MAX_QUOTE)}...` : said
   const code = isError ? (cause as NodeJS.ErrnoException).code : undefined
   const next = (code === 'ERR_MODULE_NOT_FOUND' && adviceOnMissing(what, cause as Error)) || 'The cause has its stack.'
-  return new TemplateError('ERR_PRELOAD_FAILED', `Preloading failed in ${what}: ${quote}. ${next}`, { cause })
+  const findings: Finding[] = [{ module, what: `it threw ${quote}`, severity: 'failed' }]
+  return new TemplateError('ERR_PRELOAD_FAILED', `Preloading failed in ${what}: ${quote}. ${next}`, { cause, findings })
 }
 
 /** What to do if a preloaded module was not found, or undefined if one of its imports was not found. */

@@ -17,8 +17,11 @@ export function noteMessage(message: ChildMessage, outcome: Outcome, site: () =>
       return outcome.answered({ error: decodeThrown(decodeValue(message.value) as ThrownData, site()) })
     case 'leaving':
       return outcome.leaving(message.exitCode)
+    case 'modules':
+      return outcome.loaded(message.modules)
     case 'begun':
-      return // matters to the start method only
+    case 'worker':
+      return // matters to the start method, or to a pool
     case 'unborn':
       return outcome.answered({ error: resourceError('fork', message.errno) })
   }

@@ -24,6 +24,7 @@ export class Outcome {
   #exitError: unknown
   #isChannelOpen = true
   #saidCode: number | undefined
+  #modules: readonly string[] | undefined
 
   constructor({ isProgram = false, limits = {} }: OutcomeOptions = {}) {
     this.#isProgram = isProgram
@@ -43,6 +44,16 @@ export class Outcome {
   /** The child said with which code it leaves. */
   leaving(exitCode: number): void {
     this.#saidCode = exitCode
+  }
+
+  /** The child said which modules it has loaded. */
+  loaded(modules: readonly string[]): void {
+    this.#modules = Object.freeze(modules)
+  }
+
+  /** The modules that the child has loaded, if it said so. */
+  get modules(): readonly string[] | undefined {
+    return this.#modules
   }
 
   channelEnded(): void {

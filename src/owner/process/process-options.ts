@@ -131,6 +131,16 @@ export interface ProcessOptions<S extends StdioOptions = StdioOptions> {
   umask?: number
   /** Its priority for the processor, from -20 (most) to 19 (least), as in nice(1); default: the template's. */
   nice?: number
+  /**
+   * Whether the process tells at its end which modules of packages it has loaded: `loadedModules`; default false. A
+   * template that preloads them saves the next processes that time. In Node 20 only CommonJS modules are told.
+   *
+   * @example
+   * const p = await new Process(jobs.render, [page], { server, recordModules: true }).start()
+   * await p.join()
+   * console.log(p.loadedModules)
+   */
+  recordModules?: boolean
 }
 
 /** Linux has 32 bits for it, and the last one means none. */
@@ -197,15 +207,17 @@ export interface CheckedProcess {
   gid?: number
   umask?: number
   nice?: number
+  recordModules: boolean
 }
 
 /** @throws UsageError ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_INVALID_ARGUMENT */
 export function checkProcess(options: ProcessOptions): CheckedProcess {
-  type Given = Omit<CheckedProcess, 'stdio' | 'limits' | 'detached' | 'killTree'> & {
+  type Given = Omit<CheckedProcess, 'stdio' | 'limits' | 'detached' | 'killTree' | 'recordModules'> & {
     stdio?: Stdio
     limits?: Limits
     detached?: boolean
     killTree?: boolean
+    recordModules?: boolean
   }
   const given = checkOptions<Given>('Process', options, {
     server: forkServer,
@@ -222,6 +234,7 @@ export function checkProcess(options: ProcessOptions): CheckedProcess {
     gid: integer(0, MAX_ID),
     umask: integer(0, 0o777),
     nice: integer(-20, 19),
+    recordModules: boolean,
   })
   if (given.serialization && !given.stdio?.includes('ipc')) {
     const site = { of: 'Process', option: 'serialization' }
@@ -237,13 +250,17 @@ export function checkProcess(options: ProcessOptions): CheckedProcess {
     limits: given.limits ?? {},
     detached: given.detached ?? false,
     killTree: given.killTree ?? false,
+    recordModules: given.recordModules ?? false,
   }
 }
 
 /** The options that travel with the job. */
-export function surroundingsOf({ limits, uid, gid, umask, nice }: CheckedProcess): JobSurroundings {
+export function surroundingsOf({ limits, uid, gid, umask, nice, recordModules }: CheckedProcess): JobSurroundings {
   const { memory: heapLimit, cpuSeconds, openFiles } = limits
-  const given = Object.entries({ heapLimit, cpuSeconds, openFiles, uid, gid, umask, nice })
+  const given = Object.entries({
+    ...{ heapLimit, cpuSeconds, openFiles, uid, gid, umask, nice },
+    recordModules: recordModules || undefined,
+  })
   return Object.fromEntries(given.filter(([, value]) => value !== undefined))
 }
 

@@ -15,6 +15,7 @@ import { ForkServer, launch } from '../server/fork-server.js'
 import { noteMessage } from './child-message.js'
 import { Cutoff } from './cutoff.js'
 import { joinWithin } from './join-timeout.js'
+import { WorkerMessages } from './messages-of-worker.js'
 import { Messaging, useIpc } from './messaging.js'
 import { Outcome } from './outcome.js'
 import {
@@ -32,6 +33,13 @@ import { RssWatch } from './rss-watch.js'
 
 /** What a Pool has to know of a process. */
 export const forPool = Symbol('forPool')
+
+interface ForPool {
+  readonly channelEnd: Promise<void>
+  readonly isStale: boolean
+  readonly messages: WorkerMessages
+  answered(): void
+}
 
 /**
  * One job in a process of its own.
@@ -53,6 +61,7 @@ export class Process<R extends Reference | Program = Reference, const S extends 
   readonly #ended = defer<Exit>()
   readonly #outcome: Outcome
   readonly #channelEnd = defer<void>()
+  readonly #workerMessages = new WorkerMessages()
   #cutoff: Cutoff | undefined
   #rssWatch: RssWatch | undefined
   #launched: Launched | undefined
@@ -163,6 +172,7 @@ export class Process<R extends Reference | Program = Reference, const S extends 
   }
 
   #take(launched: Launched, message: ChildMessage): void {
+    if (message.kind === 'worker') return this.#workerMessages.take(message.value)
     try {
       noteMessage(message, this.#outcome, () => ({
         ownerStack: this.#startedAt?.stack,
@@ -186,10 +196,13 @@ export class Process<R extends Reference | Program = Reference, const S extends 
 
   /**
    * @internal `channelEnd` settles when the job channel has ended, which is before the exit is known. `isStale`: the
-   * server was restarted since the process was started.
+   * server was restarted since the process was started. `messages`: of the worker, on its job channel. `answered()`:
+   * they have brought what its job is for, so it has no result.
    */
-  get [forPool](): { channelEnd: Promise<void>; isStale: boolean } {
-    return { channelEnd: this.#channelEnd.promise, isStale: this.#launched?.isStale() ?? false }
+  get [forPool](): ForPool {
+    const isStale = this.#launched?.isStale() ?? false
+    const answered = (): void => this.#outcome.answered({ value: undefined })
+    return { channelEnd: this.#channelEnd.promise, isStale, messages: this.#workerMessages, answered }
   }
 
   /** Process id, once it is started. */
@@ -248,6 +261,14 @@ export class Process<R extends Reference | Program = Reference, const S extends 
   get #exit(): Exit | undefined {
     const { end } = this.#outcome
     return end && 'exit' in end ? end.exit : undefined
+  }
+
+  /**
+   * With the option `recordModules`, once the process has ended: which modules of packages its own code has loaded
+   * beyond its template, as file URLs. Undefined without the option, and if a signal ended the process.
+   */
+  get loadedModules(): readonly string[] | undefined {
+    return this.#outcome.modules
   }
 
   /**

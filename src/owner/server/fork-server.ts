@@ -7,9 +7,10 @@ import { abortError } from '../../promises/abort.js'
 import type { AuthKey } from '../../wire/auth/auth-key.js'
 import type { ListenAddress, TemplateReport } from '../../wire/startup.js'
 import { launchNowPublished, launchPublished } from '../launch/launch-events.js'
-import type { Launched, LaunchRequest } from '../launch/launcher.js'
+import type { Launched, LaunchRequest, SpareCounts } from '../launch/launcher.js'
 import { checkNotImporting } from '../launch/self-start.js'
 import { CannotFork } from '../launch/template-status.js'
+import type { Reference } from '../naming/remote.js'
 import { removeAddress } from './control-address.js'
 import type { NodeFlags } from './node-flags.js'
 import {
@@ -66,17 +67,21 @@ export class ForkServer implements AsyncDisposable {
    * @param options what the template loads, and how it runs
    * @returns the server, when it can start processes
    * @throws UsageError ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_UNSUPPORTED (the option transport, if the server
-   *   spawns), ERR_INVALID_STATE (a module starts a server that preloads this module)
-   * @throws TemplateError ERR_PRELOAD_FAILED (a preload module threw: it is the cause), ERR_UNFORKABLE (reasons lists
-   *   why), ERR_TEMPLATE_START (also after startTimeout)
+   *   spawns), ERR_INVALID_STATE (a module starts a server that preloads this module), ERR_CANNOT_CLONE (an argument
+   *   of the warm-up)
+   * @throws TemplateError ERR_PRELOAD_FAILED (a preload module threw: it is the cause), ERR_UNFORKABLE (findings
+   *   lists why), ERR_TEMPLATE_START (also after startTimeout)
    * @throws ResourceError ERR_RESOURCE, ERR_ADDRESS_IN_USE, ERR_ADDRESS_TOO_LONG
    * @throws AbortError when the signal is aborted
    */
-  static async start(options: StartOptions = {}): Promise<ForkServer> {
-    const checked = checkStart(options)
+  static async start<R extends Reference = Reference>(options: StartOptions<R> = {}): Promise<ForkServer> {
+    const checked = checkStart(options as StartOptions)
     checkNotBundled()
     if (checked.signal?.aborted) throw abortError(checked.signal)
-    checkNotImporting('ForkServer.start()', checked.preload)
+    checkNotImporting(
+      'ForkServer.start()',
+      checked.preload.map(({ module }) => module),
+    )
     const choice: Choice =
       checked.startMethod === 'spawn'
         ? { startMethod: 'spawn', reason: 'the option startMethod asks for it' }
@@ -164,6 +169,14 @@ export class ForkServer implements AsyncDisposable {
   /** How many forked children crashed (SIGSEGV, SIGBUS, SIGILL, SIGTRAP) before they began their jobs. */
   get crashes(): number {
     return this.#parts.launcher.crashes ?? 0
+  }
+
+  /**
+   * What became of its spares (option `spares`): how many wait for a job, got one, or ended without one. Undefined for
+   * `spawn`.
+   */
+  get spares(): SpareCounts | undefined {
+    return this.startMethod === 'spawn' ? undefined : this.#parts.launcher.spares
   }
 
   /** How processes of this server start. */

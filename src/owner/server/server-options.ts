@@ -3,37 +3,83 @@ import path from 'node:path'
 import { UsageError } from '../../errors.js'
 import {
   abortSignal,
+  anything,
   boolean,
   type Check,
   checkOptions,
   environment,
+  integer,
   invalidOption,
   listOf,
   milliseconds,
+  nested,
   oneOf,
   string,
 } from '../../options/option-checks.js'
 import { AuthKey } from '../../wire/auth/auth-key.js'
-import type { ListenAddress } from '../../wire/startup.js'
+import type { ListenAddress, PreloadModule, Warmup } from '../../wire/startup.js'
+import { encodeValue } from '../../wire/values/clone.js'
 import { moduleName, reference } from '../naming/reference-check.js'
-import { type Reference, remote } from '../naming/remote.js'
+import { isReference, isRemote, type Reference, remote } from '../naming/remote.js'
 import type { Transport } from './control-address.js'
 import type { StartMethod } from './start-method.js'
 
+/** A module of the option preload. */
+export interface PreloadOption {
+  /** A URL, an absolute path, or the name of a package. */
+  module: string | URL
+  /** Whether the template does without it if it cannot be loaded, or cannot be forked with it; default false. */
+  optional?: boolean
+}
+
+/** A warm-up with arguments. */
+export interface WarmupCall<R extends Reference = Reference> {
+  /** The function, from remote(). */
+  call: R
+  /** Its arguments. */
+  args: WarmupArguments<R>
+}
+
+/** The arguments of a warm-up: those of its function, or any if the type of the function is not known. */
+export type WarmupArguments<R extends Reference> =
+  R extends Reference<infer F>
+    ? [never[], Parameters<F>] extends [Parameters<F>, never[]]
+      ? readonly unknown[]
+      : Parameters<F>
+    : never
+
 /** Options of ForkServer.start(). */
-export interface StartOptions {
+export interface StartOptions<R extends Reference = Reference> {
   /**
    * Modules that the template imports, in this order: URLs, absolute paths, or names of packages as the working
-   * directory sees them. For a module of remote(), pass its `module`.
+   * directory sees them. For a module of remote(), pass its `module`. The template does without an optional one if it
+   * cannot be loaded, or cannot be forked with it; the report of the server then lists it (`skipped`).
+   *
+   * @example
+   * const server = await ForkServer.start({ preload: [jobs.module, { module: 'sharp', optional: true }] })
    */
-  preload?: readonly (string | URL)[]
+  preload?: readonly (string | URL | PreloadOption)[]
   /**
    * A function that the template calls once, after the preload. Code that V8 compiles in it is compiled in every child.
+   * Its arguments, if it has any, are structured-cloned.
    *
    * @example
    * const server = await ForkServer.start({ preload: [jobs.module], warmup: jobs.warmup })
+   *
+   * @example
+   * const server = await ForkServer.start({ warmup: { call: jobs.render, args: ['a page'] } })
    */
-  warmup?: Reference
+  warmup?: Reference | WarmupCall<R>
+  /**
+   * Names of globals that only the children have, such as `afterEach` or `document`. A module that looks for one while
+   * it is loaded would behave differently if it was preloaded. So the template does without such modules, if they are
+   * optional. Default: none.
+   *
+   * @example
+   * const preload = [{ module: 'react-dom', optional: true }]
+   * const server = await ForkServer.start({ preload, tripwires: ['window', 'document'] })
+   */
+  tripwires?: readonly string[]
   /** The template's environment; default: the owner's. */
   env?: NodeJS.ProcessEnv
   /**
@@ -51,6 +97,11 @@ export interface StartOptions {
    * const same = await ForkServer.connect(server.address!, server.key!.export())
    */
   transport?: Transport
+  /**
+   * Whether the start keeps this process's event loop running; default true. If not, a process that ends meanwhile ends
+   * the template, too.
+   */
+  ref?: boolean
   /** Aborting it while the template starts ends that start. */
   signal?: AbortSignal
   /** How long a template may take to start, preload and warm-up included, in milliseconds; default 60,000. */
@@ -78,6 +129,15 @@ export interface StartOptions {
    * const server = await ForkServer.start({ startMethod: 'spawn', execArgv: ['--inspect=0'] })
    */
   startMethod?: StartMethod
+  /**
+   * How many spares to keep: processes that are forked before anybody asks for one, and wait for their job. The default
+   * follows the load: one for each process that was started in the last five seconds but the first, at most four and
+   * at most one for each processor. 0 for none.
+   *
+   * @example
+   * const server = await ForkServer.start({ spares: 2 })
+   */
+  spares?: number
 }
 
 const listenAddress = (value: unknown): value is ListenAddress => {
@@ -97,6 +157,8 @@ const transport: Check<Transport> = (value, site) => {
 export interface ConnectOptions {
   /** As for ForkServer.start(). The template is not killed: the connection to it is given up. */
   templateTimeout?: number
+  /** As for ForkServer.start(). */
+  spares?: number
 }
 
 /** How a server closes: `wait` for its processes to end, or `kill` them. */
@@ -115,11 +177,13 @@ export function checkClose(options: CloseOptions): CloseOptions {
 
 /** The options of start, checked and with their defaults. */
 export interface CheckedStart {
-  preload: string[]
-  warmup: { module: string; name: string } | null
+  preload: readonly PreloadModule[]
+  warmup: Warmup | null
+  tripwires: readonly string[]
   env: NodeJS.ProcessEnv | undefined
   execArgv: readonly string[] | undefined
   transport: Transport
+  ref: boolean
   signal: AbortSignal | undefined
   strict: boolean
   settleMs: number
@@ -127,19 +191,58 @@ export interface CheckedStart {
   startTimeout: number
   templateTimeout: number
   watch: boolean
+  spares: number | undefined
 }
 
+/** A mistake (bytes, milliseconds) would start too many processes. */
+const MAX_SPARES = 1_000
 const DEFAULT_START_TIMEOUT_MS = 60_000
 const DEFAULT_TEMPLATE_TIMEOUT_MS = 5_000
 
-/** @throws UsageError ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_INVALID_ARGUMENT */
+const preloadOption = nested<PreloadOption>({ module: moduleName, optional: boolean })
+
+/** One entry of preload. */
+const preloadModule: Check<string | URL | PreloadOption> = (value, site) => {
+  if (!isOptions(value)) return moduleName(value, site)
+  const given = preloadOption(value, site)
+  if (given.module !== undefined) return given
+  throw invalidOption(site, 'a string, a URL, or { module, optional }', value)
+}
+
+const warmupCall = nested<WarmupCall>({ call: reference, args: listOf(anything) as Check<never[]> })
+
+const warmup: Check<Reference | WarmupCall> = (value, site) => {
+  if (!isOptions(value)) return reference(value, site)
+  const given = warmupCall(value, site)
+  if (given.call !== undefined && given.args !== undefined) return given
+  throw invalidOption(site, 'a reference to a function, or { call: a reference, args: a list }', value)
+}
+
+/** Whether a value is an object of options, and not what it stands beside. */
+const isOptions = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && !(value instanceof URL) && !isReference(value) && !isRemote(value)
+
+const preloadOf = (entry: string | URL | PreloadOption): PreloadModule =>
+  typeof entry === 'string' || entry instanceof URL
+    ? { module: remote(entry).module, optional: false }
+    : { module: remote(entry.module).module, optional: entry.optional ?? false }
+
+function warmupOf(given: Reference | WarmupCall): Warmup {
+  if (isReference(given)) return { module: given.module, name: given.name }
+  const args = encodeValue(given.args, 'arguments').toString('base64')
+  return { module: given.call.module, name: given.call.name, args }
+}
+
+/** @throws UsageError ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_INVALID_ARGUMENT, ERR_CANNOT_CLONE */
 export function checkStart(options: StartOptions): CheckedStart {
   const given = checkOptions<StartOptions>('ForkServer.start()', options, {
-    preload: listOf(moduleName),
-    warmup: reference,
+    preload: listOf(preloadModule),
+    warmup,
+    tripwires: listOf(string),
     env: environment,
     execArgv: listOf(string),
     transport,
+    ref: boolean,
     signal: abortSignal,
     strict: boolean,
     settleMs: milliseconds,
@@ -147,13 +250,16 @@ export function checkStart(options: StartOptions): CheckedStart {
     templateTimeout: milliseconds,
     startMethod: oneOf(['forkserver', 'spawn']),
     watch: boolean,
+    spares: integer(0, MAX_SPARES),
   })
   return {
-    preload: (given.preload ?? []).map((module) => remote(module).module),
-    warmup: given.warmup ? { module: given.warmup.module, name: given.warmup.name } : null,
+    preload: (given.preload ?? []).map(preloadOf),
+    warmup: given.warmup ? warmupOf(given.warmup) : null,
+    tripwires: given.tripwires ?? [],
     env: given.env,
     execArgv: given.execArgv,
     transport: given.transport ?? 'private',
+    ref: given.ref ?? true,
     signal: given.signal,
     strict: given.strict ?? true,
     settleMs: given.settleMs ?? 5_000,
@@ -161,6 +267,7 @@ export function checkStart(options: StartOptions): CheckedStart {
     templateTimeout: given.templateTimeout ?? DEFAULT_TEMPLATE_TIMEOUT_MS,
     startMethod: given.startMethod,
     watch: given.watch ?? false,
+    spares: given.spares,
   }
 }
 
@@ -169,6 +276,7 @@ export interface CheckedConnect {
   address: ListenAddress
   key: AuthKey
   templateTimeout: number
+  spares: number | undefined
 }
 
 /** @throws UsageError ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION */
@@ -178,12 +286,12 @@ export function checkConnect(address: unknown, key: unknown, options: ConnectOpt
       'The address of ForkServer.connect() must be { path } or { abstract }, as the address of the other server is.'
     throw new UsageError('ERR_INVALID_ARGUMENT', text)
   }
-  const { templateTimeout = DEFAULT_TEMPLATE_TIMEOUT_MS } = checkOptions<ConnectOptions>(
+  const { templateTimeout = DEFAULT_TEMPLATE_TIMEOUT_MS, spares } = checkOptions<ConnectOptions>(
     'ForkServer.connect()',
     options,
-    { templateTimeout: milliseconds },
+    { templateTimeout: milliseconds, spares: integer(0, MAX_SPARES) },
   )
-  return { address, key: copyKey(key), templateTimeout }
+  return { address, key: copyKey(key), templateTimeout, spares }
 }
 
 function copyKey(key: unknown): AuthKey {

@@ -53,7 +53,8 @@ export interface Background {
 
 /** A server that starts its templates; or one that spawns, if no template can have the flags of Node. */
 export function forkingParts(native: Native, checked: CheckedStart, background?: Background): Parts {
-  const { preload, warmup, strict, settleMs, execArgv, startTimeout, templateTimeout, transport, signal } = checked
+  const { preload, warmup, tripwires, strict, settleMs, execArgv, startTimeout, templateTimeout, transport, signal } =
+    checked
   const env = { ...(checked.env ?? process.env) }
   const flags = background?.flags ?? flagsOfTemplate(execArgv, process.execArgv, env.NODE_OPTIONS)
   if (flags.loader) return spawningParts(`the hooks of ${flags.loader} run in a thread`, checked)
@@ -65,13 +66,24 @@ export function forkingParts(native: Native, checked: CheckedStart, background?:
   const watch = checked.watch
   const reloading = watch ? new Reloading() : undefined
   const watchVariable = env[watched.VARIABLE] ?? null
-  const config = { preload, warmup, listen: address, strict, settleMs, coverage, nodeOptions, watch, watchVariable }
-  const isBackground = background !== undefined
-  const options = { config, env, flags, key, startTimeout, templateTimeout, signal, reloading, isBackground }
+  const ref = checked.ref && !background
+  const config = {
+    preload,
+    warmup,
+    tripwires,
+    listen: address,
+    strict,
+    settleMs,
+    coverage,
+    nodeOptions,
+    watch,
+    watchVariable,
+  }
+  const options = { config, env, ref, flags, key, startTimeout, templateTimeout, signal, reloading }
   const starter = new TemplateStarter(native, options, (template) => {
     parts.template = template
   })
-  const forking = new TemplateLauncher(native, templateTimeout, starter.start)
+  const forking = new TemplateLauncher(native, checked, starter.start)
   const parts: Parts = {
     launcher: withFallback(forking, checked),
     transport,
@@ -86,8 +98,8 @@ export function forkingParts(native: Native, checked: CheckedStart, background?:
 }
 
 /** A server whose template another process started. */
-export function connectedParts(native: Native, { address, key, templateTimeout }: CheckedConnect): Parts {
-  const forking = new TemplateLauncher(native, templateTimeout, async (lifeline, signal) => {
+export function connectedParts(native: Native, { address, key, templateTimeout, spares }: CheckedConnect): Parts {
+  const forking = new TemplateLauncher(native, { templateTimeout, spares }, async (lifeline, signal) => {
     const fd = await dial(native, address, signal)
     const connection = await ControlConnection.open({ native, fd, key, lifeline, ended: undefined, templateTimeout })
     parts.template = { pid: connection.templatePid, report: undefined }

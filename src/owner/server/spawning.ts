@@ -1,4 +1,5 @@
 // Runs in: owner. The launcher of a server that does not fork, and the warnings that say why.
+import type { PreloadModule } from '../../wire/startup.js'
 import { isObserved, publish } from '../diagnostics/publish.js'
 import { CrashFallback } from '../launch/crash-fallback.js'
 import type { Launcher } from '../launch/launcher.js'
@@ -7,7 +8,7 @@ import { flagsOfSpawned } from './node-flags.js'
 
 /** What a spawned process needs to know of the options of its server. */
 export interface SpawnedOptions {
-  preload: readonly string[]
+  preload: readonly PreloadModule[]
   execArgv: readonly string[] | undefined
 }
 

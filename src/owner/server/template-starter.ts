@@ -1,12 +1,14 @@
 // Runs in: owner. Starts the templates of one server, each in the same way.
 import { closeSync } from 'node:fs'
+import type { Finding } from '../../errors.js'
 import type { Native } from '../../platform/native.js'
 import { performance } from '../../platform/timers.js'
-import type { FileStamps, StartupConfig, TemplateReport } from '../../wire/startup.js'
+import type { FileStamps, PreloadModule, StartupConfig, TemplateReport } from '../../wire/startup.js'
 import { isObserved, publish } from '../diagnostics/publish.js'
 import { ControlConnection } from '../launch/control-connection.js'
 import { startTemplate, type TemplateOptions } from '../launch/template-process.js'
 import type { TemplateState } from '../launch/templates.js'
+import { toLeaveOut } from './optional-modules.js'
 import type { Reloading } from './reloading.js'
 
 /** What the templates of a server have in common. */
@@ -24,6 +26,19 @@ export interface ReadyTemplate {
   readonly pid: number
   /** Undefined if another process started it. */
   readonly report: TemplateReport | undefined
+}
+
+/** What every attempt of one start has in common. */
+interface StartContext {
+  lifeline: number
+  killing: AbortSignal
+  predecessor: TemplateState | undefined
+  onFiles: (files: FileStamps) => void
+}
+
+interface Started {
+  state: TemplateState
+  report: TemplateReport
 }
 
 /** Starts templates. */
@@ -54,13 +69,13 @@ export class TemplateStarter {
     predecessor: TemplateState | undefined,
   ): Promise<TemplateState> => {
     const since = performance.now()
-    const { preload } = this.#options.config
+    const preload = this.#options.config.preload.map(({ module }) => module)
     let files: FileStamps = {}
     const onFiles = (loaded: FileStamps): void => {
-      files = loaded
+      files = { ...files, ...loaded }
     }
     try {
-      const { state, report } = await this.#start({ lifeline, killing, predecessor, onFiles })
+      const { state, report } = await this.#startWithout([], { lifeline, killing, predecessor, onFiles })
       const { pid } = report
       if (isObserved('forkserver:template:start'))
         publish('forkserver:template:start', { pid, preload, durationMs: performance.now() - since, report })
@@ -72,26 +87,34 @@ export class TemplateStarter {
       if (isObserved('forkserver:template:fail'))
         publish('forkserver:template:fail', { preload, durationMs: performance.now() - since, error })
       throw error
+    } finally {
+      this.#firstSignal = undefined
     }
   }
 
-  async #start({
-    lifeline,
-    killing,
-    predecessor,
-    onFiles,
-  }: {
-    lifeline: number
-    killing: AbortSignal
-    predecessor: TemplateState | undefined
-    onFiles: (files: FileStamps) => void
-  }): Promise<{ state: TemplateState; report: TemplateReport }> {
+  /** Starts one without the optional modules of these findings; if need be, again without others. */
+  async #startWithout(skipped: Finding[], start: StartContext, attempt = 1): Promise<Started> {
+    const { preload: all, strict } = this.#options.config
+    const preload = all.filter(({ module }) => !skipped.some((finding) => finding.module === module))
+    try {
+      const { state, report } = await this.#start(preload, start)
+      return { state, report: { ...report, skipped: [...skipped, ...report.skipped] } }
+    } catch (error) {
+      const more = toLeaveOut(error, { preload, attempt, strict })
+      if (more.length === 0) throw error
+      return this.#startWithout([...skipped, ...more], start, attempt + 1)
+    }
+  }
+
+  async #start(
+    preload: readonly PreloadModule[],
+    { lifeline, killing, predecessor, onFiles }: StartContext,
+  ): Promise<Started> {
     const { env, key, templateTimeout } = this.#options
     const hasAddress = this.#options.config.listen !== null
-    const config = { ...this.#options.config, takesOver: predecessor !== undefined && hasAddress }
+    const config = { ...this.#options.config, preload, takesOver: predecessor !== undefined && hasAddress }
     const cwd = process.cwd()
     const signal = this.#firstSignal ? AbortSignal.any([this.#firstSignal, killing]) : killing
-    this.#firstSignal = undefined
     const started = await startTemplate(this.#native, { ...this.#options, config, lifeline, signal, onFiles })
     const { ended } = started.process
     try {
@@ -103,10 +126,10 @@ export class TemplateStarter {
         lifeline,
         ended,
         templateTimeout,
-        isBackground: this.#options.isBackground,
+        isBackground: !this.#options.ref,
       })
-      for (const warning of started.report.warnings)
-        process.emitWarning(`Preloading left ${warning}`, { code: 'FORKSERVER_SUSPICIOUS' })
+      for (const { what } of started.report.findings)
+        process.emitWarning(`Preloading left ${what}`, { code: 'FORKSERVER_SUSPICIOUS' })
       if (started.heirFd !== undefined) await predecessor?.connection.handOver(started.heirFd)
       const state = { connection, env, cwd, process: started.process, hasAddress }
       return { state, report: started.report }

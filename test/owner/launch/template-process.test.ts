@@ -37,6 +37,7 @@ describe('too few descriptors to start a template', () => {
       const config = {
         preload: [],
         warmup: null,
+        tripwires: [],
         listen: null,
         strict: true,
         settleMs: 1,
@@ -52,6 +53,7 @@ describe('too few descriptors to start a template', () => {
         flags: { execArgv: [], nodeOptions: undefined },
         key: AuthKey.generate(),
         lifeline: lifeline.readEnd,
+        ref: true,
         signal: new AbortController().signal,
         startTimeout: 10_000,
       }
@@ -67,7 +69,9 @@ describe('too few descriptors to start a template', () => {
   test('the lifeline cannot be made', () => {
     const before = sockets()
     const launcher = (): unknown =>
-      new TemplateLauncher(outOfDescriptors('pipe', 1), 1_000, () => assert.fail('nothing is started'))
+      new TemplateLauncher(outOfDescriptors('pipe', 1), { templateTimeout: 1_000, spares: 0 }, () =>
+        assert.fail('nothing is started'),
+      )
     assert.throws(launcher, isOutOfDescriptors)
     assert.deepEqual(sockets(), before)
   })

@@ -132,7 +132,9 @@ describe('classes', () => {
       new errors.ForkServerError('ERR_PROTOCOL', 'm'),
       new errors.AuthError('ERR_AUTH_REFUSED', 'm', { cause }),
       new errors.ChildError('ERR_CHILD_DIED', 'm', { pid: 7, signal: 'SIGKILL' }),
-      new errors.TemplateError('ERR_UNFORKABLE', 'm', { reasons: ['a thread'] }),
+      new errors.TemplateError('ERR_UNFORKABLE', 'm', {
+        findings: [{ module: null, what: 'a thread', severity: 'impossible' }],
+      }),
       new errors.ProtocolError('ERR_PROTOCOL', 'm'),
       new errors.ResourceError('ERR_RESOURCE', 'm', { errno: 'EMFILE' }),
     ]

@@ -1,0 +1,159 @@
+// Runs in: owner. One template of the registry, from its first start over the ones that replace it to its end. All of
+// that happens in the background: whoever asks gets the server that is ready now, or none.
+
+import { MAX_MILLISECONDS } from '../options/option-checks.js'
+import type { ForkServer } from '../owner/server/fork-server.js'
+import { clearInterval, setInterval } from '../platform/timers.js'
+import { EMPTY_LIST, format, type LearntList, merge, parse, strikeOff, urlsOf } from './learnt-list.js'
+import type { Project } from './project.js'
+import { fileNameOf, GLOBALS, type TemplateRequest } from './template-request.js'
+
+/** A template is replaced at most so many times because more was learnt. What is learnt later helps the next run. */
+const MAX_SWAPS = 3
+
+/** What the registry needs of ForkServer: tests start none. */
+export type StartServer = (options: Parameters<typeof ForkServer.start>[0]) => Promise<ForkServer>
+
+/** One template. */
+export class TemplateEntry {
+  readonly #request: TemplateRequest
+  readonly #project: Project
+  readonly #start: StartServer
+  readonly #stamp: string
+  readonly #listStamp: string | undefined
+  readonly #closing = new AbortController()
+  /** Servers that were replaced, and close when their processes have ended. */
+  readonly #replaced = new Set<Promise<void>>()
+  #list: LearntList = EMPTY_LIST
+  #server: ForkServer | undefined
+  /** The start that goes on now. */
+  #starting: Promise<void> | undefined
+  /** The list that the last start had. */
+  #startedWith: LearntList = EMPTY_LIST
+  #swaps = 0
+  #hasFailed = false
+  #failure: Error | undefined
+
+  constructor(request: TemplateRequest, project: Project, start: StartServer) {
+    this.#request = request
+    this.#project = project
+    this.#start = start
+    this.#stamp = project.stampOf(request.configFiles ?? [])
+    this.#listStamp = this.#learns ? project.listStamp([request.tool]) : undefined
+    const text = this.#listStamp === undefined ? undefined : project.read(fileNameOf(request))
+    if (text !== undefined) this.#list = parse(text, this.#listStamp!)
+    this.#starting = this.#begin()
+  }
+
+  get #learns(): boolean {
+    return this.#request.learns ?? true
+  }
+
+  /** Whether a file that the template depends on has changed since. */
+  get isStale(): boolean {
+    return this.#project.stampOf(this.#request.configFiles ?? []) !== this.#stamp
+  }
+
+  /** The server that is ready; undefined if none is yet, or if there can be none. */
+  get server(): ForkServer | undefined {
+    return this.#server
+  }
+
+  /** Why the last start failed, if it did. */
+  get failure(): Error | undefined {
+    return this.#failure
+  }
+
+  /** Resolves when no start goes on. Whoever waits for that keeps the event loop running; a start does not. */
+  async settled(): Promise<void> {
+    const hold = setInterval(() => {}, MAX_MILLISECONDS)
+    try {
+      while (this.#starting) await this.#starting
+    } finally {
+      clearInterval(hold)
+    }
+  }
+
+  /** Adds modules that a process has loaded. The template is replaced in the background if they are new. */
+  learn(urls: readonly string[]): void {
+    if (!this.#learns || this.#isClosed) return
+    const before = this.#list
+    this.#list = merge(before, urls, this.#project.url)
+    if (this.#list === before) return
+    this.#keep()
+    this.#swap()
+  }
+
+  get #isClosed(): boolean {
+    return this.#closing.signal.aborted
+  }
+
+  #keep(): void {
+    if (this.#listStamp !== undefined)
+      this.#project.write(fileNameOf(this.#request), format(this.#list, this.#listStamp))
+  }
+
+  /** Starts a template with what was learnt since the last start. If a start goes on, this follows it. */
+  #swap(): void {
+    const isNew = this.#list.modules.some((path) => !this.#startedWith.modules.includes(path))
+    if (this.#starting || this.#isClosed || this.#hasFailed || !isNew || this.#swaps >= MAX_SWAPS) return
+    this.#swaps++
+    this.#starting = this.#begin()
+  }
+
+  async #begin(): Promise<void> {
+    try {
+      await this.#startOne()
+    } catch {
+      // Nothing is lost: the tool goes on in its plain way, or with the template before. The diagnostics channel of
+      // templates that fail says why.
+      this.#hasFailed = true
+    } finally {
+      this.#starting = undefined
+    }
+    this.#swap()
+  }
+
+  async #startOne(): Promise<void> {
+    const { env, execArgv, preload = [], warmup, tripwires = GLOBALS } = this.#request
+    const list = this.#list
+    this.#startedWith = list
+    const learnt = urlsOf(list, this.#project.url).map((module) => ({ module, optional: true }))
+    const server = await this.#start({
+      preload: [...preload, ...learnt],
+      tripwires,
+      ref: false,
+      signal: this.#closing.signal,
+      ...(env && { env }),
+      ...(execArgv && { execArgv }),
+      ...(warmup && { warmup }),
+    })
+    if (this.#isClosed || server.startMethod === 'spawn') {
+      this.#hasFailed = true // a spawned process is what the tool has already
+      await server.close({ children: 'kill' })
+      return
+    }
+    const before = this.#server
+    this.#server = server
+    if (before) this.#retire(before)
+    const kept = strikeOff(this.#list, server.report?.skipped ?? [], this.#project.url)
+    if (kept === this.#list) return
+    this.#list = kept
+    this.#keep()
+  }
+
+  /** Closes a server as soon as its processes have ended. */
+  #retire(server: ForkServer): void {
+    const closed = server.close().finally(() => this.#replaced.delete(closed))
+    this.#replaced.add(closed)
+  }
+
+  /** Ends a start that goes on, and closes the servers when their processes have ended. */
+  async close(): Promise<void> {
+    this.#closing.abort()
+    await this.settled()
+    if (this.#server) this.#retire(this.#server)
+    this.#server = undefined
+    await Promise.all(this.#replaced)
+  }
+}

@@ -1,0 +1,50 @@
+// Runs in: owner. Pure. What a tool asks the registry for, and which requests one template serves.
+import { createHash } from 'node:crypto'
+import type { Reference } from '../owner/naming/remote.js'
+import type { WarmupCall } from '../owner/server/server-options.js'
+import { START_VARIABLES } from '../wire/environment.js'
+import { encodeValue } from '../wire/values/clone.js'
+
+/** Globals that children of test runners may have, and templates not. */
+export const GLOBALS: readonly string[] = [
+  ...['after', 'afterAll', 'afterEach', 'before', 'beforeAll', 'beforeEach', 'describe', 'expect', 'it', 'test'],
+  ...['jest', 'vi', 'vitest', 'document', 'HTMLElement', 'location', 'window'],
+]
+
+/** The template that a tool wants. */
+export interface TemplateRequest {
+  /** The tool and its version, such as `jest@30.2.0`: each learns for itself. */
+  readonly tool: string
+  /** The environment of the template; default: the owner's. Only the variables that Node reads at its start matter. */
+  readonly env?: NodeJS.ProcessEnv
+  /** Flags of Node; default: the owner's. */
+  readonly execArgv?: readonly string[]
+  /** Modules that the template must have, such as the tool's own. */
+  readonly preload?: readonly string[]
+  /** A function that the template calls once, after the preload. */
+  readonly warmup?: Reference | WarmupCall
+  /** Files that the template depends on besides the lock file, such as the tool's configuration: absolute paths. */
+  readonly configFiles?: readonly string[]
+  /** Names of globals that only the children have: a module that looks for one is not preloaded. Default: GLOBALS. */
+  readonly tripwires?: readonly string[]
+  /** Whether the template also preloads what was learnt; default true. */
+  readonly learns?: boolean
+}
+
+/** The same for two requests that one template can serve. */
+export function keyOf(request: TemplateRequest): string {
+  const { tool, env = process.env, execArgv = process.execArgv, preload = [], warmup } = request
+  const variables = START_VARIABLES.map((name) => env[name] ?? null)
+  const call = warmup && 'call' in warmup ? warmup.call : warmup
+  const args = warmup && 'call' in warmup ? encodeValue(warmup.args, 'arguments').toString('base64') : ''
+  const { configFiles = [], tripwires = GLOBALS, learns = true } = request
+  const called = call ? [call.module, call.name, args] : null
+  const parts = [tool, variables, execArgv, preload, called, configFiles, tripwires, learns]
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16)
+}
+
+/** The name of the file that keeps what was learnt for a request. */
+export function fileNameOf(request: TemplateRequest): string {
+  const tool = request.tool.replace(/@.*/s, '').replace(/[^\w.-]/g, '_')
+  return `${tool}-${keyOf(request)}.json`
+}
