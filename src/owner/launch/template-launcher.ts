@@ -9,14 +9,12 @@ import { isErrno, type Native, systemError } from '../../platform/native.js'
 import { rssOf } from '../../platform/process-state.js'
 import { readToTheEnd } from '../../platform/read-to-end.js'
 import { setImmediate } from '../../platform/timers.js'
-import { changeOf, unheeded } from '../../wire/environment.js'
-import { encodeFrame, encodeFrameHeader } from '../../wire/frames.js'
-import { encodeJob, type JobHead } from '../../wire/job.js'
 import { AttachedChildren, holdLoop } from './attached-children.js'
 import { ChildDescriptors, closeStreams, pipeOf, socketPair } from './child-stdio.js'
 import type { ControlConnection } from './control-connection.js'
 import { openIpc } from './ipc-channel.js'
 import { JobChannelReader } from './job-channel-reader.js'
+import { type JobBytes, JobEncoder } from './job-encoder.js'
 import type { Launched, Launcher, LaunchRequest, SpareCounts } from './launcher.js'
 import { Lifeline } from './lifeline.js'
 import type { ForkedChild } from './pending-forks.js'
@@ -57,9 +55,9 @@ export class TemplateLauncher implements Launcher {
   readonly #spares: Spares
   readonly #devNull: number
   readonly #attached = new AttachedChildren()
+  readonly #encoder = new JobEncoder()
   #unanswered = 0
   readonly #waiting: (() => void)[] = []
-  readonly #warnedOf = new Set<string>()
   #isClosed = false
 
   /** @throws ResourceError ERR_RESOURCE */
@@ -128,7 +126,7 @@ export class TemplateLauncher implements Launcher {
     let endChild: (() => void) | undefined
     try {
       const stdio = request.stdio.map((target, index) => descriptors.of(target, index))
-      const job = partsOf(encodeJob(this.#headOf(request, state), request.args))
+      const job = this.#encoder.encode(request, state)
       const { asked, isSpare, channelFd, unsent } =
         this.#giveToSpare(request, stdio, job) ?? this.#askBy((fds) => state.connection.fork(fds, request), stdio, job)
       descriptors.closeChilds()
@@ -151,7 +149,7 @@ export class TemplateLauncher implements Launcher {
     const descriptors = new ChildDescriptors(this.#native, this.#devNull)
     try {
       const stdio = request.stdio.map((target, index) => descriptors.of(target, index))
-      const job = partsOf(encodeJob(this.#headOf(request, state), request.args))
+      const job = this.#encoder.encode(request, state)
       // The job is sent only after the answer: a child that comes too late finds no job, and leaves.
       const { asked, isSpare, channelFd, unsent } =
         this.#giveToSpare(request, stdio, job) ??
@@ -175,7 +173,7 @@ export class TemplateLauncher implements Launcher {
   #giveToSpare(
     { detached, killTree, outlives }: LaunchRequest,
     stdio: readonly number[],
-    [first, ...rest]: Parts,
+    [first, ...rest]: JobBytes,
   ): Asked<ForkedChild> | undefined {
     if (detached || killTree || outlives) return undefined
     for (let spare: Spare | undefined; (spare = this.#spares.take()); ) {
@@ -194,7 +192,7 @@ export class TemplateLauncher implements Launcher {
     return undefined
   }
 
-  #askBy<Child>(ask: (descriptors: Int32Array) => Child, stdio: readonly number[], unsent: Parts): Asked<Child> {
+  #askBy<Child>(ask: (descriptors: Int32Array) => Child, stdio: readonly number[], unsent: JobBytes): Asked<Child> {
     const [channelFd, childsEnd] = socketPair(this.#native)
     try {
       return { asked: ask(Int32Array.of(childsEnd, ...stdio)), isSpare: false, channelFd, unsent }
@@ -248,29 +246,6 @@ export class TemplateLauncher implements Launcher {
     }
   }
 
-  #headOf({ head, cwd, env, detached, stdio, serialization = 'json' }: LaunchRequest, state: TemplateState): JobHead {
-    const full: JobHead = { ...head }
-    const ipcFd = stdio.indexOf('ipc')
-    if (ipcFd >= 0) full.ipc = { fd: ipcFd, serialization }
-    const change = state.env ? changeOf(state.env, env) : { whole: changeOf({}, env)?.set ?? {} }
-    if (change) full.env = change
-    if (change && 'set' in change) this.#warnOf(unheeded(change))
-    if (cwd !== state.cwd) full.cwd = cwd
-    if (detached) full.detached = true
-    return full
-  }
-
-  // Warns once for each variable: without a warning it is hard to find out why a variable has no effect.
-  #warnOf(names: readonly string[]): void {
-    for (const name of names) {
-      if (this.#warnedOf.has(name)) continue
-      this.#warnedOf.add(name)
-      const text = `The ${name} of a process differs from that of its template, and Node reads it only when it starts.`
-      const advice = 'The value of the template counts. Pass another one to ForkServer.start({ env }).'
-      process.emitWarning(`${text} ${advice}`, { code: 'FORKSERVER_ENVIRONMENT' })
-    }
-  }
-
   /**
    * Directly, because a template may be lost or stopped.
    *
@@ -312,14 +287,4 @@ interface Asked<Child> {
   isSpare: boolean
   channelFd: number
   unsent: readonly Buffer[]
-}
-
-/** The bytes of a job. */
-type Parts = readonly [Buffer, ...Buffer[]]
-
-/** A larger job is not copied to make one piece of it, in bytes. */
-const MAX_JOINED = 64 * 1024
-
-function partsOf(payload: Buffer): Parts {
-  return payload.length > MAX_JOINED ? [encodeFrameHeader(payload.length), payload] : [encodeFrame(payload)]
 }
