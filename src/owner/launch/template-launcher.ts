@@ -10,6 +10,7 @@ import { rssOf } from '../../platform/process-state.js'
 import { readToTheEnd } from '../../platform/read-to-end.js'
 import { setImmediate } from '../../platform/timers.js'
 import { AttachedChildren, holdLoop } from './attached-children.js'
+import { canBeSpare } from './child-flags.js'
 import { ChildDescriptors, closeStreams, pipeOf, socketPair } from './child-stdio.js'
 import type { ControlConnection } from './control-connection.js'
 import { openIpc } from './ipc-channel.js'
@@ -95,9 +96,9 @@ export class TemplateLauncher implements Launcher {
   async launch(request: LaunchRequest): Promise<Launched> {
     if (this.#unanswered >= MAX_UNANSWERED) await new Promise<void>((resolve) => this.#waiting.push(resolve))
     this.#unanswered++
-    this.#spares.started()
+    if (canBeSpare(request)) this.#spares.started()
     try {
-      return await this.#launchNow(request)
+      return await this.#launchWhenReady(request)
     } finally {
       this.#unanswered--
       this.#waiting.shift()?.()
@@ -105,7 +106,7 @@ export class TemplateLauncher implements Launcher {
     }
   }
 
-  async #launchNow(request: LaunchRequest): Promise<Launched> {
+  async #launchWhenReady(request: LaunchRequest): Promise<Launched> {
     let state = await this.#templates.ready()
     await state.connection.writable()
     if (this.#templates.isLeaving(state)) state = await this.#templates.ready() // it was replaced meanwhile
@@ -127,13 +128,13 @@ export class TemplateLauncher implements Launcher {
     try {
       const stdio = request.stdio.map((target, index) => descriptors.of(target, index))
       const job = this.#encoder.encode(request, state)
-      const { asked, isSpare, channelFd, unsent } =
-        this.#giveToSpare(request, stdio, job) ?? this.#askBy((fds) => state.connection.fork(fds, request), stdio, job)
+      const given = canBeSpare(request) ? this.#giveToSpare(stdio, job) : undefined
+      const { asked, channelFd } = given ?? this.#askBy((fds) => state.connection.fork(fds, request), stdio)
       descriptors.closeChilds()
       const own = this.#openChannel(state, request, channelFd)
       endChild = () => endUnansweredChild(own.channel, own.reader, (pid) => void own.direct(pid, 'SIGKILL'))
-      for (const bytes of unsent) own.channel.write(bytes)
-      return this.#follow(state, request, descriptors, await asked, own, { isSpare })
+      for (const bytes of given?.unsent ?? job) own.channel.write(bytes)
+      return this.#follow(state, request, descriptors, await asked, own, { isSpare: given !== undefined })
     } catch (error) {
       descriptors.close()
       endChild?.()
@@ -144,47 +145,28 @@ export class TemplateLauncher implements Launcher {
   launchNow(request: LaunchRequest, limitMs: number): Launched | undefined {
     const state = this.#templates.serving
     if (!state?.connection.isWritable) return undefined
-    this.#spares.serve(state)
-    this.#spares.started()
     const descriptors = new ChildDescriptors(this.#native, this.#devNull)
     try {
       const stdio = request.stdio.map((target, index) => descriptors.of(target, index))
       const job = this.#encoder.encode(request, state)
-      // The job is sent only after the answer: a child that comes too late finds no job, and leaves.
-      const { asked, isSpare, channelFd, unsent } =
-        this.#giveToSpare(request, stdio, job) ??
-        this.#askBy((fds) => state.connection.forkNow(fds, request, limitMs), stdio, job)
+      const { asked, channelFd } = this.#askBy((fds) => state.connection.forkNow(fds, request, limitMs), stdio)
       descriptors.closeChilds()
       const own = this.#openChannel(state, request, channelFd)
-      for (const bytes of unsent) own.channel.write(bytes)
-      return this.#follow(state, request, descriptors, asked, own, { isSpare })
+      // Only after the answer: a child that comes too late finds no job, and leaves.
+      for (const bytes of job) own.channel.write(bytes)
+      return this.#follow(state, request, descriptors, asked, own, { isSpare: false })
     } catch (error) {
       descriptors.close()
       throw error
-    } finally {
-      setImmediate(() => void this.#spares.fill()).unref()
     }
   }
 
-  /**
-   * Sends the job to a spare, with the descriptors. Undefined if there is none that can take it: a child that outlives
-   * its owner or leads a group is born as such.
-   */
-  #giveToSpare(
-    { detached, killTree, outlives }: LaunchRequest,
-    stdio: readonly number[],
-    [first, ...rest]: JobBytes,
-  ): Asked<ForkedChild> | undefined {
-    if (detached || killTree || outlives) return undefined
+  /** Sends the job to a spare, with the descriptors. Undefined if there is none. */
+  #giveToSpare(stdio: readonly number[], [first, ...rest]: JobBytes): GivenToSpare | undefined {
     for (let spare: Spare | undefined; (spare = this.#spares.take()); ) {
-      const sent = this.#native.send(spare.channelFd, first, Int32Array.from(stdio))
-      if (sent > 0)
-        return {
-          asked: spare.child,
-          isSpare: true,
-          channelFd: spare.channelFd,
-          unsent: [first.subarray(sent), ...rest],
-        }
+      const { child: asked, channelFd } = spare
+      const sent = this.#native.send(channelFd, first, Int32Array.from(stdio))
+      if (sent > 0) return { asked, channelFd, unsent: [first.subarray(sent), ...rest] }
       const hasEnded = isErrno(sent, 'EPIPE') || isErrno(sent, 'ECONNRESET')
       this.#spares.giveBack(spare, hasEnded)
       if (!hasEnded) break // a descriptor cannot be sent: the request to the template will fail, too, and say why
@@ -192,10 +174,10 @@ export class TemplateLauncher implements Launcher {
     return undefined
   }
 
-  #askBy<Child>(ask: (descriptors: Int32Array) => Child, stdio: readonly number[], unsent: JobBytes): Asked<Child> {
+  #askBy<Child>(ask: (descriptors: Int32Array) => Child, stdio: readonly number[]): Asked<Child> {
     const [channelFd, childsEnd] = socketPair(this.#native)
     try {
-      return { asked: ask(Int32Array.of(childsEnd, ...stdio)), isSpare: false, channelFd, unsent }
+      return { asked: ask(Int32Array.of(childsEnd, ...stdio)), channelFd }
     } catch (error) {
       this.#native.close(channelFd)
       throw error
@@ -281,10 +263,13 @@ function tellTemplate(connection: ControlConnection, child: ForkedChild, signal:
   return true
 }
 
-/** A child that exists or was asked for, and what is left of its job to send. */
+/** A child that exists or was asked for, and the owner's end of its job channel. */
 interface Asked<Child> {
   asked: Child
-  isSpare: boolean
   channelFd: number
+}
+
+interface GivenToSpare extends Asked<ForkedChild> {
+  /** What is left of the job to send. */
   unsent: readonly Buffer[]
 }
