@@ -3,31 +3,19 @@
 import assert from 'node:assert/strict'
 import { closeSync, openSync } from 'node:fs'
 import { after, before, beforeEach, describe, test } from 'node:test'
-import { ForkServer, ForkServerError, Process, ProtocolError, type Reference, ResourceError } from 'forkserver'
-import type { LaunchRequest } from '#src/owner/launch/launcher.js'
+import { ForkServer, ForkServerError, Process, ProtocolError, ResourceError } from 'forkserver'
 import { SpareDemand } from '#src/owner/launch/spare-demand.js'
 import { Spares } from '#src/owner/launch/spares.js'
 import { launchNow } from '#src/owner/server/fork-server.js'
 import { findNative } from '#src/platform/native.js'
-import { encodeValue } from '#src/wire/values/clone.js'
 import { errorOf, jobs, run } from '../../contract/contract.js'
 import { descendants, isAlive, openDescriptors, until, watchLeaks } from '../../support/leaks.js'
+import { requestOf } from './requests.js'
 
 const SPARES = 2
 
 /** How long a template may take to fork one that is asked for at once. */
 const LIMIT_MS = 10_000
-
-const requestOf = ({ module, name }: Reference, args: unknown[]): LaunchRequest => ({
-  stdio: ['ignore', 'inherit', 'inherit'],
-  detached: false,
-  outlives: true,
-  killTree: false,
-  cwd: process.cwd(),
-  env: process.env,
-  head: { module, name },
-  args: encodeValue(args, 'arguments'),
-})
 
 /** The living children of this server's template. */
 const childrenOf = (server: ForkServer): number[] => descendants(server.pid).map((line) => Number(line.split(' ')[0]))
@@ -152,7 +140,7 @@ describe('spares that follow the load', () => {
   test('are none for processes that are forked at once', async () => {
     await using server = await ForkServer.start({ startMethod: 'forkserver' })
     for (let count = 0; count < 3; count++) {
-      const launched = server[launchNow](requestOf(jobs.echo, [count]), LIMIT_MS)!
+      const launched = server[launchNow](requestOf(jobs.echo, [count], { outlives: true }), LIMIT_MS)!
       assert.deepEqual(await launched.exited.then(({ exitCode, signal }) => [exitCode, signal]), [0, null])
     }
     assert.deepEqual(server.spares, { parked: 0, used: 0, unused: 0 })
