@@ -1,5 +1,5 @@
-// Runs in: template, and in a spare before its job has come. A small job to practise with: the code that every job takes
-// is then compiled, and its memory taken over.
+// Runs in: template, and in a spare before its job has come. A small job to practise with: the code that every job
+// takes is then compiled, and its memory taken over.
 import { writeSync } from 'node:fs'
 import { check, type Native } from '../platform/native.js'
 import { encodeFrame } from '../wire/frames.js'

@@ -1,5 +1,5 @@
-// Runs in: owner. The I/O of a control connection. Its socket is a stream of Node's; beside it, messages with descriptors
-// are sent at once, and an answer can be waited for while the event loop stands still.
+// Runs in: owner. The I/O of a control connection. Its socket is a stream of Node's; beside it, messages with
+// descriptors are sent at once, and an answer can be waited for while the event loop stands still.
 import { Socket } from 'node:net'
 import { ProtocolError } from '../../errors.js'
 import { check, isErrno, type Native, resourceError } from '../../platform/native.js'
