@@ -7,10 +7,14 @@ import { remote } from '../owner/naming/remote.js'
 import { Process } from '../owner/process/process.js'
 import type { ForkServer } from '../owner/server/fork-server.js'
 import { ownFile } from '../platform/own-files.js'
+import { within } from '../promises/time-limit.js'
 import type { FileReport } from './child/test-files.js'
 import type { Test, TestResult } from './jest-types.js'
 
 const testFiles = remote<typeof import('./child/test-files.js')>(ownFile('jest/child/test-files.js'))
+
+/** How long to read on when a file's process has ended: a process that it has started may hold its output open. */
+const OUTPUT_LIMIT_MS = 500
 
 /** How to run a test file. */
 export interface FileOptions {
@@ -49,7 +53,8 @@ export async function runTestFile(
   } finally {
     process_.kill() // what the file left open would keep it alive, as it would a worker of jest
     await process_.join().catch(() => {})
-    await Promise.all(outputs)
+    await within(OUTPUT_LIMIT_MS, Promise.all(outputs))
+    for (const stream of process_.stdio) stream?.destroy()
   }
 }
 
@@ -60,6 +65,7 @@ async function passOn(from: Readable, to: NodeJS.WritableStream): Promise<void> 
 
 async function relay(from: Readable, onEvent: FileOptions['onEvent']): Promise<void> {
   for await (const line of createInterface({ input: from })) {
+    if (line === '') return
     const [name, args] = JSON.parse(line) as [string, unknown]
     await onEvent(name, args)
   }

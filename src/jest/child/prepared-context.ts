@@ -73,12 +73,10 @@ export class PreparedContext {
     let result: Promise<TestResult> | undefined
     try {
       const made = await new Promise<Made>((resolve, reject) => {
-        const gate: Framework = async (globalConfig, project, environment, runtime, _path, sendMessage) => {
+        // No async function: it would be a line in the stacks that jest prints.
+        const gate: Framework = (globalConfig, project, environment, runtime, _path, sendMessage) => {
           resolve({ environment, runtime })
-          const path = await opened
-          const answer = await framework(globalConfig, project, environment, runtime, path, sendMessage)
-          records?.note()
-          return answer
+          return opened.then((path) => framework(globalConfig, project, environment, runtime, path, sendMessage))
         }
         slot.exports = gate
         result = run()
@@ -113,6 +111,7 @@ export class PreparedContext {
     this.#modules.watchMocks()
     this.#open(path)
     const result = await this.#result
+    this.#modules.note()
     const runtimeMs = Date.now() - start
     result.testFilePath = path
     result.perfStats = {

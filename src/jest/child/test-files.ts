@@ -51,12 +51,15 @@ const contexts = new Map<string, PreparedContext>()
 
 /** jest's own workers send events as [3, [name, args]]. Tests see a process.send(), too, because jest copies it. */
 function send(message: unknown): boolean {
-  if (!Array.isArray(message)) return true
-  const bytes = Buffer.from(`${JSON.stringify(message[1])}\n`)
+  if (Array.isArray(message)) writeEvent(JSON.stringify(message[1]))
+  return true
+}
+
+function writeEvent(text: string): void {
+  const bytes = Buffer.from(`${text}\n`)
   try {
     for (let at = 0; at < bytes.length; ) at += writeSync(EVENTS_FD, bytes, at)
   } catch {} // the owner is gone
-  return true
 }
 
 /** Runs in the template. */
@@ -76,8 +79,16 @@ export async function prepare(given: Preparation): Promise<void> {
   }
 }
 
-/** Runs in a child: one test file. */
-export async function runFile({ path, project }: TestFile): Promise<FileReport> {
+/** Runs in a child: one test file. Its last line of events is empty. */
+export async function runFile(file: TestFile): Promise<FileReport> {
+  try {
+    return await run(file)
+  } finally {
+    writeEvent('')
+  }
+}
+
+async function run({ path, project }: TestFile): Promise<FileReport> {
   const prepared = wantsOwnContext(path) ? undefined : contexts.get(project)
   if (prepared) {
     const result = await prepared.runFile(path)
