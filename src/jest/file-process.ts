@@ -8,8 +8,8 @@ import { Process } from '../owner/process/process.js'
 import type { ForkServer } from '../owner/server/fork-server.js'
 import { ownFile } from '../platform/own-files.js'
 import { within } from '../promises/time-limit.js'
+import type { Test, TestResult } from './child/jest-types.js'
 import type { FileReport } from './child/test-files.js'
-import type { Test, TestResult } from './jest-types.js'
 
 const testFiles = remote<typeof import('./child/test-files.js')>(ownFile('jest/child/test-files.js'))
 

@@ -3,7 +3,7 @@
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { UsageError } from '../errors.js'
-import type { TestRunnerClass } from './jest-types.js'
+import type { TestRunnerClass } from './child/jest-types.js'
 
 /** jest's own runner. */
 export interface JestRunner {

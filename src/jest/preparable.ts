@@ -1,5 +1,5 @@
 // Runs in: owner, inside jest. Pure. Which projects' test files can run in a context that the template has made.
-import type { GlobalConfig, ProjectConfig } from './jest-types.js'
+import type { GlobalConfig, ProjectConfig } from './child/jest-types.js'
 
 /** The environment whose context does not depend on the test file. */
 const NODE_ENVIRONMENT = /[/\\]jest-environment-node[/\\]/

@@ -128,9 +128,13 @@ function filesOf(report: string): unknown[] {
 const withoutFrames = (text: string): string =>
   text.replace(/\n +at [^\n]*(?:\/jest-(?:circus|runner)\/|node:internal\/)[^\n]*/g, '')
 
+/** Lines with times; and that a worker of jest had to be killed, because a test left a timer behind. */
 function masked(text: string): string[] {
   const lines = text
     .split('\n')
-    .filter((line) => line !== '' && !/^Time: |^Ran all|outputFile|^Test results/.test(line))
+    .filter(
+      (line) =>
+        line !== '' && !/^Time: |^Ran all|outputFile|^Test results|^A worker process has failed to exit/.test(line),
+    )
   return lines.map((line) => line.replace(/ \(\d+(?:\.\d+)? m?s\)/g, '').trimEnd()).sort()
 }

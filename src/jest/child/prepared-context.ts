@@ -8,9 +8,9 @@
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
-import type { Environment, Framework, ProjectConfig, Runtime, RuntimeModule, TestResult } from '../jest-types.js'
+import { ContextModules } from './context-modules.js'
 import { freshProcess } from './fresh-process.js'
-import { LoadedModules } from './loaded-modules.js'
+import type { Environment, Framework, ProjectConfig, Runtime, TestResult } from './jest-types.js'
 
 /** What runTest() has made when it reaches the framework. */
 interface Made {
@@ -29,7 +29,7 @@ export class PreparedContext {
   readonly #made: Made
   readonly #open: (path: string) => void
   readonly #result: Promise<TestResult>
-  readonly #modules: LoadedModules
+  readonly #modules: ContextModules
 
   private constructor(
     config: ProjectConfig,
@@ -37,7 +37,7 @@ export class PreparedContext {
     made: Made,
     open: (path: string) => void,
     result: Promise<TestResult>,
-    modules: LoadedModules,
+    modules: ContextModules,
   ) {
     this.#config = config
     this.#nominalPath = nominalPath
@@ -69,7 +69,7 @@ export class PreparedContext {
     const opened = new Promise<string>((resolve) => {
       open = resolve
     })
-    let records: LoadedModules | undefined
+    let records: ContextModules | undefined
     let result: Promise<TestResult> | undefined
     try {
       const made = await new Promise<Made>((resolve, reject) => {
@@ -84,7 +84,7 @@ export class PreparedContext {
       })
       if (!replacePath(made.runtime, nominalPath, nominalPath)) return undefined
       loadFramework(made.runtime, config.testRunner)
-      records = LoadedModules.of(made.runtime)
+      records = ContextModules.of(made.runtime)
       records?.load(made.environment, nominalPath, modules)
       return records && new PreparedContext(config, nominalPath, made, open, result!, records)
     } finally {
@@ -147,5 +147,3 @@ function replacePath(runtime: Runtime, from: string, to: string): boolean {
   }
   return isFound
 }
-
-export type { RuntimeModule }

@@ -3,7 +3,7 @@
 import { readFileSync, writeSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { ownFile } from '../../platform/own-files.js'
-import type { GlobalConfig, ProjectConfig, Resolver, TestResult, TestWorker } from '../jest-types.js'
+import type { GlobalConfig, ProjectConfig, Resolver, TestResult, TestWorker } from './jest-types.js'
 import { PreparedContext } from './prepared-context.js'
 import { warmTransform } from './warm-transform.js'
 

@@ -3,7 +3,7 @@
 // dropped here, and the cache is left alone.
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import type { ProjectConfig } from '../jest-types.js'
+import type { ProjectConfig } from './jest-types.js'
 
 interface Transformer {
   createTransformer?(options: object): Transformer | Promise<Transformer>

@@ -3,7 +3,7 @@
 //
 // A test may mock a module that one of the loaded ones uses. Loaded without the template, that one would have got the
 // mock. So at the first call of a mocking function, the modules that nobody has asked for yet are forgotten.
-import type { Environment, Runtime, RuntimeModule } from '../jest-types.js'
+import type { Environment, Runtime, RuntimeModule } from './jest-types.js'
 
 /** Globals that a test file has, and that a context has not yet when it is prepared. */
 const TRIPWIRES = ['afterAll', 'afterEach', 'beforeAll', 'beforeEach', 'describe', 'expect', 'it', 'jest', 'test']
@@ -17,7 +17,7 @@ const MOCKING = [
 const IN_PACKAGE = /[/\\]node_modules[/\\]/
 
 /** The modules of one runtime. */
-export class LoadedModules {
+export class ContextModules {
   readonly #runtime: Runtime
   readonly #registry: Map<string, RuntimeModule>
   /** Modules that the template has loaded and nobody has asked for. */
@@ -31,14 +31,14 @@ export class LoadedModules {
   }
 
   /** Undefined if this version of jest has another runtime. */
-  static of(runtime: Runtime): LoadedModules | undefined {
+  static of(runtime: Runtime): ContextModules | undefined {
     const registry = runtime.registries?.getActiveCjsRegistry?.()
     const state = runtime.mockState as Record<string, unknown> | undefined
     const isKnown = registry instanceof Map && MOCKING.every((name) => typeof state?.[name] === 'function')
-    return isKnown ? new LoadedModules(runtime, registry) : undefined
+    return isKnown ? new ContextModules(runtime, registry) : undefined
   }
 
-  /** Loads modules. One that throws, or that looks for a global of test files, is not kept, nor is what it has loaded. */
+  /** Loads modules. One that throws, or that looks for a global of test files, is dropped, with what it has loaded. */
   load(environment: Environment, from: string, modules: readonly string[]): void {
     for (const module of modules) {
       const before = new Set(this.#registry.keys())
