@@ -68,18 +68,22 @@ export class Corpus {
     const child = spawn(process.execPath, args, {
       cwd: this.folder,
       env: { ...process.env, NODE_ENV: undefined, CI: '', FORCE_COLOR: '0', CORPUS: 'here', ...env },
-      stdio: ['ignore', 'ignore', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe'],
     })
-    let output = ''
+    let stdout = ''
+    let stderr = ''
+    child.stdout.on('data', (chunk: Buffer) => {
+      stdout += chunk
+    })
     child.stderr.on('data', (chunk: Buffer) => {
-      output += chunk
+      stderr += chunk
     })
     const timer = setTimeout(() => child.kill('SIGKILL'), RUN_LIMIT_MS)
     const [code] = (await once(child, 'close')) as [number | null]
     clearTimeout(timer)
     const files = filesOf(report)
     rmSync(report, { force: true })
-    return { code, output: masked(output), files, written: this.#takeWritten() }
+    return { code, output: masked(`${stdout}\n${stderr}`), files, written: this.#takeWritten() }
   }
 
   /** What a run has written, which the next one must not find. */

@@ -76,7 +76,9 @@ export class PreparedContext {
         // No async function: it would be a line in the stacks that jest prints.
         const gate: Framework = (globalConfig, project, environment, runtime, _path, sendMessage) => {
           resolve({ environment, runtime })
-          return opened.then((path) => framework(globalConfig, project, environment, runtime, path, sendMessage))
+          return opened
+            .then((path) => framework(globalConfig, project, environment, runtime, path, sendMessage))
+            .finally(() => records?.note()) // jest forgets the modules next
         }
         slot.exports = gate
         result = run()
@@ -111,7 +113,6 @@ export class PreparedContext {
     this.#modules.watchMocks()
     this.#open(path)
     const result = await this.#result
-    this.#modules.note()
     const runtimeMs = Date.now() - start
     result.testFilePath = path
     result.perfStats = {

@@ -95,7 +95,16 @@ async function run({ path, project }: TestFile): Promise<FileReport> {
     return { result: JSON.stringify(result), modules: prepared.loaded, struck: prepared.struck }
   }
   const { globalConfig, context } = preparation
-  const result = await worker.worker({ config: projects.get(project)!, globalConfig, path, context })
+  const result = await new Promise<TestResult>((resolve, reject) => {
+    // With a callback between, the stacks that jest prints do not go on in forkserver.
+    const data = { config: projects.get(project)!, globalConfig, path, context }
+    setImmediate(() =>
+      worker.worker(data).then(
+        (answer) => resolve(answer),
+        (error: unknown) => reject(error),
+      ),
+    )
+  })
   return { result: JSON.stringify(result), modules: [], struck: [] }
 }
 
