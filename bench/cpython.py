@@ -1,8 +1,8 @@
 # Runs in: CPython, as a competitor in a benchmark. Its fork server starts processes; it times its handshake by itself.
 #
 # The first line on stdout says what this Python is. Then each line on stdin is answered by one line: "rate
-# <milliseconds>" and "total <processes> <at a time>" by "<processes> <nanoseconds>", "handshake <times>" by the
-# nanoseconds of each.
+# <milliseconds>" and "total <processes> <at a time>" by "<processes> <nanoseconds>", "start 1" by the nanoseconds
+# to the first line, to the result and to the end of one process, "handshake <times>" by the nanoseconds of each.
 import json
 import multiprocessing
 import platform
@@ -48,6 +48,28 @@ def run(context, at_a_time, goes_on):
             process.close()
             count += 1
     return f"{count} {time.monotonic_ns() - began}"
+
+
+def stamp(writer):
+    writer.send(time.monotonic_ns())
+
+
+def start_once(context, _):
+    """A Process has no result: it comes through a pipe."""
+    reader, writer = context.Pipe(duplex=False)
+    began = time.monotonic_ns()
+    process = context.Process(target=stamp, args=(writer,))
+    process.start()
+    writer.close()
+    first = reader.recv()
+    result = time.monotonic_ns()
+    process.join()
+    end = time.monotonic_ns()
+    if process.exitcode != 0:
+        raise SystemExit(f"a process ended with {process.exitcode}")
+    process.close()
+    reader.close()
+    return f"{first - began} {result - began} {end - began}"
 
 
 def rate(context, milliseconds):
@@ -96,5 +118,5 @@ def main():
         if command == "handshake":
             answer = handshakes(*amounts)
         else:
-            answer = {"rate": rate, "total": total}[command](context, *amounts)
+            answer = {"rate": rate, "total": total, "start": start_once}[command](context, *amounts)
         print(answer, flush=True)

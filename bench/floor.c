@@ -2,10 +2,12 @@
  * time, for a process with as much resident anonymous memory as the template. It has no runtime and no sockets, and its
  * children do nothing.
  *
- * usage: floor <bytes>. Answers each line "rate <milliseconds>" on stdin with "<processes> <nanoseconds>". */
+ * usage: floor <bytes>. Answers each line "rate <milliseconds>" on stdin with "<processes> <nanoseconds>", and
+ * "start 1" with the nanoseconds to the first line, to the result and to the end of one process. */
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -36,6 +38,32 @@ static void wait_one(void) {
   }
 }
 
+/* The child sends its clock through a pipe: the least that has a result. */
+static void start_once(void) {
+  int ends[2];
+  if (pipe(ends) != 0) {
+    perror("pipe");
+    exit(1);
+  }
+  long long began = now_ns(), first;
+  pid_t pid = fork();
+  if (pid == 0) {
+    first = now_ns();
+    _exit(write(ends[1], &first, sizeof first) != sizeof first);
+  }
+  if (pid < 0 || read(ends[0], &first, sizeof first) != sizeof first) {
+    perror("fork");
+    exit(1);
+  }
+  long long result = now_ns();
+  wait_one();
+  long long end = now_ns();
+  close(ends[0]);
+  close(ends[1]);
+  printf("%lld %lld %lld\n", first - began, result - began, end - began);
+  fflush(stdout);
+}
+
 int main(int argc, char **argv) {
   if (argc != 2) return 2;
   size_t bytes = strtoull(argv[1], NULL, 10);
@@ -49,8 +77,13 @@ int main(int argc, char **argv) {
   for (size_t at = 0; at < bytes; at += page) memory[at] = 1;
   puts("ready");
   fflush(stdout);
+  char command[8];
   int milliseconds;
-  while (scanf(" rate %d", &milliseconds) == 1) {
+  while (scanf("%7s %d", command, &milliseconds) == 2) {
+    if (strcmp(command, "start") == 0) {
+      start_once();
+      continue;
+    }
     long long start = now_ns(), end = start + milliseconds * 1000000LL;
     long processes = 0;
     for (int running = 0; running < AT_A_TIME; running++) fork_one();

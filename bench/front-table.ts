@@ -68,6 +68,7 @@ const ROWS: readonly Row[] = [
   created('**forkserver**: `Process`', 'forkserver'),
   created('`child_process.fork()`', 'child_process.fork'),
   created('`new Worker()` of worker_threads', 'worker_threads'),
+  created('CPython 3.15: forkserver, authenticated', 'CPython 3.15'),
   created('CPython 3.13: forkserver, not authenticated', 'CPython 3.13'),
   {
     what: 'ms from the call to the first line of your code',
@@ -102,13 +103,16 @@ function sentenceOf(reports: readonly Report[]): string {
 export function frontTableOf(all: readonly Report[]): string {
   const reports = all.filter(({ benchmark }) => BENCHMARKS.has(benchmark))
   const majors = [...new Set(reports.map(majorOf))].sort((a, b) => a - b)
-  const lines = ROWS.map(({ what, way, benchmark, figure }, at) => {
-    const cells = majors.map((major) => {
+  const rows = ROWS.map(({ what, way, benchmark, figure }) => {
+    const values = majors.map((major) => {
       const report = reports.find((one) => one.benchmark === benchmark && majorOf(one) === major)
-      const value = report && figure(report.results)
-      return value === undefined ? 'not measured' : shown(value)
+      return report && figure(report.results)
     })
-    return `| ${[ROWS[at - 1]?.what === what ? '' : what, way, ...cells].join(' | ')} |`
+    return { what, way, values }
+  }).filter(({ values }) => values.some((value) => value !== undefined))
+  const lines = rows.map(({ what, way, values }, at) => {
+    const cells = values.map((value) => (value === undefined ? 'not measured' : shown(value)))
+    return `| ${[rows[at - 1]?.what === what ? '' : what, way, ...cells].join(' | ')} |`
   })
   const head = `| | | ${majors.map((major) => `Node ${major}`).join(' | ')} |`
   return [head, `|---|---|${majors.map(() => '---:|').join('')}`, ...lines, '', sentenceOf(reports)].join('\n')

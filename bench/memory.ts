@@ -127,7 +127,9 @@ function judge(perChild: readonly PerChild[], moments: readonly Moment[]): { bar
   const skipped: Skipped[] = []
   const most = perChild.find(({ way, children }) => way === 'forkserver' && children === BAR_CHILDREN)
   if (most)
-    bars.push(atMost(`PSS per idle child, of ${BAR_CHILDREN}`, most.pssBytes / MIB, { unit: 'MiB', limit: 1.5 }))
+    bars.push(
+      atMost(`PSS per idle child, of ${BAR_CHILDREN}`, most.pssBytes / MIB, { unit: 'MiB', limit: 1.2, aim: 0.8 }),
+    )
   else skipped.push({ what: 'the bar of PSS per idle child', why: `it takes ${BAR_CHILDREN} live children` })
   // The first tenth warms up the template: it compiles code that runs for the first time, and fills caches.
   const [warm, end] = [moments[1]!, moments.at(-1)!]

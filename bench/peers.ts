@@ -148,12 +148,17 @@ export async function compileFloor(folder: string, skipped: Skipped[]): Promise<
   }
 }
 
+/** Starts the C program, with this much memory. */
+export async function startFloor(scope: Scope, program: string, bytes: number): Promise<LineProcess> {
+  const { peer } = await LineProcess.start(program, [String(bytes)])
+  return scope.use(peer)
+}
+
 export async function floorContender(
   scope: Scope,
   program: string,
   { name, bytes }: { name: string; bytes: number },
 ): Promise<Contender> {
-  const { peer } = await LineProcess.start(program, [String(bytes)])
-  scope.use(peer)
+  const peer = await startFloor(scope, program, bytes)
   return { name, race: (ms) => peer.race(ms) }
 }

@@ -81,13 +81,19 @@ interface Limits {
   aim?: number
 }
 
-export function atLeast(name: string, measured: number, { unit, limit, aim }: Limits): Bar {
-  const bar: Bar = { name, wanted: `at least ${limit} ${unit}`, measured, unit, met: measured >= limit }
-  return aim === undefined ? bar : { ...bar, aim: { wanted: `${aim} ${unit}`, met: measured >= aim } }
+function barOf(name: string, measured: number, { unit, limit, aim }: Limits, isMost: boolean): Bar {
+  const reaches = (goal: number): boolean => (isMost ? measured <= goal : measured >= goal)
+  const wanted = `at ${isMost ? 'most' : 'least'} ${limit} ${unit}`
+  const bar: Bar = { name, wanted, measured, unit, met: reaches(limit) }
+  return aim === undefined ? bar : { ...bar, aim: { wanted: `${aim} ${unit}`, met: reaches(aim) } }
 }
 
-export function atMost(name: string, measured: number, { unit, limit }: Limits): Bar {
-  return { name, wanted: `at most ${limit} ${unit}`, measured, unit, met: measured <= limit }
+export function atLeast(name: string, measured: number, limits: Limits): Bar {
+  return barOf(name, measured, limits, false)
+}
+
+export function atMost(name: string, measured: number, limits: Limits): Bar {
+  return barOf(name, measured, limits, true)
 }
 
 function draw({ title, head, rows }: TableData): string {

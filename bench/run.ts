@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { Command, InvalidArgumentError } from 'commander'
 import { authentication } from './authentication.js'
 import { connection } from './connection.js'
+import { latency } from './latency.js'
 import { describeMachine } from './machine.js'
 import { memory } from './memory.js'
 import { pool } from './pool.js'
@@ -14,17 +15,20 @@ import { processTable } from './process-table.js'
 import { type Benchmark, format, type Report } from './report.js'
 import { scaling } from './scaling.js'
 import { FULL, QUICK, type Settings } from './settings.js'
+import { vitest } from './vitest.js'
 import { workloads } from './workloads.js'
 
 const BENCHMARKS: readonly Benchmark[] = [
   processCreation,
   processTable,
+  latency,
   scaling,
   memory,
   authentication,
   workloads,
   pool,
   connection,
+  vitest,
 ]
 const RESULTS = fileURLToPath(new URL('../../bench/results/', import.meta.url))
 const USAGE_EXIT = 2
@@ -55,6 +59,7 @@ function parse(): { name: string | undefined; options: Options } {
     .option('--iterations <n>', 'iterations of a table', count)
     .option('--live <n>', 'the most children alive at a time', count)
     .option('--objects <n>', 'the most megabytes of objects in a template', count)
+    .option('--files <n>', 'test files of a project', count)
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : USAGE_EXIT))
     .parse()
   return { name: program.args[0], options: program.opts<Options>() }

@@ -1,6 +1,5 @@
 // Runs in: owner. `npm run bench -- scaling`: whether a start costs more if the template holds more memory.
 import { ForkServer, remote } from 'forkserver'
-import { sampleLatencies } from './latency.js'
 import { compileFloor, floorContender, forkServerContender, jobs, temporaryFolder } from './peers.js'
 import { readMemory } from './proc.js'
 import { type Contender, type Rates, race, ratio } from './race.js'
@@ -17,6 +16,7 @@ import {
   type TableData,
   withSpread,
 } from './report.js'
+import { sampleLatencies } from './sample-latencies.js'
 import { Scope } from './scope.js'
 import type { Settings } from './settings.js'
 import { type Latency, latencyOf, median } from './statistics.js'

@@ -29,6 +29,7 @@ const MIB = 2 ** 20
 
 const WHOSE: Record<string, Whose> = {
   ours: 'forkserver',
+  spare: 'forkserver',
   child_process: 'Node',
   worker: 'Node',
   ipc: 'Node',
@@ -108,6 +109,32 @@ function processTable(reports: readonly Report[]): Chart[] {
 }
 
 function latency(reports: readonly Report[]): Chart[] {
+  type Row = { name: string; role: string; firstLine: Latency }
+  const own = named(reports, 'latency')
+  const rows = own.flatMap((report) =>
+    (report.results as { rows: Row[] }).rows.map(
+      ({ name, role, firstLine }): Timed => ({
+        ...firstLine,
+        name: withoutSize(name),
+        panel: nodeOf(report),
+        whose: WHOSE[role]!,
+      }),
+    ),
+  )
+  return [
+    {
+      name: 'latency',
+      title: 'The time to the first line',
+      alt: 'Ranges: milliseconds to the first line by forkserver, Node, CPython and a C program, for each Node.',
+      text:
+        'One at a time. A tick is the median, a box goes from the first to the third quartile, a line to the 99th ' +
+        'percentile. A worker thread is no process. The C program only forks, exits and waits.',
+      spec: boxes(rows, 'ms'),
+    },
+  ]
+}
+
+function handshakes(reports: readonly Report[]): Chart[] {
   const rows = named(reports, 'authentication').flatMap((report): Timed[] => {
     const { handshakes } = report.results as { handshakes: ({ what: string } & Latency)[] }
     return handshakes.map(({ what, ...taken }) => ({
@@ -241,8 +268,9 @@ function scaling(reports: readonly Report[]): Chart[] {
 const MAKERS: readonly (readonly [benchmark: string, make: (reports: readonly Report[]) => Chart[]])[] = [
   ['process-creation', processCreation],
   ['process-table', processTable],
+  ['latency', latency],
   ['scaling', scaling],
-  ['authentication', latency],
+  ['authentication', handshakes],
   ['memory', memory],
   ['pool', pools],
   ['connection', connections],

@@ -20,9 +20,8 @@ import inventory from './inventory.cjs'
 import loadedFiles from './loaded-files.cjs'
 import loaderHooks from './loader-hooks.cjs'
 import { loadBuiltIns, warmUp } from './preload.js'
-import { useUpBatches } from './random-batches.js'
-import { rehearse } from './rehearse-child.js'
-import { rehearseWorker } from './rehearse-worker.js'
+import { type Drawn, drawBatches, drawOnce, useUpBatches } from './random-batches.js'
+import { rehearseAll } from './rehearse.js'
 import { serve } from './serve-loop.js'
 import { readStartup, tellOwner } from './start-messages.js'
 import { stopEsbuild } from './stop-esbuild.js'
@@ -62,11 +61,9 @@ class Template {
   #loading = 'the preload'
   /** The module that is being loaded or called; null if it is none of the preload. */
   #loadingModule: string | null = null
-  /** The optional modules that could not be loaded. */
-  readonly #skipped: Finding[] = []
   readonly #tripwires: Tripwires
-  /** The optional modules that looked for a global which only children have. */
-  readonly #different: Finding[] = []
+  /** Why the template must be started again without some optional modules. */
+  readonly #without: Finding[] = []
   /** An error that a module throws after its top level, in a callback or a rejected promise, also fails the preload. */
   readonly #onUncaught = (error: unknown): void => {
     if (process.listenerCount('uncaughtException') > 0 || process.hasUncaughtExceptionCaptureCallback()) return
@@ -107,8 +104,7 @@ class Template {
       await runBeforeFreeze()
       loadedFiles.stopCollecting(this.#config.watchVariable)
       this.#begin('the rehearsal', null)
-      await rehearse(this.#native)
-      await rehearseWorker(this.#native)
+      await rehearseAll(this.#native)
       await stopEsbuild(() => this.#check.isAny())
       this.#begin('', null)
       // This timer does not keep the event loop busy. It is cleared when the loop is empty.
@@ -128,12 +124,17 @@ class Template {
       rememberModule(module, await importModule(module))
     } catch (error) {
       if (!optional) throw error
-      this.#skipped.push({ module, what: `it threw ${sayThrown(error)}`, severity: 'failed' })
+      // A child that imported it would get this error, and not one of its own: Node keeps it for ever.
+      this.#without.push({ module, what: `it threw ${sayThrown(error)}`, severity: 'failed' })
     }
-    const names = this.#tripwires.take()
-    if (!optional || names.length === 0) return
-    const what = `it looks for ${names.join(', ')} while it is loaded: preloaded, it would find nothing there`
-    this.#different.push({ module, what, severity: 'different' })
+    const heard = this.#tripwires.take()
+    const added = this.#tripwires.takeAdded()
+    if (!optional) return
+    const differ = (what: string): void => void this.#without.push({ module, what, severity: 'different' })
+    if (heard.length > 0)
+      differ(`it looks for ${heard.join(', ')} while it is loaded: preloaded, it would find nothing there`)
+    if (added.length > 0)
+      differ(`it adds ${added.join(', ')} to the globals: preloaded, it would do so for every child`)
   }
 
   #fail(what: string, error: unknown): never {
@@ -158,18 +159,17 @@ class Template {
     process.off('uncaughtExceptionMonitor', this.#onUncaught)
     const findings = this.#check.findings()
     const stops = findings.filter(({ severity }) => this.#config.strict || severity === 'impossible')
-    if (stops.length > 0 || this.#different.length > 0) this.#refuse(this.#different)
+    if (stops.length > 0 || this.#without.length > 0) this.#refuse(this.#without)
     loaderHooks.stopWatchingHooks()
     this.#freeze()
     const birth = serve(this.#native, this.#keys, this.#config, {
-      listening: () =>
-        tellOwner({ status: 'ready', report: { ...makeReport(findings, this.#skipped), ...this.#flat.report() } }),
+      listening: () => tellOwner({ status: 'ready', report: { ...makeReport(findings), ...this.#flat.report() } }),
       forked: () => this.#flat.forked(),
       refused: (syscall, errno) => tellOwner({ status: 'refused', syscall, errno }),
     })
     // Near its heap limit V8 may need that memory (Node 26 collected garbage for ever).
     setFlagsFromString('--flush-bytecode')
-    beBorn(process as unknown as LeavingProcess, this.#native, birth.channel, {
+    beBorn(process as unknown as LeavingProcess, this.#native, birth, {
       countFork,
       ownStreams: streams.makeStreamsOwn,
       runOnFork,
@@ -177,11 +177,8 @@ class Template {
     })
   }
 
-  /** Brings this process into the state that its children copy, and makes a trial child. */
+  /** Brings this process into the state that its children copy, and makes trial children. */
   #freeze(): void {
-    const repeated = useUpBatches()
-    if (repeated.length > 0)
-      sayCannotFork(`in Node ${process.version} children would repeat each other's values of ${repeated.join(' and ')}`)
     runMicrotasks()
     // Every fork takes longer for each page that is mapped here. The preload leaves 2 to 8 MB in
     // the space of young objects alone.
@@ -189,9 +186,16 @@ class Template {
     const huge = this.#native.moveTextToHugePages() // if it cannot, each fork takes a little longer
     findClocks(this.#native)
     this.#flat.freeze(huge)
-    const failed = tryFork(this.#native, workerThreads(process.execArgv), this.#nodeStartMs)
-    if (failed) sayCannotFork(failed)
+    for (const draw of [drawBatches, drawOnce]) this.#tryFork(draw)
     this.#flat.update()
+  }
+
+  #tryFork(draw: () => Drawn): void {
+    const trial = tryFork(this.#native, workerThreads(process.execArgv), this.#nodeStartMs, draw)
+    if ('failed' in trial) sayCannotFork(trial.failed)
+    const repeated = useUpBatches(trial.told)
+    if (repeated.length > 0)
+      sayCannotFork(`in Node ${process.version} children would repeat each other's values of ${repeated.join(' and ')}`)
   }
 }
 

@@ -27,6 +27,8 @@ const TINY = [
   '10',
   '--objects',
   '100',
+  '--files',
+  '2',
 ]
 
 interface Bar {
@@ -162,6 +164,22 @@ describe('npm run bench', () => {
     assert.equal(bars.find(({ name }) => name.startsWith('private memory'))?.met, true)
   })
 
+  test('latency tells first line, result and end of every peer that exists, or says why not', async () => {
+    type Row = { role: string; name: string; firstLine: Latency; result: Latency; end: Latency }
+    const { results, skipped, bars } = await report<{ rows: Row[] }>('latency')
+    const roles = results.rows.map(({ role }) => role)
+    for (const role of ['ours', 'child_process', 'worker']) assert.ok(roles.includes(role), role)
+    const isSkipped = (word: string): boolean => skipped.some(({ what, why }) => what.includes(word) && why !== '')
+    assert.notEqual(roles.includes('spare'), isSkipped('spare'))
+    assert.notEqual(roles.includes('cpython'), isSkipped('CPython'))
+    assert.notEqual(roles.includes('floor'), isSkipped('floor'))
+    for (const { name, firstLine, result, end } of results.rows) {
+      for (const latency of [firstLine, result, end]) checkLatency(latency)
+      assert.ok(firstLine.medianMs < result.medianMs && result.medianMs < end.medianMs, name)
+    }
+    assert.equal(bars.length, roles.filter((role) => role === 'ours' || role === 'spare').length)
+  })
+
   test('memory weighs children and watches the template', async () => {
     type PerChild = { way: string; children: number; pssBytes: number; privateBytes: number; addedBytes: number | null }
     type Moment = { forks: number; rssBytes: number; descriptors: number; mappings: number }
@@ -193,6 +211,32 @@ describe('npm run bench', () => {
     )
     const { eachPercent, normalPercent } = results.share
     assert.ok(normalPercent > 0 && normalPercent < eachPercent && eachPercent < 100)
+  })
+
+  test('vitest runs whole projects in four ways, and compares each with vitest as it is', async () => {
+    interface Row {
+      kind: string
+      way: string
+      ms: number[]
+      timesFaster: number
+    }
+    const { results, skipped, bars } = await report<{ rows: Row[] }>('vitest')
+    if (Number.parseInt(process.versions.node, 10) < 22) {
+      assert.deepEqual(results.rows, [])
+      assert.equal(skipped.length, 1)
+      return
+    }
+    const ways = ['forks', 'cold', 'learnt', 'warmed']
+    const cells = ['react', 'typescript'].flatMap((kind) => ways.map((way) => `${kind} ${way}`))
+    assert.deepEqual(
+      results.rows.map(({ kind, way }) => `${kind} ${way}`),
+      cells,
+    )
+    for (const { way, ms, timesFaster } of results.rows) {
+      assert.ok(ms.length === 1 && ms[0]! > 0)
+      if (way === 'forks') assert.equal(timesFaster, 1)
+    }
+    assert.equal(bars.length, 4)
   })
 
   test('workloads compares a child with plain Node, and a program with a function', async () => {
