@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { watchLeaks } from '../support/leaks.js'
-import { report } from './bench.js'
+import { report } from './bench-reports.js'
 
 describe('npm run bench -- vitest', () => {
   watchLeaks()

@@ -4,38 +4,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { watchLeaks } from '../support/leaks.js'
-import { bench, report } from './bench.js'
-
-interface Rates {
-  name: string
-  role?: string
-  processes: number
-  perSecond: { median: number; lowest: number; highest: number }
-  perRound: number[]
-}
-
-interface Latency {
-  samples: number
-  medianMs: number
-  p99Ms: number
-  highestMs: number
-}
-
-function checkRates(rates: readonly Rates[]): void {
-  for (const { name, processes, perSecond, perRound } of rates) {
-    assert.ok(processes >= 1, name)
-    assert.equal(perRound.length, 1, name)
-    assert.ok(
-      perSecond.lowest > 0 && perSecond.lowest <= perSecond.median && perSecond.median <= perSecond.highest,
-      name,
-    )
-  }
-}
-
-function checkLatency({ samples, medianMs, p99Ms, highestMs }: Latency): void {
-  assert.ok(samples >= 6)
-  assert.ok(medianMs > 0 && medianMs <= p99Ms && p99Ms <= highestMs)
-}
+import { bench, checkLatency, checkRates, type Latency, type Rates, report } from './bench-reports.js'
 
 describe('npm run bench', () => {
   watchLeaks()

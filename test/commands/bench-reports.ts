@@ -1,4 +1,4 @@
-// Runs in: the test runner. Runs `npm run bench -- NAME`, as small as can be, and reads the document that it prints.
+// Runs in: the test runner. Runs a benchmark as briefly as possible, and checks what every report has.
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
@@ -6,26 +6,8 @@ import { fileURLToPath } from 'node:url'
 const BENCH = fileURLToPath(new URL('../../bench/run.js', import.meta.url))
 const LIMIT_MS = 120_000
 /** As little as can be measured. */
-const TINY = [
-  '--quick',
-  '--json',
-  '--rounds',
-  '1',
-  '--slice-ms',
-  '100',
-  '--samples',
-  '6',
-  '--forks',
-  '20',
-  '--iterations',
-  '2',
-  '--live',
-  '10',
-  '--objects',
-  '100',
-  '--files',
-  '2',
-]
+const QUICK = '--quick --json --rounds 1 --slice-ms 100 --samples 6'
+const TINY = `${QUICK} --forks 20 --iterations 2 --live 10 --objects 100 --files 2`.split(' ')
 
 interface Bar {
   name: string
@@ -34,7 +16,6 @@ interface Bar {
   met: boolean
 }
 
-/** What it prints. */
 export interface Report<R> {
   benchmark: string
   machine: Record<string, string | number>
@@ -44,7 +25,21 @@ export interface Report<R> {
   skipped: { what: string; why: string }[]
 }
 
-/** Runs the command. */
+export interface Rates {
+  name: string
+  role?: string
+  processes: number
+  perSecond: { median: number; lowest: number; highest: number }
+  perRound: number[]
+}
+
+export interface Latency {
+  samples: number
+  medianMs: number
+  p99Ms: number
+  highestMs: number
+}
+
 export function bench(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   return new Promise((resolve) => {
     execFile(process.execPath, [BENCH, ...args], { timeout: LIMIT_MS }, (error, stdout, stderr) => {
@@ -53,7 +48,6 @@ export function bench(...args: string[]): Promise<{ code: number; stdout: string
   })
 }
 
-/** Runs one benchmark, and checks what all of them have in common. */
 export async function report<R>(name: string): Promise<Report<R>> {
   const { code, stdout, stderr } = await bench(name, ...TINY)
   assert.equal(code, 0, stderr)
@@ -70,4 +64,20 @@ export async function report<R>(name: string): Promise<Report<R>> {
     assert.equal(met, wanted.startsWith('at least') ? measured >= limit : measured <= limit, name)
   }
   return found
+}
+
+export function checkRates(rates: readonly Rates[]): void {
+  for (const { name, processes, perSecond, perRound } of rates) {
+    assert.ok(processes >= 1, name)
+    assert.equal(perRound.length, 1, name)
+    assert.ok(
+      perSecond.lowest > 0 && perSecond.lowest <= perSecond.median && perSecond.median <= perSecond.highest,
+      name,
+    )
+  }
+}
+
+export function checkLatency({ samples, medianMs, p99Ms, highestMs }: Latency): void {
+  assert.ok(samples >= 6)
+  assert.ok(medianMs > 0 && medianMs <= p99Ms && p99Ms <= highestMs)
 }
