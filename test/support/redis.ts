@@ -1,0 +1,53 @@
+// Runs in: the test runner. A Redis of its own for a test file, on a unix socket in a temporary folder; nothing of it
+// stays.
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+const START_LIMIT_MS = 20_000
+const STEP_MS = 20
+
+export const hasRedis = spawnSync('redis-server', ['--version']).status === 0
+
+/** Why tests with Redis are skipped here, or false. */
+export const NO_REDIS = !hasRedis && "there is no redis-server; Debian's package of that name has it"
+
+export class Redis implements AsyncDisposable {
+  readonly #process: ChildProcess
+  readonly #folder: string
+
+  private constructor(process: ChildProcess, folder: string) {
+    this.#process = process
+    this.#folder = folder
+  }
+
+  /** The options of a connection, for BullMQ. */
+  get connection(): { path: string; maxRetriesPerRequest: null } {
+    return { path: path.join(this.#folder, 'redis.sock'), maxRetriesPerRequest: null }
+  }
+
+  static async start(): Promise<Redis> {
+    const folder = mkdtempSync(path.join(os.tmpdir(), 'fst-redis-'))
+    const socket = path.join(folder, 'redis.sock')
+    const args = ['--port', '0', '--unixsocket', socket, '--dir', folder, '--save', '', '--appendonly', 'no']
+    const redis = new Redis(spawn('redis-server', args, { stdio: 'ignore' }), folder)
+    for (const end = Date.now() + START_LIMIT_MS; !existsSync(socket); await sleep(STEP_MS))
+      if (Date.now() > end || redis.#process.exitCode !== null) {
+        await redis[Symbol.asyncDispose]()
+        throw new Error('redis-server did not start.')
+      }
+    return redis
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#process.exitCode === null && this.#process.signalCode === null) {
+      const ended = once(this.#process, 'exit')
+      this.#process.kill('SIGKILL')
+      await ended
+    }
+    rmSync(this.#folder, { recursive: true, force: true })
+  }
+}
