@@ -41,7 +41,10 @@ export interface SandboxedJob<Data = unknown, Result = unknown> {
   getDependenciesCount(options?: object): Promise<Record<string, number>>
 }
 
-/** What a processor file exports as its default. The signal is aborted if the job is cancelled (`worker.cancelJob()`). */
+/**
+ * What a processor file exports as its default. The signal is aborted if the job is cancelled (`worker.cancelJob()`). As
+ * in BullMQ, only a function with three parameters gets it.
+ */
 export type SandboxedProcessor<Data = unknown, Result = unknown> = (
   job: SandboxedJob<Data, Result>,
   token?: string,
