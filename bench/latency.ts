@@ -32,7 +32,7 @@ interface Row {
 
 async function lineUp(scope: Scope, skipped: Skipped[]): Promise<Starter[]> {
   const folder = await temporaryFolder(scope)
-  const own = await ownStarters(scope, skipped)
+  const own = await ownStarters(scope)
   const pythons = await startPythons(scope, folder, skipped)
   const starters = [...own.starters, ...nodeStarters, ...pythons.map(pythonStarter)]
   const program = await compileFloor(folder, skipped)

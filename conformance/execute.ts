@@ -40,9 +40,13 @@ const MAX_SAID = 1_000
  */
 const OUTPUT_PATIENCE_MS = 1_000
 
-function startPlain(test: NodeTest, { root }: Site, env: Record<string, string>): Started {
+function startPlain(test: NodeTest, { root }: Site, env: Record<string, string>, first: string[] = []): Started {
   const { flags, require, import: imports } = test
-  const preload = [...require.flatMap((name) => ['--require', name]), ...imports.flatMap((name) => ['--import', name])]
+  const preload = [
+    ...first,
+    ...require.flatMap((name) => ['--require', name]),
+    ...imports.flatMap((name) => ['--import', name]),
+  ]
   const file = path.join(root, 'test', test.name)
   const child = spawn(process.execPath, [...flags, ...preload, file], {
     cwd: root,
@@ -70,12 +74,29 @@ async function startForked(
   return { pid: p.pid!, stdout: p.stdout, stderr: p.stderr, ended: p.join() }
 }
 
+/** Runs the test by plain node, with the processes that it starts forked from the template of this server. */
+function startDropIn(test: NodeTest, site: Site, env: Record<string, string>, server: ForkServer): Started {
+  const template = JSON.stringify({ address: server.address, key: server.key!.export().toString('hex') })
+  const hook = new URL('./drop-in-hook.js', import.meta.url).href
+  return startPlain(test, site, { ...env, CONFORMANCE_TEMPLATE: template }, ['--import', hook])
+}
+
+/** What is compared with plain node: a test as the main program of a forked child, or the processes that it starts. */
+export type Mode = 'program' | 'drop-in'
+
 /** Runs a test in a process group of its own, and ends the group with it. */
-export async function runTest(test: NodeTest, site: Site, lane: number, server?: ForkServer): Promise<Ran> {
+export async function runTest(
+  test: NodeTest,
+  site: Site,
+  lane: number,
+  server?: ForkServer,
+  mode: Mode = 'program',
+): Promise<Ran> {
   // Each lane has a temporary folder and ports of its own (test/common/tmpdir.js, test/common/index.js).
   const own = { TEST_SERIAL_ID: String(lane), TEST_PARALLEL: '1', NODE_COMMON_PORT: String(12_346 + 100 * lane) }
   const env = { ...site.env, ...own, ...test.env }
-  const started = server ? await startForked(test, site, env, server) : startPlain(test, site, env)
+  const start = mode === 'program' ? startForked : startDropIn
+  const started = server ? await start(test, site, env, server) : startPlain(test, site, env)
   let isLate = false
   const timer = setTimeout(() => {
     isLate = true

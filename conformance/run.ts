@@ -5,11 +5,11 @@ import { appendFileSync, existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
 import { ForkServer } from 'forkserver'
-import { killStrays, runTest, type Site } from './execute.js'
+import { killStrays, type Mode, runTest, type Site } from './execute.js'
 import { getNodeTests } from './get.js'
 import { readResults, type TestResult } from './results.js'
 import { summaryOf } from './table.js'
-import { findRoot, listTests, type NodeTest } from './tests.js'
+import { findRoot, listTests, type NodeTest, startsProcesses } from './tests.js'
 
 /** How often a test that failed in a child is repeated, by plain node too, to find out whether it fails every time. */
 const REPEATS = 2
@@ -24,6 +24,7 @@ interface Options {
   timeout: number
   json?: string
   resume?: true
+  dropIn?: true
 }
 
 const count = (text: string): number => {
@@ -37,10 +38,12 @@ class Templates {
   readonly #servers = new Map<string, Promise<ForkServer | string>>()
   readonly #left = new Map<string, number>()
   readonly #env: Record<string, string>
+  readonly #transport: 'private' | 'path'
   readonly pids = new Set<number>()
 
-  constructor(tests: readonly NodeTest[], env: Record<string, string>) {
+  constructor(tests: readonly NodeTest[], env: Record<string, string>, mode: Mode) {
     this.#env = env
+    this.#transport = mode === 'program' ? 'private' : 'path'
     for (const test of tests) this.#left.set(keyOf(test), (this.#left.get(keyOf(test)) ?? 0) + 1)
   }
 
@@ -54,7 +57,7 @@ class Templates {
 
   async #start({ flags }: NodeTest): Promise<ForkServer | string> {
     try {
-      const server = await ForkServer.start({ execArgv: flags, env: this.#env })
+      const server = await ForkServer.start({ execArgv: flags, env: this.#env, transport: this.#transport })
       if (server.pid) this.pids.add(server.pid)
       return server
     } catch (error) {
@@ -78,18 +81,18 @@ const keyOf = ({ flags }: NodeTest): string => JSON.stringify(flags)
 
 type Found = Pick<TestResult, 'verdict' | 'how' | 'said'>
 
-async function judge(test: NodeTest, site: Site, lane: number, templates: Templates): Promise<Found> {
+async function judge(test: NodeTest, site: Site, lane: number, templates: Templates, mode: Mode): Promise<Found> {
   const plain = await runTest(test, site, lane)
   if (!plain.passed) return { verdict: 'plain fails', how: plain.how }
   const server = await templates.get(test)
   if (typeof server === 'string') return { verdict: 'not applicable', how: server }
-  const first = await runTest(test, site, lane, server)
+  const first = await runTest(test, site, lane, server, mode)
   if (first.passed) return { verdict: 'passes' }
   let failures = 0
   for (let repeat = 0; repeat < REPEATS; repeat++) {
     const again = await runTest(test, site, lane)
     if (!again.passed) return { verdict: 'plain fails', how: `${again.how}, once of ${repeat + 2} runs` }
-    if (!(await runTest(test, site, lane, server)).passed) failures++
+    if (!(await runTest(test, site, lane, server, mode)).passed) failures++
   }
   return { verdict: failures > 0 ? 'fails' : 'unsteady', how: first.how, said: first.said }
 }
@@ -121,6 +124,7 @@ async function main(): Promise<void> {
     .option('--share <n>', 'only every n-th test', count, 1)
     .option('--timeout <seconds>', 'time limit of a test: if it takes longer, it counts as hanging', count, 60)
     .option('--json <file>', 'append each result to this file, one line each')
+    .option('--drop-in', 'run each test by plain node, and only the processes that it starts from a template')
     .option('--resume', 'skip the tests that have a result in the --json file')
     .parse()
     .opts<Options>()
@@ -129,22 +133,23 @@ async function main(): Promise<void> {
   if (!root) throw new Error(`${options.nodeTests} has no folder 'test' of Node. Add --get to download it.`)
   const json = options.json && path.resolve(options.json)
   const isDone = doneBefore(options.resume && json)
+  const mode: Mode = options.dropIn ? 'drop-in' : 'program'
   const tests = listTests(root, options.suites, options.filter).filter(
-    (test, index) => index % options.share === 0 && !isDone(test),
+    (test, index) => (mode === 'program' || startsProcesses(test)) && index % options.share === 0 && !isDone(test),
   )
   process.chdir(root) // flags name files relative to it
   const mark = `CONFORMANCE_RUN=${randomUUID()}`
   const { NODE_OPTIONS: _options, NODE_V8_COVERAGE: _coverage, ...given } = process.env as Record<string, string>
   const env = { ...given, [mark.split('=')[0]!]: mark.split('=')[1]! }
   const site: Site = { root, timeoutMs: options.timeout * 1000, env }
-  const templates = new Templates(tests, given)
+  const templates = new Templates(tests, given, mode)
   const common = { node: process.version, tests: versionOf(root), date: new Date().toISOString().slice(0, 10) }
   const results: TestResult[] = []
   // Tests with the same flags run one after another, so that few templates live at a time.
   const queue = [...tests].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : keyOf(a) > keyOf(b) ? 1 : 0))
   const lane = async (number: number): Promise<void> => {
     for (let test: NodeTest | undefined; (test = queue.shift()); ) {
-      const result: TestResult = { ...common, name: test.name, ...(await judge(test, site, number, templates)) }
+      const result: TestResult = { ...common, name: test.name, ...(await judge(test, site, number, templates, mode)) }
       await templates.done(test)
       results.push(result)
       if (json) appendFileSync(json, `${JSON.stringify(result)}\n`)

@@ -60,3 +60,8 @@ export function describe(name: string, code: string): NodeTest {
 function split(text: string): string[] {
   return [...text.matchAll(/(?:"[^"]*"|'[^']*'|[^\s"'])+/g)].map(([word]) => word.replace(/["']/g, ''))
 }
+
+/** Whether a test is about the processes that it starts: fork() and what can be said to them, and cluster. */
+export function startsProcesses({ name }: NodeTest): boolean {
+  return /test-(child-process|cluster)-/.test(name)
+}

@@ -26,6 +26,7 @@ export type {
   WorkerStartEvent,
 } from './owner/diagnostics/events.js'
 export type { Exit, ResourceUsage } from './owner/launch/exit.js'
+export type { SpareCounts } from './owner/launch/launcher.js'
 export { type ProgramOptions, type ProgramSource, program } from './owner/naming/program.js'
 export type { Program } from './owner/naming/program-reference.js'
 export {
@@ -41,6 +42,7 @@ export { type Input, type ItemOf, Pool } from './owner/pool/pool.js'
 export type { PoolEvents, WorkerIdentity } from './owner/pool/pool-events.js'
 export type { ImapOptions, MapOptions, PoolOptions, RunOptions } from './owner/pool/pool-options.js'
 export type { PoolStats, TimeSummary, WorkerStats } from './owner/pool/pool-stats.js'
+export type { Messaging, ProcessEvents, Sent } from './owner/process/messaging.js'
 export { Process } from './owner/process/process.js'
 export type {
   JoinOptions,
@@ -63,5 +65,6 @@ export type {
 } from './owner/server/server-options.js'
 export type { StartMethod } from './owner/server/start-method.js'
 export { AuthKey } from './wire/auth/auth-key.js'
+export type { Serialization } from './wire/job.js'
 export type { RefusalReason } from './wire/refusal-reasons.js'
 export type { ListenAddress, TemplateReport } from './wire/startup.js'

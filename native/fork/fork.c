@@ -24,7 +24,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-int uv_loop_fork(struct uv_loop_s *loop); // from libuv, which Node exports
+// From libuv, which Node exports.
+int uv_loop_fork(struct uv_loop_s *loop);
+void uv_update_time(struct uv_loop_s *loop);
 
 #define QUIESCE_LIMIT_MS 5000
 #define MAX_STDIO 15 // MAX_DESCRIPTORS of a message without the job channel
@@ -131,18 +133,27 @@ int inherit_lifeline(int inherits) {
   return fcntl(lifeline_held, F_SETFD, inherits ? 0 : FD_CLOEXEC) == 0 ? 0 : -errno;
 }
 
-static void take_stdio(const struct birth *birth) {
-  int count = birth->stdio_count < MAX_STDIO ? birth->stdio_count : MAX_STDIO;
+// Returns 0 or -errno.
+static int take_stdio(const int *stdio, int stdio_count, int places) {
+  int count = stdio_count < MAX_STDIO ? stdio_count : MAX_STDIO, error = 0;
   // dup2() could overwrite a descriptor whose own number is one of the places. So such descriptors move up first.
   int from[MAX_STDIO];
   for (int i = 0; i < count; i++) {
-    const int fd = birth->stdio[i];
-    from[i] = fd >= birth->places ? fd : fcntl(fd, F_DUPFD_CLOEXEC, birth->places);
+    from[i] = stdio[i] >= places ? stdio[i] : fcntl(stdio[i], F_DUPFD_CLOEXEC, places);
+    if (from[i] < 0) error = -errno;
   }
   // Programs that a child starts inherit the standard streams only, as those of plain Node do.
   for (int i = 0; i < count; i++) dup3(from[i], i, i < 3 ? 0 : O_CLOEXEC);
-  for (int i = count; i < birth->places; i++) close(i);
+  for (int i = count; i < places; i++) close(i);
   for (int i = 0; i < count; i++) close(from[i]);
+  remember_stdio(stdio_count);
+  return error;
+}
+
+int begin_spare(struct uv_loop_s *loop, const int *stdio, int count, int places) {
+  renew_clocks();
+  uv_update_time(loop); // a timer that the job sets would count from the birth
+  return take_stdio(stdio, count, places);
 }
 
 // Node aborts if a loop of libuv gets no descriptor. The loop of a new platform needs at most this many (epoll, an
@@ -182,8 +193,9 @@ static void be_born(struct uv_loop_s *loop, const struct birth *birth) {
   if (birth->session) setsid();
   if (birth->lifeline >= 0 && (error = hold_lifeline(birth->lifeline)) != 0) tell_unborn(-error);
   if (birth->lifeline >= 0) close(birth->lifeline);
-  take_stdio(birth); // after the lifeline, which must not take a place
-  remember_stdio(birth->stdio_count);
+  // After the lifeline, which must not take a place.
+  if (birth->stdio_count > 0 && (error = take_stdio(birth->stdio, birth->stdio_count, birth->places)) != 0)
+    tell_unborn(-error);
 #ifdef __GLIBC__ // musl has no on_exit(); processes are not forked there
   on_exit(leave_on_exit, NULL);
 #endif

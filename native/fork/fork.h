@@ -10,7 +10,7 @@ struct uv_loop_s;
 struct birth {
   int channel;        // the child's end of its job channel; the child keeps it
   const int *stdio;   // become 0, 1, 2 and so on of the child
-  int stdio_count;
+  int stdio_count;    // 0 for a spare: it keeps the template's until it calls begin_spare()
   int places;         // below this number, the child has only the descriptors of `stdio`; the rest is closed
   int lifeline;       // read end of the owner's pipe: its end kills the child; -1 if it may outlive its owner
   int session;        // the child leads a session of its own, and so a process group
@@ -24,6 +24,9 @@ struct birth {
 int flatten(int (*change)(struct flat *flat), struct flat *flat);
 // The process id in the template, 0 in the child, or -errno. The caller keeps every descriptor of `birth` open.
 pid_t fork_child(struct uv_loop_s *loop, const struct birth *birth);
+// In a spare that got its job: takes these descriptors as 0, 1, 2 and so on, and brings its clocks up to date. Below
+// the number `places` it has no others then. Returns 0 or -errno.
+int begin_spare(struct uv_loop_s *loop, const int *stdio, int count, int places);
 // In a newborn child, with the first number that Math.random() gives: ends the birth if it is not the child's own.
 void check_born(double number);
 // Sets limits of this process: RLIMIT_CPU and RLIMIT_NOFILE, 0 for none. Returns 0 or -errno.

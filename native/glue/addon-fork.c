@@ -58,6 +58,16 @@ static napi_value Fork(napi_env env, napi_callback_info info) {
   return number(env, fork_child(loop, &birth));
 }
 
+// beginSpare(descriptors: Int32Array, places): for a spare that got its job
+static napi_value BeginSpare(napi_env env, napi_callback_info info) {
+  arguments all = take(env, info);
+  size_t count;
+  const int32_t *stdio = array_at(&all, 0, &count);
+  struct uv_loop_s *loop;
+  napi_get_uv_event_loop(env, &loop);
+  return number(env, begin_spare(loop, stdio, (int)count, (int)number_at(&all, 1)));
+}
+
 // flattenMemory(step: 0 flatten_memory, 1 update_flat, 2 renew_flat, out: Float64Array [bytes, mappings])
 static napi_value FlattenMemory(napi_env env, napi_callback_info info) {
   int (*const steps[])(struct flat *) = {flatten_memory, update_flat, renew_flat};
@@ -174,6 +184,7 @@ PLAIN(clocks, find_platform() ? -ENOSYS : find_beginning(first, second, third))
 static const struct export FUNCTIONS[] = {
     {"findPlatform", FindPlatform, NULL},
     {"fork", Fork, NULL},
+    {"beginSpare", BeginSpare, NULL},
     {"flattenMemory", FlattenMemory, NULL},
     {"reap", Reap, NULL},
     {"listHandles", ListHandles, NULL},

@@ -4,9 +4,10 @@ import type { Native } from '../platform/native.js'
 import type { Coverage } from './coverage.js'
 import { type ExecProcess, keepLifelineOverExec } from './execve.js'
 import { flushOutput, type WritingProcess } from './flush-output.js'
-import { ChildChannel } from './job-channel.js'
+import { makeOwnChannel } from './job-channel.js'
 import { type LeavingProcess, takeOverExit } from './leave.js'
 import { runJob, sendModules, sendThrown } from './run-job.js'
+import { practise, receiveWithStdio } from './spare.js'
 
 /** What the template has prepared for its children, and the callbacks of modules (api/fork-hooks.ts). */
 export interface ForkHooks {
@@ -17,7 +18,10 @@ export interface ForkHooks {
   coverage: Pick<Coverage, 'begin' | 'write'>
 }
 
-/** Turns this fork into the child that owns `channelFd`. Its job runs in the next turn of the event loop. */
+/**
+ * Turns this fork into the child that owns this job channel. A spare waits here until its job comes. The job runs in
+ * the next turn of the event loop.
+ */
 export function beBorn(
   self: LeavingProcess & ExecProcess,
   native: Pick<
@@ -30,8 +34,13 @@ export function beBorn(
     | 'leaveInTeardown'
     | 'flushStream'
     | 'writeOut'
+    | 'poll'
+    | 'receive'
+    | 'beginSpare'
+    | 'socketPair'
+    | 'close'
   >,
-  channelFd: number,
+  { channel: channelFd, isSpare }: { channel: number; isSpare: boolean },
   hooks: ForkHooks,
 ): void {
   // Two siblings must not draw the same numbers. This checks that V8 uses the fresh bits (native/fork/random.c).
@@ -45,7 +54,7 @@ export function beBorn(
     configurable: true,
     writable: false,
   })
-  const channel = new ChildChannel(channelFd)
+  const channel = makeOwnChannel(channelFd)
   takeOverExit(self, native, {
     onFatal: (error) => sendThrown(channel, error),
     atExit: () => hooks.coverage.write(),
@@ -60,9 +69,14 @@ export function beBorn(
     hooks.coverage.begin(process.env)
     return hooks.runOnFork()
   }
-  const job = channel.readJob()
-  const isWanted = job && (channel.sayBegun(self.pid) || job.head.detached)
-  if (!isWanted) native.leave(0)
+  const start = (): void => {
+    const job = isSpare ? channel.readJob((into) => receiveWithStdio(native, channelFd, into)) : channel.readJob()
+    const isWanted = job && (channel.sayBegun(self.pid) || job.head.detached)
+    if (!isWanted) native.leave(0)
+    else void runJob(self, channel, job.head, job.args, prepare)
+  }
   // In a new turn of the event loop, where the stack and the async context are empty.
-  else setImmediate(() => runJob(self, channel, job.head, job.args, prepare))
+  const startSoon = (): void => void setImmediate(start)
+  if (isSpare) void practise(native).then(startSoon, startSoon)
+  else startSoon()
 }

@@ -3,14 +3,26 @@
 import { Buffer } from 'node:buffer' // a program may delete the global one
 import { readSync, writeSync } from 'node:fs'
 import { ProtocolError } from '../errors.js'
-import { encodeFrame, encodeFrameHeader, readFrameLength } from '../wire/frames.js'
-import { decodeJob, encodeBegun, encodeChildMessage, type JobHead } from '../wire/job.js'
+import { encodeFrame, encodeFrameHeader, ONE_WRITE_LIMIT, readFrameLength } from '../wire/frames.js'
+import { decodeJob, encodeBegun, encodeChildMessage, type JobHead, type SentByChild } from '../wire/job.js'
 
 const FIRST_READ = 64 * 1024
 const HEADER = 4
 const LONG_HEADER = 12
 
-/** The job channel of this child. */
+let own: ChildChannel | undefined
+
+/** The job channel of this process, for a job that sends messages of its own. */
+export function ownChannel(): ChildChannel {
+  return own!
+}
+
+/** Makes the job channel of this process. */
+export function makeOwnChannel(fd: number): ChildChannel {
+  return (own = new ChildChannel(fd))
+}
+
+/** A job channel: that of this child, or one for practice. */
 export class ChildChannel {
   readonly #fd: number
   #isBroken = false
@@ -21,11 +33,13 @@ export class ChildChannel {
 
   /**
    * Waits for the job. Returns null if the owner is gone or closed the channel before it sent one.
+   *
+   * @param receive reads the first bytes
    * @throws ProtocolError ERR_PROTOCOL, ERR_CONNECTION_ENDED
    */
-  readJob(): { head: JobHead; args: Buffer } | null {
+  readJob(receive = (into: Buffer) => readSync(this.#fd, into)): { head: JobHead; args: Buffer } | null {
     const first = Buffer.allocUnsafe(FIRST_READ)
-    let held = readSync(this.#fd, first)
+    let held = receive(first)
     if (held === 0) return null
     const readUntil = (wanted: number, into: Buffer): void => {
       while (held < wanted) {
@@ -59,8 +73,9 @@ export class ChildChannel {
   }
 
   /** Sends one message. If the owner is gone, nobody reads it, and that is no error. */
-  send(kind: 'result' | 'thrown' | 'leaving' | 'modules', body: Uint8Array): void {
+  send(kind: SentByChild, body: Uint8Array): void {
     const payload = encodeChildMessage(kind, body)
+    if (payload.length <= ONE_WRITE_LIMIT) return this.#write(encodeFrame(payload)) // each write wakes the owner
     this.#write(encodeFrameHeader(payload.length))
     this.#write(payload)
   }

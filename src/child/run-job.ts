@@ -8,8 +8,10 @@ import type { JobHead } from '../wire/job.js'
 import type { PreloadModule } from '../wire/startup.js'
 import { decodeValue, encodeValue } from '../wire/values/clone.js'
 import { encodeThrown } from '../wire/values/thrown.js'
+import { openIpc } from './ipc.js'
 import type { ChildChannel } from './job-channel.js'
 import { beginRecording, recordedModules } from './loaded-modules.js'
+import { haveParent } from './parent.js'
 import { startProgram } from './run-program.js'
 import { applySurroundings } from './surroundings.js'
 
@@ -63,10 +65,12 @@ export async function runJob(
 ): Promise<void> {
   try {
     applySurroundings(head)
+    if (head.parent !== undefined) haveParent(head.parent)
+    if (head.ipc && !('program' in head)) openIpc(head.ipc)
     await first?.()
     for (const preload of head.preload ?? []) await load(preload)
     if (head.recordModules) beginRecording()
-    if ('program' in head) startProgram(head.program, decodeValue(args) as string[])
+    if ('program' in head) startProgram(head.program, decodeValue(args) as string[], head.ipc)
     else channel.send('result', await perform(head, args))
   } catch (thrown) {
     sendThrown(channel, thrown)

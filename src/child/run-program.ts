@@ -6,7 +6,8 @@ import { pathToFileURL } from 'node:url'
 import vm from 'node:vm'
 import { UsageError } from '../errors.js'
 import { importMain, importModule } from '../platform/import-module.js'
-import type { ProgramHead } from '../wire/job.js'
+import type { JobSurroundings, ProgramHead } from '../wire/job.js'
+import { openIpc } from './ipc.js'
 
 /** Undocumented parts of Node's module system, in Node 20, 22, 24 and 26. Many packages use `runMain`. */
 interface NodeModule {
@@ -21,26 +22,36 @@ const NodeModule = Module as unknown as NodeModule & (new (id: string) => NodeJS
  * Makes this the process of a program, and starts the program in a turn of the loop of its own. A stack then has one
  * frame below the main module, as in plain Node. forkserver does not catch its errors, so Node reports them.
  */
-export function startProgram(head: ProgramHead, argv: readonly string[]): void {
+export function startProgram(head: ProgramHead, argv: readonly string[], ipc?: JobSurroundings['ipc']): void {
   describe(head, argv)
   const start = starterOf(head)
   const { require = [], import: imports = [] } = head
+  // All in one turn, without a look at the descriptors between: a message must not come before the program listens.
+  if (ipc) setImmediate(openIpc, ipc)
   if (require.length + imports.length === 0) return void setImmediate(start)
+  let next: NodeJS.Immediate | undefined
   setImmediate(() => {
     const { _preloadModules: preloadModules } = NodeModule
-    preloadModules(require) // without a receiver, as Node calls it: a stack would show the receiver
-    if (imports.length === 0) setImmediate(start)
-    else void importFirst(imports, start)
+    let hasThrown = true
+    try {
+      preloadModules(require) // without a receiver, as Node calls it: a stack would show the receiver
+      hasThrown = false
+    } finally {
+      if (hasThrown) clearImmediate(next)
+    }
+    if (imports.length > 0) void importFirst(imports, start)
   })
+  if (imports.length === 0) next = setImmediate(start)
 }
 
 function describe(
-  { file, eval: code, stdin, require = [], import: imports = [] }: ProgramHead,
+  { file, eval: code, stdin, require = [], import: imports = [], execArgv }: ProgramHead,
   argv: readonly string[],
 ) {
   const main = file === undefined ? [] : [path.resolve(file)]
   process.argv = [process.execPath, ...main, ...(stdin ? ['-'] : []), ...argv]
   if (code !== undefined) Object.assign(process, { _eval: code }) // some packages read it
+  if (execArgv) process.execArgv = [...execArgv]
   process.execArgv.push(
     ...require.flatMap((name) => ['--require', name]),
     ...imports.flatMap((name) => ['--import', name]),

@@ -2,7 +2,7 @@
 // is plain Node.
 import { endWithOwner } from '../child/end-with-owner.js'
 import { type ExecProcess, keepLifelineOverExec } from '../child/execve.js'
-import { ChildChannel } from '../child/job-channel.js'
+import { makeOwnChannel } from '../child/job-channel.js'
 import { runJob, sendModules, sendThrown } from '../child/run-job.js'
 import { findNative } from '../platform/native.js'
 import { SPAWNED_DESCRIPTORS } from '../wire/startup.js'
@@ -12,7 +12,7 @@ if ('native' in found) {
   found.native.holdLifeline(SPAWNED_DESCRIPTORS.lifeline) // a detached child has /dev/null there, which never ends
   keepLifelineOverExec(process as ExecProcess, found.native)
 } else endWithOwner(SPAWNED_DESCRIPTORS.lifeline)
-const channel = new ChildChannel(SPAWNED_DESCRIPTORS.channel)
+const channel = makeOwnChannel(SPAWNED_DESCRIPTORS.channel)
 const job = channel.readJob()
 if (!job) process.exit(0) // the owner is gone
 process.on('uncaughtExceptionMonitor', (error) => {

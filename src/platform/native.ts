@@ -53,6 +53,7 @@ export interface Native {
   holdLoop(watcher: Watcher, holds: number): number
   unwatch(watcher: Watcher): number
   poll(watched: Int32Array, count: number, timeoutMs: number): number
+  beginSpare(descriptors: Int32Array, places: number): number
   watchChildren(): number
   ignoreGroupSignals(): number
   findEnded(): number

@@ -20,9 +20,8 @@ import inventory from './inventory.cjs'
 import loadedFiles from './loaded-files.cjs'
 import loaderHooks from './loader-hooks.cjs'
 import { loadBuiltIns, warmUp } from './preload.js'
-import { useUpBatches } from './random-batches.js'
-import { rehearse } from './rehearse-child.js'
-import { rehearseWorker } from './rehearse-worker.js'
+import { type Drawn, drawBatches, drawOnce, useUpBatches } from './random-batches.js'
+import { rehearseAll } from './rehearse.js'
 import { serve } from './serve-loop.js'
 import { readStartup, tellOwner } from './start-messages.js'
 import { stopEsbuild } from './stop-esbuild.js'
@@ -107,8 +106,7 @@ class Template {
       await runBeforeFreeze()
       loadedFiles.stopCollecting(this.#config.watchVariable)
       this.#begin('the rehearsal', null)
-      await rehearse(this.#native)
-      await rehearseWorker(this.#native)
+      await rehearseAll(this.#native)
       await stopEsbuild(() => this.#check.isAny())
       this.#begin('', null)
       // This timer does not keep the event loop busy. It is cleared when the loop is empty.
@@ -169,7 +167,7 @@ class Template {
     })
     // Near its heap limit V8 may need that memory (Node 26 collected garbage for ever).
     setFlagsFromString('--flush-bytecode')
-    beBorn(process as unknown as LeavingProcess, this.#native, birth.channel, {
+    beBorn(process as unknown as LeavingProcess, this.#native, birth, {
       countFork,
       ownStreams: streams.makeStreamsOwn,
       runOnFork,
@@ -177,11 +175,8 @@ class Template {
     })
   }
 
-  /** Brings this process into the state that its children copy, and makes a trial child. */
+  /** Brings this process into the state that its children copy, and makes trial children. */
   #freeze(): void {
-    const repeated = useUpBatches()
-    if (repeated.length > 0)
-      sayCannotFork(`in Node ${process.version} children would repeat each other's values of ${repeated.join(' and ')}`)
     runMicrotasks()
     // Every fork takes longer for each page that is mapped here. The preload leaves 2 to 8 MB in
     // the space of young objects alone.
@@ -189,9 +184,16 @@ class Template {
     const huge = this.#native.moveTextToHugePages() // if it cannot, each fork takes a little longer
     findClocks(this.#native)
     this.#flat.freeze(huge)
-    const failed = tryFork(this.#native, workerThreads(process.execArgv), this.#nodeStartMs)
-    if (failed) sayCannotFork(failed)
+    for (const draw of [drawBatches, drawOnce]) this.#tryFork(draw)
     this.#flat.update()
+  }
+
+  #tryFork(draw: () => Drawn): void {
+    const trial = tryFork(this.#native, workerThreads(process.execArgv), this.#nodeStartMs, draw)
+    if ('failed' in trial) sayCannotFork(trial.failed)
+    const repeated = useUpBatches(trial.told)
+    if (repeated.length > 0)
+      sayCannotFork(`in Node ${process.version} children would repeat each other's values of ${repeated.join(' and ')}`)
   }
 }
 

@@ -1,6 +1,7 @@
 // Runs in: template. A child that has not ended, and signals to it. The template has not reaped it, so no other process
 // can have its pid or the number of its process group.
 import os from 'node:os'
+import { FLAG_DETACHED, FLAG_KILL_TREE, FLAG_OUTLIVES } from '../wire/control-codec.js'
 
 /** A child that has not ended. */
 export interface LivingChild {
@@ -8,6 +9,15 @@ export interface LivingChild {
   /** Whether signals go to its whole process group, and the rest of the group ends with it. */
   readonly isTree: boolean
   readonly isDetached: boolean
+}
+
+/** What the flags of a `fork` say. `hasSession`, 1 or 0: whether the child leads a session of its own. */
+export function natureOf(flags: number): { hasSession: number; isDetached: boolean; isTree: boolean } {
+  return {
+    hasSession: (flags & (FLAG_DETACHED | FLAG_KILL_TREE)) !== 0 ? 1 : 0,
+    isDetached: (flags & (FLAG_DETACHED | FLAG_OUTLIVES)) !== 0,
+    isTree: (flags & FLAG_KILL_TREE) !== 0,
+  }
 }
 
 /** Sends a signal to a child, or to its whole process group. */

@@ -6,12 +6,11 @@ import { writeSync } from 'node:fs'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { beBorn } from '../child/birth.js'
 import type { LeavingProcess } from '../child/leave.js'
-import { rehearsal } from '../child/worker/worker-job.js'
 import { check, type Native } from '../platform/native.js'
 import { encodeFrame } from '../wire/frames.js'
 import { encodeJob } from '../wire/job.js'
 import { encodeValue } from '../wire/values/clone.js'
-import { WORKER_MODULE } from '../wire/worker/worker-messages.js'
+import { REHEARSAL, WORKER_MODULE } from '../wire/worker/worker-messages.js'
 
 // The result of the job takes a few turns of promises, all within one turn of the loop.
 const TURNS = 3
@@ -29,11 +28,11 @@ class StandIn extends EventEmitter {
 }
 
 /** Sends a small job through a socket pair, runs it as a child would, and lets the stand-in leave. */
-export async function rehearse(native: Native): Promise<void> {
+export async function rehearse(native: Native, { isSpare }: { isSpare: boolean }): Promise<void> {
   const pair = new Int32Array(2)
   check('socketpair', native.socketPair(pair))
   const [owner, child] = pair
-  const head = { module: WORKER_MODULE, name: rehearsal.name, cwd: process.cwd(), env: { set: {}, unset: [] } }
+  const head = { module: WORKER_MODULE, name: REHEARSAL, cwd: process.cwd(), env: { set: {}, unset: [] } }
   writeSync(owner!, encodeFrame(encodeJob(head, encodeValue([{ text: '', list: [0] }], 'arguments'))))
   const standIn = new StandIn() as unknown as LeavingProcess
   const idle = {
@@ -45,13 +44,23 @@ export async function rehearse(native: Native): Promise<void> {
     leaveInTeardown: () => {},
     flushStream: () => 0,
     writeOut: () => 0,
+    beginSpare: () => 0,
+    poll: native.poll,
+    socketPair: native.socketPair,
+    close: native.close,
+    receive: native.receive,
   }
-  beBorn(standIn, idle, child!, {
-    countFork: () => {},
-    ownStreams: () => {},
-    runOnFork: async () => {},
-    coverage: { begin: () => {}, write: () => {} },
-  })
+  beBorn(
+    standIn,
+    idle,
+    { channel: child!, isSpare },
+    {
+      countFork: () => {},
+      ownStreams: () => {},
+      runOnFork: async () => {},
+      coverage: { begin: () => {}, write: () => {} },
+    },
+  )
   for (let turn = 0; turn < TURNS; turn++) await nextTurn()
   standIn.emit('exit', 0)
   native.close(owner!)

@@ -1,12 +1,21 @@
-// Runs in: template. Runs once the code that every worker of a pool runs, for the same reason as rehearse-child.ts.
+// Runs in: template. Runs the code that every worker of a pool runs, for the same reason as rehearse-child.ts.
 // Otherwise a worker's first task would wait until its code is compiled, which takes longer than the fork.
+import type { Buffer } from 'node:buffer'
 import { CurrentTask } from '../child/worker/current-task.js'
+import { runOneTask } from '../child/worker/one-task.js'
 import { serveTasks } from '../child/worker/task-loop.js'
 import { rehearsal } from '../child/worker/worker-job.js'
 import { check, type Native } from '../platform/native.js'
 import { encodeValue } from '../wire/values/clone.js'
 import { Ledger } from '../wire/worker/ledger.js'
-import { encodeBare, encodeFunction, encodeRun, WORKER_MODULE } from '../wire/worker/worker-messages.js'
+import { encodePlain } from '../wire/worker/plain-list.js'
+import {
+  encodeBare,
+  encodeFunction,
+  encodeRun,
+  WORKER_MODULE,
+  workerMessageOf,
+} from '../wire/worker/worker-messages.js'
 import { RingChannel } from '../worker-channel/ring-channel.js'
 import type { ChannelListener } from '../worker-channel/worker-channel.js'
 import { TO_OWNER, TO_WORKER, WORKER_MEMORY_BYTES } from '../worker-channel/worker-memory.js'
@@ -14,10 +23,33 @@ import { TO_OWNER, TO_WORKER, WORKER_MEMORY_BYTES } from '../worker-channel/work
 const LIMIT_MS = 10_000
 
 /**
- * Sends one task through memory of its own, runs it as a worker would, and lets that worker leave.
+ * How many chunks the rehearsed worker runs: one of each kind. With many more (200 in all rehearsals), functions would
+ * be about to be optimized when the template is frozen, and then each worker would do that again.
+ */
+const ROUNDS = 2
+
+/**
+ * Runs tasks as a worker would, and lets that worker leave: once through shared memory, and once as a worker for one
+ * task.
  * @throws the error of the channel, or Error after LIMIT_MS
  */
-export async function rehearseWorker(native: Native): Promise<void> {
+export async function rehearseWorkers(native: Native): Promise<void> {
+  await rehearseWorker(native)
+  await rehearseOneTask()
+}
+
+const ITEMS = encodeValue([{ text: '', list: [0] }], 'items')
+const PLAIN = [0, 'text', true, null]
+const PLAIN_ITEMS = encodePlain(PLAIN)!
+
+async function rehearseOneTask(): Promise<void> {
+  const reference = { module: WORKER_MODULE, name: rehearsal.name }
+  const place = { id: 0, isCaptured: false, chunk: 1, item: 0, spread: false, listens: false }
+  const site = { task: new CurrentTask(place), send: () => {}, leave: () => {} }
+  await runOneTask(site, { ...place, reference, items: ITEMS })
+}
+
+async function rehearseWorker(native: Native): Promise<void> {
   const bytes = new ArrayBuffer(WORKER_MEMORY_BYTES)
   const [ownerEvent, workerEvent] = [check('eventfd', native.newEvent()), check('eventfd', native.newEvent())]
   const ledger = new Ledger(bytes)
@@ -40,14 +72,23 @@ export async function rehearseWorker(native: Native): Promise<void> {
     serveTasks({ ledger, connect, leave, fail, task }, { initArgs: [] }).catch(fail)
   })
   const rings = { incoming: TO_OWNER, outgoing: TO_WORKER, ownEvent: ownerEvent, peerEvent: workerEvent }
-  const heard = { onMessage: () => {}, onFailure: (error: Error) => fail(error), onGone: () => {} }
+  let round = 0
+  const send = (): void => {
+    const [items, end] = round % 2 === 0 ? [ITEMS, 1] : [PLAIN_ITEMS, PLAIN.length]
+    const slot = ledger.offer()
+    const place = { chunk: ++round, functionId: 0, slot, first: 0, end, spread: false, listens: false, blocks: [] }
+    owner.send(encodeRun(place), items)
+  }
+  const onMessage = (payload: Buffer): void => {
+    if (workerMessageOf(payload, 'worker to owner') !== 'results') return
+    if (round < ROUNDS) send()
+    else owner.send(encodeBare('end'))
+  }
+  const heard = { onMessage, onFailure: (error: Error) => fail(error), onGone: () => {} }
   const owner = new RingChannel(native, { bytes, ...rings, closesEvents: true }, heard)
   try {
     owner.send(encodeFunction(0, WORKER_MODULE, rehearsal.name))
-    const slot = ledger.offer()
-    const run = { chunk: 1, functionId: 0, slot, first: 0, end: 1, spread: false, listens: false, blocks: [] }
-    owner.send(encodeRun(run), encodeValue([{ text: '', list: [0] }], 'items'))
-    owner.send(encodeBare('end'))
+    send()
     await left
   } finally {
     worker?.close()

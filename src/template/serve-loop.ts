@@ -8,20 +8,14 @@ import { closeSync } from 'node:fs'
 import os from 'node:os'
 import { AuthError, ForkServerError } from '../errors.js'
 import { check, isErrno, type Native, POLLIN, POLLOUT, RECEIVED_DESCRIPTORS } from '../platform/native.js'
-import {
-  encodeControl,
-  FLAG_DETACHED,
-  FLAG_KILL_TREE,
-  MAX_CONTROL_PAYLOAD,
-  PROTOCOL_VERSION,
-} from '../wire/control-codec.js'
+import { encodeControl, MAX_CONTROL_PAYLOAD, PROTOCOL_VERSION } from '../wire/control-codec.js'
 import type { ControlMessage, ForkMessage } from '../wire/control-messages.js'
 import { encodeFrame, encodeFrames } from '../wire/frames.js'
 import type { RefusalReason } from '../wire/refusal-reasons.js'
 import { MAX_STDIO, TEMPLATE_DESCRIPTORS } from '../wire/startup.js'
 import { Client, Clients, type DescriptorSet, HANDSHAKE_TIMEOUT_MS, type Order } from './clients.js'
 import { Listener } from './control-listener.js'
-import { endTree, signalChild } from './living-child.js'
+import { endTree, natureOf, signalChild } from './living-child.js'
 import { type Polled, PollSet } from './poll-set.js'
 import { Refusals } from './refusals.js'
 import type { Birth, ServeHooks, ServePlace } from './serve-place.js'
@@ -261,17 +255,15 @@ class ServeLoop {
   }
 
   #fork(client: Client, { id, flags, stdio }: ForkMessage, descriptors: DescriptorSet): Birth | undefined {
-    const isDetached = (flags & FLAG_DETACHED) !== 0
-    const isTree = (flags & FLAG_KILL_TREE) !== 0
+    const { hasSession, isDetached, isTree } = natureOf(flags)
     let pid = -os.constants.errno.EMFILE // the kernel dropped the descriptors, because this process has too many open
     if (descriptors) {
       const lifeline = isDetached ? -1 : client.lifeline
       const close = this.#clients.descriptorsToClose(lifeline)
       if (this.#listener) close.push(this.#listener.polled)
-      const session = isDetached || isTree ? 1 : 0
-      const spec = Int32Array.of(lifeline, session, this.#workers, MAX_STDIO, stdio, ...descriptors, ...close)
+      const spec = Int32Array.of(lifeline, hasSession, this.#workers, MAX_STDIO, stdio, ...descriptors, ...close)
       pid = this.#native.fork(spec)
-      if (pid === 0) return { channel: descriptors[0]! }
+      if (pid === 0) return { channel: descriptors[0]!, isSpare: stdio === 0 }
       this.#closeAll(descriptors)
     }
     if (pid > 0) {

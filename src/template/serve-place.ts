@@ -13,7 +13,10 @@ export interface ServeHooks {
   forked(): void
 }
 
-/** What a new child has to know: the descriptor of its job channel. */
+/** What a new child has to know. */
 export interface Birth {
+  /** The descriptor of its job channel. */
   readonly channel: number
+  /** Whether its standard streams come with its job, perhaps much later. */
+  readonly isSpare: boolean
 }

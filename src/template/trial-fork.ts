@@ -1,6 +1,7 @@
 // Runs in: template, and in its first child. Finds out whether this Node can be forked: it asks what the
 // addon found in it, and makes a trial fork. The trial child runs a function, collects garbage and
 // exits, before any owner relies on the template.
+import { readSync, writeSync } from 'node:fs'
 import { constants } from 'node:os'
 import { getHeapSpaceStatistics } from 'node:v8'
 import { check, errnoName, type Native, POLLIN, RECEIVED_DESCRIPTORS } from '../platform/native.js'
@@ -17,6 +18,8 @@ const MAX_ROUNDS = 1_000
 const CHECK_MS = 100
 /** How long to wait for the end of a trial child that was killed, in milliseconds. */
 const KILL_MS = 5_000
+/** What a trial child tells is read in parts of this size, in bytes. */
+const TELL_BYTES = 64 * 1024
 /** How often to check for the end of a process that has closed its channel, in milliseconds. */
 const STEP_MS = 1
 
@@ -47,12 +50,16 @@ export function whyNodeCannotFork(native: Native): string | undefined {
   return MISSING[missing] ?? `this Node does not export ${missing}, which a fork needs`
 }
 
+/** What a trial child told, or why the trial failed, as a clause. */
+export type Trial<Told> = { told: Told } | { failed: string }
+
 /**
- * Forks once. Returns why that failed, as a clause.
+ * Forks once.
  *
  * @param nodeStartMs the processor time that Node needed to start, in milliseconds
+ * @param tell runs in the child; gives JSON of at most 64 KiB
  */
-export function tryFork(native: Native, workers: number, nodeStartMs: number): string | undefined {
+export function tryFork<Told>(native: Native, workers: number, nodeStartMs: number, tell: () => Told): Trial<Told> {
   const pair = new Int32Array(2)
   check('socketpair', native.socketPair(pair))
   const [own, childs] = [pair[0]!, pair[1]!]
@@ -60,12 +67,24 @@ export function tryFork(native: Native, workers: number, nodeStartMs: number): s
   const stdio = [0, 1, 2]
   const close = [own, control, status]
   const pid = native.fork(Int32Array.of(lifeline, 0, workers, MAX_STDIO, stdio.length, childs, ...stdio, ...close))
-  if (pid === 0) beTrialChild(native)
+  if (pid === 0) beTrialChild(native, childs, tell)
   native.close(childs)
   try {
-    return pid < 0 ? whyNotForked(-pid) : watchTrialChild(native, pid, own, nodeStartMs)
+    const failed = pid < 0 ? whyNotForked(-pid) : watchTrialChild(native, pid, own, nodeStartMs)
+    return failed ? { failed } : { told: JSON.parse(readToEnd(own).toString()) as Told }
   } finally {
     native.close(own)
+  }
+}
+
+/** All that an ended process has written. */
+function readToEnd(fd: number): Buffer {
+  const parts: Buffer[] = []
+  for (;;) {
+    const part = Buffer.alloc(TELL_BYTES)
+    const got = readSync(fd, part)
+    if (got === 0) return Buffer.concat(parts)
+    parts.push(part.subarray(0, got))
   }
 }
 
@@ -88,9 +107,10 @@ function whyUnborn(errno: number): string {
  * What a child does first. If the fork lost a thread or a lock, this shows it: V8 hands work to its threads when it
  * collects.
  */
-function beTrialChild(native: Native): never {
+function beTrialChild(native: Native, channel: number, tell: () => unknown): never {
   native.checkBorn(Math.random())
   collectYoungObjects()
+  writeSync(channel, JSON.stringify(tell())) // as a whole: a socket takes more than 64 KiB
   return native.leave(0)
 }
 

@@ -29,13 +29,16 @@ export const PROTOCOL_VERSION = 1
 /** The largest control message to take after the handshake, in bytes. The longest in the table has 43. */
 export const MAX_CONTROL_PAYLOAD = 64
 
-/** Bit 0 of fork's flags: the child may outlive its owner. */
+/** Bit 0 of fork's flags: the child may outlive its owner, in a session of its own. */
 export const FLAG_DETACHED = 1
 
 /**
  * Bit 1 of fork's flags: signals go to the child's whole process group, and the rest of the group ends with the child.
  */
 export const FLAG_KILL_TREE = 2
+
+/** Bit 2 of fork's flags: the child may outlive its owner, and stays in the owner's session. */
+export const FLAG_OUTLIVES = 4
 
 // Linux's largest signal number, SIGRTMAX (_NSIG in asm/signal.h). kill() answers EINVAL to anything above.
 const MAX_SIGNAL = 64
@@ -159,10 +162,11 @@ function checkValues(message: ControlMessage): void {
       if (message.version === PROTOCOL_VERSION) return
       throw violation(`the other side speaks version ${message.version}, this side version ${PROTOCOL_VERSION}`)
     case 'fork':
-      if ((message.flags & ~(FLAG_DETACHED | FLAG_KILL_TREE)) !== 0)
-        throw violation(`fork.flags is ${message.flags}; only bits 0 and 1 have a meaning`)
+      if ((message.flags & ~(FLAG_DETACHED | FLAG_KILL_TREE | FLAG_OUTLIVES)) !== 0)
+        throw violation(`fork.flags is ${message.flags}; only bits 0 to 2 have a meaning`)
+      if (message.stdio === 0 && message.flags === 0) return
       if (message.stdio >= FORK_DESCRIPTORS - 1 && message.stdio <= MAX_STDIO) return
-      throw violation(`fork.stdio is ${message.stdio}; it is 3 to ${MAX_STDIO}`)
+      throw violation(`fork.stdio is ${message.stdio}; it is 3 to ${MAX_STDIO}, or 0 without flags`)
     case 'refused':
       if (message.reason < REFUSALS.length) return
       throw violation(`refused.reason is ${message.reason}; the largest is ${REFUSALS.length - 1}`)

@@ -39,9 +39,14 @@ export const CONTROL_MESSAGES = {
       [
         'flags',
         'u16',
-        'bit 0: may outlive its owner; bit 1: signals reach its process group, which ends with it; others are 0',
+        'bit 0: may outlive its owner, in its own session; bit 1: signals reach its group, which ends with it; ' +
+          'bit 2: may outlive its owner; others are 0',
       ],
-      ['stdio', 'u8', 'how many descriptors follow the channel, 3 to 15: they become 0, 1, 2 and so on'],
+      [
+        'stdio',
+        'u8',
+        'how many follow the channel: 3 to 15, which become 0, 1, 2 and so on; or 0: a spare gets them with its job',
+      ],
     ],
   },
   signal: {

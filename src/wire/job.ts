@@ -26,6 +26,11 @@ export const CHANNEL_MESSAGES = {
     direction: 'child to owner',
     payload: 'a JSON array of file URLs, sent before the child leaves if its job asks for it (recordModules)',
   },
+  worker: {
+    kind: 8,
+    direction: 'child to owner',
+    payload: 'a message of the worker channel, from a worker for one task, which has no channel of its own',
+  },
 } as const
 
 /** The change from the template's environment to the child's. */
@@ -47,6 +52,8 @@ export interface ProgramHead {
   stdin?: true
   require?: readonly string[]
   import?: readonly string[]
+  /** What process.execArgv is, if not the template's. */
+  execArgv?: readonly string[]
 }
 
 /** What a job runs: a function, or a whole program, which gets the job's arguments. */
@@ -54,6 +61,9 @@ export type JobTask = { module: string; name: string } | { program: ProgramHead 
 
 /** A job without its arguments. If a field is absent, the child keeps what it has from the template. */
 export type JobHead = JobTask & JobSurroundings
+
+/** How the messages of an IPC channel are written, as in child_process. */
+export type Serialization = 'json' | 'advanced'
 
 /** The surroundings of a job. */
 export interface JobSurroundings {
@@ -69,8 +79,12 @@ export interface JobSurroundings {
   nice?: number
   gid?: number
   uid?: number
+  /** What process.ppid is as long as the template lives: the owner's process id. */
+  parent?: number
   /** The job begins also if its owner is gone by then. */
   detached?: true
+  /** Node's IPC channel, which the child opens before anything of the user's runs. */
+  ipc?: { fd: number; serialization: Serialization }
   /** Modules to import before the job, for a child whose template did not. */
   preload?: readonly PreloadModule[]
   /** Whether the child tells, before it leaves, which modules it has loaded. */
@@ -109,14 +123,17 @@ export function decodeJob(payload: Buffer): { head: JobHead; args: Buffer } {
 
 /** One message of a child, decoded as far as its kind. */
 export type ChildMessage =
-  | { kind: 'result' | 'thrown'; value: Buffer }
+  | { kind: 'result' | 'thrown' | 'worker'; value: Buffer }
   | { kind: 'leaving'; exitCode: number }
   | { kind: 'unborn'; errno: number }
   | { kind: 'begun'; pid: number }
   | { kind: 'modules'; modules: string[] }
 
+/** The messages of a child's JavaScript that have a body. */
+export type SentByChild = 'result' | 'thrown' | 'leaving' | 'modules' | 'worker'
+
 /** The payload of a child's message: its kind byte and what follows. */
-export function encodeChildMessage(kind: 'result' | 'thrown' | 'leaving' | 'modules', body: Uint8Array): Buffer {
+export function encodeChildMessage(kind: SentByChild, body: Uint8Array): Buffer {
   const payload = Buffer.allocUnsafe(1 + body.length)
   payload[0] = CHANNEL_MESSAGES[kind].kind
   payload.set(body, 1)
@@ -150,6 +167,8 @@ export function decodeChildMessage(payload: Buffer): ChildMessage {
       return { kind: 'result', value: payload.subarray(1) }
     case CHANNEL_MESSAGES.thrown.kind:
       return { kind: 'thrown', value: payload.subarray(1) }
+    case CHANNEL_MESSAGES.worker.kind:
+      return { kind: 'worker', value: payload.subarray(1) }
     case CHANNEL_MESSAGES.leaving.kind:
       if (payload.length === 2) return { kind: 'leaving', exitCode: payload[1]! }
       break

@@ -75,6 +75,11 @@ contractOnTransports('further descriptors', (site) => {
     )
   })
 
+  test('the table is wide from its birth, so that no later descriptor makes a process with threads wait', async () => {
+    const size = await run(jobs.descriptorTable, [], { server: site.server })
+    if (site.way.name !== 'spawn') assert.ok(size >= 1024, `${size}`)
+  })
+
   test('a child writes to a file that its owner opened', async () => {
     const file = path.join(folder, 'written')
     const fd = openSync(file, 'w')

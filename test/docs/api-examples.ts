@@ -48,6 +48,7 @@ export function writeExamples(project: ProjectReflection, folder: string): strin
   const imports = [
     `import { ${main.join(', ')} } from 'forkserver'`,
     `import { ${others.join(', ')} } from 'forkserver/connection'`,
+    `import { ${namesOf('child_process').join(', ')} } from 'forkserver/child_process'`,
   ]
   mkdirSync(folder)
   writeFileSync(path.join(folder, 'jobs.d.ts'), JOBS)

@@ -84,10 +84,28 @@ test('a stopped template: tasks of a worker that dies, and tasks that need a new
   }
 })
 
+test('a stopped template: a task that has its own process is answered in time, and the pool goes on', async () => {
+  const server = await ForkServer.start({ preload: [tasks.module], templateTimeout: 60_000 })
+  try {
+    await using pool = new Pool({ server, processes: 1, isolate: 'task' })
+    await pool.run(tasks.identity, [1])
+    process.kill(server.pid!, 'SIGSTOP')
+    const codes = [1, 2].map(() => codeOf(pool.run(tasks.identity, [2], { timeout: 200 })))
+    assert.deepEqual(await Promise.all(codes), ['ERR_TIMEOUT', 'ERR_TIMEOUT'])
+    process.kill(server.pid!, 'SIGCONT')
+    assert.equal(await pool.run(tasks.identity, [3]), 3)
+  } finally {
+    process.kill(server.pid!, 'SIGCONT')
+    await server.close({ children: 'kill' })
+  }
+})
+
 test('a task that closes its job channel, and goes on, is ended', async () => {
   await using server = await ForkServer.start({ preload: [tasks.module] })
-  await using pool = new Pool({ server, processes: 1 })
-  const code = await codeOf(pool.run(tasks.closeDescriptors, []))
-  assert.equal(code, 'ERR_CHILD_DIED')
-  assert.equal(await pool.run(tasks.add, [1, 1]), 2)
+  for (const isolate of ['worker', 'task'] as const) {
+    await using pool = new Pool({ server, processes: 1, isolate })
+    const code = await codeOf(pool.run(tasks.closeDescriptors, []))
+    assert.equal(code, 'ERR_CHILD_DIED')
+    assert.equal(await pool.run(tasks.add, [1, 1]), 2)
+  }
 })

@@ -1,5 +1,6 @@
 // Runs in: the test runner. Every way to a server, so that one suite of tests runs for each start method and each
 // transport.
+import { setTimeout as sleep } from 'node:timers/promises'
 import { ForkServer, type StartOptions } from 'forkserver'
 import { SLOWNESS } from './slowness.js'
 
@@ -44,6 +45,15 @@ const connected = (transport: 'path' | 'abstract'): Way => ({
 const FORKED = started('forkserver', { startMethod: 'forkserver' })
 const SPAWNED = started('spawn', { startMethod: 'spawn' })
 const CONNECTED = [connected('path'), connected('abstract')]
+/** Each suite finds two spares when it begins, and mostly when a test does. */
+const FROM_SPARES: Way = {
+  name: 'forkserver, from spares',
+  async open(options) {
+    const opened = await FORKED.open({ ...options, spares: 2 })
+    while (opened.server.spares && opened.server.spares.parked < 2) await sleep(5)
+    return opened
+  },
+}
 
 /** All ways: the contract holds for each. */
 export const WAYS: readonly Way[] = [FORKED, ...CONNECTED, SPAWNED]
@@ -51,12 +61,12 @@ export const WAYS: readonly Way[] = [FORKED, ...CONNECTED, SPAWNED]
 /**
  * The ways that a suite runs on. A connected server differs from its starter's only in how it was reached, and in what
  * its owner knows of the template's environment. So most suites run on both start methods in `npm test`, and on the two
- * connected ways in `npm run test:slow`, which sets FORKSERVER_TEST_WAYS=rest.
+ * connected ways and from spares in `npm run test:slow`, which sets FORKSERVER_TEST_WAYS=rest.
  *
  * @param onTransports whether the transport can matter to the suite: then `npm test` runs it on all ways
  */
 export function waysFor({ onTransports }: { onTransports: boolean }): readonly Way[] {
   const isRest = process.env.FORKSERVER_TEST_WAYS === 'rest'
-  if (onTransports) return isRest ? [] : WAYS
-  return isRest ? CONNECTED : [FORKED, SPAWNED]
+  if (onTransports) return isRest ? [FROM_SPARES] : WAYS
+  return isRest ? [...CONNECTED, FROM_SPARES] : [FORKED, SPAWNED]
 }

@@ -1,4 +1,5 @@
 // Runs in: no process; the compiler reads it. The types of Process and ForkServer: what compiles, and what must not.
+import type { SendHandle, Serializable } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
 import { expectTypeOf } from 'expect-type'
 import {
@@ -162,3 +163,22 @@ new ForkServer()
 expectTypeOf(ForkServer.connect({ path: '/run/socket' }, new Uint8Array(32))).toEqualTypeOf<Promise<ForkServer>>()
 // @ts-expect-error an address is one thing
 ForkServer.connect('/run/socket', new Uint8Array(32))
+
+// The IPC channel is an entry of a list, and no stream.
+const talking = new Process(jobs.nothing, [], {
+  stdio: ['pipe', 'inherit', 'inherit', 'ipc'],
+  serialization: 'advanced',
+})
+expectTypeOf(talking.stdin).toEqualTypeOf<Writable>()
+expectTypeOf(talking.connected).toEqualTypeOf<boolean>()
+expectTypeOf(talking.send({ a: 1 })).toEqualTypeOf<boolean>()
+talking.send('text', undefined, { keepOpen: true }, (error) => expectTypeOf(error).toEqualTypeOf<Error | null>())
+talking.send('text', (error) => expectTypeOf(error).toEqualTypeOf<Error | null>())
+talking.on('message', (message, handle) => {
+  expectTypeOf(message).toEqualTypeOf<Serializable>()
+  expectTypeOf(handle).toEqualTypeOf<SendHandle>()
+})
+// @ts-expect-error the channel is no word for all descriptors
+new Process(jobs.nothing, [], { stdio: 'ipc' })
+// @ts-expect-error not a serialization
+new Process(jobs.nothing, [], { stdio: ['inherit', 'inherit', 'inherit', 'ipc'], serialization: 'xml' })

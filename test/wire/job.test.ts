@@ -71,8 +71,8 @@ describe('a job', () => {
 })
 
 describe("a child's messages", () => {
-  test('result and thrown carry a value', () => {
-    for (const kind of ['result', 'thrown'] as const) {
+  test('result, thrown and worker carry a value', () => {
+    for (const kind of ['result', 'thrown', 'worker'] as const) {
       for (const body of [Buffer.alloc(0), Buffer.from('value')]) {
         const payload = encodeChildMessage(kind, body)
         assert.equal(payload[0], CHANNEL_MESSAGES[kind].kind)
@@ -125,7 +125,7 @@ describe("a child's messages", () => {
       [6, 1],
       [6, 0, 0, 0, 1, 0],
       [7],
-      [8],
+      [9],
       [255],
     ]
     for (const bytes of wrong) assert.throws(() => decodeChildMessage(Buffer.from(bytes)), isBroken, String(bytes))

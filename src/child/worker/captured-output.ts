@@ -47,7 +47,7 @@ export class CapturedOutput {
 
   /** Waits until the owner has read what the task wrote. `ask` sends the question. */
   async whenRead(ask: () => void): Promise<void> {
-    while (isQueued()) await sleep(LOOK_MS)
+    await whenWritten()
     const answered = new Promise<void>((resolve) => {
       this.#answered = resolve
     })
@@ -60,6 +60,11 @@ export class CapturedOutput {
     this.#answered?.()
     this.#answered = undefined
   }
+}
+
+/** Waits until Node has written what a task has left to it. */
+export async function whenWritten(): Promise<void> {
+  while (isQueued()) await sleep(LOOK_MS)
 }
 
 // Node queues what a pipe does not take at once. This code finds the streams without the names

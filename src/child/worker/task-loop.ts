@@ -28,7 +28,8 @@ import type { CapturedOutput } from './captured-output.js'
 import type { CurrentTask } from './current-task.js'
 import { addFailure, encodeAnswer, type TaskResults } from './encode-answer.js'
 
-async function find(reference: { module: string; name: string }): Promise<AnyFunction> {
+/** Finds a function by the name of its module and its own. */
+export async function find(reference: { module: string; name: string }): Promise<AnyFunction> {
   return findFunction(await importModule(reference.module), reference)
 }
 

@@ -3,14 +3,16 @@
 import { setImmediate } from 'node:timers' // a task may put its own timers in place of the global ones
 import { native } from '../../platform/native.js'
 import { Ledger } from '../../wire/worker/ledger.js'
-import { WORKER_DESCRIPTORS, type WorkerSetup } from '../../wire/worker/worker-messages.js'
+import { type OneTaskSetup, WORKER_DESCRIPTORS, type WorkerSetup } from '../../wire/worker/worker-messages.js'
 import { BlockReceiver, BlockSender } from '../../worker-channel/blocks.js'
 import { RingChannel } from '../../worker-channel/ring-channel.js'
 import { SocketChannel } from '../../worker-channel/socket-channel.js'
 import { mapMemory, outputReads, TO_OWNER, TO_WORKER } from '../../worker-channel/worker-memory.js'
 import { becomeWorker } from '../api/worker-info.js'
+import { ownChannel } from '../job-channel.js'
 import { CapturedOutput, type OutputSite } from './captured-output.js'
 import { CurrentTask } from './current-task.js'
+import { runOneTask } from './one-task.js'
 import { serveTasks, type WorkerSite } from './task-loop.js'
 
 /** A task that does nothing, for rehearsals. */
@@ -59,6 +61,16 @@ export async function work({ sharesMemory, isCaptured, id, name, ...setup }: Wor
     setup,
   )
   return promise
+}
+
+/** Runs the one task of a worker, and leaves. */
+export async function workOnce(setup: OneTaskSetup): Promise<void> {
+  const { id, name } = setup
+  const task = new CurrentTask({ id, name })
+  becomeWorker(task)
+  if (name !== undefined) process.title = name
+  const channel = ownChannel()
+  await runOneTask({ task, send: (message) => channel.send('worker', message), leave: () => process.exit() }, setup)
 }
 
 /** Sends the error to the owner over the job channel, as the error of any job. Then the process leaves. */

@@ -4,6 +4,17 @@ import type { Duplex } from 'node:stream'
 import { check, type Native } from '../../platform/native.js'
 import type { StdioTarget } from './launcher.js'
 
+/**
+ * Makes a connected pair.
+ * @returns the owner's end, and the child's
+ * @throws ResourceError ERR_RESOURCE
+ */
+export function socketPair(native: Native): [own: number, childs: number] {
+  const ends = new Int32Array(2)
+  check('socketpair', native.socketPair(ends))
+  return [ends[0]!, ends[1]!]
+}
+
 /** The descriptors of one child that is being started. Each one made here is either closed here or given away. */
 export class ChildDescriptors {
   readonly #native: Native
@@ -16,22 +27,20 @@ export class ChildDescriptors {
     this.#devNull = devNull
   }
 
-  /**
-   * Makes a connected pair and keeps its first end.
-   * @returns the child's end
-   * @throws ResourceError ERR_RESOURCE
-   */
-  pair(): number {
-    const ends = new Int32Array(2)
-    check('socketpair', this.#native.socketPair(ends))
-    this.#own.push(ends[0]!)
-    this.#childs.push(ends[1]!)
-    return ends[1]!
+  /** Makes a connected pair and keeps both ends. Returns the child's. */
+  #pair(): number {
+    const [own, childs] = socketPair(this.#native)
+    this.#own.push(own)
+    this.#childs.push(childs)
+    return childs
   }
 
-  /** The descriptor that becomes number `index` in the child. */
+  /**
+   * The descriptor that becomes number `index` in the child.
+   * @throws ResourceError ERR_RESOURCE
+   */
   of(target: StdioTarget, index: number): number {
-    if (target === 'pipe') return this.pair()
+    if (target === 'pipe' || target === 'ipc') return this.#pair()
     if (target === 'ignore') return this.#devNull
     return target === 'inherit' ? index : target
   }

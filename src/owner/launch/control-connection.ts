@@ -6,22 +6,19 @@ import { ProtocolError } from '../../errors.js'
 import { check, isErrno, type Native, resourceError } from '../../platform/native.js'
 import { hasEnded, workDone } from '../../platform/process-state.js'
 import { readToTheEnd } from '../../platform/read-to-end.js'
+import { performance } from '../../platform/timers.js'
 import { RunningTimer } from '../../promises/running-timer.js'
 import { within } from '../../promises/time-limit.js'
 import type { AuthKey } from '../../wire/auth/auth-key.js'
 import { MAX_HANDSHAKE_PAYLOAD, roleKeys, zero } from '../../wire/auth/handshake.js'
-import {
-  encodeControl,
-  FLAG_DETACHED,
-  FLAG_KILL_TREE,
-  MAX_CONTROL_PAYLOAD,
-  PROTOCOL_VERSION,
-} from '../../wire/control-codec.js'
+import { encodeControl, MAX_CONTROL_PAYLOAD, PROTOCOL_VERSION } from '../../wire/control-codec.js'
 import { encodeFrame, encodeFrames, FrameDecoder } from '../../wire/frames.js'
 import { AnswerDeadline, type AwaitedAnswer } from './answer-deadline.js'
+import { type ChildFlags, flagsOfChild } from './child-flags.js'
 import { closed, tooLate, wrongPeer } from './control-errors.js'
 import { Attaching, type Phase, Proving, Serving } from './control-phases.js'
 import { type ForkedChild, Requests } from './pending-forks.js'
+import { readNow } from './read-now.js'
 import { clientsRefused } from './refusal-events.js'
 
 /** A handshake may take this many times `templateTimeout`: other clients may come first. */
@@ -42,6 +39,8 @@ export interface ControlOptions {
   ended: Promise<string> | undefined
   /** How long the template may neither answer nor work, in milliseconds. */
   templateTimeout: number
+  /** The event loop does not wait for the handshake. */
+  isBackground?: boolean | undefined
 }
 
 /** One authenticated connection to a template. */
@@ -98,6 +97,7 @@ export class ControlConnection {
    */
   static async open(options: ControlOptions): Promise<ControlConnection> {
     const connection = new ControlConnection(options)
+    if (options.isBackground) connection.#socket.unref()
     const openTimeout = OPENING_TIMEOUTS * options.templateTimeout
     const deadline = new RunningTimer(openTimeout, () => connection.#giveUp('is silent', tooLate(openTimeout)))
     deadline.start()
@@ -196,12 +196,60 @@ export class ControlConnection {
    * @throws ResourceError ERR_RESOURCE; TemplateError ERR_TEMPLATE_LOST; ProtocolError ERR_CONNECTION_ENDED if
    *   nothing was sent
    */
-  fork(descriptors: Int32Array, child: { detached: boolean; killTree: boolean }): Promise<ForkedChild> {
+  fork(descriptors: Int32Array, child: ChildFlags): Promise<ForkedChild> {
+    return this.#requests.add(this.#sendFork(descriptors, flagsOfChild(child)), { holdsLoop: true })
+  }
+
+  /**
+   * As fork(), and waits for the answer without the event loop. What else comes meanwhile is taken as always.
+   *
+   * @param limitMs how long, in milliseconds. After it a child may still be forked. It leaves if its job channel is
+   *   closed
+   * @throws also ProtocolError ERR_CONNECTION_ENDED when the time is over
+   */
+  forkNow(descriptors: Int32Array, child: ChildFlags, limitMs: number): ForkedChild {
+    let answer: ForkedChild | Error | undefined
+    const onAnswer = (given: ForkedChild | Error): void => {
+      answer ??= given
+    }
+    const id = this.#sendFork(descriptors, flagsOfChild(child))
+    const asked = this.#requests.add(id, { holdsLoop: true, onAnswer })
+    asked.catch(() => {})
+    const until = performance.now() + limitMs
+    while (!answer) {
+      const leftMs = Math.ceil(until - performance.now())
+      if (this.#loss) answer = this.#loss
+      else if (leftMs > 0) this.#readNow(leftMs)
+      else answer = new ProtocolError('ERR_CONNECTION_ENDED', `The template did not answer for ${limitMs} ms.`)
+    }
+    if (answer instanceof Error) throw answer
+    return answer
+  }
+
+  #readNow(timeoutMs: number): void {
+    const bytes = readNow(this.#native, this.#fd, timeoutMs)
+    if (bytes === null) this.#lose(closed())
+    else if (bytes.length > 0) this.#read(bytes)
+  }
+
+  /**
+   * Asks for a spare: it gets its standard streams with its job. It does not keep the event loop running.
+   * @throws as fork()
+   */
+  forkSpare(channel: number): Promise<ForkedChild> {
+    return this.#requests.add(this.#sendFork(Int32Array.of(channel), 0), { holdsLoop: false })
+  }
+
+  #sendFork(descriptors: Int32Array, flags: number): number {
     const id = this.#nextId
-    const flags = (child.detached ? FLAG_DETACHED : 0) | (child.killTree ? FLAG_KILL_TREE : 0)
     this.#sendNow(encodeControl({ name: 'fork', id, flags, stdio: descriptors.length - 1 }), descriptors)
     this.#nextId = id < 0xffffffff ? id + 1 : 1
-    return this.#requests.add(id)
+    return id
+  }
+
+  /** Whether a request can be sent now. */
+  get isWritable(): boolean {
+    return !this.#loss && this.#socket.writableLength === 0
   }
 
   /** Resolves when a request can be sent: its descriptors cannot wait in the stream's queue, as signals do. */
@@ -238,7 +286,7 @@ export class ControlConnection {
 
   #signal(id: number, signal: NodeJS.Signals): void {
     // Through the stream, which keeps what a full socket does not take: a thousand children may be killed at once.
-    if (this.#requests.has(id))
+    if (this.#requests.has(id) && !this.#loss)
       this.#socket.write(encodeFrame(encodeControl({ name: 'signal', id, signal: os.constants.signals[signal] })))
   }
 

@@ -1,7 +1,7 @@
 // Runs in: owner. A start method that forks, until forked children crash before they begin their jobs. No job is to
 // blame for such a crash: the fork itself has gone wrong. So the job is run once more (second-try.ts), and after a few
 // crashes the processes are spawned.
-import type { Launched, Launcher, LaunchRequest } from './launcher.js'
+import type { Launched, Launcher, LaunchRequest, SpareCounts } from './launcher.js'
 import { crashedUnbegun, SecondTry } from './second-try.js'
 
 /** After so many crashes, a server spawns its processes. */
@@ -30,6 +30,10 @@ export class CrashFallback implements Launcher {
     return this.#crashes
   }
 
+  get spares(): SpareCounts | undefined {
+    return this.#forking.spares
+  }
+
   get reason(): string | undefined {
     return this.#spawning?.reason
   }
@@ -45,6 +49,13 @@ export class CrashFallback implements Launcher {
   async #fork(request: LaunchRequest): Promise<Launched> {
     const launched = await this.#forking.launch(request)
     void crashedUnbegun(launched).then((hasCrashed) => hasCrashed && this.#count())
+    return launched
+  }
+
+  launchNow(request: LaunchRequest, limitMs: number): Launched | undefined {
+    if (this.#spawning) return undefined
+    const launched = this.#forking.launchNow?.(request, limitMs)
+    if (launched) void crashedUnbegun(launched).then((hasCrashed) => hasCrashed && this.#count())
     return launched
   }
 

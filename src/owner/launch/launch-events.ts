@@ -32,6 +32,14 @@ export async function launchPublished(launcher: Launcher, request: LaunchRequest
   }
 }
 
+/** As launcher.launchNow(), and publishes what becomes of it. A failure is no event: the caller has another way. */
+export function launchNowPublished(launcher: Launcher, request: LaunchRequest, limitMs: number): Launched | undefined {
+  const since = performance.now()
+  const launched = launcher.launchNow?.(request, limitMs)
+  if (launched) follow(launched, launcher, request, since)
+  return launched
+}
+
 function follow(launched: Launched, { startMethod }: Launcher, { head }: LaunchRequest, since: number): void {
   const id = ++lastId
   const started = performance.now()

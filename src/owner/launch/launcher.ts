@@ -1,15 +1,20 @@
 // Runs in: owner. The contract of a start method: launch(request) gives a process with a job channel. Types only.
+import type { ChildProcess } from 'node:child_process'
 import type { Duplex } from 'node:stream'
-import type { ChildMessage, JobHead } from '../../wire/job.js'
+import type { ChildMessage, JobHead, Serialization } from '../../wire/job.js'
 import type { Exit } from './exit.js'
 
-/** One descriptor of a child: as the owner's, /dev/null, a pipe to the owner, or this descriptor. */
-export type StdioTarget = 'inherit' | 'ignore' | 'pipe' | number
+/** One descriptor of a child: as the owner's, /dev/null, a pipe to the owner, the IPC channel, or this descriptor. */
+export type StdioTarget = 'inherit' | 'ignore' | 'pipe' | 'ipc' | number
 
 export interface LaunchRequest {
-  /** The descriptors 0, 1, 2 and so on: three or more, at most MAX_STDIO. */
+  /** The descriptors 0, 1, 2 and so on: three or more, at most MAX_STDIO. At most one is 'ipc'. */
   stdio: readonly StdioTarget[]
+  /** Of the IPC channel; default json. */
+  serialization?: Serialization | undefined
   detached: boolean
+  /** It may outlive its owner without being detached, as any process of child_process. Only for launchNow(). */
+  outlives?: boolean
   /**
    * The process leads a process group of its own. Signals go to the whole group, and the rest of
    * the group ends with the process.
@@ -48,6 +53,8 @@ export interface JobChannel {
 /** A process that exists. */
 export interface Launched {
   readonly pid: number
+  /** Whether it waited for its job. If it was killed then, the job can run in another process. */
+  readonly isSpare?: boolean
   /** The messages of the child. They are kept until there is a listener. */
   readonly channel: JobChannel
   /**
@@ -55,6 +62,8 @@ export interface Launched {
    * stderr to read, others for both.
    */
   readonly stdio: readonly (Duplex | null)[]
+  /** The owner's end of the IPC channel, or null without one: sends messages, and emits those that come. */
+  readonly ipc: ChildProcess | null
   /**
    * Settles when the end of the process is known. Rejects with TemplateError ERR_TEMPLATE_LOST if it cannot be known.
    */
@@ -69,6 +78,16 @@ export interface Launched {
   holdLoop(on: boolean): void
 }
 
+/** What became of the spares of a server. */
+export interface SpareCounts {
+  /** How many wait for a job now. */
+  readonly parked: number
+  /** How many got one. */
+  readonly used: number
+  /** How many ended without one. */
+  readonly unused: number
+}
+
 /** Starts processes by one start method. */
 export interface Launcher {
   readonly startMethod: 'forkserver' | 'spawn'
@@ -76,12 +95,21 @@ export interface Launcher {
   readonly reason?: string | undefined
   /** How many forked children crashed before they began their jobs. */
   readonly crashes?: number
+  /** What became of its spares, if it forks. */
+  readonly spares?: SpareCounts | undefined
   /**
    * Starts one process.
    * @throws ResourceError ERR_RESOURCE, TemplateError ERR_TEMPLATE_LOST, ERR_TEMPLATE_START; the reason of the
    *   request's signal
    */
   launch(request: LaunchRequest): Promise<Launched>
+  /**
+   * Starts one process at once, if a template is ready. The event loop stands still until the template has answered.
+   * @returns undefined if there is none that can be asked now
+   * @throws ResourceError ERR_RESOURCE; ProtocolError ERR_CONNECTION_ENDED if the template is lost or does not answer
+   *   in `limitMs` milliseconds. Then no process has begun the job, and none will
+   */
+  launchNow?(request: LaunchRequest, limitMs: number): Launched | undefined
   /**
    * Starts a new template beside the one that serves, which then takes over. If that fails, the old one serves on.
    * @throws as ForkServer.start(); UsageError ERR_INVALID_STATE if it is closed meanwhile

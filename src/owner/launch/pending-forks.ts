@@ -63,8 +63,14 @@ export class Requests {
     if (this.#open.size === 0) for (const resolve of this.#onIdle.splice(0)) resolve()
   }
 
-  /** The owner asked for a child by this number. */
-  add(id: number): Promise<ForkedChild> {
+  /**
+   * The owner asked for a child by this number.
+   * @param onAnswer is called at once with the child or the error, before the promise is settled
+   */
+  add(
+    id: number,
+    { holdsLoop, onAnswer }: { holdsLoop: boolean; onAnswer?: (answer: ForkedChild | Error) => void },
+  ): Promise<ForkedChild> {
     return new Promise<ForkedChild>((resolve, reject) => {
       const answer = this.#listener.expect()
       const exit = defer<Exit>()
@@ -76,20 +82,25 @@ export class Requests {
       }
       const request: Request = {
         isForked: false,
-        holdsLoop: true,
+        holdsLoop,
         forked: (pid) => {
           answer.settle()
-          resolve({ pid, exited, signal, holdLoop })
+          const child = { pid, exited, signal, holdLoop }
+          onAnswer?.(child)
+          resolve(child)
         },
         failed: (error) => {
           answer.settle()
           if (request.isForked) exit.reject(error)
-          else reject(error)
+          else {
+            onAnswer?.(error)
+            reject(error)
+          }
         },
         exited: exit.resolve,
       }
       this.#open.set(id, request)
-      this.#listener.onHold(true)
+      if (holdsLoop) this.#listener.onHold(true)
     })
   }
 

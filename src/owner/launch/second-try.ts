@@ -10,11 +10,21 @@ const CRASHES: ReadonlySet<string | null> = new Set(['SIGSEGV', 'SIGBUS', 'SIGIL
  * Whether a process that has ended crashed before it began its job, and so before it ran any code of the user's. It is
  * known only when all is read that it sent.
  */
-export async function crashedUnbegun({ channel, exited }: Launched): Promise<boolean> {
-  const exit = await exited.catch(() => undefined)
-  if (!exit || !CRASHES.has(exit.signal)) return false
+export async function crashedUnbegun(launched: Launched): Promise<boolean> {
+  const exit = await launched.exited.catch(() => undefined)
+  return exit !== undefined && CRASHES.has(exit.signal) && isUnbegun(launched)
+}
+
+async function isUnbegun({ channel }: Launched): Promise<boolean> {
   await channel.ended
   return !channel.hasBegun
+}
+
+/** As crashedUnbegun(), or a spare that was killed just before its job came. */
+async function diedUnbegun(launched: Launched): Promise<boolean> {
+  const exit = await launched.exited.catch(() => undefined)
+  const hasDied = launched.isSpare ? exit?.signal : exit && CRASHES.has(exit.signal)
+  return Boolean(hasDied) && isUnbegun(launched)
 }
 
 /** One process, and then perhaps another one. */
@@ -48,7 +58,7 @@ export class SecondTry implements Launched {
   }
 
   async #follow(first: Launched, again: () => Promise<Launched>): Promise<Launched | undefined> {
-    if (!(await crashedUnbegun(first)) || this.#isKilled) return undefined
+    if (!(await diedUnbegun(first)) || this.#isKilled) return undefined
     try {
       const second = await again()
       this.#current = second
@@ -79,6 +89,10 @@ export class SecondTry implements Launched {
 
   get stdio(): Launched['stdio'] {
     return this.#current.stdio
+  }
+
+  get ipc(): Launched['ipc'] {
+    return this.#current.ipc
   }
 
   isStale(): boolean {

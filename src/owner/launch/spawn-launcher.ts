@@ -77,6 +77,7 @@ export class SpawnLauncher implements Launcher {
       pid: child.pid!,
       channel: reader,
       stdio,
+      ipc: request.stdio.includes('ipc') ? child : null,
       exited,
       isStale: () => restarts !== this.#restarts,
       rssBytes: () => rssOf(child.pid!),
@@ -100,6 +101,7 @@ export class SpawnLauncher implements Launcher {
       return spawn(process.execPath, [...this.#options.execArgv, MAIN], {
         stdio,
         env: request.env,
+        serialization: request.serialization,
         detached: request.detached || request.killTree, // a session, and so a process group, of its own
       })
     } catch (error) {

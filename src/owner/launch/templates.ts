@@ -37,6 +37,7 @@ export class Templates {
   readonly #connect: Connector
   readonly #lifeline: Lifeline
   readonly #templateTimeout: number
+  readonly #onGone: () => void
   /** The template that serves, or that is being started. Undefined if it was lost. */
   #state: Promise<TemplateState> | undefined
   /** The last template that was ready, lost or not. */
@@ -52,10 +53,12 @@ export class Templates {
   /** Aborted by close(): none is replaced any more. */
   readonly #closing = new AbortController()
 
-  constructor(connect: Connector, lifeline: Lifeline, templateTimeout: number) {
+  /** @param onGone is called when the template that serves is replaced or lost */
+  constructor(connect: Connector, lifeline: Lifeline, templateTimeout: number, onGone: () => void) {
     this.#connect = connect
     this.#lifeline = lifeline
     this.#templateTimeout = templateTimeout
+    this.#onGone = onGone
   }
 
   get #isClosed(): boolean {
@@ -64,6 +67,13 @@ export class Templates {
 
   #checkOpen(): void {
     if (this.#isClosed || this.#lifeline.isCut) throw closed()
+  }
+
+  /** The template that can be asked at once, if there is one. */
+  get serving(): TemplateState | undefined {
+    const state = this.#latest
+    const isServing = state && this.#state && !this.#isClosed && !state.connection.isLost && !this.#leaving.has(state)
+    return isServing && !this.#replaced.has(state) ? state : undefined
   }
 
   /** The template that serves now. Starts one if there is none. */
@@ -125,6 +135,7 @@ export class Templates {
   /** Leaves a template that was replaced, when nobody waits for an answer of it any more. */
   #retire(state: TemplateState): void {
     this.#replaced.add(state)
+    this.#onGone()
     void state.connection.idle.then(() => this.leave(state)).then(() => this.#replaced.delete(state))
   }
 
@@ -143,7 +154,10 @@ export class Templates {
    * owner started it.
    */
   #lost(state: TemplateState): void {
-    if (state === this.#latest) this.#state = undefined
+    if (state === this.#latest) {
+      this.#state = undefined
+      this.#onGone()
+    }
     if (!this.#leaving.has(state)) void publishLost(state.connection)
     if (state.connection.isGivenUp && !this.#leavesToOthers(state)) state.process?.kill()
   }

@@ -4,6 +4,7 @@ import { ProtocolError } from '../../errors.js'
 import { encodeValue } from '../../wire/values/clone.js'
 import { Answer as DecodedAnswer } from '../../wire/worker/answer.js'
 import { decodeList, encodePlain, isPlain } from '../../wire/worker/plain-list.js'
+import type { OneTaskSetup } from '../../wire/worker/worker-messages.js'
 import { type Call, Chunk, type ChunkContent, type ChunkObserver, type Receiver } from './chunk.js'
 
 const NO_BLOCKS: readonly Uint8Array[] = []
@@ -54,6 +55,16 @@ function encodeItems(items: readonly unknown[], spread: boolean, sharesMemory: b
   if (plain) return { items: plain, blocks: NO_BLOCKS }
   const blocks: Uint8Array[] = []
   return { items: encodeValue(items, 'items', sharesMemory ? blocks : undefined), blocks }
+}
+
+/** What a worker for one task is told of the task. */
+export type OneTask = Omit<OneTaskSetup, 'id' | 'name' | 'teardown' | 'isCaptured'>
+
+/** @param id the number of the chunk, which has one task */
+export function oneTaskOf({ call, first: item, items }: Chunk, id: number): OneTask {
+  const { reference, spread, onProgress } = call
+  const { module, name } = reference
+  return { reference: { module, name }, chunk: id, item, items, spread, listens: onProgress !== undefined }
 }
 
 /** The answer of a worker. */

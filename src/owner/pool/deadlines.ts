@@ -2,7 +2,7 @@
 // must stop if nobody waits for it any more.
 import { clearTimeout, setTimeout } from '../../platform/timers.js'
 import type { Assignment } from './assignments.js'
-import { lateTask } from './worker-errors.js'
+import { LEAST_WAIT_MS, lateTask, lateWorker } from './worker-errors.js'
 
 /** The worker whose timers they are. */
 export interface DeadlineListener {
@@ -36,6 +36,14 @@ export class Deadlines {
     this.#limit = setTimeout(
       () => this.#listener.onLate(sent, lateTask(sent.chunk, this.#listener.pid, this.#gracePeriod)),
       timeout,
+    )
+  }
+
+  /** A task was sent with the start of its worker, and its time limit begins when that is ready. */
+  await(sent: Assignment, timeout: number): void {
+    this.#limit = setTimeout(
+      () => this.#listener.onLate(sent, lateWorker(sent.chunk)),
+      Math.max(timeout, LEAST_WAIT_MS),
     )
   }
 

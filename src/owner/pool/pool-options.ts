@@ -128,7 +128,7 @@ export interface RunOptions {
 export interface MapOptions extends RunOptions {
   /**
    * How many tasks are sent to a worker together. `auto`, the default, chooses it so that a chunk runs
-   * for some milliseconds. With a timeout it is 1.
+   * for some milliseconds. With a timeout, or if the pool has `isolate: 'task'`, it is 1.
    */
   chunkSize?: number | 'auto'
 }
@@ -205,21 +205,26 @@ export function checkRun(options: RunOptions): RunOptions {
 }
 
 /** @throws UsageError ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_INVALID_ARGUMENT */
-export function checkMap(of: string, options: MapOptions): MapOptions {
-  return checkTimed(of, checkOptions<MapOptions>(of, options, { ...RUN, chunkSize }))
+export function checkMap(of: string, options: MapOptions, pool: { isolates: boolean }): MapOptions {
+  return checkChunkSize(of, checkOptions<MapOptions>(of, options, { ...RUN, chunkSize }), pool)
 }
 
 /** @throws UsageError ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_INVALID_ARGUMENT */
-export function checkImap(of: string, options: ImapOptions): ImapOptions {
+export function checkImap(of: string, options: ImapOptions, pool: { isolates: boolean }): ImapOptions {
   const checks = { ...RUN, chunkSize, bufferSize: integer(0), onError: oneOf(['throw', 'yield']) }
-  return checkTimed(of, checkOptions<ImapOptions>(of, options, checks))
+  return checkChunkSize(of, checkOptions<ImapOptions>(of, options, checks), pool)
 }
 
-/** A time limit holds for one task. If tasks shared a chunk, the owner could not see when each of them begins. */
-function checkTimed<O extends MapOptions>(of: string, options: O): O {
+/**
+ * A time limit holds for one task. If tasks shared a chunk, the owner could not see when each of them begins. And a
+ * process for each task has one task.
+ */
+function checkChunkSize<O extends MapOptions>(of: string, options: O, { isolates }: { isolates: boolean }): O {
   const { timeout, chunkSize } = options
-  if (timeout === undefined) return options
+  if (timeout === undefined && !isolates) return options
   if (chunkSize === undefined || chunkSize === 1 || chunkSize === 'auto') return { ...options, chunkSize: 1 }
-  const text = `Options 'timeout' and 'chunkSize' of ${of} exclude each other: a task with a time limit is sent alone.`
+  const text = isolates
+    ? `Option 'chunkSize' of ${of} is ${chunkSize}, but this pool has isolate: 'task': each task has its own process.`
+    : `Options 'timeout' and 'chunkSize' of ${of} exclude each other: a task with a time limit is sent alone.`
   throw new UsageError('ERR_INVALID_OPTION', `${text} Leave one of them out.`)
 }

@@ -19,7 +19,7 @@ import type { Exit } from '../launch/exit.js'
 import type { Reference } from '../naming/remote.js'
 import { type Assignment, Assignments } from './assignments.js'
 import type { Chunk } from './chunk.js'
-import { settleChunk } from './chunk-codec.js'
+import { type OneTask, oneTaskOf, settleChunk } from './chunk-codec.js'
 import { type DeadlineListener, Deadlines } from './deadlines.js'
 import type { OutputStream, OutputTaker } from './output-reader.js'
 import { chunkAnswered, chunkSent, chunksLost, chunkTakenBack } from './pool-diagnostics.js'
@@ -56,6 +56,7 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
   #output: TaskOutput | undefined
   #isReady = false
   #hasAnswered = false
+  #diesForTask = false
   /** It did not come to chunks that it was sent ahead: it gets no more of them before its next answer. */
   #isSlow = false
   /** It is older than the template of its server. */
@@ -122,14 +123,18 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
     return this.isOpen && this.load < this.#pace.depth && this.#link!.sharesMemory && !isHeld
   }
 
-  /** Starts the process; onReady or onEnd follows. */
-  start(memories: Memories | undefined): void {
-    this.#process.start(memories)
+  /**
+   * Starts the process; onReady or onEnd follows.
+   *
+   * @param chunk of a worker for one task: its task
+   */
+  start(memories: Memories | undefined, chunk?: Chunk): void {
+    this.#process.start(memories, chunk && this.#taskOf(chunk))
   }
 
   onLink(link: Link): void {
     this.#link = link
-    this.#sent = new Assignments(link.ledger)
+    if (!this.#options.isForOneTask) this.#sent = new Assignments(link.ledger)
     this.#output = new TaskOutput(link.ledger, this.#sent, (...part) => this.#listener.onOutput(this, ...part))
   }
 
@@ -157,6 +162,8 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
       case 'ready':
         this.#isReady = true
         this.#process.ready()
+        this.#stopTimers()
+        for (const sent of this.#sent.all) this.#begin(sent)
         break
       case 'refused':
         return this.#process.refuse(refusalOf(payload.subarray(1), this.pid))
@@ -179,6 +186,7 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
     const { chunk } = sent
     this.#pace.note(milliseconds)
     const link = this.#link!
+    if (this.#options.isForOneTask) this.#answeredOnce()
     link.blocks?.out.settle(sent.blocks)
     settleChunk(chunk, { body, blocks: () => link.takeBlocks(blocks) }, `worker ${this.pid}`)
     chunk.receiver.measured?.(milliseconds / chunk.size)
@@ -186,10 +194,16 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
     this.#listener.onRun(chunk, milliseconds)
   }
 
+  /** A worker for one task does not ask whether its output is read, and its job has no result but this. */
+  #answeredOnce(): void {
+    this.#link!.output?.drain()
+    this.#process.answered()
+  }
+
   #answerOutput(payload: Buffer): void {
     this.#link!.output?.drain()
     this.#output?.ended(decodeWrote(payload))
-    this.#process.channel!.send(encodeBare('read'))
+    this.#process.channel?.send(encodeBare('read'))
   }
 
   #stopTimers(): void {
@@ -219,8 +233,22 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
     sent.blocks = chunk.blocks.map((bytes) => this.#link!.blocks!.out.write(bytes))
     const run = encodeRun({ ...message, blocks: sent.blocks, listens: call.onProgress !== undefined })
     this.#process.channel!.send(run, items, { mayWait: this.#pace.isQuick })
+    this.#begin(sent)
+  }
+
+  /** The worker has a chunk, and can begin it. */
+  #begin(sent: Assignment): void {
     chunkSent(this, sent)
-    if (call.timeout !== undefined) this.#deadlines.begin(sent, call.timeout)
+    const { timeout } = sent.chunk.call
+    if (timeout !== undefined) this.#deadlines.begin(sent, timeout)
+  }
+
+  #taskOf(chunk: Chunk): OneTask {
+    const { timeout } = chunk.call
+    const sent = this.#sent.add(chunk)
+    this.taken += chunk.size
+    if (timeout !== undefined) this.#deadlines.await(sent, timeout)
+    return oneTaskOf(chunk, sent.id)
   }
 
   /** Takes the last chunk back that it has not begun. */
@@ -240,9 +268,15 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
    */
   giveUp(isIt: (chunk: Chunk) => boolean, error: Error): void {
     for (let sent: Assignment | undefined; (sent = this.#sent.find((one) => !one.isGivenUp && isIt(one.chunk))); ) {
-      if (this.#options.gracePeriod === 0) return this.kill(error)
+      if (this.#options.gracePeriod === 0) return this.#killForTask(error)
       this.#askToStop(sent, error)
     }
+  }
+
+  /** It is not to blame. */
+  #killForTask(error: Error): void {
+    this.#diesForTask = true
+    this.kill(error)
   }
 
   #askToStop(sent: Assignment, error: Error): void {
@@ -263,7 +297,7 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
     if (this.isEnding) return
     this.isEnding = true
     this.holdLoop(true) // so that its teardown can finish
-    this.#process.channel!.send(encodeBare('end'))
+    if (!this.#options.isForOneTask) this.#process.channel!.send(encodeBare('end'))
     this.#process.leaving()
   }
 
@@ -274,23 +308,31 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
 
   onLate(sent: Assignment, error: Error): void {
     sent.chunk.begun() // its time limit is over, whether the worker came to it or not
-    if (this.#options.gracePeriod === 0) return this.kill(error)
+    if (!this.#isReady) sent.chunk.fail(error) // its process may not even exist, and nobody knows when that ends
+    if (this.#options.gracePeriod === 0) return this.#killForTask(error)
     this.#askToStop(sent, error)
     sent.chunk.fail(error)
   }
 
   onOver(reason: Error | undefined, exit: Exit | undefined): void {
     const { limits } = this.#options.process
-    const error = reason ?? deathOf(exit!, this.pid, this.#sent.first?.chunk, limits?.memory)
+    const [first] = this.#sent.all
+    let made: Error | undefined
+    // Made only if somebody asks: most workers for one task end as they should, and a stack takes time.
+    const errorOf = (): Error => (made ??= reason ?? deathOf(exit!, this.pid, first?.chunk, limits?.memory))
     const diedByItself = reason === undefined && !this.isEnding
     this.isEnding = true
     this.#link?.output?.drain()
     // If the pool itself ended it because of one task, the tasks behind that one are not to blame.
     const lost = this.#sent.all
-    const remains = this.#sent.split({ isReady: this.#isReady, countsLosses: !isAsked(error) }, this.#takeBack)
-    chunksLost(lost, remains.unbegun, error)
+    const remains = this.#sent.split(
+      { isReady: this.#isReady, countsLosses: !reason || !isAsked(reason) },
+      this.#takeBack,
+    )
+    if (lost.length > 0) chunksLost(lost, remains.unbegun, errorOf())
     this.#stopTimers()
     const isUnused = diedByItself && this.#isReady && !this.#hasAnswered && remains.begun.length === 0
-    this.#listener.onEnd(this, { error, exit, neverReady: !this.#isReady, isUnused, ...remains })
+    const neverReady = !this.#isReady && !this.#diesForTask
+    this.#listener.onEnd(this, { errorOf, exit, neverReady, isUnused, ...remains })
   }
 }

@@ -46,6 +46,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
   readonly #workers: WorkerSet
   readonly #processes: number
   readonly #name: string | undefined
+  readonly #isolation: { isolates: boolean }
   /** What every worker imports, whatever its tasks are. */
   readonly #modules: readonly string[]
 
@@ -61,16 +62,20 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     const nameOf = ({ module, name }: Reference): { module: string; name: string } => ({ module, name })
     this.#processes = processes
     this.#name = name
+    this.#isolation = { isolates: isolate === 'task' }
     this.#modules = [initializer, teardown].flatMap((reference) => reference?.module ?? [])
     if (minProcesses > 0) checkNotImporting('new Pool()', this.#modules)
+    // A worker that needs nothing before its task and nothing during it gets the task with its start.
+    const isForOneTask = isolate === 'task' && !initializer && minProcesses === 0 && !rest.gracePeriod
     const setOptions: WorkerSetOptions = {
       processes,
-      spares: isolate === 'task' ? processes : 0,
+      spares: isolate === 'task' && !isForOneTask ? processes : 0,
       minProcesses: Math.min(minProcesses, processes),
       idleTimeout,
       maxQueue: maxQueue ?? Number.POSITIVE_INFINITY,
       maxTasksPerChild: isolate === 'task' ? 1 : (rest.maxTasksPerChild ?? Number.POSITIVE_INFINITY),
       worker: {
+        isForOneTask,
         gracePeriod: rest.gracePeriod ?? 0,
         maxMemory: rest.maxMemoryPerChild ?? Number.POSITIVE_INFINITY,
         process: {
@@ -149,7 +154,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     items: Input<ItemOf<R>>,
     options: MapOptions = {},
   ): Promise<ResultOf<R>[]> {
-    return this.#collect(reference, items, checkMap('Pool.map()', options), false)
+    return this.#collect(reference, items, checkMap('Pool.map()', options, this.#isolation), false)
   }
 
   /**
@@ -166,7 +171,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     items: Input<ArgumentsOf<R>>,
     options: MapOptions = {},
   ): Promise<ResultOf<R>[]> {
-    return this.#collect(reference, items, checkMap('Pool.starmap()', options), true)
+    return this.#collect(reference, items, checkMap('Pool.starmap()', options, this.#isolation), true)
   }
 
   /**
@@ -196,7 +201,9 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     items: Input<ItemOf<R>>,
     options: ImapOptions = {},
   ): AsyncIterableIterator<unknown> {
-    return this.#iterate('Pool.imap()', reference, items, checkImap('Pool.imap()', options), { isOrdered: true })
+    return this.#iterate('Pool.imap()', reference, items, checkImap('Pool.imap()', options, this.#isolation), {
+      isOrdered: true,
+    })
   }
 
   /**
@@ -224,7 +231,7 @@ export class Pool extends EventEmitter<PoolEvents> implements AsyncDisposable {
     options: ImapOptions = {},
   ): AsyncIterableIterator<unknown> {
     const of = 'Pool.imapUnordered()'
-    return this.#iterate(of, reference, items, checkImap(of, options), { isOrdered: false })
+    return this.#iterate(of, reference, items, checkImap(of, options, this.#isolation), { isOrdered: false })
   }
 
   async #collect<R extends Reference>(

@@ -2,6 +2,7 @@
 import { ChildError } from '../../errors.js'
 import type { Remains } from './assignments.js'
 import type { Chunk } from './chunk.js'
+import type { WorkerEnd } from './worker-end.js'
 import { neverBegun } from './worker-errors.js'
 
 /**
@@ -13,11 +14,12 @@ const MAX_LOSSES = 10
 /**
  * Fails the chunks that are not to be run again.
  *
- * @param error why the worker ended
  * @returns the others, in the order in which they are to be run
  */
-export function chunksToRunAgain({ begun, unbegun }: Remains, error: Error): Chunk[] {
+export function chunksToRunAgain({ begun, unbegun, errorOf }: Remains & Pick<WorkerEnd, 'errorOf'>): Chunk[] {
   const again: Chunk[] = []
+  if (begun.length + unbegun.length === 0) return again
+  const error = errorOf()
   for (const chunk of [...begun, ...unbegun]) {
     if (chunk.call.isOver && chunk.state === 'begun') chunk.fail(error)
     else if (chunk.call.isOver) chunk.forget()

@@ -77,6 +77,15 @@ export function workersToStart(
   return Math.max(0, Math.min(room, wanted), least)
 }
 
+/** Whether one more worker for one task may start: it has its task from its start. */
+export function mayStartForTask(workers: ReadonlySet<Candidate>, { processes }: Pick<Limits, 'processes'>): boolean {
+  let busy = 0
+  for (const worker of workers) if (worker.load > 0) busy++
+  // A worker that has answered makes room at once, because a process takes as long to leave as to start. There is a
+  // limit.
+  return busy < processes && workers.size < 2 * processes
+}
+
 /**
  * A worker is given chunks for this long at a time, in milliseconds, and at least two chunks:
  * enough to hide the time that a message takes.

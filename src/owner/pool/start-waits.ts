@@ -1,14 +1,11 @@
 // Runs in: owner. Tasks with a time limit that wait while no worker of their Pool is ready. Their time counts then,
 // because nothing else would end their wait if no worker starts. While other tasks run, it does not count.
 
-import { ChildError } from '../../errors.js'
 import { clearInterval, performance, setInterval } from '../../platform/timers.js'
-import { inMilliseconds } from '../../promises/duration.js'
 import type { Chunk } from './chunk.js'
 import type { ChunkQueue } from './chunk-queue.js'
+import { LEAST_WAIT_MS, lateWorker } from './worker-errors.js'
 
-/** Workers have this long to be ready, in milliseconds, even if a task has less time to run. */
-const LEAST_WAIT_MS = 3_000
 /** How often it checks, in milliseconds. The limits are exact to this. */
 const LOOK_MS = 25
 
@@ -43,14 +40,7 @@ export class StartWaits {
     } else {
       const isLate = ({ call: { timeout }, since }: Chunk): boolean =>
         timeout !== undefined && now - Math.max(since, this.#since) > Math.max(timeout, LEAST_WAIT_MS)
-      for (const chunk of this.#queue.remove(isLate)) chunk.fail(lateError(chunk))
+      for (const chunk of this.#queue.remove(isLate)) chunk.fail(lateWorker(chunk))
     }
   }
-}
-
-function lateError({ call: { reference, timeout } }: Chunk): ChildError {
-  const waited = inMilliseconds(Math.max(timeout!, LEAST_WAIT_MS))
-  const text = `No worker of the pool was ready to run ${reference.name}() within ${waited}.`
-  const advice = 'Check whether the initializer ends, and whether the template answers.'
-  return new ChildError('ERR_TIMEOUT', `${text} ${advice}`, {})
 }

@@ -5,7 +5,7 @@ import type { Remains } from './assignments.js'
 /** How a worker's life ends, and what it leaves. */
 export interface WorkerEnd extends Remains {
   /** The error that its task fails with. */
-  error: Error
+  errorOf(): Error
   /** How its process ended, if that is known. */
   exit: Exit | undefined
   /** Whether it ended before it was ready. */

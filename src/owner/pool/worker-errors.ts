@@ -20,6 +20,17 @@ export function lateStart(milliseconds: number, pid: number | undefined): ChildE
   return new ChildError('ERR_TIMEOUT', `${text} Check whether the initializer ends, or raise startTimeout.`, { pid })
 }
 
+/** Workers have this long to be ready, in milliseconds, even if a task has less time to run. */
+export const LEAST_WAIT_MS = 3_000
+
+/** No worker was ready for a task within the time that the task has to run, or LEAST_WAIT_MS. */
+export function lateWorker({ call: { reference, timeout } }: Chunk): ChildError {
+  const waited = inMilliseconds(Math.max(timeout!, LEAST_WAIT_MS))
+  const text = `No worker of the pool was ready to run ${reference.name}() within ${waited}.`
+  const advice = 'Check whether the initializer ends, and whether the template answers.'
+  return new ChildError('ERR_TIMEOUT', `${text} ${advice}`, {})
+}
+
 /** A worker was asked to leave, and did not. */
 export function lateEnd(milliseconds: number, pid: number | undefined): ChildError {
   const limit = inMilliseconds(milliseconds)

@@ -1,5 +1,6 @@
 // Runs in: owner. What connects a Pool with one of its workers: memory that both share and an event for each side, or a
 // socket if this process has no addon. It also has the sockets of the output that the pool captures.
+import type { Buffer } from 'node:buffer'
 import type { Socket } from 'node:net'
 import { ProtocolError } from '../../errors.js'
 import { native } from '../../platform/native.js'
@@ -18,7 +19,7 @@ import {
   TO_OWNER,
   TO_WORKER,
 } from '../../worker-channel/worker-memory.js'
-import type { Process } from '../process/process.js'
+import { forPool, type Process } from '../process/process.js'
 import type { StdioOption } from '../process/process-options.js'
 import { type OutputReader, type OutputTaker, SocketReader, StreamReader } from './output-reader.js'
 
@@ -30,6 +31,7 @@ export class Link {
   readonly #memories: Memories | undefined
   readonly #memory: SharedMemory | undefined
   readonly #streams: 'inherit' | 'ignore' | 'capture'
+  readonly #isForOneTask: boolean
   #looks: NodeJS.Timeout | undefined
   readonly ledger: Ledger
   /** Reads what the worker writes, if that is captured. */
@@ -40,13 +42,17 @@ export class Link {
   /**
    * @param memories if this process has the addon
    * @param streams what to do with stdout and stderr
+   * @param isForOneTask a worker for one task shares nothing
    * @throws ResourceError ERR_RESOURCE
    */
-  constructor(memories: Memories | undefined, streams: 'inherit' | 'ignore' | 'capture') {
-    const memory = memories?.take()
+  constructor(
+    memories: Memories | undefined,
+    streams: 'inherit' | 'ignore' | 'capture',
+    { isForOneTask }: { isForOneTask: boolean },
+  ) {
+    const memory = isForOneTask ? undefined : memories?.take()
     try {
-      if (streams === 'capture')
-        this.output = memory ? new SocketReader(native(), outputReads(memory.bytes)) : new StreamReader()
+      if (streams === 'capture') this.output = readerOf(memories && (memory ? outputReads(memory.bytes) : NO_READER))
     } catch (error) {
       if (memory) memories!.giveBack(memory, { isUsedUp: false })
       throw error
@@ -54,6 +60,7 @@ export class Link {
     this.#memories = memories
     this.#memory = memory
     this.#streams = streams
+    this.#isForOneTask = isForOneTask
     this.ledger = new Ledger(memory?.bytes)
     this.blocks = memory && {
       out: new BlockSender(native(), memory.memory, 'owner'),
@@ -70,7 +77,8 @@ export class Link {
     const memory = this.#memory
     const streams = this.#streams === 'capture' ? 'ignore' : this.#streams
     const written = this.output?.stdio ?? [streams, streams]
-    const shared = memory ? [memory.memory, memory.workerEvent, memory.ownerEvent] : (['pipe'] as const)
+    const own = this.#isForOneTask ? [] : (['pipe'] as const)
+    const shared = memory ? [memory.memory, memory.workerEvent, memory.ownerEvent] : own
     return [this.#streams === 'inherit' ? 'inherit' : 'ignore', ...written, ...shared]
   }
 
@@ -78,10 +86,15 @@ export class Link {
    * Makes the channel to a process that was started with these descriptors.
    *
    * @param onOutput takes what the worker writes
+   * @returns undefined for a worker for one task: it is sent nothing
    * @throws ResourceError ERR_RESOURCE
    */
-  connect(process: Process, listener: ChannelListener, onOutput: OutputTaker): Channel {
+  connect(process: Process, listener: ChannelListener, onOutput: OutputTaker): Channel | undefined {
     this.output?.open(process.stdio, onOutput)
+    if (this.#isForOneTask) {
+      process[forPool].messages.listen((message) => hear(listener, message))
+      return undefined
+    }
     if (!this.#memory) return new SocketChannel(process.stdio[WORKER_DESCRIPTORS.channel] as Socket, listener)
     const { bytes, ownerEvent, workerEvent } = this.#memory
     const rings = { incoming: TO_OWNER, outgoing: TO_WORKER, ownEvent: ownerEvent, peerEvent: workerEvent }
@@ -119,5 +132,21 @@ export class Link {
     const both = [this.blocks.out, this.blocks.in]
     for (const blocks of both) blocks.release()
     this.#memories!.giveBack(this.#memory, { isUsedUp: both.some(({ isUsed }) => isUsed) })
+  }
+}
+
+/** A worker for one task does not ask when it is read, so nobody looks at this word. */
+const NO_READER = new Int32Array(1)
+
+/** @param reads the word that counts reads; undefined without the addon */
+function readerOf(reads: Int32Array | undefined): OutputReader {
+  return reads ? new SocketReader(native(), reads) : new StreamReader()
+}
+
+function hear(listener: ChannelListener, message: Buffer): void {
+  try {
+    listener.onMessage(message)
+  } catch (error) {
+    listener.onFailure(error as Error)
   }
 }

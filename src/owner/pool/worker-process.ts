@@ -2,7 +2,7 @@
 // limit, so that nobody waits for ever for a process that hangs, or for a template that does not answer.
 
 import { clearTimeout, setTimeout } from '../../platform/timers.js'
-import { WORKER_MODULE, type WorkerSetup } from '../../wire/worker/worker-messages.js'
+import { type OneTaskSetup, WORKER_MODULE, type WorkerSetup } from '../../wire/worker/worker-messages.js'
 import type { Channel, ChannelListener } from '../../worker-channel/worker-channel.js'
 import type { Memories } from '../../worker-channel/worker-memory.js'
 import type { Exit } from '../launch/exit.js'
@@ -10,11 +10,15 @@ import { remote } from '../naming/remote.js'
 import { forPool, Process } from '../process/process.js'
 import type { ProcessOptions } from '../process/process-options.js'
 import { ForkServer, onClose, onRestart } from '../server/fork-server.js'
+import type { OneTask } from './chunk-codec.js'
 import type { OutputTaker } from './output-reader.js'
 import { isBreach, lateEnd, lateStart, lostWorker } from './worker-errors.js'
 import { Link } from './worker-link.js'
 
-const worker = remote<{ work: (setup: WorkerSetup) => Promise<void> }>(WORKER_MODULE)
+const worker = remote<{
+  work: (setup: WorkerSetup) => Promise<void>
+  workOnce: (setup: OneTaskSetup) => Promise<void>
+}>(WORKER_MODULE)
 
 /**
  * A process that was killed, or whose channels have ended, counts as ended after this, in
@@ -35,6 +39,8 @@ export type WorkerProcessOptions = Omit<ProcessOptions, 'stdio' | 'timeout' | 's
 /** The options of a worker. */
 export interface WorkerOptions {
   process: WorkerProcessOptions
+  /** It is one job: its one task comes with its start, and it leaves when it has answered. */
+  isForOneTask: boolean
   /** If it uses more bytes of memory than this, it gets no more chunks. */
   maxMemory: number
   /** How long a task that nobody waits for may take to stop, in milliseconds; 0: the worker is killed at once. */
@@ -67,6 +73,7 @@ export class WorkerProcess {
   readonly #listener: WorkerProcessListener
   #process: Process | undefined
   #link: Link | undefined
+  #task: OneTask | undefined
   #channel: Channel | undefined
   /** Why it is being killed. */
   #verdict: Error | undefined
@@ -84,7 +91,7 @@ export class WorkerProcess {
     return this.#process?.pid
   }
 
-  /** Its channel, once it is started. */
+  /** Its channel, once it is started. A worker for one task has none. */
   get channel(): Channel | undefined {
     return this.#channel
   }
@@ -98,8 +105,10 @@ export class WorkerProcess {
    * Starts it; onOver() follows in any case.
    *
    * @param memories undefined without the addon: then the channel is a socket
+   * @param task of a worker for one task
    */
-  start(memories: Memories | undefined): void {
+  start(memories: Memories | undefined, task?: OneTask): void {
+    this.#task = task
     const { startTimeout } = this.#options
     this.#setLimit(startTimeout, () => this.kill(lateStart(startTimeout, this.pid))).unref()
     void this.#live(memories)
@@ -135,14 +144,9 @@ export class WorkerProcess {
   async #launch(server: ForkServer, memories: Memories | undefined): Promise<void> {
     if (this.#verdict) throw this.#verdict
     const { streams, setup, startTimeout, teardownTimeout, ...options } = this.#options
-    const link = (this.#link = new Link(memories, streams))
+    const link = (this.#link = new Link(memories, streams, { isForOneTask: this.#task !== undefined }))
     this.#listener.onLink(link)
-    const shared = { sharesMemory: link.sharesMemory, isCaptured: link.output !== undefined }
-    const process = new Process(worker.work, [{ ...setup, ...shared, id: this.#id }], {
-      ...options,
-      server,
-      stdio: link.stdio,
-    })
+    const process = this.#newProcess(setup, link, { ...options, server, stdio: link.stdio })
     this.#process = process
     const started = process.start()
     process.result.catch((error) => isBreach(error) && this.kill(error)) // its exit reports all other errors
@@ -153,9 +157,22 @@ export class WorkerProcess {
     this.#channel = link.connect(process, this.#listener, this.#listener.onWritten)
   }
 
+  #newProcess(setup: WorkerProcessOptions['setup'], link: Link, options: ProcessOptions): Process {
+    const own = { id: this.#id, isCaptured: link.output !== undefined }
+    if (!this.#task)
+      return new Process(worker.work, [{ ...setup, ...own, sharesMemory: link.sharesMemory }], options) as Process
+    const { initializer, initArgs, ...rest } = setup
+    return new Process(worker.workOnce, [{ ...rest, ...own, ...this.#task }], options) as Process
+  }
+
   /** It has run its initializer. */
   ready(): void {
     if (!this.#verdict) clearTimeout(this.#limit)
+  }
+
+  /** It has answered by a message, not by the result of its job. */
+  answered(): void {
+    this.#process?.[forPool].answered()
   }
 
   /** It was told to leave. */

@@ -16,7 +16,7 @@ import { Meter, type PoolStats } from './pool-stats.js'
 import { PoolWorker, type WorkerListener } from './pool-worker.js'
 import type { OpenCall, Runner } from './results.js'
 import { chunksToRunAgain } from './run-again.js'
-import { type Limits, mostLoaded, nextAhead, nextFree, workersToStart } from './scheduling.js'
+import { type Limits, mayStartForTask, mostLoaded, nextAhead, nextFree, workersToStart } from './scheduling.js'
 import { StartFailures } from './start-failures.js'
 import { StartWaits } from './start-waits.js'
 import type { WorkerEnd } from './worker-end.js'
@@ -102,7 +102,7 @@ export class WorkerSet implements WorkerListener, Runner {
   }
 
   submit(call: Call, items: readonly unknown[], base: number, receiver: Receiver): void {
-    const sharesMemory = this.#memories !== undefined
+    const sharesMemory = this.#memories !== undefined && !this.#options.worker.isForOneTask
     // A getter of an item may give the call up, or terminate the pool.
     for (const chunk of chunksOf(call, items, { receiver, observer: this.#meter, base, sharesMemory })) {
       if (this.#isTerminated) chunk.fail(this.#closed)
@@ -193,24 +193,24 @@ export class WorkerSet implements WorkerListener, Runner {
   }
 
   onEnd(worker: PoolWorker, end: WorkerEnd): void {
-    const { error, neverReady, isUnused } = end
+    const { neverReady, isUnused } = end
     this.#workers.delete(worker)
     this.#meter.workerEnded(worker.id)
     workerEnded(worker, end)
     if (this.#announced.delete(worker)) this.#listener.onWorkerEnd(worker, end)
     this.#idle.stop(worker)
     this.#lingering.stop(worker)
-    for (const chunk of chunksToRunAgain(end, error).reverse()) {
+    for (const chunk of chunksToRunAgain(end).reverse()) {
       this.#meter.rescheduled += chunk.size
       if (this.#isTerminated) chunk.fail(this.#closed)
       else this.#queue.unshift(chunk)
-      if (chunk.state === 'queued') chunkRequeued(chunk, worker.pool, error)
+      if (chunk.state === 'queued') chunkRequeued(chunk, worker.pool, end.errorOf())
     }
     const hasOthers = this.#workers.size > 0
     const givesUp =
-      (neverReady && this.#failures.failed(error, { hasOthers })) ||
+      (neverReady && this.#failures.failed(end.errorOf(), { hasOthers })) ||
       (isUnused && this.#failures.unused({ isWanted: this.#queue.length > 0 }))
-    if (givesUp && !this.#isTerminated) this.terminate(brokenPool(error)) // tasks that wait would wait for ever
+    if (givesUp && !this.#isTerminated) this.terminate(brokenPool(end.errorOf())) // tasks that wait would wait for ever
     this.#dispatch()
     this.#tellEmpty()
   }
@@ -221,11 +221,11 @@ export class WorkerSet implements WorkerListener, Runner {
     for (const resolve of this.#onEmpty.splice(0)) resolve()
   }
 
-  #startWorker(): void {
+  #startWorker(chunk?: Chunk): void {
     const worker = new PoolWorker(++this.#lastId, this, this.#options.worker)
     this.#workers.add(worker)
     this.#meter.workerStarted(worker.id)
-    worker.start(this.#memories)
+    worker.start(this.#memories, chunk)
   }
 
   /** Does not run within itself: a call from one of its own steps makes it run once more. */
@@ -246,10 +246,15 @@ export class WorkerSet implements WorkerListener, Runner {
 
   #handOut(): void {
     const [workers, queue, options] = [this.#workers, this.#queue, this.#options]
+    const mayStart = !this.#failures.isPaused && !this.#isTerminated
+    if (options.worker.isForOneTask) {
+      while (mayStart && queue.length > 0 && mayStartForTask(workers, options)) this.#startWorker(queue.shift())
+      return this.#tellDrain()
+    }
     for (let worker: PoolWorker | undefined; queue.length > 0 && (worker = nextFree(workers, options)); )
       this.#give(worker, queue.shift()!)
     const situation = { queued: queue.length, isEnding: this.isEnding }
-    const missing = this.#failures.isPaused || this.#isTerminated ? 0 : workersToStart(workers, options, situation)
+    const missing = mayStart ? workersToStart(workers, options, situation) : 0
     for (let started = 0; started < missing; started++) this.#startWorker()
     for (let worker: PoolWorker | undefined; queue.length > 0 && (worker = nextAhead(workers, options)); ) {
       const chunk = queue.shift()!
@@ -260,7 +265,11 @@ export class WorkerSet implements WorkerListener, Runner {
       this.#give(worker, chunk)
     }
     if (queue.length === 0) this.#rebalance()
-    if (!this.#wasFull || this.#meter.queued >= options.maxQueue) return
+    this.#tellDrain()
+  }
+
+  #tellDrain(): void {
+    if (!this.#wasFull || this.#meter.queued >= this.#options.maxQueue) return
     this.#wasFull = false
     this.#listener.onDrain()
   }

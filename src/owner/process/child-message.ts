@@ -20,7 +20,8 @@ export function noteMessage(message: ChildMessage, outcome: Outcome, site: () =>
     case 'modules':
       return outcome.loaded(message.modules)
     case 'begun':
-      return // matters to the start method only
+    case 'worker':
+      return // matters to the start method, or to a pool
     case 'unborn':
       return outcome.answered({ error: resourceError('fork', message.errno) })
   }

@@ -13,9 +13,10 @@ import {
   invalidOption,
   milliseconds,
   nested,
+  oneOf,
   string,
 } from '../../options/option-checks.js'
-import type { JobSurroundings } from '../../wire/job.js'
+import type { JobSurroundings, Serialization } from '../../wire/job.js'
 import { MAX_STDIO } from '../../wire/startup.js'
 import type { StdioTarget } from '../launch/launcher.js'
 import { checkArgv, Program } from '../naming/program-reference.js'
@@ -57,8 +58,11 @@ export function checkJoin(options: JoinOptions): JoinOptions {
 /** One descriptor of the child: a word of child_process, a descriptor, or a stream that has one. */
 export type StdioOption = 'inherit' | 'ignore' | 'pipe' | number | Readable | Writable
 
-/** The option stdio of a process: one entry for its three standard streams, or a list of entries. */
-export type StdioOptions = StdioOption | readonly StdioOption[]
+/**
+ * The option stdio of a process: one entry for its three standard streams, or a list of entries. One entry of a list
+ * may be 'ipc': Node's IPC channel, over which both sides send messages.
+ */
+export type StdioOptions = StdioOption | readonly (StdioOption | 'ipc')[]
 
 /** The owner's stream for an entry of stdio. */
 type PipeFor<Entry, Stream> = Entry extends 'pipe' ? Stream : null
@@ -89,6 +93,11 @@ export interface ProcessOptions<S extends StdioOptions = StdioOptions> {
    * descriptors. The default is 'inherit', and 'ignore' for further descriptors.
    */
   stdio?: S
+  /**
+   * How the messages of the IPC channel are written: as JSON, or as structured clones ('advanced'), which also carry
+   * a Map, a Date, a BigInt or an Error. Only with 'ipc' in `stdio`; default 'json'.
+   */
+  serialization?: Serialization
   /**
    * The process is killed this many milliseconds after the call of start(), even while it starts; default: no limit.
    */
@@ -150,15 +159,18 @@ const stdioTarget: Check<StdioTarget> = (value, site) => {
   if (Number.isInteger(value) && (value as number) >= 0) return value as number
   const fd = typeof value === 'object' && value !== null ? descriptorOf(value) : undefined
   if (fd !== undefined) return fd
-  throw invalidOption(site, "'inherit', 'ignore', 'pipe', an open descriptor or a stream that has one", value)
+  const must = "'inherit', 'ignore', 'pipe', an open descriptor or a stream that has one, or in a list once 'ipc'"
+  throw invalidOption(site, must, value)
 }
 
 const stdio: Check<Stdio> = (value, site) => {
   const each: readonly unknown[] = Array.isArray(value) ? value : [value, value, value]
   if (each.length > MAX_STDIO) throw invalidOption(site, `at most ${MAX_STDIO} descriptors`, value)
-  return Array.from({ length: Math.max(3, each.length) }, (_, index) =>
-    stdioTarget(each[index] ?? (index < 3 ? 'inherit' : 'ignore'), { of: site.of, option: `${site.option}[${index}]` }),
-  )
+  return Array.from({ length: Math.max(3, each.length) }, (_, index) => {
+    if (each[index] === 'ipc' && Array.isArray(value) && value.indexOf('ipc') === index) return 'ipc'
+    const target = each[index] ?? (index < 3 ? 'inherit' : 'ignore')
+    return stdioTarget(target, { of: site.of, option: `${site.option}[${index}]` })
+  })
 }
 
 /** The smallest limit of memory, in bytes. A smaller number was probably meant in megabytes. */
@@ -185,6 +197,7 @@ export interface CheckedProcess {
   cwd?: string
   env?: NodeJS.ProcessEnv
   stdio: Stdio
+  serialization?: Serialization
   timeout?: number
   signal?: AbortSignal
   limits: Limits
@@ -211,6 +224,7 @@ export function checkProcess(options: ProcessOptions): CheckedProcess {
     cwd: string,
     env: environment,
     stdio,
+    serialization: oneOf(['json', 'advanced']),
     timeout: milliseconds,
     signal: abortSignal,
     limits,
@@ -222,6 +236,14 @@ export function checkProcess(options: ProcessOptions): CheckedProcess {
     nice: integer(-20, 19),
     recordModules: boolean,
   })
+  if (given.serialization && !given.stdio?.includes('ipc')) {
+    const site = { of: 'Process', option: 'serialization' }
+    throw invalidOption(
+      site,
+      "absent without an IPC channel: stdio: ['inherit', 'inherit', 'inherit', 'ipc']",
+      given.serialization,
+    )
+  }
   return {
     ...given,
     stdio: given.stdio ?? ['inherit', 'inherit', 'inherit'],

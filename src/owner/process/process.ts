@@ -15,6 +15,8 @@ import { ForkServer, launch } from '../server/fork-server.js'
 import { noteMessage } from './child-message.js'
 import { Cutoff } from './cutoff.js'
 import { joinWithin } from './join-timeout.js'
+import { WorkerMessages } from './messages-of-worker.js'
+import { Messaging, useIpc } from './messaging.js'
 import { Outcome } from './outcome.js'
 import {
   type CheckedProcess,
@@ -32,6 +34,13 @@ import { RssWatch } from './rss-watch.js'
 /** What a Pool has to know of a process. */
 export const forPool = Symbol('forPool')
 
+interface ForPool {
+  readonly channelEnd: Promise<void>
+  readonly isStale: boolean
+  readonly messages: WorkerMessages
+  answered(): void
+}
+
 /**
  * One job in a process of its own.
  *
@@ -42,6 +51,7 @@ export const forPool = Symbol('forPool')
  * const { exitCode } = await p.join()
  */
 export class Process<R extends Reference | Program = Reference, const S extends StdioOptions = StdioOptions>
+  extends Messaging
   implements AsyncDisposable
 {
   readonly #reference: R
@@ -51,6 +61,7 @@ export class Process<R extends Reference | Program = Reference, const S extends 
   readonly #ended = defer<Exit>()
   readonly #outcome: Outcome
   readonly #channelEnd = defer<void>()
+  readonly #workerMessages = new WorkerMessages()
   #cutoff: Cutoff | undefined
   #rssWatch: RssWatch | undefined
   #launched: Launched | undefined
@@ -65,6 +76,7 @@ export class Process<R extends Reference | Program = Reference, const S extends 
    * @throws UsageError ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION
    */
   constructor(reference: R, args: ArgumentsOf<R>, options: ProcessOptions<S> = {}) {
+    super()
     checkTask(reference, args)
     this.#reference = reference
     this.#args = args
@@ -107,9 +119,9 @@ export class Process<R extends Reference | Program = Reference, const S extends 
   }
 
   async #launchBy(signal: AbortSignal | undefined): Promise<Launched> {
-    const { cwd = process.cwd(), env = process.env, stdio, detached, killTree } = this.#options
+    const { cwd = process.cwd(), env = process.env, stdio, serialization, detached, killTree } = this.#options
     const args = encodeValue(this.#args, 'arguments')
-    const request: LaunchRequest = { stdio, detached, killTree, cwd, env, head: this.#head(), args }
+    const request: LaunchRequest = { stdio, serialization, detached, killTree, cwd, env, head: this.#head(), args }
     if (signal) request.signal = signal
     const server = this.#options.server ?? (await ForkServer.default())
     return server[launch](request)
@@ -126,6 +138,7 @@ export class Process<R extends Reference | Program = Reference, const S extends 
   #follow(launched: Launched): void {
     const outcome = this.#outcome
     this.#launched = launched
+    this[useIpc](launched.ipc)
     outcome.started(launched.pid)
     const cut = this.#cutoff?.signal
     cut?.addEventListener('abort', () => this.#end(launched, cut.reason), { once: true })
@@ -159,6 +172,7 @@ export class Process<R extends Reference | Program = Reference, const S extends 
   }
 
   #take(launched: Launched, message: ChildMessage): void {
+    if (message.kind === 'worker') return this.#workerMessages.take(message.value)
     try {
       noteMessage(message, this.#outcome, () => ({
         ownerStack: this.#startedAt?.stack,
@@ -182,10 +196,13 @@ export class Process<R extends Reference | Program = Reference, const S extends 
 
   /**
    * @internal `channelEnd` settles when the job channel has ended, which is before the exit is known. `isStale`: the
-   * server was restarted since the process was started.
+   * server was restarted since the process was started. `messages`: of the worker, on its job channel. `answered()`:
+   * they have brought what its job is for, so it has no result.
    */
-  get [forPool](): { channelEnd: Promise<void>; isStale: boolean } {
-    return { channelEnd: this.#channelEnd.promise, isStale: this.#launched?.isStale() ?? false }
+  get [forPool](): ForPool {
+    const isStale = this.#launched?.isStale() ?? false
+    const answered = (): void => this.#outcome.answered({ value: undefined })
+    return { channelEnd: this.#channelEnd.promise, isStale, messages: this.#workerMessages, answered }
   }
 
   /** Process id, once it is started. */

@@ -6,12 +6,13 @@ import { checkNotBundled } from '../../platform/own-files.js'
 import { abortError } from '../../promises/abort.js'
 import type { AuthKey } from '../../wire/auth/auth-key.js'
 import type { ListenAddress, TemplateReport } from '../../wire/startup.js'
-import { launchPublished } from '../launch/launch-events.js'
-import type { Launched, LaunchRequest } from '../launch/launcher.js'
+import { launchNowPublished, launchPublished } from '../launch/launch-events.js'
+import type { Launched, LaunchRequest, SpareCounts } from '../launch/launcher.js'
 import { checkNotImporting } from '../launch/self-start.js'
 import { CannotFork } from '../launch/template-status.js'
 import type { Reference } from '../naming/remote.js'
 import { removeAddress } from './control-address.js'
+import type { NodeFlags } from './node-flags.js'
 import {
   type CloseOptions,
   type ConnectOptions,
@@ -25,6 +26,9 @@ import { type Choice, chooseStartMethod, type StartMethod } from './start-method
 
 /** The launcher of a server: for Process, not for users. */
 export const launch = Symbol('launch')
+/** A process at once, and a server in the background: for forkserver/child_process. */
+export const launchNow = Symbol('launchNow')
+export const startInBackground = Symbol('startInBackground')
 /** Tells when a server begins to close: for Pool, whose idle workers would keep it open. */
 export const onClose = Symbol('onClose')
 /** Tells when a server was restarted: for Pool, whose workers are older then. */
@@ -92,6 +96,19 @@ export class ForkServer implements AsyncDisposable {
   }
 
   /**
+   * @internal For forkserver/child_process. As start(), and nobody waits for it: the event loop does not, and a process
+   * that cannot fork has no server.
+   * @throws as start(); CannotFork
+   */
+  static async [startInBackground](options: StartOptions, flags: NodeFlags): Promise<ForkServer> {
+    const checked = checkStart(options)
+    checkNotBundled()
+    const choice = chooseStartMethod(false)
+    if (choice.startMethod === 'spawn') throw new CannotFork(choice.reason)
+    return new ForkServer(forkingParts(choice.native, checked, { flags })).#whenReady()
+  }
+
+  /**
    * Attaches to a template that another process started with the transport `path` or `abstract`,
    * and that passed on its address and key.
    *
@@ -154,6 +171,14 @@ export class ForkServer implements AsyncDisposable {
     return this.#parts.launcher.crashes ?? 0
   }
 
+  /**
+   * What became of its spares (option `spares`): how many wait for a job, got one, or ended without one. Undefined for
+   * `spawn`.
+   */
+  get spares(): SpareCounts | undefined {
+    return this.startMethod === 'spawn' ? undefined : this.#parts.launcher.spares
+  }
+
   /** How processes of this server start. */
   get startMethod(): StartMethod {
     return this.#parts.launcher.startMethod
@@ -197,6 +222,12 @@ export class ForkServer implements AsyncDisposable {
   async #launch(request: LaunchRequest): Promise<Launched> {
     if (this.startMethod === 'forkserver') await this.#parts.reloading?.fresh()
     return launchPublished(this.#parts.launcher, request)
+  }
+
+  /** @internal For forkserver/child_process: as launch, but at once. Undefined if no template is ready. */
+  [launchNow](request: LaunchRequest, limitMs: number): Launched | undefined {
+    if (this.#closing || this.startMethod !== 'forkserver') return undefined
+    return launchNowPublished(this.#parts.launcher, request, limitMs)
   }
 
   /** @internal For Pool. The listener is called when close() is. Returns a function that removes it. */

@@ -94,6 +94,7 @@ const SETTINGS: readonly (readonly [setting: RegExp, of: RegExp])[] = [
   [/^--heap-prof-/, /^--heap-prof$/],
   [/^--trace-event-file-pattern$/, /^--trace-event(-categories|s-enabled)$/],
   [/^--report-signal$/, /^--report-on-signal$/],
+  [/^--watch-/, /^--watch(-path)?$/],
 ]
 /** Node's default. Written as a flag it would give each child four threads, of which it needs one. */
 const DEFAULT_POOL_SIZE = '--v8-pool-size=4'
@@ -208,6 +209,23 @@ export function flagsOfTemplate(
     leftOut: { inspector: leftOut('inspector'), profiler: leftOut('profiler') },
     loader: loader?.words.join(' '),
   }
+}
+
+/**
+ * The flags of a template that stands in for processes of these flags; or why there is none, a clause. It may have the
+ * flags that Node's test runner passes to the process of a test file.
+ */
+export function flagsInPlaceOf(
+  words: readonly string[],
+  nodeOptions: string | undefined,
+): { flags: NodeFlags } | { refused: string } {
+  const flags = withoutIdleSettings(flagsOf(words))
+  const all = [...flags, ...withoutIdleSettings(flagsOf(splitNodeOptions(nodeOptions ?? '')))]
+  const isFine = ({ words, rule }: Flag): boolean => !rule || /^--(experimental-)?test-/.test(nameOf(words[0]!))
+  const refused = all.find((flag) => !isFine(flag))
+  if (refused) return { refused: `a template cannot have ${nameOf(refused.words[0]!)}: ${refused.rule!.because}` }
+  const leftOut = { inspector: [], profiler: [] }
+  return { flags: { execArgv: wordsOf(flags), nodeOptions, leftOut, loader: undefined } }
 }
 
 /**

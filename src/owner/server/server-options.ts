@@ -8,6 +8,7 @@ import {
   type Check,
   checkOptions,
   environment,
+  integer,
   invalidOption,
   listOf,
   milliseconds,
@@ -128,6 +129,15 @@ export interface StartOptions<R extends Reference = Reference> {
    * const server = await ForkServer.start({ startMethod: 'spawn', execArgv: ['--inspect=0'] })
    */
   startMethod?: StartMethod
+  /**
+   * How many spares to keep: processes that are forked before anybody asks for one, and wait for their job. The default
+   * follows the load: one for each process that was started in the last five seconds but the first, at most four and
+   * at most one for each processor. 0 for none.
+   *
+   * @example
+   * const server = await ForkServer.start({ spares: 2 })
+   */
+  spares?: number
 }
 
 const listenAddress = (value: unknown): value is ListenAddress => {
@@ -147,6 +157,8 @@ const transport: Check<Transport> = (value, site) => {
 export interface ConnectOptions {
   /** As for ForkServer.start(). The template is not killed: the connection to it is given up. */
   templateTimeout?: number
+  /** As for ForkServer.start(). */
+  spares?: number
 }
 
 /** How a server closes: `wait` for its processes to end, or `kill` them. */
@@ -179,8 +191,11 @@ export interface CheckedStart {
   startTimeout: number
   templateTimeout: number
   watch: boolean
+  spares: number | undefined
 }
 
+/** A mistake (bytes, milliseconds) would start too many processes. */
+const MAX_SPARES = 1_000
 const DEFAULT_START_TIMEOUT_MS = 60_000
 const DEFAULT_TEMPLATE_TIMEOUT_MS = 5_000
 
@@ -235,6 +250,7 @@ export function checkStart(options: StartOptions): CheckedStart {
     templateTimeout: milliseconds,
     startMethod: oneOf(['forkserver', 'spawn']),
     watch: boolean,
+    spares: integer(0, MAX_SPARES),
   })
   return {
     preload: (given.preload ?? []).map(preloadOf),
@@ -251,6 +267,7 @@ export function checkStart(options: StartOptions): CheckedStart {
     templateTimeout: given.templateTimeout ?? DEFAULT_TEMPLATE_TIMEOUT_MS,
     startMethod: given.startMethod,
     watch: given.watch ?? false,
+    spares: given.spares,
   }
 }
 
@@ -259,6 +276,7 @@ export interface CheckedConnect {
   address: ListenAddress
   key: AuthKey
   templateTimeout: number
+  spares: number | undefined
 }
 
 /** @throws UsageError ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION */
@@ -268,12 +286,12 @@ export function checkConnect(address: unknown, key: unknown, options: ConnectOpt
       'The address of ForkServer.connect() must be { path } or { abstract }, as the address of the other server is.'
     throw new UsageError('ERR_INVALID_ARGUMENT', text)
   }
-  const { templateTimeout = DEFAULT_TEMPLATE_TIMEOUT_MS } = checkOptions<ConnectOptions>(
+  const { templateTimeout = DEFAULT_TEMPLATE_TIMEOUT_MS, spares } = checkOptions<ConnectOptions>(
     'ForkServer.connect()',
     options,
-    { templateTimeout: milliseconds },
+    { templateTimeout: milliseconds, spares: integer(0, MAX_SPARES) },
   )
-  return { address, key: copyKey(key), templateTimeout }
+  return { address, key: copyKey(key), templateTimeout, spares }
 }
 
 function copyKey(key: unknown): AuthKey {

@@ -10,7 +10,7 @@ import type { Launcher } from '../launch/launcher.js'
 import { TemplateLauncher } from '../launch/template-launcher.js'
 import { addressOf, type Transport } from './control-address.js'
 import { warnOfLeftOutFlags } from './flag-warnings.js'
-import { flagsOfTemplate } from './node-flags.js'
+import { flagsOfTemplate, type NodeFlags } from './node-flags.js'
 import { Reloading } from './reloading.js'
 import type { CheckedConnect, CheckedStart } from './server-options.js'
 import { spawnLauncher, warnOfSpawn, withFallback } from './spawning.js'
@@ -46,23 +46,17 @@ export function spawningParts(reason: string, options: CheckedStart): Parts {
   return { launcher, transport: 'private', address: null, ready, ...nobody }
 }
 
+/** A server that starts while its owner does something else, with flags that were checked before. */
+export interface Background {
+  flags: NodeFlags
+}
+
 /** A server that starts its templates; or one that spawns, if no template can have the flags of Node. */
-export function forkingParts(native: Native, checked: CheckedStart): Parts {
-  const {
-    preload,
-    warmup,
-    tripwires,
-    ref,
-    strict,
-    settleMs,
-    execArgv,
-    startTimeout,
-    templateTimeout,
-    transport,
-    signal,
-  } = checked
+export function forkingParts(native: Native, checked: CheckedStart, background?: Background): Parts {
+  const { preload, warmup, tripwires, strict, settleMs, execArgv, startTimeout, templateTimeout, transport, signal } =
+    checked
   const env = { ...(checked.env ?? process.env) }
-  const flags = flagsOfTemplate(execArgv, process.execArgv, env.NODE_OPTIONS)
+  const flags = background?.flags ?? flagsOfTemplate(execArgv, process.execArgv, env.NODE_OPTIONS)
   if (flags.loader) return spawningParts(`the hooks of ${flags.loader} run in a thread`, checked)
   warnOfLeftOutFlags(flags)
   const key = AuthKey.generate()
@@ -72,6 +66,7 @@ export function forkingParts(native: Native, checked: CheckedStart): Parts {
   const watch = checked.watch
   const reloading = watch ? new Reloading() : undefined
   const watchVariable = env[watched.VARIABLE] ?? null
+  const ref = checked.ref && !background
   const config = {
     preload,
     warmup,
@@ -88,7 +83,7 @@ export function forkingParts(native: Native, checked: CheckedStart): Parts {
   const starter = new TemplateStarter(native, options, (template) => {
     parts.template = template
   })
-  const forking = new TemplateLauncher(native, templateTimeout, starter.start)
+  const forking = new TemplateLauncher(native, checked, starter.start)
   const parts: Parts = {
     launcher: withFallback(forking, checked),
     transport,
@@ -103,8 +98,8 @@ export function forkingParts(native: Native, checked: CheckedStart): Parts {
 }
 
 /** A server whose template another process started. */
-export function connectedParts(native: Native, { address, key, templateTimeout }: CheckedConnect): Parts {
-  const forking = new TemplateLauncher(native, templateTimeout, async (lifeline, signal) => {
+export function connectedParts(native: Native, { address, key, templateTimeout, spares }: CheckedConnect): Parts {
+  const forking = new TemplateLauncher(native, { templateTimeout, spares }, async (lifeline, signal) => {
     const fd = await dial(native, address, signal)
     const connection = await ControlConnection.open({ native, fd, key, lifeline, ended: undefined, templateTimeout })
     parts.template = { pid: connection.templatePid, report: undefined }

@@ -126,6 +126,7 @@ export class TemplateStarter {
         lifeline,
         ended,
         templateTimeout,
+        isBackground: !this.#options.ref,
       })
       for (const { what } of started.report.findings)
         process.emitWarning(`Preloading left ${what}`, { code: 'FORKSERVER_SUSPICIOUS' })

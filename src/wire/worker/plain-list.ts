@@ -6,8 +6,8 @@
 import { Buffer } from 'node:buffer' // a program may delete the global one
 import { decodeValue } from '../values/clone.js'
 
-/** For longer lists and strings, V8's serializer is faster. */
-const MAX_ITEMS = 8
+/** For longer lists and strings, V8's serializer can be faster. */
+const MAX_ITEMS = 32
 const MAX_STRING = 200
 /** The first byte of JSON; a structured clone begins with another one. */
 const JSON_MARK = 0x5b // [

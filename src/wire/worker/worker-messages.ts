@@ -20,6 +20,25 @@ export interface WorkerSetup {
 }
 
 /**
+ * What a worker for one task needs. It has no channel of its own: the task comes with its job, and it answers on the
+ * job channel.
+ */
+export interface OneTaskSetup extends Omit<WorkerSetup, 'initializer' | 'initArgs' | 'sharesMemory'> {
+  /** The function to run. */
+  reference: { module: string; name: string }
+  /** The number that the owner gave to this chunk of one task. */
+  chunk: number
+  /** The number of the task among the items. */
+  item: number
+  /** As those of a `run` message. */
+  items: Uint8Array
+  /** Whether the item is a list of arguments. */
+  spread: boolean
+  /** Whether the call has an onProgress. */
+  listens: boolean
+}
+
+/**
  * The descriptors that a worker shares with its owner: of the memory and the events, or of a socket. The worker moves
  * them to high numbers before user code runs.
  */
@@ -28,6 +47,9 @@ export const WORKER_DESCRIPTORS = { channel: 3, memory: 3, workerEvent: 4, owner
 /** The module of a worker's job: every template has loaded it, and an owner only names it. */
 // A bundler that makes CommonJS leaves import.meta empty. platform/own-files.ts then says what to do.
 export const WORKER_MODULE = new URL('../../child/worker/worker-job.js', import.meta.url || 'file:///').href
+
+/** A function of that module that does nothing, for rehearsals. */
+export const REHEARSAL = 'rehearsal'
 
 /** Kinds of the worker channel: the first byte of each frame. */
 export const WORKER_MESSAGES = {

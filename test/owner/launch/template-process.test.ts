@@ -69,7 +69,9 @@ describe('too few descriptors to start a template', () => {
   test('the lifeline cannot be made', () => {
     const before = sockets()
     const launcher = (): unknown =>
-      new TemplateLauncher(outOfDescriptors('pipe', 1), 1_000, () => assert.fail('nothing is started'))
+      new TemplateLauncher(outOfDescriptors('pipe', 1), { templateTimeout: 1_000, spares: 0 }, () =>
+        assert.fail('nothing is started'),
+      )
     assert.throws(launcher, isOutOfDescriptors)
     assert.deepEqual(sockets(), before)
   })

@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import {
   type Candidate,
   type Limits,
+  mayStartForTask,
   mostLoaded,
   nextAhead,
   nextFree,
@@ -35,6 +36,15 @@ test('taken back from the one that has most, if more than what it runs', () => {
   const most = worker({ load: 4 })
   assert.equal(mostLoaded([worker({ load: 2 }), most, worker()]), most)
   assert.equal(mostLoaded([worker({ load: 1 })]), undefined)
+})
+
+test('a worker for one task starts if fewer than all are busy; those that leave have a limit', () => {
+  const [busy, leaving] = [worker({ load: 1 }), worker({ isEnding: true, isOpen: false })]
+  assert.equal(mayStartForTask(new Set([]), limits), true)
+  assert.equal(mayStartForTask(new Set([busy, leaving]), limits), true)
+  assert.equal(mayStartForTask(new Set([busy, worker({ load: 1 })]), limits), false)
+  assert.equal(mayStartForTask(new Set([busy, leaving, worker({ isEnding: true })]), limits), true)
+  assert.equal(mayStartForTask(new Set([busy, leaving, worker(), worker()]), limits), false)
 })
 
 test('workers are started for what waits, within the limits', () => {

@@ -1,0 +1,49 @@
+// Runs in: owner. Takes the start of a ChildProcess that runs a script with this Node through a template.
+import { ChildProcess } from 'node:child_process'
+import { ownFile } from '../../platform/own-files.js'
+import { readCommandLine } from './command-line.js'
+import { environmentOf } from './spawn-call.js'
+import { type ProcessHandle, TemplateHandle } from './template-handle.js'
+import { isOff, say, type TemplateRegistry } from './template-registry.js'
+
+/** What child_process.spawn() passes to ChildProcess.prototype.spawn(), as far as it is read here. */
+export interface SpawnOptions {
+  file?: unknown
+  args?: unknown
+  envPairs?: unknown
+}
+
+type Spawn = (this: ChildProcess, options: SpawnOptions) => unknown
+
+/** Undocumented, in Node 20, 22, 24 and 26. */
+const prototype = ChildProcess.prototype as unknown as { spawn: Spawn }
+
+/** forkserver's own processes: templates and spawned children. */
+const OWN_MAINS = ownFile('main/')
+
+/** Gives the process a handle that asks a template, if there is one for it. */
+export function prepare(child: ChildProcess, { file, args, envPairs }: SpawnOptions, registry: TemplateRegistry): void {
+  const holder = child as unknown as { _handle: ProcessHandle }
+  if (holder._handle instanceof TemplateHandle) return // fork() and forkserver/register are both in use
+  if (isOff(process.env) || file !== process.execPath || !Array.isArray(args) || args[0] !== file) return
+  const line = readCommandLine(args.slice(1) as string[])
+  if (!line || line.script.startsWith(OWN_MAINS)) return
+  const env = environmentOf(Array.isArray(envPairs) ? (envPairs as string[]) : [])
+  const server = registry.use({ flags: line.flags, env })
+  if (!server) return
+  holder._handle = new TemplateHandle(child, server, line, say)
+}
+
+/** The processes that Node starts during this call go through templates. */
+export function throughTemplates<T>(registry: TemplateRegistry, call: () => T): T {
+  const { spawn } = prototype
+  prototype.spawn = function (options) {
+    prepare(this, options, registry)
+    return spawn.call(this, options)
+  }
+  try {
+    return call()
+  } finally {
+    prototype.spawn = spawn
+  }
+}

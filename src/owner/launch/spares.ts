@@ -1,0 +1,165 @@
+// Runs in: owner. Spares: children that a template has forked before anybody asked for a process. Each waits for its
+// job, so a start need not wait for a fork and a birth.
+//
+// A spare knows nothing of its job: all that a job brings (stdio, environment, working directory, limits, user) comes
+// with it. Only the template that serves now has spares. If it is replaced or lost, they are let go.
+
+import type { Native } from '../../platform/native.js'
+import { clearInterval, clearTimeout, performance, setInterval, setTimeout } from '../../platform/timers.js'
+import { socketPair } from './child-stdio.js'
+import type { SpareCounts } from './launcher.js'
+import type { ForkedChild } from './pending-forks.js'
+import { IDLE_MS, type SpareDemand } from './spare-demand.js'
+import type { TemplateState } from './templates.js'
+
+/** A child that waits for its job. Whoever takes it closes the descriptor. */
+export interface Spare {
+  readonly child: ForkedChild
+  /** The owner's end of its job channel. */
+  readonly channelFd: number
+}
+
+/** The spares of one server. */
+export class Spares {
+  readonly #native: Native
+  readonly #demand: SpareDemand
+  readonly #isBusy: () => boolean
+  #state: TemplateState | undefined
+  readonly #parked: Spare[] = []
+  /** Spares that were let go and have not ended, and the one that is being forked. */
+  readonly #ending = new Set<Promise<unknown>>()
+  #used = 0
+  #unused = 0
+  #isForking = false
+  #isClosed = false
+  #shrinking: NodeJS.Timeout | undefined
+
+  /** @param isBusy whether somebody waits for a process: no spare is forked then */
+  constructor(native: Native, demand: SpareDemand, isBusy: () => boolean) {
+    this.#native = native
+    this.#demand = demand
+    this.#isBusy = isBusy
+  }
+
+  get counts(): SpareCounts {
+    return { parked: this.#parked.length, used: this.#used, unused: this.#unused }
+  }
+
+  /** A process is started. */
+  started(): void {
+    this.#demand.started(performance.now())
+  }
+
+  /** From now on this template has the spares. */
+  serve(state: TemplateState): void {
+    if (state === this.#state) return
+    this.letGo()
+    this.#state = state
+  }
+
+  /** Takes the spare that waits longest: its birth is over. */
+  take(): Spare | undefined {
+    if (this.#state?.connection.isLost) return undefined
+    const spare = this.#parked.shift()
+    if (!spare) return undefined
+    this.#used++
+    spare.child.holdLoop(true)
+    return spare
+  }
+
+  /** The spare that was taken did not get its job: it has ended, or still waits. */
+  giveBack(spare: Spare, hasEnded: boolean): void {
+    this.#used--
+    if (hasEnded) this.#end(spare)
+    else this.#park(spare)
+  }
+
+  /** Forks what is missing, one by one, as long as nobody waits for a process. */
+  async fill(): Promise<void> {
+    const state = this.#state
+    if (this.#isForking || this.#isClosed || !state) return
+    this.#isForking = true
+    try {
+      while (this.#needsMore(state)) {
+        const forking = this.#fork(state)
+        this.#ending.add(forking)
+        await forking.finally(() => this.#ending.delete(forking))
+      }
+    } catch {
+      // The next start says what is wrong, and tries again.
+    } finally {
+      this.#isForking = false
+    }
+    this.#shrinkLater()
+  }
+
+  #needsMore(state: TemplateState): boolean {
+    if (this.#isClosed || this.#state !== state || state.connection.isLost || this.#isBusy()) return false
+    return this.#parked.length < this.#demand.wanted(performance.now())
+  }
+
+  async #fork(state: TemplateState): Promise<void> {
+    const [channelFd, childsEnd] = socketPair(this.#native)
+    let child: ForkedChild
+    try {
+      const asked = state.connection.forkSpare(childsEnd)
+      this.#native.close(childsEnd)
+      child = await asked
+    } catch (error) {
+      this.#native.close(channelFd)
+      throw error
+    }
+    const spare = { child, channelFd }
+    if (this.#isClosed || this.#state !== state) return this.#end(spare)
+    this.#park(spare)
+    const ended = (): void => {
+      const at = this.#parked.indexOf(spare)
+      if (at < 0) return // it was taken or let go
+      this.#parked.splice(at, 1)
+      this.#end(spare)
+    }
+    child.exited.then(ended, ended)
+  }
+
+  #park(spare: Spare): void {
+    spare.child.holdLoop(false)
+    this.#parked.push(spare)
+  }
+
+  /** The job channel ends, so the spare leaves. One that was stopped is killed. */
+  #end({ child, channelFd }: Spare): void {
+    this.#unused++
+    child.signal('SIGKILL')
+    this.#native.close(channelFd)
+    const ended = child.exited.catch(() => {})
+    this.#ending.add(ended)
+    void ended.then(() => this.#ending.delete(ended))
+  }
+
+  /** Ends all of them: their template does not serve any more. */
+  letGo(): void {
+    this.#state = undefined
+    for (const spare of this.#parked.splice(0)) this.#end(spare)
+  }
+
+  #shrinkLater(): void {
+    if (this.#shrinking || !this.#demand.followsLoad || this.#parked.length === 0) return
+    this.#shrinking = setTimeout(() => {
+      this.#shrinking = undefined
+      const wanted = this.#demand.wanted(performance.now())
+      for (const spare of this.#parked.splice(wanted)) this.#end(spare)
+      this.#shrinkLater()
+    }, IDLE_MS).unref()
+  }
+
+  /** Ends all of them, and resolves when they have ended. No more are forked. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    clearTimeout(this.#shrinking)
+    this.letGo()
+    const hold = setInterval(() => {}, IDLE_MS) // spares do not keep the event loop running
+    await Promise.allSettled(this.#ending)
+    await Promise.allSettled(this.#ending) // the one that was being forked
+    clearInterval(hold)
+  }
+}

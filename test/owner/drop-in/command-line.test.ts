@@ -1,0 +1,21 @@
+// Runs in: the test runner. How the command line of a Node process is read.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { readCommandLine } from '#src/owner/drop-in/command-line.js'
+
+test('flags, the script, and its arguments', () => {
+  assert.deepEqual(readCommandLine(['a.js']), { flags: [], script: 'a.js', args: [] })
+  assert.deepEqual(readCommandLine(['--no-warnings', '--require', './r.js', 'a.js', '--flag', 'b']), {
+    flags: ['--no-warnings', '--require', './r.js'],
+    script: 'a.js',
+    args: ['--flag', 'b'],
+  })
+  assert.deepEqual(readCommandLine(['--import=x', '--', 'a.js']), { flags: ['--import=x'], script: 'a.js', args: [] })
+})
+
+test('what runs no script', () => {
+  for (const words of [[], ['-'], ['-e', '1'], ['-p', '1'], ['-pe', '1'], ['--eval=1'], ['--test', 'a.js'], ['-v']])
+    assert.equal(readCommandLine(words), undefined, words.join(' '))
+  for (const words of [['--watch', 'a.js'], ['--run', 'x'], ['inspect', 'a.js'], ['--check', 'a.js'], ['--require']])
+    assert.equal(readCommandLine(words), undefined, words.join(' '))
+})
