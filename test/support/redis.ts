@@ -29,10 +29,14 @@ export class Redis implements AsyncDisposable {
     return { path: path.join(this.#folder, 'redis.sock'), maxRetriesPerRequest: null }
   }
 
-  static async start(): Promise<Redis> {
+  /** @param tcp addresses and a port on which it listens, too */
+  static async start(tcp?: { addresses: readonly string[]; port: number }): Promise<Redis> {
     const folder = mkdtempSync(path.join(os.tmpdir(), 'fst-redis-'))
     const socket = path.join(folder, 'redis.sock')
-    const args = ['--port', '0', '--unixsocket', socket, '--dir', folder, '--save', '', '--appendonly', 'no']
+    const listen = tcp
+      ? ['--port', String(tcp.port), '--bind', ...tcp.addresses, '--protected-mode', 'no']
+      : ['--port', '0']
+    const args = [...listen, '--unixsocket', socket, '--dir', folder, '--save', '', '--appendonly', 'no']
     const redis = new Redis(spawn('redis-server', args, { stdio: 'ignore' }), folder)
     for (const end = Date.now() + START_LIMIT_MS; !existsSync(socket); await sleep(STEP_MS))
       if (Date.now() > end || redis.#process.exitCode !== null) {
