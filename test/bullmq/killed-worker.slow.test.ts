@@ -1,5 +1,5 @@
-// Runs in: the test runner. Two workers of BullMQ in programs of their own, one of which is killed in mid-job: its job's
-// process ends with it, the other worker takes over, and no job is lost. Once in one network, and once as two hosts.
+// Runs in: the test runner. Two workers of BullMQ in programs of their own, one of which is killed in mid-job: its
+// job's process ends with it, the other worker takes over, and no job is lost. Once in one network, once as two hosts.
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'

@@ -1,5 +1,5 @@
-// Runs in: the test runner. forkserver/bullmq with the real BullMQ and a real Redis, on both start methods: what becomes
-// of a job is the same as in BullMQ's own sandbox.
+// Runs in: the test runner. forkserver/bullmq with the real BullMQ and a real Redis, on both start methods: what
+// becomes of a job is the same as in BullMQ's own sandbox.
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'

@@ -257,6 +257,17 @@ describe('npm run bench', () => {
       )
   })
 
+  test('bullmq runs jobs in fresh processes of both kinds, or says why not', async () => {
+    const { results, skipped, bars } = await report<{ racers: Rates[] }>('bullmq')
+    if (skipped.length > 0) return assert.match(skipped[0]!.why, /redis-server/)
+    checkRates(results.racers)
+    assert.deepEqual(
+      results.racers.map(({ role }) => role),
+      ['ours', 'bullmq', 'reused'],
+    )
+    assert.equal(bars.length, 1)
+  })
+
   test('an unknown name lists the names', async () => {
     for (const args of [['nonsense'], []]) {
       const { code, stdout, stderr } = await bench(...args)

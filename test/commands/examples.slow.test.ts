@@ -46,15 +46,19 @@ function promised(name: string): string {
   return output
 }
 
-const PYTHON = 'python-client'
-const hasPython = spawnSync('python3', ['--version'], { stdio: 'ignore' }).status === 0
+/** What an example needs besides Node. */
+const COMMANDS: Record<string, string> = { 'python-client': 'python3', bullmq: 'redis-server' }
+const lacks = (command: string | undefined): string | false =>
+  command !== undefined &&
+  spawnSync(command, ['--version'], { stdio: 'ignore' }).status !== 0 &&
+  `there is no ${command}`
 
 describe('examples', { concurrency: 2 }, () => {
   watchLeaks()
   after(() => rmSync(clone, { recursive: true, force: true }))
 
   for (const name of names) {
-    test(name, { skip: name === PYTHON && !hasPython && 'there is no python3' }, async () => {
+    test(name, { skip: lacks(COMMANDS[name]) }, async () => {
       await npm(name, 'ci', '--prefer-offline', '--no-audit', '--no-fund')
       assert.equal(await npm(name, 'start'), promised(name))
       await npm(name, 'test')

@@ -1,5 +1,5 @@
-// Runs in: the test runner, and a benchmark. A Redis of its own for them, on a unix socket in a temporary folder; nothing
-// of it stays.
+// Runs in: the test runner, and a benchmark. A Redis of its own for them, on a unix socket in a temporary folder;
+// nothing of it stays.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'

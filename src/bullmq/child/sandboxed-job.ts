@@ -1,4 +1,5 @@
-// Runs in: child. The job that a processor gets: what BullMQ's Job holds, and its methods, which the worker carries out.
+// Runs in: child. The job that a processor gets: what BullMQ's Job holds, and its methods, which the worker carries
+// out.
 import { JOB_METHODS, type JobMethod } from './messages.js'
 import type { WorkerLine } from './worker-line.js'
 
@@ -42,8 +43,8 @@ export interface SandboxedJob<Data = unknown, Result = unknown> {
 }
 
 /**
- * What a processor file exports as its default. The signal is aborted if the job is cancelled (`worker.cancelJob()`). As
- * in BullMQ, only a function with three parameters gets it.
+ * What a processor file exports as its default. The signal is aborted if the job is cancelled (`worker.cancelJob()`).
+ * As in BullMQ, only a function with three parameters gets it.
  */
 export type SandboxedProcessor<Data = unknown, Result = unknown> = (
   job: SandboxedJob<Data, Result>,
