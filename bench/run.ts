@@ -16,6 +16,7 @@ import { processTable } from './process-table.js'
 import { type Benchmark, format, type Report } from './report.js'
 import { scaling } from './scaling.js'
 import { FULL, QUICK, type Settings } from './settings.js'
+import { vitest } from './vitest.js'
 import { workloads } from './workloads.js'
 
 const BENCHMARKS: readonly Benchmark[] = [
@@ -28,6 +29,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   workloads,
   pool,
   connection,
+  vitest,
   bullmq,
 ]
 const RESULTS = fileURLToPath(new URL('../../bench/results/', import.meta.url))
@@ -59,6 +61,7 @@ function parse(): { name: string | undefined; options: Options } {
     .option('--iterations <n>', 'iterations of a table', count)
     .option('--live <n>', 'the most children alive at a time', count)
     .option('--objects <n>', 'the most megabytes of objects in a template', count)
+    .option('--files <n>', 'test files of a project', count)
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : USAGE_EXIT))
     .parse()
   return { name: program.args[0], options: program.opts<Options>() }

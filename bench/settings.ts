@@ -16,6 +16,8 @@ export interface Settings {
   live: number
   /** The most megabytes of objects that a template holds. */
   objects: number
+  /** How many test files a test runner runs. */
+  files: number
 }
 
 export const FULL: Settings = {
@@ -26,6 +28,7 @@ export const FULL: Settings = {
   iterations: 13,
   live: 1_000,
   objects: 1_000,
+  files: 60,
 }
 export const QUICK: Settings = {
   rounds: 3,
@@ -35,4 +38,5 @@ export const QUICK: Settings = {
   iterations: 3,
   live: 100,
   objects: 100,
+  files: 6,
 }

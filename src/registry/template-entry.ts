@@ -32,6 +32,7 @@ export class TemplateEntry {
   #startedWith: LearntList = EMPTY_LIST
   #swaps = 0
   #hasFailed = false
+  #failure: Error | undefined
 
   constructor(request: TemplateRequest, project: Project, start: StartServer) {
     this.#request = request
@@ -56,6 +57,11 @@ export class TemplateEntry {
   /** The server that is ready; undefined if none is yet, or if there can be none. */
   get server(): ForkServer | undefined {
     return this.#server
+  }
+
+  /** Why the last start failed, if it did. */
+  get failure(): Error | undefined {
+    return this.#failure
   }
 
   /** Resolves when no start goes on. Whoever waits for that keeps the event loop running; a start does not. */

@@ -43,6 +43,11 @@ export class TemplateRegistry implements AsyncDisposable {
     return entry?.server
   }
 
+  /** Why there is no server for a request, if its start has failed. */
+  failureOf(request: TemplateRequest): Error | undefined {
+    return this.#entries.get(keyOf(request))?.failure
+  }
+
   /**
    * Tells which modules a process has loaded beyond the template: `loadedModules` of a Process, or the file URLs that
    * the tool knows of. Those of packages inside the project are preloaded from now on, if they can be.

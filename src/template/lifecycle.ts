@@ -61,11 +61,9 @@ class Template {
   #loading = 'the preload'
   /** The module that is being loaded or called; null if it is none of the preload. */
   #loadingModule: string | null = null
-  /** The optional modules that could not be loaded. */
-  readonly #skipped: Finding[] = []
   readonly #tripwires: Tripwires
-  /** The optional modules that looked for a global which only children have. */
-  readonly #different: Finding[] = []
+  /** Why the template must be started again without some optional modules. */
+  readonly #without: Finding[] = []
   /** An error that a module throws after its top level, in a callback or a rejected promise, also fails the preload. */
   readonly #onUncaught = (error: unknown): void => {
     if (process.listenerCount('uncaughtException') > 0 || process.hasUncaughtExceptionCaptureCallback()) return
@@ -126,12 +124,17 @@ class Template {
       rememberModule(module, await importModule(module))
     } catch (error) {
       if (!optional) throw error
-      this.#skipped.push({ module, what: `it threw ${sayThrown(error)}`, severity: 'failed' })
+      // A child that imported it would get this error, and not one of its own: Node keeps it for ever.
+      this.#without.push({ module, what: `it threw ${sayThrown(error)}`, severity: 'failed' })
     }
-    const names = this.#tripwires.take()
-    if (!optional || names.length === 0) return
-    const what = `it looks for ${names.join(', ')} while it is loaded: preloaded, it would find nothing there`
-    this.#different.push({ module, what, severity: 'different' })
+    const heard = this.#tripwires.take()
+    const added = this.#tripwires.takeAdded()
+    if (!optional) return
+    const differ = (what: string): void => void this.#without.push({ module, what, severity: 'different' })
+    if (heard.length > 0)
+      differ(`it looks for ${heard.join(', ')} while it is loaded: preloaded, it would find nothing there`)
+    if (added.length > 0)
+      differ(`it adds ${added.join(', ')} to the globals: preloaded, it would do so for every child`)
   }
 
   #fail(what: string, error: unknown): never {
@@ -156,12 +159,11 @@ class Template {
     process.off('uncaughtExceptionMonitor', this.#onUncaught)
     const findings = this.#check.findings()
     const stops = findings.filter(({ severity }) => this.#config.strict || severity === 'impossible')
-    if (stops.length > 0 || this.#different.length > 0) this.#refuse(this.#different)
+    if (stops.length > 0 || this.#without.length > 0) this.#refuse(this.#without)
     loaderHooks.stopWatchingHooks()
     this.#freeze()
     const birth = serve(this.#native, this.#keys, this.#config, {
-      listening: () =>
-        tellOwner({ status: 'ready', report: { ...makeReport(findings, this.#skipped), ...this.#flat.report() } }),
+      listening: () => tellOwner({ status: 'ready', report: { ...makeReport(findings), ...this.#flat.report() } }),
       forked: () => this.#flat.forked(),
       refused: (syscall, errno) => tellOwner({ status: 'refused', syscall, errno }),
     })

@@ -10,6 +10,7 @@
 export class Tripwires {
   readonly #names: ReadonlySet<PropertyKey>
   readonly #heard = new Set<string>()
+  readonly #globals = new Set(Reflect.ownKeys(globalThis))
   /** The object whose prototype is the proxy. */
   readonly #holder: object = Object.getPrototypeOf(globalThis) as object
   readonly #end: object | null = Object.getPrototypeOf(this.#holder) as object | null
@@ -42,6 +43,14 @@ export class Tripwires {
     const heard = [...this.#heard]
     this.#heard.clear()
     return heard
+  }
+
+  /** The globals that were added since the last call: every child would have them, whatever it loads. */
+  takeAdded(): string[] {
+    if (this.#names.size === 0) return []
+    const added = Reflect.ownKeys(globalThis).filter((name) => !this.#globals.has(name))
+    for (const name of added) this.#globals.add(name)
+    return added.map(String)
   }
 
   /** Ends it: everything is as it was. */

@@ -46,6 +46,16 @@ function promised(name: string): string {
   return output
 }
 
+/** The lowest Node that an example says it needs: '22.12.0' of '^22.12.0 || ^24.0.0'. */
+function tooOld(name: string): string | false {
+  const manifest = readFileSync(path.join(ROOT, 'examples', name, 'package.json'), 'utf8')
+  const { engines } = JSON.parse(manifest) as { engines?: { node: string } }
+  const [major = 0, minor = 0] = (/[\d.]+/.exec(engines?.node ?? '')?.[0] ?? '').split('.').map(Number)
+  const [ourMajor = 0, ourMinor = 0] = process.versions.node.split('.').map(Number)
+  const isOld = ourMajor < major || (ourMajor === major && ourMinor < minor)
+  return isOld && `it needs Node ${engines?.node}`
+}
+
 /** What an example needs besides Node. */
 const COMMANDS: Record<string, string> = { 'python-client': 'python3', bullmq: 'redis-server' }
 const lacks = (command: string | undefined): string | false =>
@@ -58,7 +68,7 @@ describe('examples', { concurrency: 2 }, () => {
   after(() => rmSync(clone, { recursive: true, force: true }))
 
   for (const name of names) {
-    test(name, { skip: lacks(COMMANDS[name]) }, async () => {
+    test(name, { skip: lacks(COMMANDS[name]) || tooOld(name) }, async () => {
       await npm(name, 'ci', '--prefer-offline', '--no-audit', '--no-fund')
       assert.equal(await npm(name, 'start'), promised(name))
       await npm(name, 'test')

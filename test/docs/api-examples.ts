@@ -49,6 +49,7 @@ export function writeExamples(project: ProjectReflection, folder: string): strin
     `import { ${main.join(', ')} } from 'forkserver'`,
     `import { ${others.join(', ')} } from 'forkserver/connection'`,
     `import { ${namesOf('child_process').join(', ')} } from 'forkserver/child_process'`,
+    `import { ${namesOf('vitest').join(', ')} } from 'forkserver/vitest'`,
   ]
   mkdirSync(folder)
   writeFileSync(path.join(folder, 'jobs.d.ts'), JOBS)

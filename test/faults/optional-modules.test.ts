@@ -114,6 +114,20 @@ describe('an optional module', () => {
     })
   })
 
+  test('that adds a global is skipped', async () => {
+    const adds = code('globalThis.polyfill = 1')
+    const skipped = await skippedBy({ preload: [optional(adds), optional(jobs.module)], tripwires: ['window'] })
+    const what = 'it adds polyfill to the globals: preloaded, it would do so for every child'
+    assert.deepEqual(skipped, [{ module: adds, what, severity: 'different' }])
+  })
+
+  test('that throws is not kept: a child that imports it gets an error of its own', async () => {
+    const throws = code("globalThis.tries = (globalThis.tries ?? 0) + 1; throw new Error('try ' + globalThis.tries)")
+    await using server = await start({ preload: [optional(throws)] })
+    const p = await new Process(remote(throws).nothing!, [], { server }).start()
+    await assert.rejects(p.result, /try 1/)
+  })
+
   test('that cannot be loaded in a spawned process is skipped there, too', async () => {
     await using server = await ForkServer.start({ startMethod: 'spawn', preload: [optional('no-such-package')] })
     const p = await new Process(jobs.echo, [1], { server }).start()

@@ -1,0 +1,6 @@
+import { expect, test } from 'vitest'
+
+test('begins with an empty storage', () => {
+  expect(localStorage.length).toBe(0)
+  localStorage.setItem('visits', '1')
+})

@@ -1,0 +1,60 @@
+// Runs in: owner. The options of forkserverPool(): their types, their checks and their defaults.
+import { boolean, checkOptions, listOf, milliseconds, stringOrUrl } from '../options/option-checks.js'
+import { reference } from '../owner/naming/reference-check.js'
+import type { Reference } from '../owner/naming/remote.js'
+
+/** Options of forkserverPool(). */
+export interface ForkserverPoolOptions {
+  /**
+   * Modules that the template imports, in this order: names of packages as a test file would import them, URLs or
+   * absolute paths. What test files import from node_modules is learnt besides.
+   */
+  preload?: readonly (string | URL)[]
+  /**
+   * A function that the template calls once, after the preload. Code that V8 compiles in it is compiled for every test
+   * file: render one component, transpile one line.
+   *
+   * @example
+   * const config = { test: { pool: forkserverPool({ warmup: jobs.warmup }) } }
+   */
+  warmup?: Reference
+  /** Whether jsdom or happy-dom is set up in the template, once for all test files; default true. */
+  freezeEnvironment?: boolean
+  /**
+   * Whether test files wait until the template is ready; default false. Until then they run in vitest's own processes.
+   */
+  wait?: boolean
+  /**
+   * How long one test file may run, in milliseconds; default: no limit. After it the process is killed, the file
+   * fails, and the run goes on. It ends a test file in an endless loop.
+   */
+  fileTimeout?: number
+}
+
+/** The options of forkserverPool(), checked and with their defaults. */
+export interface PoolSettings {
+  preload: readonly string[]
+  warmup: { module: string; name: string } | null
+  freezeEnvironment: boolean
+  wait: boolean
+  fileTimeout: number | undefined
+}
+
+/** @throws UsageError ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_INVALID_ARGUMENT */
+export function checkPoolSettings(options: ForkserverPoolOptions): PoolSettings {
+  const given = checkOptions<ForkserverPoolOptions>('forkserverPool()', options, {
+    preload: listOf(stringOrUrl),
+    warmup: reference,
+    freezeEnvironment: boolean,
+    wait: boolean,
+    fileTimeout: milliseconds,
+  })
+  const { warmup } = given
+  return {
+    preload: (given.preload ?? []).map(String),
+    warmup: warmup ? { module: warmup.module, name: warmup.name } : null,
+    freezeEnvironment: given.freezeEnvironment ?? true,
+    wait: given.wait ?? false,
+    fileTimeout: given.fileTimeout,
+  }
+}

@@ -1,0 +1,112 @@
+// Runs in: owner. The templates for test files. The registry starts, keeps and replaces them; here is decided what they
+// are made of.
+import { pathToFileURL } from 'node:url'
+import { remote } from '../owner/naming/remote.js'
+import type { ForkServer } from '../owner/server/fork-server.js'
+import { ownFile } from '../platform/own-files.js'
+import { registryOf } from '../registry/template-registry.js'
+import type { TemplateRequest } from '../registry/template-request.js'
+import { JOBS } from './forked-worker.js'
+import type { PoolSettings } from './pool-settings.js'
+import type { TestSetup } from './template/set-up-tests.js'
+import { externalUrl } from './vitest-node.js'
+import type { Vitest, WorkerOptions } from './vitest-types.js'
+
+/** What vitest adds to the globals with `globals: true`, and packages look for. */
+const TEST_GLOBALS = [
+  ...['afterAll', 'afterEach', 'aroundAll', 'aroundEach', 'assert', 'beforeAll', 'beforeEach', 'chai', 'describe'],
+  ...['expect', 'expectTypeOf', 'it', 'onTestFailed', 'onTestFinished', 'suite', 'test', 'vi', 'vitest'],
+]
+
+/** What a DOM adds. If it is set up in the template, these exist there, and nothing is to be feared. */
+const DOM_GLOBALS = ['document', 'Element', 'HTMLElement', 'location', 'self', 'window']
+
+/** The templates of one forkserverPool(). */
+export class TestTemplates {
+  readonly #settings: PoolSettings
+  readonly #known = new WeakSet<Vitest>()
+  /** The modules of the option preload as URLs, by what they are resolved with. */
+  readonly #preloads = new Map<string, Promise<string[]>>()
+  readonly #warned = new Set<string>()
+
+  constructor(settings: PoolSettings) {
+    this.#settings = settings
+  }
+
+  /** The server for a test process. undefined: none is ready, or there can be none. */
+  async serverFor(options: WorkerOptions): Promise<ForkServer | undefined> {
+    this.#closeWith(options)
+    const registry = registryOf(options.project.config.root)
+    const request = await this.#requestOf(options)
+    const server = this.#settings.wait ? await registry.ready(request) : registry.serverFor(request)
+    const failure = registry.failureOf(request)
+    if (failure) this.#warn(options, `Test files run in processes of vitest's own, because ${failure.message}`)
+    return server
+  }
+
+  /** Tells what test files have imported from packages. */
+  async learn(options: WorkerOptions, urls: readonly string[]): Promise<void> {
+    registryOf(options.project.config.root).learn(await this.#requestOf(options), urls)
+  }
+
+  #closeWith({ project }: WorkerOptions): void {
+    const { vitest } = project
+    if (this.#known.has(vitest)) return
+    this.#known.add(vitest)
+    vitest.onClose(() => registryOf(project.config.root).close())
+  }
+
+  async #requestOf(options: WorkerOptions): Promise<TemplateRequest> {
+    const { env, execArgv, environment, project } = options
+    const { globals, environmentOptions } = project.config
+    const setup = remote<typeof import('./template/set-up-tests.js')>(setupUrl(options, this.#settings))
+    const key = JSON.stringify([project.config.root, environment.name, environmentOptions])
+    let preload = this.#preloads.get(key)
+    if (!preload) {
+      preload = this.#resolve(options)
+      this.#preloads.set(key, preload)
+    }
+    return {
+      tool: `vitest@${project.vitest.version}`,
+      env,
+      execArgv,
+      preload: [setup.module, JOBS, ...(await preload)],
+      warmup: setup.finish,
+      tripwires: [...(globals ? TEST_GLOBALS : ['expect']), ...(environment.name === 'node' ? [] : DOM_GLOBALS)],
+    }
+  }
+
+  /** The modules of the option preload, as test files would import them. */
+  async #resolve(options: WorkerOptions): Promise<string[]> {
+    const urls = this.#settings.preload.map(async (name) => {
+      const url = URL.canParse(name) ? name : await externalUrl(name, options)
+      if (url === undefined) this.#warn(options, `'${name}' is not preloaded: vitest transforms it for each test file.`)
+      return url
+    })
+    return (await Promise.all(urls)).filter((url) => url !== undefined)
+  }
+
+  /** Says something once. */
+  #warn({ project }: WorkerOptions, text: string): void {
+    if (this.#warned.has(text)) return
+    this.#warned.add(text)
+    project.vitest.logger.warn(`forkserver/vitest: ${text}`)
+  }
+}
+
+/** The URL of the module that sets the template up. The registry keeps templates apart by it. */
+function setupUrl({ distPath, environment, project, env }: WorkerOptions, settings: PoolSettings): URL {
+  const { environmentOptions, defines, disableConsoleIntercept, env: given } = project.config
+  const setup: TestSetup = {
+    distPath,
+    environment: { name: environment.name, options: environment.options ?? environmentOptions ?? {} },
+    freezesEnvironment: settings.freezeEnvironment,
+    defines: defines ?? {},
+    replacesConsole: !disableConsoleIntercept,
+    warmup: settings.warmup,
+    env: { NODE_ENV: env.NODE_ENV, ...given },
+  }
+  const url = pathToFileURL(ownFile('vitest/template/set-up-tests.js'))
+  url.search = encodeURIComponent(JSON.stringify(setup))
+  return url
+}
