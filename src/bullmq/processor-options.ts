@@ -19,7 +19,7 @@ export interface ProcessorOptions extends OfProcess {
    * it. A warm-up is a function that you name: nothing runs by itself.
    *
    * @example
-   * forkserverProcessor(file, { server: { preload: ['sharp'], warmup: jobs.warmup } })
+   * const processor = forkserverProcessor(file, { server: { preload: ['sharp'], warmup: jobs.warmup } })
    */
   server?: ForkServer | StartOptions
   /** A job that takes longer fails, and its process is killed; in milliseconds. Default: no limit. */

@@ -111,7 +111,7 @@ function cancelled({ id }: BullJob, ms: number, pid: number | undefined): ChildE
  *
  * @example
  * const processor = forkserverProcessor(new URL('./processor.js', import.meta.url), { timeout: 60_000 })
- * const worker = new Worker('pages', processor, { connection, concurrency: 4 })
+ * const worker = new Worker('pages', processor, { connection: redis, concurrency: 4 })
  * // At the end:
  * await worker.close()
  * await processor.close()

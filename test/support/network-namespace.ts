@@ -2,6 +2,9 @@
 // network, another host. Only root can make one.
 import { spawnSync } from 'node:child_process'
 
+const CABLES_PER_PROCESS = 4
+const CABLES = 2 ** 15
+
 const canMake = (): boolean => {
   const name = `fst-probe-${process.pid}`
   if (spawnSync('ip', ['netns', 'add', name]).status !== 0) return false
@@ -23,19 +26,21 @@ export class NetworkNamespace implements Disposable {
   /** The address of this machine, as the namespace sees it. */
   readonly hostAddress: string
 
-  /** @param index 0 to 63: tells it apart from the others of this process */
+  /** @param index 0 to 3: tells it apart from the others of this process */
   constructor(index: number) {
     this.#name = `fst-${process.pid}-${index}`
-    // TEST-NET-2 (RFC 5737): addresses that no network has. Four for each cable.
-    const base = 4 * index
-    this.hostAddress = `198.51.100.${base + 1}`
+    // 198.18.0.0/15 (RFC 2544): addresses that no real network has. Four for each cable, and others for each process.
+    const cable = (CABLES_PER_PROCESS * process.pid + index) % CABLES
+    const [high, middle, low] = [18 + (cable >> 14), (cable >> 6) & 255, (cable & 63) * 4]
+    const address = (host: number): string => `198.${high}.${middle}.${low + host}`
+    this.hostAddress = address(1)
     const [here, there] = [`fst${process.pid}.${index}`, 'eth0'] as const
     ip('netns', 'add', this.#name)
     try {
       ip('link', 'add', here, 'type', 'veth', 'peer', 'name', there, 'netns', this.#name)
       ip('addr', 'add', `${this.hostAddress}/30`, 'dev', here)
       ip('link', 'set', here, 'up')
-      ip('-n', this.#name, 'addr', 'add', `198.51.100.${base + 2}/30`, 'dev', there)
+      ip('-n', this.#name, 'addr', 'add', `${address(2)}/30`, 'dev', there)
       ip('-n', this.#name, 'link', 'set', there, 'up')
     } catch (error) {
       this[Symbol.dispose]()
