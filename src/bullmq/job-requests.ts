@@ -5,8 +5,11 @@ import { JOB_METHODS, type JobRequest, lineOf, MessageLines, type RemoteError } 
 
 /** What forkserver needs of BullMQ's Job: of version 5 or 6. */
 export interface BullJob {
+  /** Its number or name in its queue. */
   readonly id?: string | undefined
+  /** The name that it was added with. */
   readonly name: string
+  /** @returns what BullMQ gives to a process for the job */
   asJSONSandbox(): object
 }
 

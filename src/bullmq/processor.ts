@@ -14,9 +14,22 @@ const END_MS = 5_000
 
 /** A processor for BullMQ's Worker. */
 export interface ForkserverProcessor extends AsyncDisposable {
+  /**
+   * Runs a job in a process of its own. BullMQ calls it.
+   *
+   * @param job the job of BullMQ
+   * @param token the token of its lock
+   * @param signal aborted if it is cancelled
+   * @returns what its processor has returned
+   */
   // biome-ignore lint/suspicious/noExplicitAny: BullMQ's own processors return any
   (job: BullJob, token?: string, signal?: AbortSignal): Promise<any>
-  /** The server, once it has started. It starts with forkserverProcessor(), or with the next job if that failed. */
+  /**
+   * Waits for its server, which starts with forkserverProcessor(), or with the next job if that failed.
+   *
+   * @returns the server
+   * @throws TemplateError ERR_TEMPLATE_START, and what else ForkServer.start() throws; UsageError ERR_INVALID_STATE
+   */
   ready(): Promise<ForkServer>
   /** Ends the server, unless it is yours, and what still runs. Close the worker first: it waits for its jobs. */
   close(): Promise<void>
@@ -107,6 +120,8 @@ function cancelled({ id }: BullJob, ms: number, pid: number | undefined): ChildE
  * once.
  *
  * @param file a URL, or an absolute path, of a module whose default export is the processor
+ * @param options what each process gets, and how its server starts; see docs/BULLMQ.md
+ * @returns the processor, for `new Worker()`
  * @throws UsageError ERR_INVALID_ARGUMENT (there is no such file), ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION
  *
  * @example

@@ -57,7 +57,9 @@ describe('forkserver/bullmq', { skip: NO_REDIS, timeout: HANG_MS }, () => {
       })
 
       test("a job's outcome is that of BullMQ's own sandbox", async () => {
-        await using own = new Board(redis, fileURLToPath(PROCESSOR))
+        // Node 24's test runner gives this process flags that BullMQ cannot hand on.
+        const workerForkOptions = { execArgv: [] }
+        await using own = new Board(redis, fileURLToPath(PROCESSOR), { workerForkOptions })
         const [ours, theirs] = await Promise.all([outcomes(board), outcomes(own)])
         for (const name of SAME) {
           // The name of the queue is each board's own.

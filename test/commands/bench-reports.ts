@@ -73,7 +73,7 @@ export async function report<R>(name: string): Promise<Report<R>> {
   assert.equal(found.benchmark, name)
   assert.equal(found.machine.node, process.version)
   for (const field of ['date', 'cpu', 'cores', 'kernel', 'libc', 'commit']) assert.ok(found.machine[field], field)
-  const counts = { samples: 6, forks: 20, iterations: 2, live: 10, objects: 100 }
+  const counts = { samples: 6, forks: 20, iterations: 2, live: 10, objects: 100, files: 2 }
   assert.deepEqual(found.settings, { rounds: 1, sliceMs: 100, ...counts })
   for (const { name, wanted, measured, met } of found.bars) {
     assert.ok(Number.isFinite(measured), name)

@@ -6,39 +6,96 @@ import type { WorkerLine } from './worker-line.js'
 /**
  * A job in a process of its own, as BullMQ's sandbox gives it to a processor. What a method asks for is done when its
  * promise resolves; it rejects with the error of BullMQ.
+ *
+ * @example
+ * async function run(job: SandboxedJob<{ pages: string[] }>): Promise<number> {
+ *   for (const page of job.data.pages) await job.log(page)
+ *   return job.data.pages.length
+ * }
  */
 export interface SandboxedJob<Data = unknown, Result = unknown> {
+  /** Its number or name in its queue. */
   readonly id: string
+  /** The name that it was added with. */
   readonly name: string
+  /** The name of its queue, with the prefix of BullMQ. */
   readonly queueQualifiedName: string
+  /** The name of its queue. */
   readonly queueName: string
+  /** The options that it was added with. */
   readonly opts: Readonly<Record<string, unknown>>
+  /** How often it was tried and has failed. */
   readonly attemptsMade: number
+  /** How often it was started. */
   readonly attemptsStarted?: number
+  /** When it was added, in milliseconds since 1970. */
   readonly timestamp: number
+  /** When this attempt began, in milliseconds since 1970. */
   readonly processedOn?: number
+  /** The key of the job that waits for it, if there is one. */
   readonly parentKey?: string
+  /** What an earlier attempt has returned. */
   readonly returnValue: Result
   /** What the job was added with, or what updateData() has set. */
   data: Data
+  /** What updateProgress() has stored last. */
   progress: unknown
-  /** Stores the progress of the job, and tells those who listen for it. */
+  /**
+   * Stores the progress of the job, and tells those who listen for it.
+   *
+   * @param progress any value that is JSON
+   */
   updateProgress(progress: unknown): Promise<void>
-  /** Replaces the data of the job. */
+  /**
+   * Replaces the data of the job.
+   *
+   * @param data the new data, which is JSON
+   */
   updateData(data: Data): Promise<void>
-  /** Adds a line to the job's log. Resolves with the number of lines. */
+  /**
+   * Adds a line to the job's log.
+   *
+   * @param row the line
+   * @returns how many lines the log has
+   */
   log(row: string): Promise<number>
-  /** The state of the job in Redis, such as `active`. */
+  /** @returns the state of the job in Redis, such as `active` */
   getState(): Promise<string>
-  /** Moves the job to the delayed ones; the processor then has to throw BullMQ's DelayedError. */
+  /**
+   * Moves the job to the delayed ones. The processor then has to throw BullMQ's DelayedError.
+   *
+   * @param timestamp when it is due, in milliseconds since 1970
+   * @param token the token that the processor was given
+   */
   moveToDelayed(timestamp: number, token?: string): Promise<void>
-  /** Moves the job to the waiting ones; the processor then has to throw BullMQ's WaitingError. */
+  /**
+   * Moves the job to the waiting ones. The processor then has to throw BullMQ's WaitingError.
+   *
+   * @param token the token that the processor was given
+   * @returns what BullMQ says
+   */
   moveToWait(token?: string): Promise<unknown>
-  /** Whether the job now waits for its children; if so, the processor has to throw BullMQ's WaitingChildrenError. */
+  /**
+   * Lets the job wait for its children, if some have not ended.
+   *
+   * @param token the token that the processor was given
+   * @param options those of BullMQ
+   * @returns whether it waits: then the processor has to throw BullMQ's WaitingChildrenError
+   */
   moveToWaitingChildren(token?: string, options?: object): Promise<boolean>
+  /** @returns what its children have returned, by their keys */
   getChildrenValues<Value = unknown>(): Promise<Record<string, Value>>
+  /** @returns why children have failed that it ignores, by their keys */
   getIgnoredChildrenFailures(): Promise<Record<string, string>>
+  /**
+   * @param options those of BullMQ
+   * @returns its children, by what has become of them
+   */
   getDependencies(options?: object): Promise<object>
+  /**
+   * @param options those of BullMQ
+   * @returns how many children it has, by what has become of them
+   */
   getDependenciesCount(options?: object): Promise<Record<string, number>>
 }
 
