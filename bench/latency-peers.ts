@@ -3,7 +3,6 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { ForkServer, Process, type StartOptions } from 'forkserver'
 import { jobs, type Python, SOURCES } from './peers.js'
@@ -26,8 +25,6 @@ export interface Starter {
 }
 
 const NOW = path.join(SOURCES, 'now.cjs')
-/** A used spare is forked again in this time. The others need no rest: without one, they are faster. */
-const REST_MS = 20
 const ASK_MS = 30_000
 const SPARES = 2
 
@@ -43,7 +40,6 @@ const now = process.hrtime.bigint
 
 function ofServer(role: Role, name: string, server: ForkServer): Starter {
   const start = async (): Promise<Start> => {
-    if (role === 'spare') await sleep(REST_MS)
     const began = now()
     const child = new Process(jobs.now, [], { server })
     await child.start()
