@@ -75,7 +75,8 @@ async function run({ rounds, files }: Settings, progress: (text: string) => void
     bars,
     skipped: [],
     notes: [
-      'forks: vitest as it is. cold: forkserverPool() for the first time. learnt: the next time. warmed: with a warm-up.',
+      'forks: vitest as it is. cold: forkserverPool() for the first time. learnt: the next time.',
+      'warmed: with a warm-up.',
     ],
   }
 }

@@ -40,7 +40,7 @@ const AFTER_ATTACH: [what: string, send: (client: RawClient) => void][] = [
   ['fork with three descriptors', (client) => client.sendWith(fork(1), [0, 0, 0])],
   ['fork with five descriptors', (client) => client.sendWith(fork(1), [0, 0, 0, 0, 0])],
   ['fork with sixteen descriptors', (client) => client.sendWith(fork(1), new Array<number>(16).fill(0))],
-  ['fork with a flag that has no meaning', (client) => client.sendWith(bytes(2, 0, 0, 0, 1, 0, 4, 3), [0, 0, 0, 0])],
+  ['fork with a flag that has no meaning', (client) => client.sendWith(bytes(2, 0, 0, 0, 1, 0, 8, 3), [0, 0, 0, 0])],
   ['fork for two streams', (client) => client.sendWith(bytes(2, 0, 0, 0, 1, 0, 0, 2), [0, 0, 0])],
   [
     'fork for sixteen streams',

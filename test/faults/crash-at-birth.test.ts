@@ -45,7 +45,7 @@ describe('children that crash before they begin their jobs', { skip, timeout: 60
 
   async function start(signal: NodeJS.Signals = 'SIGSEGV') {
     const folder = mkdtempSync(path.join(parent, `${folders++}-`))
-    const server = await ForkServer.start({ preload: [crashing(folder, signal), jobs.module] })
+    const server = await ForkServer.start({ preload: [crashing(folder, signal), jobs.module], spares: 0 })
     assert.equal(server.startMethod, 'forkserver')
     const crashNext = (count: number): void => {
       for (let file = 0; file < count; file++) writeFileSync(path.join(folder, String(file)), '')

@@ -36,7 +36,7 @@ async function withSiblings<T>(servers: ForkServer[], work: () => Promise<T>): P
 describe('the descriptors of a child', () => {
   let server: ForkServer
   before(async () => {
-    server = await ForkServer.start({ transport: 'path', preload: [jobs.module] })
+    server = await ForkServer.start({ transport: 'path', preload: [jobs.module], spares: 0 })
   })
   after(() => server.close())
 

@@ -46,7 +46,7 @@ function checkAccounts(report: ManyReport, count: number, errno: string): void {
 describe('too many open files in the owner', LIMIT, () => {
   for (const startMethod of METHODS) {
     test(`start method ${startMethod}: EMFILE for those that are too many`, async () => {
-      const report = await runMany('ulimit -n 64', { startMethod, count: 80 })
+      const report = await runMany('ulimit -n 96', { startMethod, count: 80 })
       checkAccounts(report, 80, 'EMFILE')
       assert.ok(report.started > 5 && report.started < 80, `${report.started} started`)
       assert.equal(report.delivered, report.started, report.died.join('\n'))

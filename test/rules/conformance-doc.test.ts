@@ -6,23 +6,30 @@ import { createRequire } from 'node:module'
 import path from 'node:path'
 import { test } from 'node:test'
 import { CAUSES } from '../../conformance/causes.js'
-import { readResults } from '../../conformance/results.js'
+import { readResults, type TestResult } from '../../conformance/results.js'
 import { detailsOf, summaryOf } from '../../conformance/table.js'
 
 const ROOT = path.dirname(createRequire(import.meta.url).resolve('forkserver/package.json'))
 const RESULTS = path.join(ROOT, 'conformance', 'results')
 
-const results = readResults(
-  readdirSync(RESULTS)
-    .filter((name) => name.endsWith('.jsonl'))
-    .sort()
-    .map((name) => path.join(RESULTS, name)),
-)
+const resultsIn = (folder: string): TestResult[] =>
+  readResults(
+    readdirSync(folder)
+      .filter((name) => name.endsWith('.jsonl'))
+      .sort()
+      .map((name) => path.join(folder, name)),
+  )
+const results = resultsIn(RESULTS)
 
 test('docs/CONFORMANCE.md has the tables of conformance/results', () => {
   const text = readFileSync(path.join(ROOT, 'docs', 'CONFORMANCE.md'), 'utf8')
   for (const table of [summaryOf(results), detailsOf(results)])
     assert.ok(text.includes(table), 'node build/conformance/table.js')
+})
+
+test('docs/CONFORMANCE.md has the table of fork() in the place of child_process', () => {
+  const text = readFileSync(path.join(ROOT, 'docs', 'CONFORMANCE.md'), 'utf8')
+  assert.ok(text.includes(summaryOf(resultsIn(path.join(RESULTS, 'drop-in')))), 'node build/conformance/table.js')
 })
 
 test('every cause names tests that fail, and no test twice', () => {

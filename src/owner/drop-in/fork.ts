@@ -2,7 +2,7 @@
 import childProcess from 'node:child_process'
 import { UsageError } from '../../errors.js'
 import { ForkServer } from '../server/fork-server.js'
-import { templates } from './template-registry.js'
+import { templates } from './fork-templates.js'
 import { throughTemplates } from './through-template.js'
 
 // Kept, because somebody may put fork() there in its place.

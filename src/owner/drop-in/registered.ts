@@ -1,6 +1,6 @@
 // Runs in: owner. What forkserver/register does, loaded when the process starts its first process.
 import type { ChildProcess } from 'node:child_process'
-import { templates } from './template-registry.js'
+import { templates } from './fork-templates.js'
 import { prepare, type SpawnOptions } from './through-template.js'
 
 // A test runner starts many processes: its template starts with the first of them.

@@ -129,8 +129,9 @@ export class TemplateHandle extends AsyncResource implements ProcessHandle {
 
   #exit(exitCode: number, signal: string): void {
     this.#isOver = true
-    // Outside of promises: what a listener throws is an uncaught error.
-    setImmediate(() => this.runInAsyncScope(() => this.onexit?.(exitCode, signal)))
+    // Outside of promises: what a listener throws is an uncaught error. And in the second turn of the loop: the end of
+    // the IPC channel can be read one turn later than its last message, and in plain Node it is read before the exit.
+    setImmediate(() => setImmediate(() => this.runInAsyncScope(() => this.onexit?.(exitCode, signal))))
   }
 
   kill(signal: number): number {

@@ -2,9 +2,9 @@
 import { ChildProcess } from 'node:child_process'
 import { ownFile } from '../../platform/own-files.js'
 import { readCommandLine } from './command-line.js'
+import { isOff, say, type TemplateRegistry } from './fork-templates.js'
 import { environmentOf } from './spawn-call.js'
 import { type ProcessHandle, TemplateHandle } from './template-handle.js'
-import { isOff, say, type TemplateRegistry } from './template-registry.js'
 
 /** What child_process.spawn() passes to ChildProcess.prototype.spawn(), as far as it is read here. */
 export interface SpawnOptions {

@@ -73,8 +73,8 @@ async function setUp({
 }
 
 /**
- * A package that adds matchers while it is loaded looks for the global `expect`, as far as the tripwires know: preloaded,
- * it would add them in every test file.
+ * A package that adds matchers while it is loaded looks for the global `expect`, as far as the tripwires know:
+ * preloaded, it would add them in every test file.
  */
 function hearMatchers(): void {
   vitestsMatchers = Object.getOwnPropertyDescriptor(globalThis, MATCHERS)
