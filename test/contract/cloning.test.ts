@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Process, UsageError } from 'forkserver'
-import { openDescriptors, until } from '../support/leaks.js'
-import { contract, errorOf, jobs } from './contract.js'
+import { until } from '../support/leaks.js'
+import { contract, errorOf, jobs, openBesidesSpares } from './contract.js'
 
 contract('what cannot be cloned', (site) => {
   test('an argument fails start(), before anything is started', async () => {
-    const before = openDescriptors().length
+    const before = openBesidesSpares(site.server)
     const process = new Process(jobs.echo, [{ a: { b: () => 1 } }], { server: site.server, stdio: 'ignore' })
     const error = await errorOf(process.start(), UsageError)
     assert.equal(error.code, 'ERR_CANNOT_CLONE')
@@ -17,7 +17,7 @@ contract('what cannot be cloned', (site) => {
     assert.equal(process.alive, false)
     assert.equal(await errorOf(process.result, UsageError), error)
     assert.equal(await errorOf(process.join(), UsageError), error)
-    assert.ok(await until(() => openDescriptors().length <= before))
+    assert.ok(await until(() => openBesidesSpares(site.server) <= before))
   })
 
   test('a later argument is named, too', async () => {

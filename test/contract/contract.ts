@@ -13,7 +13,7 @@ import {
   remote,
   type StartOptions,
 } from 'forkserver'
-import { watchLeaks } from '../support/leaks.js'
+import { openDescriptors, watchLeaks } from '../support/leaks.js'
 import { type Way, waysFor } from '../support/servers.js'
 import { SLOWNESS } from '../support/slowness.js'
 
@@ -65,6 +65,11 @@ function declare(ways: readonly Way[], title: string, suite: Suite, options?: St
       })
     })
   }
+}
+
+/** How many descriptors are open here, without those of the server's spares: they come and go with the load. */
+export function openBesidesSpares(server: ForkServer): number {
+  return openDescriptors().length - (server.spares?.parked ?? 0)
 }
 
 /** What a promise rejects with, whatever that is: assert.rejects() cannot take undefined. */

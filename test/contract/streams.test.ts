@@ -7,8 +7,8 @@ import path from 'node:path'
 import { after, before, test } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Process, type ProcessOptions, ResourceError } from 'forkserver'
-import { openDescriptors, until } from '../support/leaks.js'
-import { contract, errorOf, jobs, read, run } from './contract.js'
+import { until } from '../support/leaks.js'
+import { contract, errorOf, jobs, openBesidesSpares, read, run } from './contract.js'
 
 const MiB = 1024 * 1024
 
@@ -125,11 +125,11 @@ contract('stdio', (site) => {
   })
 
   test('a descriptor that is not open fails start(), and leaks nothing', async () => {
-    const before = openDescriptors().length
+    const before = openBesidesSpares(site.server)
     const process = new Process(jobs.echo, [1], { server: site.server, stdio: ['pipe', 9_999, 'pipe'] })
     const error = await errorOf(process.start(), ResourceError)
     assert.equal(error.errno, 'EBADF')
-    assert.ok(await until(() => openDescriptors().length <= before))
+    assert.ok(await until(() => openBesidesSpares(site.server) <= before))
     assert.equal(await run(jobs.echo, ['still serves'], { server: site.server }), 'still serves')
   })
 })

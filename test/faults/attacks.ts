@@ -28,7 +28,8 @@ export class Battlefield {
   }
 
   static async open(transport: 'path' | 'abstract'): Promise<Battlefield> {
-    const server = await ForkServer.start({ transport, preload: [jobs.module] })
+    // A spare that is being forked is open in the template, too: none, so that the number is steady.
+    const server = await ForkServer.start({ transport, preload: [jobs.module], spares: 0 })
     // What the first fork opens, stays open.
     await Promise.all(Array.from({ length: HONEST_PROCESSES }, (_, index) => launch(server, index)))
     return new Battlefield(server)

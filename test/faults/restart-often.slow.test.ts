@@ -15,7 +15,7 @@ describe(`${RESTARTS} restarts`, { timeout: 600_000 }, () => {
   for (const transport of ['private', 'path'] as const) {
     test(`leave nothing (${transport})`, async () => {
       const module = folder.writeVersion(`${transport}.mjs`, 'old')
-      const server = await ForkServer.start({ preload: [module], transport })
+      const server = await ForkServer.start({ preload: [module], transport, spares: 0 })
       await server.restart()
       assert.ok(await until(() => descendants().length === 1))
       const before = openDescriptors().length

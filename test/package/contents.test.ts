@@ -11,7 +11,14 @@ import { newFolder, type Packed, pack, ROOT, run } from './tarball.js'
 const MOST_BYTES = 500_000
 
 /** For those who work on forkserver: how it is made, and what was measured. They are in the repository only. */
-const PAGES_OF_THE_PROJECT = ['ARCHITECTURE', 'BENCHMARKS', 'COMPATIBILITY', 'CONFORMANCE', 'PERFORMANCE']
+const PAGES_OF_THE_PROJECT =
+  /^(ARCHITECTURE|BENCHMARKS|COMPATIBILITY|CONFORMANCE|FORK_SAFETY|PERFORMANCE|PROTOCOL)\.md$/
+
+/** No public face leads to the declarations of these folders, so they are left out. */
+const UNDECLARED = /^(child|child\/worker|doctor|main|promises|registry|template|vitest\/child|vitest\/template)$/
+
+const declarationOf = (name: string, kind: string): string[] =>
+  UNDECLARED.test(path.dirname(name)) ? [] : [`dist/${name}.d.${kind}ts`]
 
 /** npm runs these where the package is installed, or warns of them. */
 const INSTALL_SCRIPTS = ['preinstall', 'install', 'postinstall', 'preprepare', 'prepare', 'postprepare', 'prepublish']
@@ -34,10 +41,10 @@ describe('the packed package', () => {
     const compiled = sources
       .map((name) => /^(.*)\.([cm]?)ts$/.exec(name))
       .filter((match) => match !== null)
-      .flatMap(([, name, kind]) => [`dist/${name}.${kind}js`, `dist/${name}.d.${kind}ts`])
+      .flatMap(([, name, kind]) => [`dist/${name}.${kind}js`, ...declarationOf(name!, kind!)])
     const pages = readdirSync(path.join(ROOT, 'docs'))
       .filter((name) => name.endsWith('.md'))
-      .filter((name) => !PAGES_OF_THE_PROJECT.includes(name.slice(0, -'.md'.length)))
+      .filter((name) => !PAGES_OF_THE_PROJECT.test(name))
     const wanted = [
       ...['CHANGELOG.md', 'LICENSE', 'README.md', 'bin/forkserver.mjs', 'package.json'],
       ...compiled,
@@ -45,6 +52,20 @@ describe('the packed package', () => {
       ...libraries.map((name) => `native/prebuilds/${name}`),
     ]
     assert.deepEqual([...packed.files].sort(), wanted.sort())
+  })
+
+  test('has every declaration that a declaration imports from a public face on', () => {
+    const { exports } = JSON.parse(readFileSync(path.join(unpacked, 'package.json'), 'utf8')) as { exports: object }
+    const left = [...JSON.stringify(exports).matchAll(/"\.\/(dist\/[^"]+\.d\.c?ts)"/g)].map(([, file]) => file!)
+    assert.ok(left.length > 3)
+    const seen = new Set<string>()
+    for (let file = left.pop(); file; file = left.pop()) {
+      if (seen.has(file)) continue
+      seen.add(file)
+      const text = readFileSync(path.join(unpacked, file), 'utf8').replaceAll(/\/\*.*?\*\//gs, '') // examples
+      for (const [, target] of text.matchAll(/(?:from|import\()\s*['"](\.[^'"]+)['"]/g))
+        left.push(path.join(path.dirname(file), target!.replace(/\.(c?)js$/, '.d.$1ts')))
+    }
   })
 
   test('runs nothing when it is installed', () => {

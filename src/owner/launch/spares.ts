@@ -98,13 +98,20 @@ export class Spares {
     return this.#parked.length < this.#demand.wanted(performance.now())
   }
 
+  /** The child's end is closed in any case: a template that is lost refuses the request at once. */
+  #ask(state: TemplateState, childsEnd: number): Promise<ForkedChild> {
+    try {
+      return state.connection.forkSpare(childsEnd)
+    } finally {
+      this.#native.close(childsEnd)
+    }
+  }
+
   async #fork(state: TemplateState): Promise<void> {
     const [channelFd, childsEnd] = socketPair(this.#native)
     let child: ForkedChild
     try {
-      const asked = state.connection.forkSpare(childsEnd)
-      this.#native.close(childsEnd)
-      child = await asked
+      child = await this.#ask(state, childsEnd)
     } catch (error) {
       this.#native.close(channelFd)
       throw error

@@ -3,9 +3,12 @@
 import assert from 'node:assert/strict'
 import { closeSync, openSync } from 'node:fs'
 import { after, before, beforeEach, describe, test } from 'node:test'
-import { ForkServer, ForkServerError, Process, ResourceError } from 'forkserver'
+import { ForkServer, ForkServerError, Process, ProtocolError, ResourceError } from 'forkserver'
+import { SpareDemand } from '#src/owner/launch/spare-demand.js'
+import { Spares } from '#src/owner/launch/spares.js'
+import { findNative } from '#src/platform/native.js'
 import { errorOf, jobs, run } from '../../contract/contract.js'
-import { descendants, isAlive, until, watchLeaks } from '../../support/leaks.js'
+import { descendants, isAlive, openDescriptors, until, watchLeaks } from '../../support/leaks.js'
 
 const SPARES = 2
 
@@ -124,5 +127,23 @@ describe('spares that follow the load', () => {
     await using server = await ForkServer.start({ spares: 0, startMethod: 'forkserver' })
     for (let count = 0; count < 3; count++) await run(jobs.echo, [count], { server })
     assert.deepEqual(server.spares, { parked: 0, used: 0, unused: 0 })
+  })
+
+  test('a template that is lost at the moment of a fork leaves no descriptor open', async () => {
+    const native = findNative()
+    assert.ok('native' in native)
+    const before = openDescriptors()
+    const lost = new ProtocolError('ERR_CONNECTION_ENDED', 'The template is gone.')
+    const connection = {
+      isLost: false,
+      forkSpare() {
+        throw lost
+      },
+    }
+    const spares = new Spares(native.native, new SpareDemand(1, 1), () => false)
+    spares.serve({ connection } as unknown as Parameters<Spares['serve']>[0])
+    await spares.fill()
+    assert.deepEqual(openDescriptors(), before)
+    await spares.close()
   })
 })
