@@ -25,21 +25,36 @@ async function carryOut(job: BullJob, { method, args }: JobRequest): Promise<unk
   return await (job as unknown as Methods)[method]!(...args)
 }
 
-/** Serves a job's process until its end of the line is gone. */
+/** The reply as a line. A value that JSON cannot hold is an error like any other. */
+function lineOfReply(id: number, reply: { value: unknown } | { error: RemoteError }): string {
+  try {
+    return lineOf({ id, ...reply })
+  } catch (error) {
+    return lineOf({ id, error: remoteError(error) })
+  }
+}
+
+/**
+ * Serves a job's process until its end of the line is gone. The process runs code of others: what is no request ends
+ * the line, and harms nobody else.
+ */
 export function serveJob(job: BullJob, line: Duplex): void {
   const lines = new MessageLines<JobRequest>()
   const answer = async (request: JobRequest): Promise<void> => {
-    const { id } = request
     const reply = await carryOut(job, request).then(
-      (value) => ({ id, value }),
-      (error: unknown) => ({ id, error: remoteError(error) }),
+      (value) => ({ value }),
+      (error: unknown) => ({ error: remoteError(error) }),
     )
-    if (line.writable) line.write(lineOf(reply))
+    if (line.writable) line.write(lineOfReply(request.id, reply))
   }
   line.setEncoding('utf8')
   line.on('error', () => {}) // the process has ended, which its result says
   line.on('data', (piece: string) => {
-    for (const request of lines.take(piece)) void answer(request)
+    try {
+      for (const request of lines.take(piece)) answer(request).catch(() => line.destroy())
+    } catch {
+      line.destroy()
+    }
   })
 }
 

@@ -9,7 +9,10 @@ import { type BullJob, sendCancel, serveJob } from './job-requests.js'
 import { type CheckedProcessor, checkProcessor, type ProcessorOptions } from './processor-options.js'
 
 const child = remote<typeof import('./child/run-processor.js')>(new URL('./child/run-processor.js', import.meta.url))
-/** A process whose job is done ends by itself. If it does not, it is killed after this many milliseconds. */
+/**
+ * A process whose job is done ends by itself. If it does not, it is killed after this many milliseconds. If a process
+ * that it has started keeps its line open, that is closed as late.
+ */
 const END_MS = 5_000
 
 /** A processor for BullMQ's Worker. */
@@ -31,15 +34,19 @@ export interface ForkserverProcessor extends AsyncDisposable {
    * @throws TemplateError ERR_TEMPLATE_START, and what else ForkServer.start() throws; UsageError ERR_INVALID_STATE
    */
   ready(): Promise<ForkServer>
-  /** Ends the server, unless it is yours, and what still runs. Close the worker first: it waits for its jobs. */
+  /**
+   * Kills the processes of jobs that still run, and ends the server, unless it is yours. Close the worker first: it
+   * waits for its jobs.
+   */
   close(): Promise<void>
 }
 
-/** The server of a processor: the user's, or its own. */
+/** What the jobs of a processor run on: the user's server, or its own; and their processes. */
 class ProcessorServer {
   readonly #options: CheckedProcessor
+  readonly #closing = new AbortController()
+  readonly #running = new Set<JobProcess>()
   #server: Promise<ForkServer> | undefined
-  #isClosed = false
 
   constructor(options: CheckedProcessor) {
     this.#options = options
@@ -47,7 +54,7 @@ class ProcessorServer {
 
   /** A start that failed fails the jobs that waited for it; the next job tries again. */
   get(): Promise<ForkServer> {
-    if (this.#isClosed) return Promise.reject(closed())
+    if (this.#closing.signal.aborted) return Promise.reject(closed())
     this.#server ??= this.#start().catch((error: unknown) => {
       this.#server = undefined
       throw error
@@ -58,11 +65,27 @@ class ProcessorServer {
   async #start(): Promise<ForkServer> {
     const { server, file } = this.#options
     if (server instanceof ForkServer) return server
-    return ForkServer.start({ ...server, preload: [...(server.preload ?? []), child.module, file] })
+    const signals = [this.#closing.signal, ...(server.signal ? [server.signal] : [])]
+    const preload = [...(server.preload ?? []), child.module, file]
+    return ForkServer.start({ ...server, preload, signal: AbortSignal.any(signals) })
+  }
+
+  /** Runs one job in one process. */
+  async run(call: JobCall): Promise<unknown> {
+    const server = await this.get()
+    if (this.#closing.signal.aborted) throw closed()
+    const run = new JobProcess(server, this.#options, call)
+    this.#running.add(run)
+    try {
+      return await run.result()
+    } finally {
+      void run.ended().finally(() => this.#running.delete(run))
+    }
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true
+    this.#closing.abort(closed())
+    await Promise.all(Array.from(this.#running, (run) => run.kill()))
     if (this.#options.server instanceof ForkServer) return
     const server = await this.#server?.catch(() => undefined)
     await server?.close({ children: 'kill' })
@@ -72,40 +95,74 @@ class ProcessorServer {
 const closed = (): UsageError =>
   new UsageError('ERR_INVALID_STATE', 'The processor was closed. Close the worker of BullMQ before its processor.')
 
-/** Runs one job in one process. */
-async function runJob(
-  server: ForkServer,
-  { file, stdio, cancelTimeout, process: options }: CheckedProcessor,
-  { job, token, signal }: { job: BullJob; token: string | undefined; signal: AbortSignal | undefined },
-): Promise<unknown> {
-  const task = { file, job: JSON.stringify(job.asJSONSandbox()), token, isCancellable: signal !== undefined }
-  const run = new Process(child.runProcessor, [task], {
-    ...options,
-    server,
-    stdio: [...stdio, 'pipe'],
-  })
-  let timer: NodeJS.Timeout | undefined
-  let late: ChildError | undefined
-  const cancel = (): void => {
-    sendCancel(run.stdio.at(-1) as Duplex, signal?.reason)
-    if (cancelTimeout !== undefined)
-      timer = setTimeout(() => {
-        late = cancelled(job, cancelTimeout, run.pid)
-        run.kill()
-      }, cancelTimeout)
+/** What BullMQ calls a processor with. */
+interface JobCall {
+  job: BullJob
+  token: string | undefined
+  signal: AbortSignal | undefined
+}
+
+/** The process of one job. */
+class JobProcess {
+  readonly #run: Process<typeof child.runProcessor>
+  readonly #call: JobCall
+  readonly #cancelTimeout: number | undefined
+  #timer: NodeJS.Timeout | undefined
+  #late: ChildError | undefined
+
+  constructor(server: ForkServer, { file, stdio, cancelTimeout, process }: CheckedProcessor, call: JobCall) {
+    const { job, token, signal } = call
+    const task = { file, job: JSON.stringify(job.asJSONSandbox()), token, isCancellable: signal !== undefined }
+    this.#call = call
+    this.#cancelTimeout = cancelTimeout
+    this.#run = new Process(child.runProcessor, [task], { ...process, server, stdio: [...stdio, 'pipe'] })
   }
-  try {
-    await run.start()
-    serveJob(job, run.stdio.at(-1) as Duplex)
-    if (signal?.aborted) cancel()
-    else signal?.addEventListener('abort', cancel, { once: true })
-    return JSON.parse(await run.result)
-  } catch (error) {
-    throw late ?? error
-  } finally {
-    clearTimeout(timer)
-    signal?.removeEventListener('abort', cancel)
-    void run.join({ timeout: END_MS }).catch(() => run.kill())
+
+  /** Starts it, and resolves with what the processor has returned. */
+  async result(): Promise<unknown> {
+    const { job, signal } = this.#call
+    const cancel = (): void => this.#cancel()
+    try {
+      await this.#run.start()
+      serveJob(job, this.#line!)
+      if (signal?.aborted) cancel()
+      else signal?.addEventListener('abort', cancel, { once: true })
+      return JSON.parse(await this.#run.result)
+    } catch (error) {
+      throw this.#late ?? error
+    } finally {
+      clearTimeout(this.#timer)
+      signal?.removeEventListener('abort', cancel)
+    }
+  }
+
+  get #line(): Duplex | undefined {
+    return this.#run.stdio.at(-1) ?? undefined
+  }
+
+  #cancel(): void {
+    sendCancel(this.#line!, this.#call.signal?.reason)
+    if (this.#cancelTimeout === undefined) return
+    const ms = this.#cancelTimeout
+    this.#timer = setTimeout(() => {
+      this.#late = cancelled(this.#call.job, ms, this.#run.pid)
+      this.#run.kill()
+    }, ms)
+  }
+
+  /** Waits for its end, after its job has ended, and sees to it. */
+  async ended(): Promise<void> {
+    await this.#run.join({ timeout: END_MS }).catch(() => this.kill())
+    const line = this.#line
+    if (!line || line.closed) return
+    // What the process has asked for before its end is still read.
+    const timer = setTimeout(() => line.destroy(), END_MS)
+    line.once('close', () => clearTimeout(timer))
+  }
+
+  /** Kills it, and waits for its end. */
+  async kill(): Promise<void> {
+    await this.#run[Symbol.asyncDispose]()
   }
 }
 
@@ -132,11 +189,10 @@ function cancelled({ id }: BullJob, ms: number, pid: number | undefined): ChildE
  * await processor.close()
  */
 export function forkserverProcessor(file: string | URL, options: ProcessorOptions = {}): ForkserverProcessor {
-  const checked = checkProcessor(file, options)
-  const server = new ProcessorServer(checked)
+  const server = new ProcessorServer(checkProcessor(file, options))
   // Three parameters: BullMQ counts them, and gives a signal only to a processor that takes it.
-  const run = async (job: BullJob, token?: string, signal?: AbortSignal): Promise<unknown> =>
-    runJob(await server.get(), checked, { job, token, signal })
+  const run = (job: BullJob, token?: string, signal?: AbortSignal): Promise<unknown> =>
+    server.run({ job, token, signal })
   server.get().catch(() => {}) // the first job tells
   return Object.assign(run, {
     ready: () => server.get(),

@@ -102,7 +102,28 @@ test('a killed worker loses no job', { skip: NO_REDIS, timeout: 2 * LIMIT_MS }, 
   await loseNoJob(redis, host, host)
 })
 
-test('neither does one on another host', { skip: NO_REDIS || NO_NAMESPACES, timeout: 2 * LIMIT_MS }, async () => {
+test('a worker that has lost its Redis can end, and ends its jobs', {
+  skip: NO_REDIS,
+  timeout: 2 * LIMIT_MS,
+}, async () => {
+  await using redis = await Redis.start()
+  const queue = new Queue(`test-${randomUUID()}`, { connection: redis.connection })
+  const worker = startWorker(queue.name, 'only', { command: [], connection: redis.connection })
+  const ended = once(worker, 'exit')
+  await queue.add('sleeps', { ms: LIMIT_MS })
+  const { pid } = await until('its job', () => running(queue, 'only'))
+  await queue.close()
+  await redis.lose()
+  assert.ok(isAlive(pid))
+  worker.kill('SIGHUP')
+  assert.deepEqual(await ended, [0, null])
+  assert.ok(!isAlive(pid))
+})
+
+test('a killed worker on another host loses no job', {
+  skip: NO_REDIS || NO_NAMESPACES,
+  timeout: 2 * LIMIT_MS,
+}, async () => {
   using one = new NetworkNamespace(0)
   using two = new NetworkNamespace(1)
   const port = await freePort()

@@ -1,12 +1,14 @@
 // Runs in: the test runner. forkserver/bullmq with the real BullMQ and a real Redis, on both start methods: what
 // becomes of a job is the same as in BullMQ's own sandbox.
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { after, before, describe, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { FlowProducer, type Job } from 'bullmq'
-import type { StartMethod } from 'forkserver'
+import { ForkServer, type StartMethod } from 'forkserver'
 import { type ForkserverProcessor, forkserverProcessor, type ProcessorOptions } from 'forkserver/bullmq'
-import { watchLeaks } from '../support/leaks.js'
+import { isAlive, openDescriptors, until, watchLeaks } from '../support/leaks.js'
 import { NO_REDIS, Redis } from '../support/redis.js'
 import { SLOWNESS } from '../support/slowness.js'
 import { Board, type Outcome } from './board.js'
@@ -14,6 +16,11 @@ import { Board, type Outcome } from './board.js'
 const fixture = (name: string): URL => new URL(`../fixtures/bullmq/${name}.js`, import.meta.url)
 const PROCESSOR = fixture('processor')
 const HANG_MS = 120_000 * SLOWNESS
+/** In this time the descriptors of a process that has ended are closed. */
+const CALM_MS = 500 * SLOWNESS
+
+/** They take long, and the start method is nothing to them. */
+const FORKED_ONLY = { forkserver: {}, spawn: { skip: 'it is the same for a forked process' } }
 
 /** Jobs of which the outcome must be the same. */
 const SAME = ['echo', 'value', 'nothing', 'throws', 'throwsText', 'unrecoverable', 'talks', 'delays']
@@ -24,9 +31,20 @@ async function outcomes(board: Board): Promise<Record<string, Outcome>> {
   return found
 }
 
+const sockets = (): number => openDescriptors().filter((entry) => entry.includes('socket:')).length
+
+/** The process of a job that logs its pid first. */
+async function pidOf(board: Board, job: Job): Promise<number> {
+  for (const end = Date.now() + HANG_MS; Date.now() < end; await sleep(10)) {
+    const { logs } = await board.queue.getJobLogs(job.id!)
+    if (logs.length > 0) return Number(logs[0])
+  }
+  throw new Error('The job has logged nothing.')
+}
+
 watchLeaks()
 
-describe('forkserver/bullmq', { skip: NO_REDIS, timeout: HANG_MS }, () => {
+describe('forkserver/bullmq', { skip: NO_REDIS, timeout: 4 * HANG_MS }, () => {
   let redis: Redis
   before(async () => {
     redis = await Redis.start()
@@ -82,10 +100,12 @@ describe('forkserver/bullmq', { skip: NO_REDIS, timeout: HANG_MS }, () => {
       test('an error that nobody catches fails the job', async () => {
         assert.equal((await board.run('uncaught')).failedReason, 'thrown in a callback')
         assert.equal((await board.run('unhandled')).failedReason, 'nobody waits for this promise')
+        assert.equal((await board.run('throwsTwice')).failedReason, 'the first')
       })
 
-      test('what JSON cannot hold fails the job', async () => {
+      test('what JSON cannot hold fails the job, or the call', async () => {
         assert.match((await board.run('cyclic')).failedReason!, /circular/)
+        assert.match(String((await board.run('refusesBigInt')).value), /BigInt/)
       })
 
       test('a job asks for its children, its state, and what is refused', async () => {
@@ -98,13 +118,77 @@ describe('forkserver/bullmq', { skip: NO_REDIS, timeout: HANG_MS }, () => {
       })
 
       test('a process that ends in mid-job fails it, and says how it ended', async () => {
-        assert.match((await board.run('killed')).failedReason!, /SIGKILL/)
+        for (const by of ['SIGKILL', 'SIGSEGV'] as const)
+          assert.match((await board.run('killed', { by })).failedReason!, new RegExp(by))
         assert.match((await board.run('exits')).failedReason!, /code 7/)
         assert.equal((await board.run('state')).value, 'active')
       })
 
       test('a job that leaves a timer ends', async () => {
         assert.equal((await board.run('leaves')).value, 'with a timer')
+      })
+
+      test('a process that does not end after its job is killed', FORKED_ONLY[startMethod], async () => {
+        const { value } = await board.run('staysAwake')
+        assert.ok(await until(() => !isAlive(Number(value)), HANG_MS))
+      })
+
+      test('a process that writes nonsense to its line harms only itself', async () => {
+        const closed = 'The worker of this job has closed its connection.'
+        assert.deepEqual((await board.run('scribbles')).value, [closed, closed])
+        assert.equal((await board.run('state')).value, 'active')
+      })
+
+      test(
+        'a process that the job leaves behind keeps no descriptor of the worker open',
+        FORKED_ONLY[startMethod],
+        async () => {
+          await using server = await ForkServer.start({ startMethod, spares: 0 })
+          await using one = forkserverProcessor(PROCESSOR, { server })
+          await using other = new Board(redis, one)
+          await other.run('state')
+          await sleep(CALM_MS)
+          const before = sockets()
+          const { value } = await other.run('leavesChild')
+          assert.ok(await until(() => sockets() > before), 'it holds the line')
+          assert.ok(await until(() => sockets() <= before, HANG_MS))
+          process.kill(Number(value), 'SIGKILL')
+        },
+      )
+
+      test('a worker that is closed waits for its jobs; one that is not waited for leaves no process', async () => {
+        const one = processorOf()
+        const waiting = new Board(redis, one)
+        const ends = await waiting.add('sleeps', { ms: 300 })
+        await once(waiting.worker, 'active')
+        await waiting.worker.close()
+        assert.equal(await (await waiting.queue.getJob(ends.id!))!.getState(), 'completed')
+        await waiting[Symbol.asyncDispose]()
+        await one.close()
+
+        await using server = await ForkServer.start({ startMethod, spares: 0 })
+        const other = forkserverProcessor(PROCESSOR, { server })
+        const leaving = new Board(redis, other)
+        const job = await leaving.add('sleeps', { ms: HANG_MS })
+        const pid = await pidOf(leaving, job)
+        await leaving.worker.close(true)
+        await other.close()
+        assert.ok(!isAlive(pid))
+        await leaving[Symbol.asyncDispose]()
+      })
+
+      test('a Redis that pauses delays a job', async () => {
+        await using own = await Redis.start()
+        const processorOfOwn = processorOf()
+        const other = new Board(own, processorOfOwn)
+        const talks = await other.add('sleeps', { ms: 200 })
+        await pidOf(other, talks)
+        own.signal('SIGSTOP')
+        await sleep(600)
+        own.signal('SIGCONT')
+        assert.equal(typeof (await other.outcomeOf(talks)).value, 'number')
+        await other[Symbol.asyncDispose]()
+        await processorOfOwn.close()
       })
 
       test('a job hears that it was cancelled', async () => {

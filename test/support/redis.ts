@@ -16,12 +16,14 @@ export const hasRedis = spawnSync('redis-server', ['--version']).status === 0
 export const NO_REDIS = !hasRedis && "there is no redis-server; Debian's package of that name has it"
 
 export class Redis implements AsyncDisposable {
-  readonly #process: ChildProcess
   readonly #folder: string
+  readonly #listen: readonly string[]
+  readonly #process: ChildProcess
 
-  private constructor(process: ChildProcess, folder: string) {
-    this.#process = process
-    this.#folder = folder
+  private constructor(listen: readonly string[]) {
+    this.#folder = mkdtempSync(path.join(os.tmpdir(), 'fst-redis-'))
+    this.#listen = listen
+    this.#process = this.#spawn()
   }
 
   /** The options of a connection, for BullMQ. */
@@ -31,27 +33,45 @@ export class Redis implements AsyncDisposable {
 
   /** @param tcp addresses and a port on which it listens, too */
   static async start(tcp?: { addresses: readonly string[]; port: number }): Promise<Redis> {
-    const folder = mkdtempSync(path.join(os.tmpdir(), 'fst-redis-'))
-    const socket = path.join(folder, 'redis.sock')
     const listen = tcp
       ? ['--port', String(tcp.port), '--bind', ...tcp.addresses, '--protected-mode', 'no']
       : ['--port', '0']
-    const args = [...listen, '--unixsocket', socket, '--dir', folder, '--save', '', '--appendonly', 'no']
-    const redis = new Redis(spawn('redis-server', args, { stdio: 'ignore' }), folder)
-    for (const end = Date.now() + START_LIMIT_MS; !existsSync(socket); await sleep(STEP_MS))
-      if (Date.now() > end || redis.#process.exitCode !== null) {
-        await redis[Symbol.asyncDispose]()
-        throw new Error('redis-server did not start.')
-      }
+    const redis = new Redis(listen)
+    await redis.#isUp()
     return redis
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  #spawn(): ChildProcess {
+    const places = ['--unixsocket', this.connection.path, '--dir', this.#folder]
+    const args = [...this.#listen, ...places, '--save', '', '--appendonly', 'no']
+    return spawn('redis-server', args, { stdio: 'ignore' })
+  }
+
+  async #isUp(): Promise<void> {
+    for (const end = Date.now() + START_LIMIT_MS; !existsSync(this.connection.path); await sleep(STEP_MS))
+      if (Date.now() > end || this.#process.exitCode !== null) {
+        await this[Symbol.asyncDispose]()
+        throw new Error('redis-server did not start.')
+      }
+  }
+
+  /** SIGSTOP: it answers nobody. SIGCONT: it goes on. */
+  signal(name: 'SIGSTOP' | 'SIGCONT'): void {
+    this.#process.kill(name)
+  }
+
+  /** Ends it, with all that it holds. */
+  async lose(): Promise<void> {
     if (this.#process.exitCode === null && this.#process.signalCode === null) {
       const ended = once(this.#process, 'exit')
       this.#process.kill('SIGKILL')
       await ended
     }
+    rmSync(this.connection.path, { force: true })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.lose()
     rmSync(this.#folder, { recursive: true, force: true })
   }
 }

@@ -24,9 +24,12 @@ async function findProcessor(file: string): Promise<SandboxedProcessor> {
   throw new TypeError(`${file} has no default export that is a function. Export the processor of the jobs as default.`)
 }
 
-/** An error that nobody has caught, also in a callback, is the job's: it ends the job, and so the process. */
+/**
+ * An error that nobody has caught, also in a callback, is the job's: it ends the job, and so the process. Of several
+ * the first one counts.
+ */
 function uncaught(): Promise<never> {
-  return new Promise((_, reject) => process.once('uncaughtException', reject))
+  return new Promise((_, reject) => process.on('uncaughtException', reject))
 }
 
 const asError = (thrown: unknown): unknown =>

@@ -20,6 +20,8 @@ export class WorkerLine {
   readonly #asked = new Set<Promise<unknown>>()
   readonly #onCancel: (reason: unknown) => void
   #socket: Socket | undefined
+  /** Why nobody answers any more. */
+  #failure: Error | undefined
   #count = 0
 
   constructor(onCancel: (reason: unknown) => void) {
@@ -35,8 +37,8 @@ export class WorkerLine {
     socket.on('data', (piece: string) => {
       for (const message of lines.take(piece)) this.#take(message)
     })
-    socket.on('error', (error) => this.#fail(error))
-    socket.on('end', () => this.#fail(new Error('The worker of this job has closed its connection.')))
+    socket.on('error', (cause) => this.#fail(cause))
+    socket.on('end', () => this.#fail(undefined))
     this.#socket = socket
     return socket
   }
@@ -46,9 +48,11 @@ export class WorkerLine {
     const socket = this.open()
     const id = this.#count++
     const asked = new Promise((resolve, reject) => {
+      if (this.#failure) throw this.#failure
+      const line = lineOf({ id, method, args }) // which throws what JSON says of an argument
       this.#waiting.set(id, { resolve, reject })
+      socket.write(line)
     })
-    socket.write(lineOf({ id, method, args }))
     this.#asked.add(asked)
     const forget = (): boolean => this.#asked.delete(asked)
     asked.then(forget, forget)
@@ -68,8 +72,9 @@ export class WorkerLine {
     else waiting?.resolve(message.value)
   }
 
-  #fail(error: Error): void {
-    for (const { reject } of this.#waiting.values()) reject(error)
+  #fail(cause: Error | undefined): void {
+    this.#failure ??= new Error('The worker of this job has closed its connection.', { cause })
+    for (const { reject } of this.#waiting.values()) reject(this.#failure)
     this.#waiting.clear()
   }
 }
