@@ -114,32 +114,6 @@ describe('npm run bench', () => {
     assert.ok(normalPercent > 0 && normalPercent < eachPercent && eachPercent < 100)
   })
 
-  test('vitest runs whole projects in four ways, and compares each with vitest as it is', async () => {
-    interface Row {
-      kind: string
-      way: string
-      ms: number[]
-      timesFaster: number
-    }
-    const { results, skipped, bars } = await report<{ rows: Row[] }>('vitest')
-    if (Number.parseInt(process.versions.node, 10) < 22) {
-      assert.deepEqual(results.rows, [])
-      assert.equal(skipped.length, 1)
-      return
-    }
-    const ways = ['forks', 'cold', 'learnt', 'warmed']
-    const cells = ['react', 'typescript'].flatMap((kind) => ways.map((way) => `${kind} ${way}`))
-    assert.deepEqual(
-      results.rows.map(({ kind, way }) => `${kind} ${way}`),
-      cells,
-    )
-    for (const { way, ms, timesFaster } of results.rows) {
-      assert.ok(ms.length === 1 && ms[0]! > 0)
-      if (way === 'forks') assert.equal(timesFaster, 1)
-    }
-    assert.equal(bars.length, 4)
-  })
-
   test('workloads compares a child with plain Node, and a program with a function', async () => {
     type Row = { workload: string; samples: number; plainMs: number; childMs: number; ratio: number }
     type Starts = { samples: number; functionMs: number; programMs: number }
