@@ -1,7 +1,7 @@
 // Runs in: owner. Pure. What a tool asks the registry for, and which requests one template serves.
 import { createHash } from 'node:crypto'
 import type { Reference } from '../owner/naming/remote.js'
-import type { WarmupCall } from '../owner/server/server-options.js'
+import type { WarmupCall } from '../owner/server/preload-options.js'
 import { START_VARIABLES } from '../wire/environment.js'
 import { encodeValue } from '../wire/values/clone.js'
 
