@@ -1,9 +1,9 @@
 // Runs in: owner. The I/O of a control connection. Its socket is a stream of Node's; beside it, messages with
 // descriptors are sent at once, and an answer can be waited for while the event loop stands still.
-import { Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { ProtocolError } from '../../errors.js'
+import { messageSocket } from '../../platform/message-socket.js'
 import { check, isErrno, type Native, resourceError } from '../../platform/native.js'
-import { readToTheEnd } from '../../platform/read-to-end.js'
 import { performance } from '../../platform/timers.js'
 import { encodeFrame, encodeFrames } from '../../wire/frames.js'
 import { readNow } from './read-now.js'
@@ -29,8 +29,7 @@ export class ControlSocket {
     this.#fd = fd
     this.#listener = listener
     this.peerPid = native.peerPid(fd)
-    this.#stream = readToTheEnd(new Socket({ fd, readable: true, writable: true }))
-    this.#stream.on('data', (chunk: Buffer) => listener.onData(chunk))
+    this.#stream = messageSocket(fd, (chunk) => listener.onData(chunk))
     this.#stream.on('error', () => {}) // 'close' follows and ends the connection
     this.#stream.on('close', () => listener.onClose())
   }
