@@ -5,20 +5,37 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import os from 'node:os'
 import path from 'node:path'
 
-/** The release of Debian with a package `nodejs` of this major version of Node. It may have others, too. */
-const RELEASES: Readonly<Record<string, string>> = { 18: 'bookworm', 20: 'trixie', 22: 'sid', 24: 'sid' }
+/**
+ * The releases of Debian with a package `nodejs` of this major version of Node; they may have others, too. The first
+ * that delivers it is taken: while sid is being updated, its list may name an archive that is not there yet.
+ */
+const RELEASES: Readonly<Record<string, readonly string[]>> = {
+  18: ['bookworm'],
+  20: ['trixie'],
+  22: ['sid'],
+  24: ['sid', 'forky'],
+}
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg'
 
 /**
  * Unpacks Node's folder `test` into `folder`. If that is not possible, throws an error that says what to do instead.
  */
 export function getNodeTests(folder: string, major: string): void {
-  const release = RELEASES[major]
-  if (!release)
+  const releases = RELEASES[major]
+  if (!releases)
     throw new Error(`No release of Debian carries Node ${major}. Name a folder with its source by --node-tests.`)
+  const archive = archiveOf()
+  if (!releases.some((release) => unpackTests(folder, archive, release, major)))
+    throw new Error(
+      `The archive does not give out Node ${major} of ${releases.join(' or ')}. ` +
+        'Name a folder with its source by --node-tests.',
+    )
+}
+
+/** Whether this release delivered the tests. */
+function unpackTests(folder: string, archive: string, release: string, major: string): boolean {
   const work = mkdtempSync(path.join(os.tmpdir(), 'node-tests-'))
   try {
-    const archive = archiveOf()
     for (const name of ['state/lists/partial', 'cache/archives/partial', 'source']) {
       mkdirSync(path.join(work, name), { recursive: true })
     }
@@ -34,13 +51,11 @@ export function getNodeTests(folder: string, major: string): void {
     const cwd = path.join(work, 'source')
     execFileSync('apt-get', [...settings, '-qq', 'update'], { stdio: ['ignore', 'inherit', 'inherit'] })
     const tarball = download(settings, cwd, major)
-    if (!tarball)
-      throw new Error(
-        `The archive does not give out Node ${major} of ${release}. Name a folder with its source by --node-tests.`,
-      )
+    if (!tarball) return false
     mkdirSync(folder, { recursive: true })
     const unpack = ['-xf', path.join(cwd, tarball), '-C', folder, '--strip-components=1', '--wildcards']
     execFileSync('tar', [...unpack, '*/test', '*/src/node_version.h'], { stdio: 'inherit' })
+    return true
   } finally {
     rmSync(work, { recursive: true })
   }

@@ -134,11 +134,17 @@ static void remove_thread_end(int number, void (*act)(int number)) {
 
 static void close_at_end(int fd) { close(fd); }
 
-// closeAtEnd(fd): closes it when this thread of JavaScript ends, unless close(fd) comes before
+// closeAtEnd(fd): closes it when this thread of JavaScript ends, unless close(fd) or keepOpen(fd) comes before
 static napi_value CloseAtEnd(napi_env env, napi_callback_info info) { return add_thread_end(env, info, close_at_end); }
 
 // reapAtEnd(pid): waits for this child process when this thread of JavaScript ends, unless hasExited(pid) comes before
 static napi_value ReapAtEnd(napi_env env, napi_callback_info info) { return add_thread_end(env, info, reap_later); }
+
+// keepOpen(fd): takes closeAtEnd(fd) back, because somebody else closes it from now on
+static int keep_open(int fd) {
+  remove_thread_end(fd, close_at_end);
+  return 0;
+}
 
 static int has_exited(int pid) {
   remove_thread_end(pid, reap_later);
@@ -156,6 +162,7 @@ PLAIN(peer_process, peer_pid((int)first))
 PLAIN(signal_it, signal_holder((pid_t)first, (int)second, (int)third))
 PLAIN(accept_one, accept_client((int)first))
 PLAIN(close_one, close_descriptor((int)first))
+PLAIN(keep_one, keep_open((int)first))
 
 static const struct export FUNCTIONS[] = {
     {"socketPair", SocketPair, NULL},
@@ -172,6 +179,7 @@ static const struct export FUNCTIONS[] = {
     {"peerPid", NULL, peer_process},
     {"signalHolder", NULL, signal_it},
     {"closeAtEnd", CloseAtEnd, NULL},
+    {"keepOpen", NULL, keep_one},
     {"reapAtEnd", ReapAtEnd, NULL},
     {"hasExited", CallPlain, reaped},
 };

@@ -77,6 +77,7 @@ export interface Native {
   findClocks(originMicros: number, earliestNs: number, latestNs: number): number
   close(fd: number): number
   closeAtEnd(fd: number): number
+  keepOpen(fd: number): number
   reapAtEnd(pid: number): number
   hasExited(pid: number): number
 }

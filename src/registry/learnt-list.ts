@@ -1,5 +1,6 @@
 // Runs in: owner. Pure. A list of modules that processes of a tool were seen to load, which the next template preloads;
 // and the text of the file that keeps it.
+import path from 'node:path'
 import type { Finding } from '../errors.js'
 
 /** More modules are not learnt: a list is no copy of node_modules. */
@@ -30,8 +31,8 @@ export function merge(list: LearntList, urls: readonly string[], project: string
   const modules = new Set(list.modules)
   for (const url of urls) {
     if (!url.startsWith(project) || modules.size >= MAX_MODULES) continue
-    const path = decodeURIComponent(url.slice(project.length))
-    if (isInPackage(path) && !Object.hasOwn(list.struck, path)) modules.add(path)
+    const module = decodeURIComponent(url.slice(project.length))
+    if (isInPackage(module) && !Object.hasOwn(list.struck, module)) modules.add(module)
   }
   return modules.size === list.modules.length ? list : { ...list, modules: [...modules] }
 }
@@ -44,17 +45,22 @@ export function merge(list: LearntList, urls: readonly string[], project: string
  */
 export function strikeOff(list: LearntList, skipped: readonly Finding[], project: string): LearntList {
   const struck = { ...list.struck }
-  for (const { module, what } of skipped) {
-    const path = module?.startsWith(project) ? decodeURIComponent(module.slice(project.length)) : undefined
-    if (path !== undefined && list.modules.includes(path)) struck[path] ??= what
+  for (const { module: url, what } of skipped) {
+    const module = url?.startsWith(project) ? decodeURIComponent(url.slice(project.length)) : undefined
+    if (module !== undefined && list.modules.includes(module)) struck[module] ??= what
   }
-  const modules = list.modules.filter((path) => !Object.hasOwn(struck, path))
+  const modules = list.modules.filter((module) => !Object.hasOwn(struck, module))
   return modules.length === list.modules.length ? list : { modules, struck }
+}
+
+/** The modules as absolute paths. */
+export function pathsOf(list: LearntList, folder: string): string[] {
+  return list.modules.map((module) => path.join(folder, module))
 }
 
 /** The modules as file URLs. */
 export function urlsOf(list: LearntList, project: string): string[] {
-  return list.modules.map((path) => project + path.split('/').map(encodeURIComponent).join('/'))
+  return list.modules.map((module) => project + module.split('/').map(encodeURIComponent).join('/'))
 }
 
 /** @param stamp what the list was learnt from: with another one it is worth nothing */
@@ -69,7 +75,7 @@ export function parse(text: string, stamp: string): LearntList {
     if (read.stamp !== stamp || !Array.isArray(read.modules) || typeof read.struck !== 'object') return EMPTY_LIST
     const struck = Object.fromEntries(Object.entries(read.struck ?? {}).filter(([, why]) => typeof why === 'string'))
     const modules = (read.modules as unknown[]).filter(
-      (path): path is string => typeof path === 'string' && isInPackage(path) && !Object.hasOwn(struck, path),
+      (module): module is string => typeof module === 'string' && isInPackage(module) && !Object.hasOwn(struck, module),
     )
     return { modules: [...new Set(modules)].slice(0, MAX_MODULES), struck: struck as Record<string, string> }
   } catch {

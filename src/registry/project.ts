@@ -11,7 +11,8 @@ const LOCK_FILES = ['package-lock.json', 'npm-shrinkwrap.json', 'pnpm-lock.yaml'
 export class Project {
   /** Its URL, with a slash at its end. */
   readonly url: string
-  readonly #folder: string
+  /** Its absolute path. */
+  readonly folder: string
   readonly #lockFile: string | undefined
 
   /** @param folder where the tool runs */
@@ -21,9 +22,9 @@ export class Project {
       real = realpathSync(folder) // modules are known by their real paths
     } catch {}
     const lockFile = findLockFile(real)
-    this.#folder = lockFile ? path.dirname(lockFile) : real
+    this.folder = lockFile ? path.dirname(lockFile) : real
     this.#lockFile = lockFile
-    this.url = `${pathToFileURL(this.#folder).href}/`
+    this.url = `${pathToFileURL(this.folder).href}/`
   }
 
   /** The stamps of the lock file and of other files: another text if one of them was changed. */
@@ -53,7 +54,7 @@ export class Project {
 
   /** Keeps a text, as a whole or not at all. A project whose node_modules cannot be written keeps nothing. */
   write(name: string, text: string): void {
-    if (!existsSync(path.join(this.#folder, 'node_modules'))) return
+    if (!existsSync(path.join(this.folder, 'node_modules'))) return
     const draft = path.join(this.#cache, `${name}.${process.pid}`)
     try {
       mkdirSync(this.#cache, { recursive: true })
@@ -65,7 +66,7 @@ export class Project {
   }
 
   get #cache(): string {
-    return path.join(this.#folder, 'node_modules', '.cache', 'forkserver')
+    return path.join(this.folder, 'node_modules', '.cache', 'forkserver')
   }
 }
 

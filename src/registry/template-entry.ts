@@ -31,6 +31,7 @@ export class TemplateEntry {
   /** The list that the last start had. */
   #startedWith: LearntList = EMPTY_LIST
   #swaps = 0
+  #hasBegun = false
   #hasFailed = false
   #failure: Error | undefined
 
@@ -42,7 +43,6 @@ export class TemplateEntry {
     this.#listStamp = this.#learns ? project.listStamp([request.tool]) : undefined
     const text = this.#listStamp === undefined ? undefined : project.read(fileNameOf(request))
     if (text !== undefined) this.#list = parse(text, this.#listStamp!)
-    this.#starting = this.#begin()
   }
 
   get #learns(): boolean {
@@ -57,6 +57,18 @@ export class TemplateEntry {
   /** The server that is ready; undefined if none is yet, or if there can be none. */
   get server(): ForkServer | undefined {
     return this.#server
+  }
+
+  /** Whether something was learnt that a template can preload. */
+  get hasLearnt(): boolean {
+    return this.#list.modules.length > 0
+  }
+
+  /** Begins the first start, unless it has begun. Until then modules are learnt, but nothing runs. */
+  begin(): void {
+    if (this.#hasBegun || this.#isClosed) return
+    this.#hasBegun = true
+    this.#starting = this.#run()
   }
 
   /** Why the last start failed, if it did. */
@@ -96,18 +108,20 @@ export class TemplateEntry {
   /** Starts a template with what was learnt since the last start. If a start goes on, this follows it. */
   #swap(): void {
     const isNew = this.#list.modules.some((path) => !this.#startedWith.modules.includes(path))
-    if (this.#starting || this.#isClosed || this.#hasFailed || !isNew || this.#swaps >= MAX_SWAPS) return
+    if (!this.#hasBegun || this.#starting || this.#isClosed || this.#hasFailed || !isNew || this.#swaps >= MAX_SWAPS)
+      return
     this.#swaps++
-    this.#starting = this.#begin()
+    this.#starting = this.#run()
   }
 
-  async #begin(): Promise<void> {
+  async #run(): Promise<void> {
     try {
       await this.#startOne()
-    } catch {
+    } catch (error) {
       // Nothing is lost: the tool goes on in its plain way, or with the template before. The diagnostics channel of
       // templates that fail says why.
       this.#hasFailed = true
+      this.#failure = error as Error
     } finally {
       this.#starting = undefined
     }

@@ -33,12 +33,25 @@ export class TemplateRegistry implements AsyncDisposable {
    *   there can be none: then the tool uses its plain way
    */
   serverFor(request: TemplateRequest): ForkServer | undefined {
+    const entry = this.#entryOf(request)
+    entry?.begin()
+    return entry?.server
+  }
+
+  /** As serverFor(), but a template that was not asked for yet is not started. */
+  startedServerFor(request: TemplateRequest): ForkServer | undefined {
     return this.#entryOf(request)?.server
+  }
+
+  /** Whether it is known what processes load: a template that is started now can have all of it. */
+  hasLearnt(request: TemplateRequest): boolean {
+    return this.#entryOf(request)?.hasLearnt ?? false
   }
 
   /** As serverFor(), when the start that goes on has ended. */
   async ready(request: TemplateRequest): Promise<ForkServer | undefined> {
     const entry = this.#entryOf(request)
+    entry?.begin()
     await entry?.settled()
     return entry?.server
   }

@@ -38,7 +38,7 @@ export class FileWorker implements VitestWorker {
     this.#worker = this.#fileTimeout === undefined ? worker : new DeadlineWorker(worker, this.#fileTimeout)
     await this.#worker.start()
     this.#worker.on('message', (message: Message) => {
-      if (message?.type === 'testfileFinished') this.#learn()
+      if (message?.type === 'testfileFinished') this.#fileEnded()
     })
   }
 
@@ -73,8 +73,8 @@ export class FileWorker implements VitestWorker {
     else if (externalize.startsWith('/')) this.#externals.add(pathToFileURL(externalize).href)
   }
 
-  #learn(): void {
-    void this.#templates.learn(this.#options, [...this.#externals])
+  #fileEnded(): void {
+    void this.#templates.fileEnded(this.#options, [...this.#externals])
     this.#externals.clear()
   }
 

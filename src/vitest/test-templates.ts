@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url'
 import { remote } from '../owner/naming/remote.js'
 import type { ForkServer } from '../owner/server/fork-server.js'
 import { ownFile } from '../platform/own-files.js'
-import { registryOf } from '../registry/template-registry.js'
+import { registryOf, type TemplateRegistry } from '../registry/template-registry.js'
 import type { TemplateRequest } from '../registry/template-request.js'
 import { JOBS } from './forked-worker.js'
 import type { PoolSettings } from './pool-settings.js'
@@ -21,10 +21,18 @@ const TEST_GLOBALS = [
 /** What a DOM adds. If it is set up in the template, these exist there, and nothing is to be feared. */
 const DOM_GLOBALS = ['document', 'Element', 'HTMLElement', 'location', 'self', 'window']
 
+/**
+ * A template is started if so many test files are left for each worker. Its start takes as long as one or two files
+ * that are not forked (`npm run bench -- vitest --files 4`).
+ */
+const WORTH_IT = 5
+
 /** The templates of one forkserverPool(). */
 export class TestTemplates {
   readonly #settings: PoolSettings
   readonly #known = new WeakSet<Vitest>()
+  /** How many test files have ended. */
+  readonly #finished = new WeakMap<Vitest, number>()
   /** The modules of the option preload as URLs, by what they are resolved with. */
   readonly #preloads = new Map<string, Promise<string[]>>()
   readonly #warned = new Set<string>()
@@ -38,15 +46,42 @@ export class TestTemplates {
     this.#closeWith(options)
     const registry = registryOf(options.project.config.root)
     const request = await this.#requestOf(options)
-    const server = this.#settings.wait ? await registry.ready(request) : registry.serverFor(request)
+    const server = await this.#serverOf(registry, request, options.project)
     const failure = registry.failureOf(request)
     if (failure) this.#warn(options, `Test files run in processes of vitest's own, because ${failure.message}`)
     return server
   }
 
-  /** Tells what test files have imported from packages. */
-  async learn(options: WorkerOptions, urls: readonly string[]): Promise<void> {
-    registryOf(options.project.config.root).learn(await this.#requestOf(options), urls)
+  #serverOf(
+    registry: TemplateRegistry,
+    request: TemplateRequest,
+    project: WorkerOptions['project'],
+  ): ForkServer | undefined | Promise<ForkServer | undefined> {
+    if (this.#settings.wait) return registry.ready(request)
+    const isKnown = this.#settings.preload.length > 0 || registry.hasLearnt(request)
+    return isKnown && this.#pays(project) ? registry.serverFor(request) : registry.startedServerFor(request)
+  }
+
+  /**
+   * Whether so many test files are still to be run that a template saves more time than its start takes. It starts
+   * beside as many files as there are workers, on the same processors.
+   */
+  #pays({ vitest, config }: WorkerOptions['project']): boolean {
+    const left = vitest.state.getPaths().length - (this.#finished.get(vitest) ?? 0)
+    return left >= WORTH_IT * config.maxWorkers
+  }
+
+  /** A test file has ended. Tells what it has imported from packages. */
+  async fileEnded(options: WorkerOptions, urls: readonly string[]): Promise<void> {
+    const { project } = options
+    const { vitest } = project
+    const finished = (this.#finished.get(vitest) ?? 0) + 1
+    this.#finished.set(vitest, finished)
+    const registry = registryOf(project.config.root)
+    const request = await this.#requestOf(options)
+    registry.learn(request, urls)
+    // In watch mode there is time when all files have run: the next run finds the template ready.
+    if (vitest.config.watch && finished >= vitest.state.getPaths().length) registry.serverFor(request)
   }
 
   #closeWith({ project }: WorkerOptions): void {

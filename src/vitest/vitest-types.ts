@@ -54,6 +54,9 @@ export type Output = NodeJS.WritableStream & EventEmitter
 /** The instance of vitest, for all its projects. */
 export interface Vitest {
   version: string
+  config: { watch: boolean }
+  /** `getPaths()`: the test files of all runs so far. */
+  state: { getPaths(): string[] }
   logger: { outputStream: Output; errorStream: Output; warn(text: string): void }
   onClose(callback: () => Promise<void>): void
 }
@@ -65,6 +68,7 @@ export interface ProjectConfig {
   defines?: Record<string, unknown>
   disableConsoleIntercept?: boolean
   globals?: boolean
+  maxWorkers: number
   env?: NodeJS.ProcessEnv
 }
 

@@ -2,89 +2,9 @@
 // and leaves nothing behind. How fast anything is, is not asserted: that depends on the machine, and is what
 // bench/results is for.
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { describe, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { watchLeaks } from '../support/leaks.js'
-
-const BENCH = fileURLToPath(new URL('../../bench/run.js', import.meta.url))
-const LIMIT_MS = 120_000
-/** As little as can be measured. */
-const QUICK = '--quick --json --rounds 1 --slice-ms 100 --samples 6'
-const TINY = `${QUICK} --forks 20 --iterations 2 --live 10 --objects 100 --files 2`.split(' ')
-
-interface Bar {
-  name: string
-  wanted: string
-  measured: number
-  met: boolean
-}
-
-interface Report<R> {
-  benchmark: string
-  machine: Record<string, string | number>
-  settings: Record<string, number>
-  results: R
-  bars: Bar[]
-  skipped: { what: string; why: string }[]
-}
-
-interface Rates {
-  name: string
-  role?: string
-  processes: number
-  perSecond: { median: number; lowest: number; highest: number }
-  perRound: number[]
-}
-
-interface Latency {
-  samples: number
-  medianMs: number
-  p99Ms: number
-  highestMs: number
-}
-
-function bench(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  return new Promise((resolve) => {
-    execFile(process.execPath, [BENCH, ...args], { timeout: LIMIT_MS }, (error, stdout, stderr) => {
-      resolve({ code: error ? Number(error.code ?? 1) : 0, stdout, stderr })
-    })
-  })
-}
-
-async function report<R>(name: string): Promise<Report<R>> {
-  const { code, stdout, stderr } = await bench(name, ...TINY)
-  assert.equal(code, 0, stderr)
-  const found = JSON.parse(stdout) as Report<R>
-  assert.equal(found.benchmark, name)
-  assert.equal(found.machine.node, process.version)
-  for (const field of ['date', 'cpu', 'cores', 'kernel', 'libc', 'commit']) assert.ok(found.machine[field], field)
-  const counts = { samples: 6, forks: 20, iterations: 2, live: 10, objects: 100 }
-  assert.deepEqual(found.settings, { rounds: 1, sliceMs: 100, ...counts })
-  for (const { name, wanted, measured, met } of found.bars) {
-    assert.ok(Number.isFinite(measured), name)
-    assert.match(wanted, /^at (?:least|most) [\d.]+ \S+$/)
-    const limit = Number(/[\d.]+/.exec(wanted)![0])
-    assert.equal(met, wanted.startsWith('at least') ? measured >= limit : measured <= limit, name)
-  }
-  return found
-}
-
-function checkRates(rates: readonly Rates[]): void {
-  for (const { name, processes, perSecond, perRound } of rates) {
-    assert.ok(processes >= 1, name)
-    assert.equal(perRound.length, 1, name)
-    assert.ok(
-      perSecond.lowest > 0 && perSecond.lowest <= perSecond.median && perSecond.median <= perSecond.highest,
-      name,
-    )
-  }
-}
-
-function checkLatency({ samples, medianMs, p99Ms, highestMs }: Latency): void {
-  assert.ok(samples >= 6)
-  assert.ok(medianMs > 0 && medianMs <= p99Ms && p99Ms <= highestMs)
-}
+import { bench, checkLatency, checkRates, type Latency, type Rates, report } from './bench-reports.js'
 
 describe('npm run bench', () => {
   watchLeaks()
@@ -193,32 +113,6 @@ describe('npm run bench', () => {
     )
     const { eachPercent, normalPercent } = results.share
     assert.ok(normalPercent > 0 && normalPercent < eachPercent && eachPercent < 100)
-  })
-
-  test('vitest runs whole projects in four ways, and compares each with vitest as it is', async () => {
-    interface Row {
-      kind: string
-      way: string
-      ms: number[]
-      timesFaster: number
-    }
-    const { results, skipped, bars } = await report<{ rows: Row[] }>('vitest')
-    if (Number.parseInt(process.versions.node, 10) < 22) {
-      assert.deepEqual(results.rows, [])
-      assert.equal(skipped.length, 1)
-      return
-    }
-    const ways = ['forks', 'cold', 'learnt', 'warmed']
-    const cells = ['react', 'typescript'].flatMap((kind) => ways.map((way) => `${kind} ${way}`))
-    assert.deepEqual(
-      results.rows.map(({ kind, way }) => `${kind} ${way}`),
-      cells,
-    )
-    for (const { way, ms, timesFaster } of results.rows) {
-      assert.ok(ms.length === 1 && ms[0]! > 0)
-      if (way === 'forks') assert.equal(timesFaster, 1)
-    }
-    assert.equal(bars.length, 4)
   })
 
   test('workloads compares a child with plain Node, and a program with a function', async () => {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { ForkServer, Process, remote } from 'forkserver'
-import { openDescriptors, watchLeaks } from '../support/leaks.js'
+import { openDescriptors, until, watchLeaks } from '../support/leaks.js'
 import { Gate } from './gate.js'
 import { descriptorsOf } from './raw-client.js'
 
@@ -86,7 +86,7 @@ describe('the descriptors of a child', () => {
     await kindsOf(server)
     const before = open()
     for (let round = 0; round < 10; round++) await Promise.all(Array.from({ length: 10 }, () => kindsOf(server)))
-    await new Promise((resolve) => setImmediate(resolve))
-    assert.deepEqual(open(), before)
+    // No more, but perhaps fewer: a child of another test may have been ending when they were counted first.
+    assert.ok(await until(() => open().every((count, index) => count <= before[index]!)), `${open()} after ${before}`)
   })
 })

@@ -14,11 +14,20 @@ const MOST_BYTES = 500_000
 const PAGES_OF_THE_PROJECT =
   /^(ARCHITECTURE|BENCHMARKS|COMPATIBILITY|CONFORMANCE|FORK_SAFETY|PERFORMANCE|PROTOCOL)\.md$/
 
-/** No public face leads to the declarations of these folders, so they are left out. */
-const UNDECLARED = /^(child|child\/worker|doctor|main|promises|registry|template|vitest\/child|vitest\/template)$/
+/** Most declarations of these folders are left out: no public face leads to them. */
+const UNDECLARED = [
+  ...['child', 'child/worker', 'connection/pickle', 'doctor', 'jest/child', 'main', 'owner/launch', 'promises'],
+  ...['registry', 'template', 'vitest/child', 'vitest/template'],
+]
+
+/** These it leads to. */
+const DECLARED = [
+  ...['connection/pickle/pickle', 'connection/pickle/types', 'jest/child/jest-types'],
+  ...['owner/launch/exit', 'owner/launch/launcher'],
+]
 
 const declarationOf = (name: string, kind: string): string[] =>
-  UNDECLARED.test(path.dirname(name)) ? [] : [`dist/${name}.d.${kind}ts`]
+  UNDECLARED.includes(path.dirname(name)) && !DECLARED.includes(name) ? [] : [`dist/${name}.d.${kind}ts`]
 
 /** npm runs these where the package is installed, or warns of them. */
 const INSTALL_SCRIPTS = ['preinstall', 'install', 'postinstall', 'preprepare', 'prepare', 'postprepare', 'prepublish']

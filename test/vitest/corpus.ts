@@ -78,12 +78,16 @@ export class Corpus {
 
   /** Starts vitest in the copy. */
   start({ folder, pool, flags = [], env = {} }: Run, options: SpawnOptions = {}): ReturnType<typeof spawn> {
-    return spawn(process.execPath, [path.join(this.#folder, 'node_modules', 'vitest', 'vitest.mjs'), ...flags], {
-      cwd: path.join(this.#folder, 'corpus', folder),
-      env: { ...process.env, CI: '', NO_COLOR: '1', CORPUS_POOL: pool, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-      ...options,
-    })
+    return spawn(
+      process.execPath,
+      [path.join(this.#folder, 'node_modules', 'vitest', 'vitest.mjs'), ...flags, SLOW_TEST_FLAG],
+      {
+        cwd: path.join(this.#folder, 'corpus', folder),
+        env: { ...process.env, CI: '', NO_COLOR: '1', CORPUS_POOL: pool, ...env },
+        stdio: ['ignore', 'pipe', 'pipe'],
+        ...options,
+      },
+    )
   }
 
   /** What the last run has learnt, of all templates. */
@@ -111,6 +115,9 @@ export class Corpus {
     rmSync(this.#folder, { recursive: true, force: true })
   }
 }
+
+/** vitest prints a line for each test that is slower than this, in milliseconds: under load that would be any. */
+const SLOW_TEST_FLAG = '--slowTestThreshold=60000'
 
 /** Lines of what vitest prints that differ from run to run, or that only say which pool has run it. */
 const CHANGING =

@@ -33,6 +33,24 @@ describe('vitest in forked processes', { skip: noVitest }, () => {
     for (const line of lines) assert.match(line, /dist\/main\/template\.js/)
   })
 
+  test('few files start no template', async () => {
+    const { code, files } = await corpus.run({ folder: 'forked', pool: 'forkserver', env: { CORPUS_WAIT: 'no' } })
+    assert.equal(code, 0)
+    assert.doesNotMatch(files['parents.txt']!, /template\.js/)
+  })
+
+  test('without a template vitest says why, and runs them in its own processes', async () => {
+    const env = { CORPUS_PRELOAD: 'file:///no/such/module.js' }
+    const { code, stderr, files } = await corpus.run({ folder: 'forked', pool: 'forkserver', env })
+    assert.equal(code, 0)
+    const said = stderr.filter((line) =>
+      line.includes("forkserver/vitest: Test files run in processes of vitest's own"),
+    )
+    assert.equal(said.length, 1, stderr.join('\n'))
+    assert.match(said[0]!, /no\/such\/module\.js/)
+    assert.doesNotMatch(files['parents.txt']!, /template\.js/)
+  })
+
   test('what passes, fails, prints, mocks, and the coverage', async () => {
     const { code, stdout, files } = await compare(corpus, { folder: 'core', flags: ['--coverage'] })
     assert.equal(code, 1)

@@ -30,6 +30,7 @@ export class ChildDescriptors {
   /** Makes a connected pair and keeps both ends. Returns the child's. */
   #pair(): number {
     const [own, childs] = socketPair(this.#native)
+    this.#native.closeAtEnd(own) // a worker thread that is terminated meanwhile runs no code that could close it
     this.#own.push(own)
     this.#childs.push(childs)
     return childs
@@ -52,7 +53,9 @@ export class ChildDescriptors {
 
   /** The owner's end of the earliest pair that is left: the taker closes it. */
   takeOwn(): number {
-    return this.#own.shift()!
+    const fd = this.#own.shift()!
+    this.#native.keepOpen(fd)
+    return fd
   }
 
   /** Closes the descriptors that nobody took. */

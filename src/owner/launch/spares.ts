@@ -63,6 +63,7 @@ export class Spares {
     const spare = this.#parked.shift()
     if (!spare) return undefined
     this.#used++
+    this.#native.keepOpen(spare.channelFd)
     spare.child.holdLoop(true)
     return spare
   }
@@ -70,6 +71,7 @@ export class Spares {
   /** The spare that was taken did not get its job: it has ended, or still waits. */
   giveBack(spare: Spare, hasEnded: boolean): void {
     this.#used--
+    this.#native.closeAtEnd(spare.channelFd)
     if (hasEnded) this.#end(spare)
     else this.#park(spare)
   }
@@ -109,6 +111,7 @@ export class Spares {
 
   async #fork(state: TemplateState): Promise<void> {
     const [channelFd, childsEnd] = socketPair(this.#native)
+    this.#native.closeAtEnd(channelFd) // a worker thread that is terminated runs no code that could close it
     let child: ForkedChild
     try {
       child = await this.#ask(state, childsEnd)

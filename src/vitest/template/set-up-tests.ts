@@ -6,6 +6,7 @@ import { readdirSync } from 'node:fs'
 import path from 'node:path'
 import { Writable } from 'node:stream'
 import { pathToFileURL } from 'node:url'
+import { setFlagsFromString } from 'node:v8'
 import { importModule } from '../../platform/import-module.js'
 import { type Environment, freezeEnvironment } from '../child/frozen-environment.js'
 import { importWorker } from '../child/run-tests.js'
@@ -36,11 +37,16 @@ let vitestsMatchers: PropertyDescriptor | undefined
 
 const setup = JSON.parse(decodeURIComponent(new URL(import.meta.url).search.slice(1))) as TestSetup
 
+// Functions that no warm-up calls would be compiled in each child. With a warm-up that is worth it for vitest and the
+// DOM; without one, also for packages (`npm run bench -- vitest`).
+setFlagsFromString('--no-lazy')
 await setUp(setup)
+if (setup.warmup) setFlagsFromString('--lazy')
 
 /** When all modules are loaded: the warm-up of the user, in the same surroundings. Then Node's console comes back. */
 export async function finish(): Promise<void> {
   const { warmup } = setup
+  setFlagsFromString('--lazy')
   if (warmup) {
     const namespace = (await importModule(warmup.module)) as Record<string, unknown>
     const call = namespace[warmup.name]

@@ -1,0 +1,1 @@
+module.exports = { runner: 'forkserver/jest', maxWorkers: 2 }

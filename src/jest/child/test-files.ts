@@ -1,0 +1,114 @@
+// Runs in: template and child. A template loads what jest's own workers load, and prepares a context for each project;
+// each child runs one test file.
+import { readFileSync, writeSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { ownFile } from '../../platform/own-files.js'
+import type { GlobalConfig, ProjectConfig, Resolver, TestResult, TestWorker } from './jest-types.js'
+import { PreparedContext } from './prepared-context.js'
+import { warmTransform } from './warm-transform.js'
+
+/** What a template prepares. */
+export interface Preparation {
+  /** The file that jest's own workers run. */
+  readonly workerFile: string
+  readonly globalConfig: GlobalConfig
+  readonly resolvers: readonly Resolver[]
+  /** What jest tells its workers besides. */
+  readonly context: object
+  /** The projects whose test files are run in a prepared context, each with a test file of it. */
+  readonly prepared: readonly { readonly config: ProjectConfig; readonly testPath: string }[]
+  /** The modules of packages that a prepared context has loaded: absolute paths. */
+  readonly modules: readonly string[]
+}
+
+/** One test file. */
+export interface TestFile {
+  readonly path: string
+  /** The id of its project. */
+  readonly project: string
+}
+
+/** What came of a test file. */
+export interface FileReport {
+  /** The result as JSON, as jest's own workers send it. */
+  readonly result: string
+  /** The modules of packages that the project's own code has loaded: absolute paths. */
+  readonly modules: readonly string[]
+  /** The modules that the context could not load: absolute paths. */
+  readonly struck: readonly string[]
+}
+
+/** A test file that does what most test files do. It is run once in the template, so that code is compiled. */
+const REHEARSAL = ownFile('jest/child/rehearsal.cjs')
+
+/** The descriptor through which a child sends what jest's reporters want to know at once. */
+const EVENTS_FD = 3
+
+let preparation: Preparation
+let worker: TestWorker
+const projects = new Map<string, ProjectConfig>()
+const contexts = new Map<string, PreparedContext>()
+
+/** jest's own workers send events as [3, [name, args]]. Tests see a process.send(), too, because jest copies it. */
+function send(message: unknown): boolean {
+  if (Array.isArray(message)) writeEvent(JSON.stringify(message[1]))
+  return true
+}
+
+function writeEvent(text: string): void {
+  const bytes = Buffer.from(`${text}\n`)
+  try {
+    for (let at = 0; at < bytes.length; ) at += writeSync(EVENTS_FD, bytes, at)
+  } catch {} // the owner is gone
+}
+
+/** Runs in the template. */
+export async function prepare(given: Preparation): Promise<void> {
+  preparation = given
+  process.send = send
+  worker = createRequire(given.workerFile)(given.workerFile) as TestWorker
+  await worker.setup({ serializableResolvers: given.resolvers })
+  for (const { config } of given.resolvers) projects.set(config.id, config)
+  for (const { config, testPath } of given.prepared) {
+    const { globalConfig, context } = given
+    await warmTransform(config, testPath)
+    await worker.worker({ config, globalConfig, path: REHEARSAL, context })
+    const run = (): Promise<TestResult> => worker.worker({ config, globalConfig, path: testPath, context })
+    const prepared = await PreparedContext.make(config, testPath, run, given.modules)
+    if (prepared) contexts.set(config.id, prepared)
+  }
+}
+
+/** Runs in a child: one test file. Its last line of events is empty. */
+export async function runFile(file: TestFile): Promise<FileReport> {
+  try {
+    return await run(file)
+  } finally {
+    writeEvent('')
+  }
+}
+
+async function run({ path, project }: TestFile): Promise<FileReport> {
+  const prepared = wantsOwnContext(path) ? undefined : contexts.get(project)
+  if (prepared) {
+    const result = await prepared.runFile(path)
+    return { result: JSON.stringify(result), modules: prepared.loaded, struck: prepared.struck }
+  }
+  const { globalConfig, context } = preparation
+  const result = await new Promise<TestResult>((resolve, reject) => {
+    // With a callback between, the stacks that jest prints do not go on in forkserver.
+    const data = { config: projects.get(project)!, globalConfig, path, context }
+    setImmediate(() =>
+      worker.worker(data).then(
+        (answer) => resolve(answer),
+        (error: unknown) => reject(error),
+      ),
+    )
+  })
+  return { result: JSON.stringify(result), modules: [], struck: [] }
+}
+
+/** Whether a test file asks for something that a prepared context does not have. */
+function wantsOwnContext(path: string): boolean {
+  return path.endsWith('.mjs') || readFileSync(path, 'utf8').includes('@jest-environment')
+}

@@ -1,0 +1,77 @@
+// Runs in: owner, inside jest. One test file in a process of its own.
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
+import { finished } from 'node:stream/promises'
+import { ChildError } from '../errors.js'
+import { remote } from '../owner/naming/remote.js'
+import { Process } from '../owner/process/process.js'
+import type { ForkServer } from '../owner/server/fork-server.js'
+import { ownFile } from '../platform/own-files.js'
+import { within } from '../promises/time-limit.js'
+import type { Test, TestResult } from './child/jest-types.js'
+import type { FileReport } from './child/test-files.js'
+
+const testFiles = remote<typeof import('./child/test-files.js')>(ownFile('jest/child/test-files.js'))
+
+/** How long to read on when a file's process has ended: a process that it has started may hold its output open. */
+const OUTPUT_LIMIT_MS = 500
+
+/** How to run a test file. */
+export interface FileOptions {
+  /** The number of the worker, from 1, that jest's tests see as JEST_WORKER_ID. */
+  readonly slot: number
+  readonly server: ForkServer
+  readonly signal: AbortSignal
+  /** Takes what jest's reporters want to know at once. */
+  onEvent(name: string, args: unknown): unknown
+}
+
+/**
+ * Runs a test file, and passes its output on.
+ * @throws what jest's own workers throw: an object with message and stack
+ */
+export async function runTestFile(
+  test: Test,
+  { slot, server, signal, onEvent }: FileOptions,
+): Promise<{ result: TestResult; report: FileReport }> {
+  const file = { path: test.path, project: test.context.config.id }
+  const process_ = new Process(testFiles.runFile, [file], {
+    server,
+    signal,
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    env: { ...process.env, JEST_WORKER_ID: String(slot) },
+  })
+  await process_.start()
+  const events = relay(process_.stdio[3]!, onEvent)
+  const outputs = [passOn(process_.stdout!, process.stdout), passOn(process_.stderr!, process.stderr)]
+  try {
+    const report = await process_.result
+    await events
+    return { result: JSON.parse(report.result) as TestResult, report }
+  } catch (error) {
+    throw error instanceof ChildError ? died(test, error) : error
+  } finally {
+    process_.kill() // what the file left open would keep it alive, as it would a worker of jest
+    await process_.join().catch(() => {})
+    await within(OUTPUT_LIMIT_MS, Promise.all(outputs))
+    for (const stream of process_.stdio) stream?.destroy()
+  }
+}
+
+async function passOn(from: Readable, to: NodeJS.WritableStream): Promise<void> {
+  from.on('data', (chunk: Buffer) => to.write(chunk))
+  await finished(from).catch(() => {})
+}
+
+async function relay(from: Readable, onEvent: FileOptions['onEvent']): Promise<void> {
+  for await (const line of createInterface({ input: from })) {
+    if (line === '') return
+    const [name, args] = JSON.parse(line) as [string, unknown]
+    await onEvent(name, args)
+  }
+}
+
+function died(test: Test, { pid, signal, exitCode }: ChildError): Error {
+  const how = signal ? `was killed by ${signal}` : `ended with exit code ${exitCode}`
+  return new Error(`The process of ${test.path} (pid=${pid}) ${how} before its tests were over.`)
+}

@@ -1,0 +1,123 @@
+// Runs in: the test runner. jest gives the same results in forked processes as in its own workers: outputs, results,
+// snapshots, coverage, exit codes. The corpus is in test/fixtures/jest.
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { after, before, beforeEach, describe, test } from 'node:test'
+import { watchLeaks } from '../support/leaks.js'
+import { Corpus, type RunResult } from './corpus.js'
+
+const LIMIT = { timeout: 300_000 }
+
+describe('jest in forked processes', LIMIT, () => {
+  watchLeaks()
+  const corpus = new Corpus()
+  before(() => corpus.install())
+  after(() => corpus.remove())
+  beforeEach(() => corpus.add({}))
+
+  /** Runs jest in both ways, and in the forked one twice: the second time with what the first one has learnt. */
+  async function compare(flags: readonly string[]): Promise<RunResult> {
+    const plain = await corpus.run('jest-runner', flags)
+    corpus.forget()
+    assert.deepEqual(await corpus.run('forkserver/jest', flags), plain)
+    assert.deepEqual(await corpus.run('forkserver/jest', flags), plain, 'with what was learnt')
+    return plain
+  }
+
+  test('what passes, fails, prints, mocks, and the coverage', async () => {
+    const { code, written, output } = await compare(['--coverage'])
+    assert.equal(code, 1)
+    assert.ok(written.coverage)
+    assert.ok(
+      output.some((line) => /^ ?math\.js +\|/.test(line)),
+      output.join('\n'),
+    )
+  })
+
+  test('--ci and -u', async () => {
+    await compare(['--ci', 'snapshots'])
+    const { written } = await compare(['-u', 'snapshots'])
+    assert.match(written['__snapshots__/snapshots.test.js.snap']!, /"new"/)
+  })
+
+  test('--verbose, --silent, --testNamePattern', async () => {
+    await compare(['--verbose'])
+    await compare(['--silent'])
+    await compare(['-t', 'works'])
+  })
+
+  test('coverage by V8', async () => {
+    await compare(['--coverage', '--coverageProvider=v8', 'results'])
+  })
+
+  test('configurations that cannot be prepared', async () => {
+    await compare(['--automock', 'environment'])
+    await compare(['real', '--setupFiles', './after-env.js'])
+    await compare(['--detectOpenHandles', 'real'])
+  })
+
+  test('a file that is not parsed', async () => {
+    corpus.add({ 'syntax.test.js': "test('is not parsed', () => { const = 1 })" })
+    const { code } = await compare(['syntax'])
+    assert.equal(code, 1)
+  })
+
+  test('it learns packages, and which of them cannot be loaded before the test file', async () => {
+    corpus.forget()
+    await corpus.run('forkserver/jest', ['real', 'typescript'])
+    await corpus.run('forkserver/jest', ['real', 'typescript'])
+    const file = path.join(corpus.folder, 'node_modules', '.cache', 'forkserver', 'jest-contexts.json')
+    const { modules, struck } = JSON.parse(readFileSync(file, 'utf8'))
+    assert.deepEqual(
+      modules.sort(),
+      ['dep', 'typescript/lib', 'uses-dep'].map(
+        (name) => `node_modules/${name}/${name === 'typescript/lib' ? 'typescript' : 'index'}.js`,
+      ),
+    )
+    assert.deepEqual(Object.keys(struck), ['node_modules/registers/index.js'])
+  })
+
+  test('each file has a process of its own, forked from a template, and its own random numbers', async () => {
+    const code = `
+      const { readFileSync } = require('node:fs')
+      test('tells', () => {
+        const parent = readFileSync('/proc/self/stat', 'latin1').split(' ')[3]
+        expect(readFileSync('/proc/' + parent + '/cmdline', 'latin1')).toMatch(/dist\\/main\\/template\\.js/)
+        throw new Error([process.pid, Math.random(), crypto.randomUUID()].join())
+      })`
+    const names = ['a', 'b', 'c', 'd']
+    corpus.add(Object.fromEntries(names.map((name) => [`own-${name}.test.js`, code])))
+    const { files } = await corpus.run('forkserver/jest', ['own-'])
+    const told = (files as { assertionResults: { failureMessages: string[] }[] }[]).map(
+      (file) => /Error: (.*),(.*),(.*)/.exec(file.assertionResults[0]!.failureMessages[0]!)!,
+    )
+    for (const index of [1, 2, 3])
+      assert.equal(new Set(told.map((each) => each[index])).size, names.length, String(told))
+  })
+
+  for (const [how, code, says] of [
+    ['calls process.exit()', 'process.exit(3)', /ended with exit code 3/],
+    ['crashes', "process.kill(process.pid, 'SIGSEGV')", /was killed by SIGSEGV/],
+  ] as const) {
+    test(`a file that ${how} fails, and the others go on`, async () => {
+      corpus.add({ 'ends.test.js': `test('ends', () => { ${code} })` })
+      const { code: exitCode, files } = await corpus.run('forkserver/jest', ['ends', 'typescript'])
+      assert.equal(exitCode, 1)
+      const [ended, passed] = files as { message: string; status: string }[]
+      assert.match(ended!.message, says)
+      assert.deepEqual([ended!.status, passed!.status], ['failed', 'passed'])
+    })
+  }
+
+  test('--bail', async () => {
+    const code = "test('fails', () => { throw new Error('no') })"
+    corpus.add(Object.fromEntries(['a', 'b', 'c', 'd', 'e', 'f'].map((name) => [`bail-${name}.test.js`, code])))
+    assert.equal((await compare(['--bail=1', '--maxWorkers=1', 'bail-'])).code, 1)
+  })
+
+  test('FORKSERVER=off leaves it to jest', async () => {
+    const plain = await corpus.run('jest-runner', ['results'])
+    assert.deepEqual(await corpus.run('forkserver/jest', ['results'], { FORKSERVER: 'off' }), plain)
+  })
+})
