@@ -5,6 +5,7 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command, InvalidArgumentError } from 'commander'
 import { authentication } from './authentication.js'
+import { bullmq } from './bullmq.js'
 import { connection } from './connection.js'
 import { latency } from './latency.js'
 import { describeMachine } from './machine.js'
@@ -29,6 +30,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   pool,
   connection,
   vitest,
+  bullmq,
 ]
 const RESULTS = fileURLToPath(new URL('../../bench/results/', import.meta.url))
 const USAGE_EXIT = 2
