@@ -16,6 +16,8 @@ import { spaceTables, V8Spaces } from './v8-spaces.js'
 const UNMEASURED = 50
 const MOST_CHILDREN = 40
 const FUNCTIONS_SHOWN = 20
+/** Functions with fewer faults in a child are left out. */
+const LEAST = 1
 
 interface Count {
   name: string
@@ -112,7 +114,7 @@ async function measure(children: number, progress: (text: string) => void): Prom
       const [memory, kind] = name.split('|') as [string, Sort['kind']]
       return { memory, kind, perChild }
     }),
-    functions: count(faults, children, ({ by }) => by),
+    functions: count(faults, children, ({ by }) => by).filter(({ perChild }) => perChild >= LEAST),
   }
 }
 

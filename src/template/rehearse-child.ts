@@ -5,17 +5,9 @@ import { EventEmitter } from 'node:events'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { beBorn } from '../child/birth.js'
 import type { LeavingProcess } from '../child/leave.js'
-<<<<<<< Updated upstream
 import { openPracticeJob } from '../child/practice-job.js'
 import type { Native } from '../platform/native.js'
-=======
-import { check, type Native } from '../platform/native.js'
-import { encodeFrame } from '../wire/frames.js'
-import { encodeJob } from '../wire/job.js'
-import { encodeValue } from '../wire/values/clone.js'
-import { REHEARSAL, WORKER_MODULE } from '../wire/worker/worker-messages.js'
 import streams from './stream-stand-ins.cjs'
->>>>>>> Stashed changes
 
 // The result of the job takes a few turns of promises, all within one turn of the loop.
 const TURNS = 3
