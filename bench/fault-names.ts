@@ -1,5 +1,5 @@
-// Runs in: owner. What a page fault of a child was about: the memory, by the template's mappings, and what the child did
-// there. Pure.
+// Runs in: owner. What a page fault of a child was about: the memory, by the template's mappings, and what the kernel
+// did. Pure.
 
 /** A page fault, as the kernel's tracepoints page_fault_user and page_fault_kernel report it. */
 export interface Fault {
@@ -30,7 +30,7 @@ export function parseMaps(text: string): Mapping[] {
   }))
 }
 
-/** The faults in the output of `perf script`, in their order. Each is followed by perf's own event, with the function. */
+/** The faults in the output of `perf script`, in their order. Behind each is perf's own event, with the function. */
 export function parseFaults(text: string, nameOf: (address: number) => string): Fault[] {
   const faults: Fault[] = []
   for (const line of text.split('\n')) {

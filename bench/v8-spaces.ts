@@ -18,7 +18,7 @@ const SPACES: readonly [RegExp, string][] = [
 /** An object points behind the two first words of its class's table. */
 const TABLE_HEAD_BYTES = 16n
 
-/** The spaces by the pointer with which they begin. `symbols` are names and addresses of a program that is not moved. */
+/** The spaces by the pointer with which they begin. `symbols` are those of a program that the linker does not move. */
 export function spaceTables(symbols: ReadonlyMap<string, number>): Map<bigint, string> {
   const tables = new Map<bigint, string>()
   for (const [name, address] of symbols) {

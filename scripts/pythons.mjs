@@ -1,8 +1,8 @@
 // Runs in: by hand. Puts a CPython that Debian has only in unstable into .pythons/ (once), without installing anything,
 // and prints the path of a script that starts it: node scripts/pythons.mjs 3.15
 //
-// It needs Debian's apt-get and dpkg-deb; unstable is in the archive that apt uses already. The packages bring their own
-// C library: the script starts Python through the dynamic linker of that library, so it runs on older releases, too.
+// It needs Debian's apt-get and dpkg-deb; unstable is in the archive that apt uses already. The packages bring their
+// own C library: the script starts Python through the dynamic linker of that library, so it runs on older releases.
 import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
