@@ -10,6 +10,13 @@
 #define MOST_BYTES ((size_t)4096)
 #define LEAST_BYTES ((size_t)24)
 #define STEP_BYTES ((size_t)16)
+// malloc merges small chunks before it looks for one of this size. It does not take it from the kernel.
+#define LARGE_BYTES ((size_t)32 << 10)
+
+void merge_free_chunks(void) {
+  void *volatile chunk = malloc(LARGE_BYTES); // without `volatile` the compiler may leave both calls out
+  free(chunk);
+}
 
 #ifdef __GLIBC__
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations" // mallinfo2() is not in glibc 2.28

@@ -7,4 +7,8 @@
 // chunks come from the end of the heap and lie side by side.
 void take_free_chunks(void);
 
+// Before each fork: merges small chunks that were freed since. Otherwise each child does it when it first asks for a
+// large one, and writes to the pages of all of them.
+void merge_free_chunks(void);
+
 #endif
