@@ -7,6 +7,7 @@ import { Command, InvalidArgumentError } from 'commander'
 import { authentication } from './authentication.js'
 import { bullmq } from './bullmq.js'
 import { connection } from './connection.js'
+import { faults } from './faults.js'
 import { latency } from './latency.js'
 import { describeMachine } from './machine.js'
 import { memory } from './memory.js'
@@ -24,6 +25,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   processTable,
   latency,
   scaling,
+  faults,
   memory,
   authentication,
   workloads,
