@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { Command, InvalidArgumentError } from 'commander'
 import { authentication } from './authentication.js'
 import { connection } from './connection.js'
+import { jest } from './jest.js'
 import { latency } from './latency.js'
 import { describeMachine } from './machine.js'
 import { memory } from './memory.js'
@@ -29,6 +30,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   pool,
   connection,
   vitest,
+  jest,
 ]
 const RESULTS = fileURLToPath(new URL('../../bench/results/', import.meta.url))
 const USAGE_EXIT = 2
