@@ -3,11 +3,9 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
-import { ForkServer, Process, type StartOptions, type UsageError } from 'forkserver'
+import { ForkServer, Process, type StartOptions } from 'forkserver'
 import { jobs, type Python, SOURCES } from './peers.js'
-import type { Skipped } from './report.js'
 import type { Scope } from './scope.js'
 
 /** The milliseconds from the call to three moments. */
@@ -27,8 +25,6 @@ export interface Starter {
 }
 
 const NOW = path.join(SOURCES, 'now.cjs')
-/** A used spare is forked again in this time. The others need no rest: without one, they are faster. */
-const REST_MS = 20
 const ASK_MS = 30_000
 const SPARES = 2
 
@@ -44,7 +40,6 @@ const now = process.hrtime.bigint
 
 function ofServer(role: Role, name: string, server: ForkServer): Starter {
   const start = async (): Promise<Start> => {
-    if (role === 'spare') await sleep(REST_MS)
     const began = now()
     const child = new Process(jobs.now, [], { server })
     await child.start()
@@ -62,24 +57,14 @@ async function startServer(scope: Scope, options: StartOptions): Promise<ForkSer
   return server
 }
 
-/** Whether this forkserver has the option. */
-async function hasSpares(): Promise<boolean> {
-  const options: object = { spares: -1 }
-  const refusal = await ForkServer.start(options).catch((error: UsageError) => error)
-  return (refusal as UsageError).code !== 'ERR_UNKNOWN_OPTION'
-}
-
 /** A Process without a spare, and from a spare; and how large a template is. */
-export async function ownStarters(
-  scope: Scope,
-  skipped: Skipped[],
-): Promise<{ starters: Starter[]; templateBytes: number }> {
-  const has = await hasSpares()
-  const spares = (count: number): object => (has ? { spares: count } : {})
-  const bare = await startServer(scope, spares(0))
-  const starters = [ofServer('ours', 'forkserver, no spare', bare)]
-  if (has) starters.push(ofServer('spare', 'forkserver, from a spare', await startServer(scope, spares(SPARES))))
-  else skipped.push({ what: 'a start from a spare', why: 'this forkserver has no option spares' })
+export async function ownStarters(scope: Scope): Promise<{ starters: Starter[]; templateBytes: number }> {
+  const bare = await startServer(scope, { spares: 0 })
+  const ahead = await startServer(scope, { spares: SPARES })
+  const starters = [
+    ofServer('ours', 'forkserver, no spare', bare),
+    ofServer('spare', 'forkserver, from a spare', ahead),
+  ]
   return { starters, templateBytes: bare.report!.rssBytes }
 }
 

@@ -32,7 +32,7 @@ interface Row {
 
 async function lineUp(scope: Scope, skipped: Skipped[]): Promise<Starter[]> {
   const folder = await temporaryFolder(scope)
-  const own = await ownStarters(scope, skipped)
+  const own = await ownStarters(scope)
   const pythons = await startPythons(scope, folder, skipped)
   const starters = [...own.starters, ...nodeStarters, ...pythons.map(pythonStarter)]
   const program = await compileFloor(folder, skipped)
@@ -100,7 +100,7 @@ async function run({ samples }: Settings, progress: (text: string) => void): Pro
     bars: judge(rows),
     skipped,
     notes: [
-      'The starters take turns. Before a start from a spare is a short rest, in which a used spare is forked again.',
+      'The starters take turns. A used spare is forked again while the next one works.',
       'The result is what the first line sends to its owner. The end is when its owner knows that it has ended.',
       'CPython and the C program start processes by themselves, with their own clock. A thread is no process.',
     ],

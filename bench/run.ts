@@ -5,6 +5,7 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command, InvalidArgumentError } from 'commander'
 import { authentication } from './authentication.js'
+import { bullmq } from './bullmq.js'
 import { connection } from './connection.js'
 import { jest } from './jest.js'
 import { latency } from './latency.js'
@@ -31,6 +32,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   connection,
   vitest,
   jest,
+  bullmq,
 ]
 const RESULTS = fileURLToPath(new URL('../../bench/results/', import.meta.url))
 const USAGE_EXIT = 2

@@ -37,6 +37,8 @@ const WHOSE: Record<string, Whose> = {
   thread: 'Node',
   processes: 'other pools',
   threads: 'other pools',
+  bullmq: 'Node',
+  reused: 'Node',
   cpython: 'CPython',
   floor: 'C',
   'floor, anonymous': 'C',
@@ -240,6 +242,21 @@ function workloads(reports: readonly Report[]): Chart[] {
   ]
 }
 
+function jobsOfBullmq(reports: readonly Report[]): Chart[] {
+  const rows = named(reports, 'bullmq').flatMap((report) =>
+    barsOf((report.results as { racers: Racer[] }).racers, nodeOf(report)),
+  )
+  return [
+    {
+      name: 'bullmq',
+      title: 'Jobs of BullMQ',
+      alt: "Bars: light jobs per second by forkserver/bullmq and by BullMQ's own sandbox, for each Node.",
+      text: 'Two at a time. With processes reused, a job finds what the jobs before it have left.',
+      spec: bars(rows, 'jobs per second'),
+    },
+  ]
+}
+
 /** What `npm run bench -- scaling` saves. */
 interface Scaling {
   /** The median start of a process from a template that holds this much. */
@@ -275,6 +292,7 @@ const MAKERS: readonly (readonly [benchmark: string, make: (reports: readonly Re
   ['pool', pools],
   ['connection', connections],
   ['workloads', workloads],
+  ['bullmq', jobsOfBullmq],
 ]
 
 /** The charts that these results can fill. */

@@ -70,16 +70,15 @@ describe('npm run bench', () => {
     type Row = { role: string; name: string; firstLine: Latency; result: Latency; end: Latency }
     const { results, skipped, bars } = await report<{ rows: Row[] }>('latency')
     const roles = results.rows.map(({ role }) => role)
-    for (const role of ['ours', 'child_process', 'worker']) assert.ok(roles.includes(role), role)
+    for (const role of ['ours', 'spare', 'child_process', 'worker']) assert.ok(roles.includes(role), role)
     const isSkipped = (word: string): boolean => skipped.some(({ what, why }) => what.includes(word) && why !== '')
-    assert.notEqual(roles.includes('spare'), isSkipped('spare'))
     assert.notEqual(roles.includes('cpython'), isSkipped('CPython'))
     assert.notEqual(roles.includes('floor'), isSkipped('floor'))
     for (const { name, firstLine, result, end } of results.rows) {
       for (const latency of [firstLine, result, end]) checkLatency(latency)
       assert.ok(firstLine.medianMs < result.medianMs && result.medianMs < end.medianMs, name)
     }
-    assert.equal(bars.length, roles.filter((role) => role === 'ours' || role === 'spare').length)
+    assert.equal(bars.length, 2)
   })
 
   test('memory weighs children and watches the template', async () => {
@@ -160,6 +159,17 @@ describe('npm run bench', () => {
         bars.some(({ name }) => name.includes(word)),
         word,
       )
+  })
+
+  test('bullmq runs jobs in fresh processes of both kinds, or says why not', async () => {
+    const { results, skipped, bars } = await report<{ racers: Rates[] }>('bullmq')
+    if (skipped.length > 0) return assert.match(skipped[0]!.why, /redis-server/)
+    checkRates(results.racers)
+    assert.deepEqual(
+      results.racers.map(({ role }) => role),
+      ['ours', 'bullmq', 'reused'],
+    )
+    assert.equal(bars.length, 1)
   })
 
   test('an unknown name lists the names', async () => {

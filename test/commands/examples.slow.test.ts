@@ -56,16 +56,19 @@ function tooOld(name: string): string | false {
   return isOld && `it needs Node ${engines?.node}`
 }
 
-const PYTHON = 'python-client'
-const hasPython = spawnSync('python3', ['--version'], { stdio: 'ignore' }).status === 0
+/** What an example needs besides Node. */
+const COMMANDS: Record<string, string> = { 'python-client': 'python3', bullmq: 'redis-server' }
+const lacks = (command: string | undefined): string | false =>
+  command !== undefined &&
+  spawnSync(command, ['--version'], { stdio: 'ignore' }).status !== 0 &&
+  `there is no ${command}`
 
 describe('examples', { concurrency: 2 }, () => {
   watchLeaks()
   after(() => rmSync(clone, { recursive: true, force: true }))
 
   for (const name of names) {
-    const skip = name === PYTHON && !hasPython ? 'there is no python3' : tooOld(name)
-    test(name, { skip }, async () => {
+    test(name, { skip: lacks(COMMANDS[name]) || tooOld(name) }, async () => {
       await npm(name, 'ci', '--prefer-offline', '--no-audit', '--no-fund')
       assert.equal(await npm(name, 'start'), promised(name))
       await npm(name, 'test')

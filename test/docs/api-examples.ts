@@ -14,6 +14,7 @@ export declare function closeDatabase(): void
 `
 const GIVEN = `
 import { spawn } from 'node:child_process'
+import { Worker } from 'bullmq'
 import { randomBytes } from 'node:crypto'
 declare const jobs: Remote<typeof import('./jobs.js')>
 declare const jobsUrl: URL
@@ -32,6 +33,8 @@ declare const pages: string[]
 declare const folder: string
 declare const project: string
 declare const url: string
+declare const file: URL
+declare const redis: { host: string; port: number }
 declare function build(): Promise<void>
 declare function write(text: string): void
 declare function render(page: string): Promise<string>
@@ -48,6 +51,7 @@ export function writeExamples(project: ProjectReflection, folder: string): strin
   const imports = [
     `import { ${main.join(', ')} } from 'forkserver'`,
     `import { ${others.join(', ')} } from 'forkserver/connection'`,
+    `import { ${namesOf('bullmq').join(', ')} } from 'forkserver/bullmq'`,
     `import { ${namesOf('child_process').join(', ')} } from 'forkserver/child_process'`,
     `import { ${namesOf('vitest').join(', ')} } from 'forkserver/vitest'`,
   ]

@@ -7,7 +7,9 @@ import { headerOf, listFiles, read, tableOf } from './sources.js'
 
 /** Anybody may import this file; nobody may import a main or a public face. */
 const ERRORS = 'src/errors.ts'
-const FACES = ['src/index.ts', 'src/connection/index.ts', 'src/child_process/index.ts', 'src/vitest/index.ts']
+const FACES = ['', 'bullmq/', 'connection/', 'child_process/', 'vitest/', 'jest/'].map(
+  (folder) => `src/${folder}index.ts`,
+)
 /** What a pure file may use of Node: nothing of these opens, waits or changes anything outside the process. */
 const PURE_BUILT_INS = ['node:crypto', 'node:util', 'node:v8', 'node:path', 'node:url', 'node:buffer', 'node:os']
 
