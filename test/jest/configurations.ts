@@ -41,9 +41,10 @@ class Runner {
     return () => {}
   }
   async runTests(tests) {
-    for (const test of tests)
-      for (const [name, listener] of this.listeners)
-        if (name === 'test-file-success') await listener([test, { testFilePath: test.path, isPlain: true, perfStats: {} }])
+    for (const test of tests) {
+      const result = { testFilePath: test.path, isPlain: true, perfStats: {} }
+      for (const [name, listener] of this.listeners) if (name === 'test-file-success') await listener([test, result])
+    }
   }
 }
 exports.default = Runner

@@ -16,8 +16,10 @@ const MOCKING = [
 jest.write('circus/jestAdapterInit.js', '')
 
 /** A framework that says for which file it was called. */
-const FRAMEWORK = `async (globalConfig, config, environment, runtime, path) =>
-  ({ testFilePath: 'nominal', perfStats: { start: 1, own: 2 }, seen: { path, testPath: runtime.testPath, pid: environment.global.process.pid } })`
+const FRAMEWORK = `async (globalConfig, config, environment, runtime, path) => {
+  const seen = { path, testPath: runtime.testPath, pid: environment.global.process.pid }
+  return { testFilePath: 'nominal', perfStats: { start: 1, own: 2 }, seen }
+}`
 
 interface Seen {
   path: string

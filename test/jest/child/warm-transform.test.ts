@@ -31,7 +31,8 @@ test('a transformer', async () => {
 })
 
 test('one that is created, later', async () => {
-  const exports = `exports.default = { createTransformer: async (options) => (exports.calls.push(options), {${METHODS}}) }`
+  const create = `async (options) => (exports.calls.push(options), {${METHODS}})`
+  const exports = `exports.default = { createTransformer: ${create} }`
   await warmTransform(projectWith('created', exports), FILE)
   assert.deepEqual(calls, [{ option: 1 }, ...CALLS])
 })
