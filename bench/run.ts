@@ -8,6 +8,7 @@ import { authentication } from './authentication.js'
 import { bullmq } from './bullmq.js'
 import { connection } from './connection.js'
 import { faults } from './faults.js'
+import { jest } from './jest.js'
 import { latency } from './latency.js'
 import { describeMachine } from './machine.js'
 import { memory } from './memory.js'
@@ -32,6 +33,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   pool,
   connection,
   vitest,
+  jest,
   bullmq,
 ]
 const RESULTS = fileURLToPath(new URL('../../bench/results/', import.meta.url))
