@@ -10,8 +10,9 @@ import type { Serialization } from '../../wire/job.js'
 import { MAX_STDIO } from '../../wire/startup.js'
 import { encodeValue } from '../../wire/values/clone.js'
 import type { Launched, LaunchRequest, StdioTarget } from '../launch/launcher.js'
-import { type ForkServer, launchNow } from '../server/fork-server.js'
+import { launchNow } from '../server/fork-server.js'
 import type { ScriptLine } from './command-line.js'
+import type { Template } from './fork-templates.js'
 import { environmentOf, readSpawnCall, type SpawnCall, type StdioEntry } from './spawn-call.js'
 
 /** How long fork() waits for a template that does not answer before it spawns, in milliseconds. */
@@ -35,7 +36,7 @@ export interface ProcessHandle {
 export class TemplateHandle extends AsyncResource implements ProcessHandle {
   readonly #child: { _handle: ProcessHandle | null }
   readonly #plain: ProcessHandle
-  readonly #server: ForkServer
+  readonly #template: Template
   readonly #line: ScriptLine
   readonly #onRefused: (reason: string) => void
   #launched: Launched | undefined
@@ -44,11 +45,11 @@ export class TemplateHandle extends AsyncResource implements ProcessHandle {
   pid = 0
   onexit: ProcessHandle['onexit']
 
-  constructor(child: ChildProcess, server: ForkServer, line: ScriptLine, onRefused: (reason: string) => void) {
+  constructor(child: ChildProcess, template: Template, line: ScriptLine, onRefused: (reason: string) => void) {
     super('PROCESSWRAP') // listeners of 'exit' run in the context of the call of fork()
     this.#child = child as unknown as { _handle: ProcessHandle }
     this.#plain = this.#child._handle!
-    this.#server = server
+    this.#template = template
     this.#line = line
     this.#onRefused = onRefused
     this.onexit = this.#plain.onexit
@@ -78,7 +79,7 @@ export class TemplateHandle extends AsyncResource implements ProcessHandle {
     try {
       const stdio = call.stdio.map((entry, index) => pipes.of(entry, index))
       while (stdio.length < 3) stdio.push('ignore')
-      const launched = this.#server[launchNow](this.#request(call, stdio), ANSWER_LIMIT_MS)
+      const launched = this.#template.server[launchNow](this.#request(call, stdio), ANSWER_LIMIT_MS)
       if (launched) pipes.open()
       else this.#onRefused('the template is busy')
       return launched
@@ -103,6 +104,7 @@ export class TemplateHandle extends AsyncResource implements ProcessHandle {
       head: {
         program: { file: script, execArgv: flags },
         parent: process.pid,
+        ...(this.#template.learn && { recordModules: true }),
         ...(ipcFd >= 0 && { ipc: { fd: ipcFd, serialization } }),
         ...(call.gid !== undefined && { gid: call.gid }),
         ...(call.uid !== undefined && { uid: call.uid }),
@@ -116,6 +118,7 @@ export class TemplateHandle extends AsyncResource implements ProcessHandle {
     launched.channel.listen({
       onMessage: (message) => {
         if (message.kind === 'leaving') told = message.exitCode
+        if (message.kind === 'modules') this.#template.learn?.(message.modules)
       },
       onBroken: () => {}, // the end follows
       onEnd: () => {},
