@@ -7,6 +7,7 @@ import { Command, InvalidArgumentError } from 'commander'
 import { authentication } from './authentication.js'
 import { bullmq } from './bullmq.js'
 import { connection } from './connection.js'
+import { dropIn } from './drop-in.js'
 import { latency } from './latency.js'
 import { describeMachine } from './machine.js'
 import { memory } from './memory.js'
@@ -31,6 +32,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   connection,
   vitest,
   bullmq,
+  dropIn,
 ]
 const RESULTS = fileURLToPath(new URL('../../bench/results/', import.meta.url))
 const USAGE_EXIT = 2

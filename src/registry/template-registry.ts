@@ -72,6 +72,11 @@ export class TemplateRegistry implements AsyncDisposable {
     this.#entryOf(request)?.learn(urls)
   }
 
+  /** Whether what is learnt helps the next run, too. */
+  get canKeep(): boolean {
+    return this.#project.canKeep
+  }
+
   /** Whether it was closed: it starts nothing any more. */
   get isClosed(): boolean {
     return this.#isClosed

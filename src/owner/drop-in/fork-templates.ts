@@ -52,15 +52,6 @@ export interface Template {
   learn?: (urls: readonly string[]) => void
 }
 
-/** Variables that a process may have of its own, and no package reads while it is loaded. */
-const OF_PROCESS = /^NODE_(CHANNEL_|TEST_|UNIQUE_ID$|V8_COVERAGE$)/
-
-/** Whether packages find in this environment what they would find in that of the template. */
-function hasEnvironmentOf(template: NodeJS.ProcessEnv, env: NodeJS.ProcessEnv): boolean {
-  const { set = {}, unset = [] } = changeOf(template, env) ?? {}
-  return [...Object.keys(set), ...unset].every((name) => OF_PROCESS.test(name))
-}
-
 /** The environment of a template for a process with this one: the owner's, except for what Node reads at its start. */
 function environmentOfTemplate(given: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const env: NodeJS.ProcessEnv = { ...process.env }
@@ -69,6 +60,15 @@ function environmentOfTemplate(given: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
     else env[name] = given[name]
   }
   return env
+}
+
+/** Variables that a process may have of its own, and no package reads while it is loaded. */
+const OF_PROCESS = /^NODE_(CHANNEL_|TEST_|UNIQUE_ID$|V8_COVERAGE$)/
+
+/** Whether packages find in this environment what they find in that of its template. */
+function hasEnvironmentOf(env: NodeJS.ProcessEnv): boolean {
+  const { set = {}, unset = [] } = changeOf(environmentOfTemplate(env), env) ?? {}
+  return [...Object.keys(set), ...unset].every((name) => OF_PROCESS.test(name))
 }
 
 /** All processes that one template can start. */
@@ -125,7 +125,7 @@ export class ForkTemplates {
   }
 
   #placeOf(wanted: Wanted): Place {
-    const learns = this.learns && hasEnvironmentOf(process.env, wanted.env)
+    const learns = this.learns && this.#registry.canKeep && hasEnvironmentOf(wanted.env)
     const key = JSON.stringify([wanted.flags, VARIABLES_OF_START.map((name) => wanted.env[name]), learns])
     let place = this.#places.get(key)
     if (!place) this.#places.set(key, (place = { uses: 0, ...this.#requestFor(wanted, learns) }))

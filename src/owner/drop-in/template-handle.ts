@@ -2,8 +2,9 @@
 // the rest: streams, IPC, events, kill. If the template cannot be asked, the process is spawned by Node's own handle.
 import { AsyncResource } from 'node:async_hooks'
 import type { ChildProcess } from 'node:child_process'
-import { accessSync, constants, statSync } from 'node:fs'
+import { accessSync, constants, realpathSync, statSync } from 'node:fs'
 import os from 'node:os'
+import { pathToFileURL } from 'node:url'
 import { check, native } from '../../platform/native.js'
 import { setImmediate } from '../../platform/timers.js'
 import type { Serialization } from '../../wire/job.js'
@@ -11,7 +12,7 @@ import { MAX_STDIO } from '../../wire/startup.js'
 import { encodeValue } from '../../wire/values/clone.js'
 import type { Launched, LaunchRequest, StdioTarget } from '../launch/launcher.js'
 import { launchNow } from '../server/fork-server.js'
-import type { ScriptLine } from './command-line.js'
+import { packageOf, type ScriptLine } from './command-line.js'
 import type { Template } from './fork-templates.js'
 import { environmentOf, readSpawnCall, type SpawnCall, type StdioEntry } from './spawn-call.js'
 
@@ -118,7 +119,7 @@ export class TemplateHandle extends AsyncResource implements ProcessHandle {
     launched.channel.listen({
       onMessage: (message) => {
         if (message.kind === 'leaving') told = message.exitCode
-        if (message.kind === 'modules') this.#template.learn?.(message.modules)
+        if (message.kind === 'modules') this.#learn(message.modules)
       },
       onBroken: () => {}, // the end follows
       onEnd: () => {},
@@ -128,6 +129,13 @@ export class TemplateHandle extends AsyncResource implements ProcessHandle {
       // The template was lost. The end of the channel is that of the process, and most say their exit code before.
       () => launched.channel.ended.then(() => this.#exit(told ?? -ECHILD, '')),
     )
+  }
+
+  /** Modules of the script's own package are left out: they may expect to be in a process of their tool. */
+  #learn(urls: readonly string[]): void {
+    const own = packageOf(realPath(this.#line.script))
+    const prefix = own && pathToFileURL(own).href
+    this.#template.learn?.(prefix ? urls.filter((url) => !url.startsWith(prefix)) : urls)
   }
 
   #exit(exitCode: number, signal: string): void {
@@ -164,6 +172,14 @@ export class TemplateHandle extends AsyncResource implements ProcessHandle {
 
   close(callback?: () => void): void {
     if (callback) setImmediate(callback)
+  }
+}
+
+function realPath(file: string): string {
+  try {
+    return realpathSync(file)
+  } catch {
+    return file
   }
 }
 
