@@ -3,15 +3,11 @@
 //
 // No JavaScript and no event loop runs while it waits. What was not known at its birth, or has changed since, comes
 // then: the descriptors, and the time.
-import { writeSync } from 'node:fs'
 import os from 'node:os'
 import { check, isErrno, type Native, POLLIN, RECEIVED_DESCRIPTORS, resourceError } from '../platform/native.js'
-import { encodeFrame } from '../wire/frames.js'
-import { encodeJob } from '../wire/job.js'
 import { MAX_STDIO } from '../wire/startup.js'
-import { encodeValue } from '../wire/values/clone.js'
-import { REHEARSAL, WORKER_MODULE } from '../wire/worker/worker-messages.js'
 import { ChildChannel } from './job-channel.js'
+import { openPracticeJob } from './practice-job.js'
 import { runJob } from './run-job.js'
 
 /**
@@ -47,16 +43,12 @@ export function receiveWithStdio(
  * @throws ResourceError ERR_RESOURCE
  */
 export async function practise(native: Pick<Native, 'socketPair' | 'close' | 'poll' | 'receive'>): Promise<void> {
-  const pair = new Int32Array(2)
-  check('socketpair', native.socketPair(pair))
-  const [owner, child] = pair
-  const head = { module: WORKER_MODULE, name: REHEARSAL }
-  writeSync(owner!, encodeFrame(encodeJob(head, encodeValue([{ text: '', list: [0] }], 'arguments'))))
-  const channel = new ChildChannel(child!)
+  const practice = openPracticeJob(native)
+  const { channelFd } = practice
+  const channel = new ChildChannel(channelFd)
   const site = { poll: native.poll, receive: native.receive, beginSpare: () => 0 }
-  const job = channel.readJob((into) => receiveWithStdio(site, child!, into))!
+  const job = channel.readJob((into) => receiveWithStdio(site, channelFd, into))!
   channel.sayBegun(process.pid)
   await runJob({}, channel, job.head, job.args)
-  native.close(owner!)
-  native.close(child!)
+  practice.close()
 }

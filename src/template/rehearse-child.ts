@@ -2,15 +2,11 @@
 // to its exit. V8 compiles a function at its first call. The functions that are called here are compiled for
 // all children, which saves each of them 2 ms.
 import { EventEmitter } from 'node:events'
-import { writeSync } from 'node:fs'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { beBorn } from '../child/birth.js'
 import type { LeavingProcess } from '../child/leave.js'
-import { check, type Native } from '../platform/native.js'
-import { encodeFrame } from '../wire/frames.js'
-import { encodeJob } from '../wire/job.js'
-import { encodeValue } from '../wire/values/clone.js'
-import { REHEARSAL, WORKER_MODULE } from '../wire/worker/worker-messages.js'
+import { openPracticeJob } from '../child/practice-job.js'
+import type { Native } from '../platform/native.js'
 
 // The result of the job takes a few turns of promises, all within one turn of the loop.
 const TURNS = 3
@@ -29,11 +25,7 @@ class StandIn extends EventEmitter {
 
 /** Sends a small job through a socket pair, runs it as a child would, and lets the stand-in leave. */
 export async function rehearse(native: Native, { isSpare }: { isSpare: boolean }): Promise<void> {
-  const pair = new Int32Array(2)
-  check('socketpair', native.socketPair(pair))
-  const [owner, child] = pair
-  const head = { module: WORKER_MODULE, name: REHEARSAL, cwd: process.cwd(), env: { set: {}, unset: [] } }
-  writeSync(owner!, encodeFrame(encodeJob(head, encodeValue([{ text: '', list: [0] }], 'arguments'))))
+  const practice = openPracticeJob(native, { cwd: process.cwd(), env: { set: {}, unset: [] } })
   const standIn = new StandIn() as unknown as LeavingProcess
   const idle = {
     inheritLifeline: () => 0,
@@ -53,7 +45,7 @@ export async function rehearse(native: Native, { isSpare }: { isSpare: boolean }
   beBorn(
     standIn,
     idle,
-    { channel: child!, isSpare },
+    { channel: practice.channelFd, isSpare },
     {
       countFork: () => {},
       ownStreams: () => {},
@@ -63,6 +55,5 @@ export async function rehearse(native: Native, { isSpare }: { isSpare: boolean }
   )
   for (let turn = 0; turn < TURNS; turn++) await nextTurn()
   standIn.emit('exit', 0)
-  native.close(owner!)
-  native.close(child!)
+  practice.close()
 }

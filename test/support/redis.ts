@@ -44,7 +44,8 @@ export class Redis implements AsyncDisposable {
   #spawn(): ChildProcess {
     const places = ['--unixsocket', this.connection.path, '--dir', this.#folder]
     const args = [...this.#listen, ...places, '--save', '', '--appendonly', 'no']
-    return spawn('redis-server', args, { stdio: 'ignore' })
+    // A test that is killed cannot end it: the kernel does.
+    return spawn('setpriv', ['--pdeathsig', 'KILL', 'redis-server', ...args], { stdio: 'ignore' })
   }
 
   async #isUp(): Promise<void> {

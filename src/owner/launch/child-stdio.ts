@@ -37,13 +37,15 @@ export class ChildDescriptors {
   }
 
   /**
-   * The descriptor that becomes number `index` in the child.
+   * The descriptors that become those of the child, in order.
    * @throws ResourceError ERR_RESOURCE
    */
-  of(target: StdioTarget, index: number): number {
-    if (target === 'pipe' || target === 'ipc') return this.#pair()
-    if (target === 'ignore') return this.#devNull
-    return target === 'inherit' ? index : target
+  ofAll(targets: readonly StdioTarget[]): number[] {
+    return targets.map((target, index) => {
+      if (target === 'pipe' || target === 'ipc') return this.#pair()
+      if (target === 'ignore') return this.#devNull
+      return target === 'inherit' ? index : target
+    })
   }
 
   /** The child has them now. */

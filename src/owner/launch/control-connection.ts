@@ -1,24 +1,21 @@
 // Runs in: owner. Its end of the control socket. The owner proves itself once. Then it asks for
 // children and is told how they ended.
-import { Socket } from 'node:net'
 import os from 'node:os'
 import { ProtocolError } from '../../errors.js'
-import { check, isErrno, type Native, resourceError } from '../../platform/native.js'
+import type { Native } from '../../platform/native.js'
 import { hasEnded, workDone } from '../../platform/process-state.js'
-import { readToTheEnd } from '../../platform/read-to-end.js'
-import { performance } from '../../platform/timers.js'
 import { RunningTimer } from '../../promises/running-timer.js'
 import { within } from '../../promises/time-limit.js'
 import type { AuthKey } from '../../wire/auth/auth-key.js'
-import { MAX_HANDSHAKE_PAYLOAD, roleKeys, zero } from '../../wire/auth/handshake.js'
+import { MAX_HANDSHAKE_PAYLOAD } from '../../wire/auth/handshake.js'
 import { encodeControl, MAX_CONTROL_PAYLOAD, PROTOCOL_VERSION } from '../../wire/control-codec.js'
-import { encodeFrame, encodeFrames, FrameDecoder } from '../../wire/frames.js'
+import { FrameDecoder } from '../../wire/frames.js'
 import { AnswerDeadline, type AwaitedAnswer } from './answer-deadline.js'
 import { type ChildFlags, flagsOfChild } from './child-flags.js'
-import { closed, tooLate, wrongPeer } from './control-errors.js'
+import { closed, tooLate, tooSlow, wrongPeer } from './control-errors.js'
 import { Attaching, type Phase, Proving, Serving } from './control-phases.js'
+import { ControlSocket } from './control-socket.js'
 import { type ForkedChild, Requests } from './pending-forks.js'
-import { readNow } from './read-now.js'
 import { clientsRefused } from './refusal-events.js'
 
 /** A handshake may take this many times `templateTimeout`: other clients may come first. */
@@ -45,12 +42,9 @@ export interface ControlOptions {
 
 /** One authenticated connection to a template. */
 export class ControlConnection {
-  readonly #native: Native
-  readonly #fd: number
-  readonly #socket: Socket
+  readonly #socket: ControlSocket
   readonly #decoder = new FrameDecoder({ maxLength: MAX_HANDSHAKE_PAYLOAD })
   readonly #ended: Promise<string> | undefined
-  readonly #peerPid: number
   readonly #templateTimeout: number
   readonly #requests: Requests
   readonly #serving: Serving
@@ -65,11 +59,8 @@ export class ControlConnection {
   templatePid = 0
 
   private constructor({ native, fd, ended, templateTimeout }: ControlOptions) {
-    this.#native = native
     this.#ended = ended
-    this.#fd = fd
     this.#templateTimeout = templateTimeout
-    this.#peerPid = native.peerPid(fd)
     this.#answers = new AnswerDeadline({
       templateTimeout,
       workDone: () => (this.sharesPids ? workDone(this.templatePid) : undefined),
@@ -78,16 +69,13 @@ export class ControlConnection {
     this.#requests = new Requests({
       signal: (id, signal) => this.#signal(id, signal),
       expect: () => this.#answers.expect(),
-      onHold: (holds) => {
-        if (holds) this.#socket.ref()
-        else this.#socket.unref()
-      },
+      onHold: (holds) => this.#socket.holdLoop(holds),
     })
     this.#serving = new Serving(this.#requests, (message) => clientsRefused(this.templatePid, message))
-    this.#socket = readToTheEnd(new Socket({ fd, readable: true, writable: true }))
-    this.#socket.on('data', (chunk: Buffer) => this.#read(chunk))
-    this.#socket.on('error', () => {}) // 'close' follows and ends the connection
-    this.#socket.on('close', () => void this.#failAll(this.#lose(closed())))
+    this.#socket = new ControlSocket(native, fd, {
+      onData: (chunk) => this.#read(chunk),
+      onClose: () => void this.#failAll(this.#lose(closed())),
+    })
   }
 
   /**
@@ -97,7 +85,7 @@ export class ControlConnection {
    */
   static async open(options: ControlOptions): Promise<ControlConnection> {
     const connection = new ControlConnection(options)
-    if (options.isBackground) connection.#socket.unref()
+    if (options.isBackground) connection.#socket.holdLoop(false)
     const openTimeout = OPENING_TIMEOUTS * options.templateTimeout
     const deadline = new RunningTimer(openTimeout, () => connection.#giveUp('is silent', tooLate(openTimeout)))
     deadline.start()
@@ -106,12 +94,12 @@ export class ControlConnection {
       await connection.#prove(options.key)
       await connection.#attach(options.lifeline)
     } catch (error) {
-      connection.#socket.destroy()
+      connection.#socket.close()
       throw error
     } finally {
       deadline.stop()
     }
-    connection.#socket.unref()
+    connection.#socket.holdLoop(false)
     return connection
   }
 
@@ -131,26 +119,19 @@ export class ControlConnection {
 
   /** Whether process ids mean the same on both sides. They do not across pid namespaces (containers). */
   get sharesPids(): boolean {
-    return this.#peerPid === process.pid || this.#peerPid === this.templatePid // a socket pair was made by its owner
+    const { peerPid } = this.#socket
+    return peerPid === process.pid || peerPid === this.templatePid // a socket pair was made by its owner
   }
 
   #checkPeer(): void {
-    const uid = check('getsockopt', this.#native.peerUid(this.#fd))
-    if (uid === process.geteuid!()) return
-    throw wrongPeer(uid)
+    const uid = this.#socket.peerUid()
+    if (uid !== process.geteuid!()) throw wrongPeer(uid)
   }
 
   async #prove(key: AuthKey): Promise<void> {
-    const keys = roleKeys(key.borrowBytes(), 'connector')
-    try {
-      // In one write for each step: each write wakes the template.
-      const proving = new Proving(keys, (payloads) => void this.#socket.write(encodeFrames(payloads)))
-      this.#enter(proving)
-      await proving.done
-    } finally {
-      zero(keys.answer)
-      zero(keys.verify)
-    }
+    const proving = new Proving(key, (payloads) => this.#socket.write(...payloads))
+    this.#enter(proving)
+    await proving.done
     this.#decoder.maxLength = MAX_CONTROL_PAYLOAD
   }
 
@@ -169,16 +150,7 @@ export class ControlConnection {
 
   #sendNow(payload: Buffer, descriptors: Int32Array): void {
     if (this.#loss) throw this.#loss
-    const frame = encodeFrame(payload)
-    const sent = this.#native.send(this.#fd, frame, descriptors)
-    if (sent === frame.length) return
-    if (isErrno(sent, 'EPIPE') || isErrno(sent, 'ECONNRESET')) {
-      throw this.#lose(closed()) // messages that came before are still read
-    }
-    // A request is so small that a socket takes or refuses it as a whole. EAGAIN means that the template reads nothing.
-    throw sent < 0
-      ? resourceError('sendmsg', -sent)
-      : new ProtocolError('ERR_PROTOCOL', 'The control socket took a part of a message.')
+    if (!this.#socket.send(payload, descriptors)) throw this.#lose(closed())
   }
 
   #read(chunk: Buffer): void {
@@ -215,21 +187,11 @@ export class ControlConnection {
     const id = this.#sendFork(descriptors, flagsOfChild(child))
     const asked = this.#requests.add(id, { holdsLoop: true, onAnswer })
     asked.catch(() => {})
-    const until = performance.now() + limitMs
-    while (!answer) {
-      const leftMs = Math.ceil(until - performance.now())
-      if (this.#loss) answer = this.#loss
-      else if (leftMs > 0) this.#readNow(leftMs)
-      else answer = new ProtocolError('ERR_CONNECTION_ENDED', `The template did not answer for ${limitMs} ms.`)
-    }
+    const isOpen = this.#socket.readUntil(() => answer !== undefined || this.isLost, limitMs)
+    if (!isOpen) this.#lose(closed())
+    answer ??= this.#loss ?? tooSlow(limitMs)
     if (answer instanceof Error) throw answer
     return answer
-  }
-
-  #readNow(timeoutMs: number): void {
-    const bytes = readNow(this.#native, this.#fd, timeoutMs)
-    if (bytes === null) this.#lose(closed())
-    else if (bytes.length > 0) this.#read(bytes)
   }
 
   /**
@@ -249,22 +211,14 @@ export class ControlConnection {
 
   /** Whether a request can be sent now. */
   get isWritable(): boolean {
-    return !this.#loss && this.#socket.writableLength === 0
+    return !this.#loss && this.#socket.isDrained
   }
 
   /** Resolves when a request can be sent: its descriptors cannot wait in the stream's queue, as signals do. */
   async writable(): Promise<void> {
-    if (this.#socket.writableLength === 0) return
+    if (this.#socket.isDrained) return
     const answer = this.#answers.expect() // a template that reads makes room
-    while (this.#socket.writableLength > 0 && !this.#loss) {
-      await new Promise<void>((resolve) => {
-        const settle = (): void => {
-          this.#socket.off('drain', settle).off('close', settle)
-          resolve()
-        }
-        this.#socket.on('drain', settle).on('close', settle)
-      })
-    }
+    while (!this.#socket.isDrained && !this.#loss) await this.#socket.drained()
     answer.settle()
   }
 
@@ -287,7 +241,7 @@ export class ControlConnection {
   #signal(id: number, signal: NodeJS.Signals): void {
     // Through the stream, which keeps what a full socket does not take: a thousand children may be killed at once.
     if (this.#requests.has(id) && !this.#loss)
-      this.#socket.write(encodeFrame(encodeControl({ name: 'signal', id, signal: os.constants.signals[signal] })))
+      this.#socket.write(encodeControl({ name: 'signal', id, signal: os.constants.signals[signal] }))
   }
 
   /**
@@ -305,7 +259,7 @@ export class ControlConnection {
   #giveUp(fault: string, error: Error): void {
     this.#fault ??= fault
     this.#lose(error)
-    this.#socket.destroy()
+    this.#socket.close()
   }
 
   #missedAnswer(): void {
@@ -329,8 +283,8 @@ export class ControlConnection {
    */
   async detach(): Promise<number> {
     if (this.#loss) throw this.#loss
-    this.#socket.ref()
-    this.#socket.write(encodeFrame(encodeControl({ name: 'detach' })))
+    this.#socket.holdLoop(true)
+    this.#socket.write(encodeControl({ name: 'detach' }))
     const answer = this.#answers.expect()
     try {
       return await this.#serving.detaching()
@@ -341,6 +295,6 @@ export class ControlConnection {
 
   /** Ends the connection. Nothing more is told of children that live on. */
   close(): void {
-    this.#socket.destroy()
+    this.#socket.close()
   }
 }

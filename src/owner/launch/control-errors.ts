@@ -13,6 +13,11 @@ export function tooLate(ms: number): AuthError {
   return new AuthError('ERR_AUTH_TIMEOUT', `${text} It may be stopped, or another program listens at this address.`)
 }
 
+/** The template was asked at once, and did not answer. */
+export function tooSlow(ms: number): ProtocolError {
+  return new ProtocolError('ERR_CONNECTION_ENDED', `The template did not answer for ${ms} ms.`)
+}
+
 /** The template has closed its end. */
 export function closed(): ProtocolError {
   return new ProtocolError('ERR_CONNECTION_ENDED', 'The template closed the control socket.')

@@ -2,7 +2,8 @@
 // messages that the template sends in it. Pure: control-connection.ts does the I/O.
 import { ProtocolError } from '../../errors.js'
 import { defer } from '../../promises/deferred.js'
-import { Handshake, type HandshakeKeys } from '../../wire/auth/handshake.js'
+import type { AuthKey } from '../../wire/auth/auth-key.js'
+import { Handshake, type HandshakeKeys, roleKeys, zero } from '../../wire/auth/handshake.js'
 import { decodeControl, PROTOCOL_VERSION } from '../../wire/control-codec.js'
 import type { ControlMessage } from '../../wire/control-messages.js'
 import type { Requests } from './pending-forks.js'
@@ -20,15 +21,18 @@ export interface Phase {
 
 /** Both sides prove that they hold the key. */
 export class Proving implements Phase {
+  /** Zeroed when the phase is over. */
+  readonly #keys: HandshakeKeys
   readonly #handshake: Handshake
   readonly #send: (payloads: readonly Buffer[]) => void
   readonly #done = defer<void>()
   /** Resolves when both sides have proved themselves. */
   readonly done = this.#done.promise
 
-  /** @param keys are referred to, until the phase is over */
-  constructor(keys: HandshakeKeys, send: (payloads: readonly Buffer[]) => void) {
-    this.#handshake = new Handshake('connector', keys)
+  /** @param key is used only here */
+  constructor(key: AuthKey, send: (payloads: readonly Buffer[]) => void) {
+    this.#keys = roleKeys(key.borrowBytes(), 'connector')
+    this.#handshake = new Handshake('connector', this.#keys)
     this.#handshake.start()
     this.#send = send
   }
@@ -37,10 +41,18 @@ export class Proving implements Phase {
     const { send, failure } = this.#handshake.receive(payload)
     if (send.length > 0) this.#send(send)
     if (failure) throw failure
-    if (this.#handshake.isDone) this.#done.resolve()
+    if (!this.#handshake.isDone) return
+    this.#forgetKeys()
+    this.#done.resolve()
+  }
+
+  #forgetKeys(): void {
+    zero(this.#keys.answer)
+    zero(this.#keys.verify)
   }
 
   fail(error: Error): void {
+    this.#forgetKeys()
     if ((error as ProtocolError).code !== 'ERR_CONNECTION_ENDED') return this.#done.reject(error)
     const text =
       'The template closed the control socket during the handshake. ' +

@@ -105,6 +105,7 @@ export interface Launcher {
   launch(request: LaunchRequest): Promise<Launched>
   /**
    * Starts one process at once, if a template is ready. The event loop stands still until the template has answered.
+   * It takes no spare.
    * @returns undefined if there is none that can be asked now
    * @throws ResourceError ERR_RESOURCE; ProtocolError ERR_CONNECTION_ENDED if the template is lost or does not answer
    *   in `limitMs` milliseconds. Then no process has begun the job, and none will

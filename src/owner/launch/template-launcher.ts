@@ -2,23 +2,20 @@
 // was lost, it starts a new one.
 import type { ChildProcess } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
-import { Socket } from 'node:net'
 import os from 'node:os'
 import { ProtocolError } from '../../errors.js'
 import { isErrno, type Native, systemError } from '../../platform/native.js'
 import { rssOf } from '../../platform/process-state.js'
-import { readToTheEnd } from '../../platform/read-to-end.js'
 import { setImmediate } from '../../platform/timers.js'
-import { changeOf, unheeded } from '../../wire/environment.js'
-import { encodeFrame, encodeFrameHeader } from '../../wire/frames.js'
-import { encodeJob, type JobHead } from '../../wire/job.js'
 import { AttachedChildren, holdLoop } from './attached-children.js'
+import { canBeSpare } from './child-flags.js'
 import { ChildDescriptors, closeStreams, pipeOf, socketPair } from './child-stdio.js'
 import type { ControlConnection } from './control-connection.js'
 import { openIpc } from './ipc-channel.js'
-import { JobChannelReader } from './job-channel-reader.js'
+import { JobEncoder } from './job-encoder.js'
 import type { Launched, Launcher, LaunchRequest, SpareCounts } from './launcher.js'
 import { Lifeline } from './lifeline.js'
+import { OwnChannel } from './own-channel.js'
 import type { ForkedChild } from './pending-forks.js'
 import { SpareDemand } from './spare-demand.js'
 import { type Spare, Spares } from './spares.js'
@@ -40,12 +37,13 @@ export interface TemplateOptions {
   spares: number | undefined
 }
 
-/** The owner's end of a child's job channel. */
-interface OwnChannel {
-  channel: Socket
-  reader: JobChannelReader
-  /** Signals the child without the template; false if that cannot be. */
-  direct(pid: number, signal: NodeJS.Signals): boolean
+/** A start that is under way. */
+interface Start {
+  state: TemplateState
+  request: LaunchRequest
+  descriptors: ChildDescriptors
+  /** What the child gets as its descriptors 0, 1, 2 and so on. */
+  stdio: readonly number[]
 }
 
 /** Launches children by asking a template. */
@@ -57,9 +55,9 @@ export class TemplateLauncher implements Launcher {
   readonly #spares: Spares
   readonly #devNull: number
   readonly #attached = new AttachedChildren()
+  readonly #encoder = new JobEncoder()
   #unanswered = 0
   readonly #waiting: (() => void)[] = []
-  readonly #warnedOf = new Set<string>()
   #isClosed = false
 
   /** @throws ResourceError ERR_RESOURCE */
@@ -97,9 +95,9 @@ export class TemplateLauncher implements Launcher {
   async launch(request: LaunchRequest): Promise<Launched> {
     if (this.#unanswered >= MAX_UNANSWERED) await new Promise<void>((resolve) => this.#waiting.push(resolve))
     this.#unanswered++
-    this.#spares.started()
+    if (canBeSpare(request)) this.#spares.started()
     try {
-      return await this.#launchNow(request)
+      return await this.#launchWhenReady(request)
     } finally {
       this.#unanswered--
       this.#waiting.shift()?.()
@@ -107,7 +105,7 @@ export class TemplateLauncher implements Launcher {
     }
   }
 
-  async #launchNow(request: LaunchRequest): Promise<Launched> {
+  async #launchWhenReady(request: LaunchRequest): Promise<Launched> {
     let state = await this.#templates.ready()
     await state.connection.writable()
     if (this.#templates.isLeaving(state)) state = await this.#templates.ready() // it was replaced meanwhile
@@ -125,20 +123,11 @@ export class TemplateLauncher implements Launcher {
     request.signal?.throwIfAborted()
     this.#spares.serve(state)
     const descriptors = new ChildDescriptors(this.#native, this.#devNull)
-    let endChild: (() => void) | undefined
     try {
-      const stdio = request.stdio.map((target, index) => descriptors.of(target, index))
-      const job = partsOf(encodeJob(this.#headOf(request, state), request.args))
-      const { asked, isSpare, channelFd, unsent } =
-        this.#giveToSpare(request, stdio, job) ?? this.#askBy((fds) => state.connection.fork(fds, request), stdio, job)
-      descriptors.closeChilds()
-      const own = this.#openChannel(state, request, channelFd)
-      endChild = () => endUnansweredChild(own.channel, own.reader, (pid) => void own.direct(pid, 'SIGKILL'))
-      for (const bytes of unsent) own.channel.write(bytes)
-      return this.#follow(state, request, descriptors, await asked, own, { isSpare })
+      const start = { state, request, descriptors, stdio: descriptors.ofAll(request.stdio) }
+      return this.#useSpare(start) ?? (await this.#fork(start))
     } catch (error) {
       descriptors.close()
-      endChild?.()
       throw error
     }
   }
@@ -146,47 +135,28 @@ export class TemplateLauncher implements Launcher {
   launchNow(request: LaunchRequest, limitMs: number): Launched | undefined {
     const state = this.#templates.serving
     if (!state?.connection.isWritable) return undefined
-    this.#spares.serve(state)
-    this.#spares.started()
     const descriptors = new ChildDescriptors(this.#native, this.#devNull)
     try {
-      const stdio = request.stdio.map((target, index) => descriptors.of(target, index))
-      const job = partsOf(encodeJob(this.#headOf(request, state), request.args))
-      // The job is sent only after the answer: a child that comes too late finds no job, and leaves.
-      const { asked, isSpare, channelFd, unsent } =
-        this.#giveToSpare(request, stdio, job) ??
-        this.#askBy((fds) => state.connection.forkNow(fds, request, limitMs), stdio, job)
-      descriptors.closeChilds()
-      const own = this.#openChannel(state, request, channelFd)
-      for (const bytes of unsent) own.channel.write(bytes)
-      return this.#follow(state, request, descriptors, asked, own, { isSpare })
+      const start = { state, request, descriptors, stdio: descriptors.ofAll(request.stdio) }
+      return this.#forkNow(start, limitMs)
     } catch (error) {
       descriptors.close()
       throw error
-    } finally {
-      setImmediate(() => void this.#spares.fill()).unref()
     }
   }
 
-  /**
-   * Sends the job to a spare, with the descriptors. Undefined if there is none that can take it: a child that outlives
-   * its owner or leads a group is born as such.
-   */
-  #giveToSpare(
-    { detached, killTree, outlives }: LaunchRequest,
-    stdio: readonly number[],
-    [first, ...rest]: Parts,
-  ): Asked<ForkedChild> | undefined {
-    if (detached || killTree || outlives) return undefined
+  /** Sends the job to a spare, with the descriptors. Undefined if there is none that can take it. */
+  #useSpare(start: Start): Launched | undefined {
+    const { state, request, stdio } = start
+    if (!canBeSpare(request) || this.#spares.counts.parked === 0) return undefined
+    const [first, ...rest] = this.#encoder.encode(request, state)
     for (let spare: Spare | undefined; (spare = this.#spares.take()); ) {
       const sent = this.#native.send(spare.channelFd, first, Int32Array.from(stdio))
-      if (sent > 0)
-        return {
-          asked: spare.child,
-          isSpare: true,
-          channelFd: spare.channelFd,
-          unsent: [first.subarray(sent), ...rest],
-        }
+      if (sent > 0) {
+        const own = this.#openChannel(start, spare.channelFd)
+        own.write([first.subarray(sent), ...rest])
+        return this.#follow(start, spare.child, own, { isSpare: true })
+      }
       const hasEnded = isErrno(sent, 'EPIPE') || isErrno(sent, 'ECONNRESET')
       this.#spares.giveBack(spare, hasEnded)
       if (!hasEnded) break // a descriptor cannot be sent: the request to the template will fail, too, and say why
@@ -194,10 +164,42 @@ export class TemplateLauncher implements Launcher {
     return undefined
   }
 
-  #askBy<Child>(ask: (descriptors: Int32Array) => Child, stdio: readonly number[], unsent: Parts): Asked<Child> {
+  /** The job is encoded while the template forks. */
+  async #fork(start: Start): Promise<Launched> {
+    const { state, request } = start
+    const { asked, channelFd } = this.#askBy(start, (descriptors) => state.connection.fork(descriptors, request))
+    const own = this.#openChannel(start, channelFd)
+    try {
+      own.write(this.#encoder.encode(request, state))
+    } catch (error) {
+      own.socket.destroy() // the child finds no job, and leaves
+      asked.catch(() => {})
+      throw error
+    }
+    try {
+      return this.#follow(start, await asked, own, { isSpare: false })
+    } catch (error) {
+      endUnansweredChild(own)
+      throw error
+    }
+  }
+
+  /** The job is sent only after the answer: a child that comes too late finds none, and leaves. */
+  #forkNow(start: Start, limitMs: number): Launched {
+    const { state, request } = start
+    const job = this.#encoder.encode(request, state)
+    const ask = (descriptors: Int32Array): ForkedChild => state.connection.forkNow(descriptors, request, limitMs)
+    const { asked: child, channelFd } = this.#askBy(start, ask)
+    const own = this.#openChannel(start, channelFd)
+    own.write(job)
+    return this.#follow(start, child, own, { isSpare: false })
+  }
+
+  /** Asks for a child. `channelFd` is the owner's end of its job channel. */
+  #askBy<Child>({ stdio }: Start, ask: (descriptors: Int32Array) => Child): { asked: Child; channelFd: number } {
     const [channelFd, childsEnd] = socketPair(this.#native)
     try {
-      return { asked: ask(Int32Array.of(childsEnd, ...stdio)), isSpare: false, channelFd, unsent }
+      return { asked: ask(Int32Array.of(childsEnd, ...stdio)), channelFd }
     } catch (error) {
       this.#native.close(channelFd)
       throw error
@@ -206,26 +208,23 @@ export class TemplateLauncher implements Launcher {
     }
   }
 
-  #openChannel({ connection }: TemplateState, { killTree }: LaunchRequest, fd: number): OwnChannel {
-    const channel = readToTheEnd(new Socket({ fd, readable: true, writable: true, allowHalfOpen: true }))
-    const direct = (pid: number, signal: NodeJS.Signals): boolean =>
-      !channel.destroyed && this.#kill(connection, killTree ? -pid : pid, fd, signal)
-    return { channel, reader: new JobChannelReader(channel), direct }
+  /** The child has its descriptors, or the template has them for it. */
+  #openChannel({ state, request, descriptors }: Start, fd: number): OwnChannel {
+    descriptors.closeChilds()
+    return new OwnChannel(this.#native, state.connection, fd, request)
   }
 
   /** The child exists: from here to its end. */
   #follow(
-    state: TemplateState,
-    request: LaunchRequest,
-    descriptors: ChildDescriptors,
+    { state, request, descriptors }: Start,
     child: ForkedChild,
-    { channel, reader, direct }: OwnChannel,
+    own: OwnChannel,
     { isSpare }: { isSpare: boolean },
   ): Launched {
     const { connection } = state
     const kill = (signal: NodeJS.Signals): boolean =>
-      direct(child.pid, signal) || tellTemplate(connection, child, signal)
-    if (!request.detached && !request.outlives) this.#attached.add(connection, child, channel, () => kill('SIGKILL'))
+      own.signal(child.pid, signal) || tellTemplate(connection, child, signal)
+    if (!request.detached && !request.outlives) this.#attached.add(connection, child, own.socket, () => kill('SIGKILL'))
     // Made only now: a stream reads at once, and its 'end' must not come before the caller can listen for it.
     let ipc: ChildProcess | null = null
     const streams = request.stdio.map((target, index) => {
@@ -237,49 +236,15 @@ export class TemplateLauncher implements Launcher {
     return {
       pid: child.pid,
       isSpare,
-      channel: reader,
+      channel: own.reader,
       stdio: streams,
       ipc,
       exited: child.exited,
       isStale: () => this.#templates.isReplaced(state),
       rssBytes: () => (connection.sharesPids ? rssOf(child.pid) : undefined),
       kill,
-      holdLoop: (on) => holdLoop(child, channel, on),
+      holdLoop: (on) => holdLoop(child, own.socket, on),
     }
-  }
-
-  #headOf({ head, cwd, env, detached, stdio, serialization = 'json' }: LaunchRequest, state: TemplateState): JobHead {
-    const full: JobHead = { ...head }
-    const ipcFd = stdio.indexOf('ipc')
-    if (ipcFd >= 0) full.ipc = { fd: ipcFd, serialization }
-    const change = state.env ? changeOf(state.env, env) : { whole: changeOf({}, env)?.set ?? {} }
-    if (change) full.env = change
-    if (change && 'set' in change) this.#warnOf(unheeded(change))
-    if (cwd !== state.cwd) full.cwd = cwd
-    if (detached) full.detached = true
-    return full
-  }
-
-  // Warns once for each variable: without a warning it is hard to find out why a variable has no effect.
-  #warnOf(names: readonly string[]): void {
-    for (const name of names) {
-      if (this.#warnedOf.has(name)) continue
-      this.#warnedOf.add(name)
-      const text = `The ${name} of a process differs from that of its template, and Node reads it only when it starts.`
-      const advice = 'The value of the template counts. Pass another one to ForkServer.start({ env }).'
-      process.emitWarning(`${text} ${advice}`, { code: 'FORKSERVER_ENVIRONMENT' })
-    }
-  }
-
-  /**
-   * Directly, because a template may be lost or stopped.
-   *
-   * @param pid of the child; negative for its process group
-   * @returns false if that cannot be: on an old kernel, in another pid namespace, or if the child has closed its job
-   *   channel or ended
-   */
-  #kill(connection: ControlConnection, pid: number, channelFd: number, signal: NodeJS.Signals): boolean {
-    return connection.sharesPids && this.#native.signalHolder(pid, channelFd, os.constants.signals[signal]) === 1
   }
 
   killAttached(): void {
@@ -304,22 +269,4 @@ function tellTemplate(connection: ControlConnection, child: ForkedChild, signal:
   if (connection.isLost) return false
   child.signal(signal)
   return true
-}
-
-/** A child that exists or was asked for, and what is left of its job to send. */
-interface Asked<Child> {
-  asked: Child
-  isSpare: boolean
-  channelFd: number
-  unsent: readonly Buffer[]
-}
-
-/** The bytes of a job. */
-type Parts = readonly [Buffer, ...Buffer[]]
-
-/** A larger job is not copied to make one piece of it, in bytes. */
-const MAX_JOINED = 64 * 1024
-
-function partsOf(payload: Buffer): Parts {
-  return payload.length > MAX_JOINED ? [encodeFrameHeader(payload.length), payload] : [encodeFrame(payload)]
 }

@@ -6,11 +6,16 @@ import { after, before, beforeEach, describe, test } from 'node:test'
 import { ForkServer, ForkServerError, Process, ProtocolError, ResourceError } from 'forkserver'
 import { SpareDemand } from '#src/owner/launch/spare-demand.js'
 import { Spares } from '#src/owner/launch/spares.js'
+import { launchNow } from '#src/owner/server/fork-server.js'
 import { findNative } from '#src/platform/native.js'
 import { errorOf, jobs, run } from '../../contract/contract.js'
 import { descendants, isAlive, openDescriptors, until, watchLeaks } from '../../support/leaks.js'
+import { requestOf } from './requests.js'
 
 const SPARES = 2
+
+/** How long a template may take to fork one that is asked for at once. */
+const LIMIT_MS = 10_000
 
 /** The living children of this server's template. */
 const childrenOf = (server: ForkServer): number[] => descendants(server.pid).map((line) => Number(line.split(' ')[0]))
@@ -121,6 +126,24 @@ describe('spares that follow the load', () => {
     await parked(server, 1)
     await server.close()
     assert.deepEqual(server.spares, { parked: 0, used: 0, unused: 1 })
+  })
+
+  test('are none for processes that no spare can become', async () => {
+    await using server = await ForkServer.start({ startMethod: 'forkserver' })
+    for (let count = 0; count < 3; count++) {
+      await run(jobs.echo, [count], { server, killTree: true })
+      await run(jobs.echo, [count], { server, detached: true })
+    }
+    assert.deepEqual(server.spares, { parked: 0, used: 0, unused: 0 })
+  })
+
+  test('are none for processes that are forked at once', async () => {
+    await using server = await ForkServer.start({ startMethod: 'forkserver' })
+    for (let count = 0; count < 3; count++) {
+      const launched = server[launchNow](requestOf(jobs.echo, [count], { outlives: true }), LIMIT_MS)!
+      assert.deepEqual(await launched.exited.then(({ exitCode, signal }) => [exitCode, signal]), [0, null])
+    }
+    assert.deepEqual(server.spares, { parked: 0, used: 0, unused: 0 })
   })
 
   test('spares: 0 keeps none', async () => {
