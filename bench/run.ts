@@ -7,6 +7,9 @@ import { Command, InvalidArgumentError } from 'commander'
 import { authentication } from './authentication.js'
 import { bullmq } from './bullmq.js'
 import { connection } from './connection.js'
+import { dropIn } from './drop-in.js'
+import { faults } from './faults.js'
+import { jest } from './jest.js'
 import { latency } from './latency.js'
 import { describeMachine } from './machine.js'
 import { memory } from './memory.js'
@@ -24,13 +27,16 @@ const BENCHMARKS: readonly Benchmark[] = [
   processTable,
   latency,
   scaling,
+  faults,
   memory,
   authentication,
   workloads,
   pool,
   connection,
   vitest,
+  jest,
   bullmq,
+  dropIn,
 ]
 const RESULTS = fileURLToPath(new URL('../../bench/results/', import.meta.url))
 const USAGE_EXIT = 2
