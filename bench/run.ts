@@ -7,7 +7,9 @@ import { Command, InvalidArgumentError } from 'commander'
 import { authentication } from './authentication.js'
 import { bullmq } from './bullmq.js'
 import { connection } from './connection.js'
+import { dropIn } from './drop-in.js'
 import { faults } from './faults.js'
+import { jest } from './jest.js'
 import { latency } from './latency.js'
 import { describeMachine } from './machine.js'
 import { memory } from './memory.js'
@@ -32,7 +34,9 @@ const BENCHMARKS: readonly Benchmark[] = [
   pool,
   connection,
   vitest,
+  jest,
   bullmq,
+  dropIn,
 ]
 const RESULTS = fileURLToPath(new URL('../../bench/results/', import.meta.url))
 const USAGE_EXIT = 2

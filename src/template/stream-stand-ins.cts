@@ -11,6 +11,8 @@ import fs = require('node:fs')
 import streams = require('node:stream')
 import tty = require('node:tty')
 
+const { isatty } = tty
+
 /** How long to wait before it writes to a full pipe again, in milliseconds. */
 const RETRY_MS = 1
 
@@ -73,9 +75,16 @@ function standIn(fd: number): object {
       }
     },
   })
-  if (!tty.isatty(fd)) return Object.assign(stream, { fd })
+  Object.assign(stream, { fd })
+  if (!isatty(fd)) return stream
   const { getColorDepth, hasColors } = tty.WriteStream.prototype
-  return Object.assign(stream, { fd, isTTY: true, getColorDepth, hasColors })
+  // A template that listens for it (tripwires.ts) hears who asks for a terminal.
+  for (const [name, value] of Object.entries({ isTTY: true, getColorDepth, hasColors })) {
+    const shape = { configurable: true, enumerable: true }
+    const set = (own: unknown): unknown => Object.defineProperty(stream, name, { ...shape, value: own, writable: true })
+    Object.defineProperty(stream, name, { ...shape, get: () => tty.isatty(fd) && value, set })
+  }
+  return stream
 }
 
 /** Writes all bytes, also if another process has made the pipe non-blocking. */

@@ -182,6 +182,18 @@ describe('npm run bench', () => {
     assert.equal(bars.length, 1)
   })
 
+  test('drop-in measures fork() and node --test, both ways', async () => {
+    const { results, bars } = await report<{ forks: Latency[]; rows: { way: string; ms: number[] }[] }>('drop-in')
+    results.forks.forEach(checkLatency)
+    assert.equal(results.forks.length, 2)
+    assert.deepEqual(
+      results.rows.map(({ way }) => way),
+      ['node', 'cold', 'learnt'],
+    )
+    for (const { ms } of results.rows) assert.ok(ms.length > 0 && ms.every((one) => one > 0))
+    assert.equal(bars.length, 3)
+  })
+
   test('an unknown name lists the names', async () => {
     for (const args of [['nonsense'], []]) {
       const { code, stdout, stderr } = await bench(...args)
