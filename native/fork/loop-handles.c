@@ -11,6 +11,9 @@ const char *uv_handle_type_name(int type);
 int uv_is_active(const struct uv_handle_s *handle);
 int uv_has_ref(const struct uv_handle_s *handle);
 int uv_fileno(const struct uv_handle_s *handle, int *fd);
+int uv_run(struct uv_loop_s *loop, int mode);
+
+#define RUN_ONCE 1 // uv_run_mode
 
 struct visit {
   struct loop_handle *handles;
@@ -34,3 +37,5 @@ int list_handles(struct uv_loop_s *loop, struct loop_handle *handles, int room) 
   uv_walk(loop, visit_handle, &visit);
   return visit.count;
 }
+
+int turn_loop(struct uv_loop_s *loop) { return uv_run(loop, RUN_ONCE); }

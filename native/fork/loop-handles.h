@@ -12,5 +12,7 @@ struct loop_handle {
 
 // Fills at most `room` handles and returns how many there are.
 int list_handles(struct uv_loop_s *loop, struct loop_handle *handles, int room);
+// Waits until something happens, and runs the callbacks. Returns whether the loop has more to do.
+int turn_loop(struct uv_loop_s *loop);
 
 #endif

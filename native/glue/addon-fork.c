@@ -179,6 +179,14 @@ PLAIN(watch, watch_children())
 PLAIN(ended, find_ended())
 PLAIN(ignore_group, (ignore_group_signals(), 0))
 PLAIN(huge_text, move_text_to_huge_pages())
+// turnLoop(): waits for events, and runs their callbacks. Only where Node is not in uv_run()
+static napi_value TurnLoop(napi_env env, napi_callback_info info) {
+  (void)info;
+  struct uv_loop_s *loop;
+  napi_get_uv_event_loop(env, &loop);
+  return number(env, turn_loop(loop));
+}
+
 PLAIN(take_chunks, (take_free_chunks(), 0))
 PLAIN(shrink, find_platform() ? -ENOSYS : (collect_garbage((int)first), trim_heap()))
 PLAIN(clocks, find_platform() ? -ENOSYS : find_beginning(first, second, third))
@@ -206,6 +214,7 @@ static const struct export FUNCTIONS[] = {
     {"collectGarbage", NULL, shrink},
     {"moveTextToHugePages", NULL, huge_text},
     {"takeFreeChunks", NULL, take_chunks},
+    {"turnLoop", TurnLoop, NULL},
     {"findClocks", NULL, clocks},
     {"setLocale", SetLocale, NULL},
     {"flushStream", FlushStream, NULL},

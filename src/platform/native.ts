@@ -75,6 +75,7 @@ export interface Native {
   collectGarbage(forgetLimit: number): number
   moveTextToHugePages(): number
   takeFreeChunks(): number
+  turnLoop(): number
   findClocks(originMicros: number, earliestNs: number, latestNs: number): number
   close(fd: number): number
   closeAtEnd(fd: number): number

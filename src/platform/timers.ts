@@ -1,5 +1,5 @@
-// Runs in: owner and child. Pure. Node's timers and clock as they were when forkserver was imported. Fake timers of a
-// test (node:test, sinon, jest) replace them, and then a time limit would never end.
+// Runs in: owner, template and child. Pure. Node's timers and clock as they were when forkserver was imported. Fake
+// timers of a test (node:test, sinon, jest) replace them, and then a time limit would never end.
 import { promisify } from 'node:util'
 
 export const { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, clearImmediate, queueMicrotask } =
