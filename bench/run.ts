@@ -7,6 +7,8 @@ import { Command, InvalidArgumentError } from 'commander'
 import { authentication } from './authentication.js'
 import { bullmq } from './bullmq.js'
 import { connection } from './connection.js'
+import { dropIn } from './drop-in.js'
+import { faults } from './faults.js'
 import { jest } from './jest.js'
 import { latency } from './latency.js'
 import { describeMachine } from './machine.js'
@@ -25,6 +27,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   processTable,
   latency,
   scaling,
+  faults,
   memory,
   authentication,
   workloads,
@@ -33,6 +36,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   vitest,
   jest,
   bullmq,
+  dropIn,
 ]
 const RESULTS = fileURLToPath(new URL('../../bench/results/', import.meta.url))
 const USAGE_EXIT = 2

@@ -43,6 +43,11 @@ export class Project {
     }
   }
 
+  /** Whether what is learnt can be kept: there are packages, and a lock file that says which. */
+  get canKeep(): boolean {
+    return this.#lockFile !== undefined && existsSync(path.join(this.folder, 'node_modules'))
+  }
+
   /** The text that was kept under a name; undefined if there is none. */
   read(name: string): string | undefined {
     try {

@@ -3,6 +3,8 @@
 
 import { MAX_MILLISECONDS } from '../options/option-checks.js'
 import type { ForkServer } from '../owner/server/fork-server.js'
+import type { NodeFlags } from '../owner/server/node-flags.js'
+import type { StartOptions } from '../owner/server/server-options.js'
 import { clearInterval, setInterval } from '../platform/timers.js'
 import { EMPTY_LIST, format, type LearntList, merge, parse, strikeOff, urlsOf } from './learnt-list.js'
 import type { Project } from './project.js'
@@ -12,7 +14,7 @@ import { fileNameOf, GLOBALS, type TemplateRequest } from './template-request.js
 const MAX_SWAPS = 3
 
 /** What the registry needs of ForkServer: tests start none. */
-export type StartServer = (options: Parameters<typeof ForkServer.start>[0]) => Promise<ForkServer>
+export type StartServer = (options: StartOptions, flags: NodeFlags | undefined) => Promise<ForkServer>
 
 /** One template. */
 export class TemplateEntry {
@@ -129,19 +131,21 @@ export class TemplateEntry {
   }
 
   async #startOne(): Promise<void> {
-    const { env, execArgv, preload = [], warmup, tripwires = GLOBALS } = this.#request
+    const { env, execArgv, flags, preload = [], warmup, tripwires = GLOBALS, strict = true } = this.#request
     const list = this.#list
     this.#startedWith = list
     const learnt = urlsOf(list, this.#project.url).map((module) => ({ module, optional: true }))
-    const server = await this.#start({
+    const options: StartOptions = {
       preload: [...preload, ...learnt],
       tripwires,
+      strict,
       ref: false,
       signal: this.#closing.signal,
       ...(env && { env }),
       ...(execArgv && { execArgv }),
       ...(warmup && { warmup }),
-    })
+    }
+    const server = await this.#start(options, flags)
     if (this.#isClosed || server.startMethod === 'spawn') {
       this.#hasFailed = true // a spawned process is what the tool has already
       await server.close({ children: 'kill' })

@@ -3,10 +3,13 @@
 //
 // A template is started in the background. Until it is ready the tool starts its processes in its plain way, so that
 // nobody is slower than without forkserver.
-import { ForkServer } from '../owner/server/fork-server.js'
+import { ForkServer, startInBackground } from '../owner/server/fork-server.js'
 import { Project } from './project.js'
 import { type StartServer, TemplateEntry } from './template-entry.js'
 import { keyOf, type TemplateRequest } from './template-request.js'
+
+const startServer: StartServer = (options, flags) =>
+  flags ? ForkServer[startInBackground](options, flags) : ForkServer.start(options)
 
 /** The templates of one project. */
 export class TemplateRegistry implements AsyncDisposable {
@@ -21,7 +24,7 @@ export class TemplateRegistry implements AsyncDisposable {
    * @param folder where the tool runs; the project is the nearest folder above it that has a lock file
    * @param start starts a server: for tests
    */
-  constructor(folder: string = process.cwd(), start: StartServer = (options) => ForkServer.start(options)) {
+  constructor(folder: string = process.cwd(), start: StartServer = startServer) {
     this.#project = new Project(folder)
     this.#start = start
   }
@@ -67,6 +70,11 @@ export class TemplateRegistry implements AsyncDisposable {
    */
   learn(request: TemplateRequest, urls: readonly string[]): void {
     this.#entryOf(request)?.learn(urls)
+  }
+
+  /** Whether what is learnt helps the next run, too. */
+  get canKeep(): boolean {
+    return this.#project.canKeep
   }
 
   /** Whether it was closed: it starts nothing any more. */

@@ -1,7 +1,8 @@
 // Runs in: owner. Pure. What a tool asks the registry for, and which requests one template serves.
 import { createHash } from 'node:crypto'
 import type { Reference } from '../owner/naming/remote.js'
-import type { WarmupCall } from '../owner/server/server-options.js'
+import type { NodeFlags } from '../owner/server/node-flags.js'
+import type { WarmupCall } from '../owner/server/preload-options.js'
 import { START_VARIABLES } from '../wire/environment.js'
 import { encodeValue } from '../wire/values/clone.js'
 
@@ -19,6 +20,8 @@ export interface TemplateRequest {
   readonly env?: NodeJS.ProcessEnv
   /** Flags of Node; default: the owner's. */
   readonly execArgv?: readonly string[]
+  /** The flags of plain processes, whose place the template takes, from flagsInPlaceOf(): instead of `execArgv`. */
+  readonly flags?: NodeFlags
   /** Modules that the template must have, such as the tool's own. */
   readonly preload?: readonly string[]
   /** A function that the template calls once, after the preload. */
@@ -29,17 +32,29 @@ export interface TemplateRequest {
   readonly tripwires?: readonly string[]
   /** Whether the template also preloads what was learnt; default true. */
   readonly learns?: boolean
+  /** Whether suspicious leftovers of a preload end the start, as for ForkServer.start(); default true. */
+  readonly strict?: boolean
 }
+
+/**
+ * Variables that are read for good when a process starts, or when a package is loaded: those of Node, that of Node 20's
+ * test runner, and those that tools often set for their processes.
+ */
+export const VARIABLES_OF_START: readonly string[] = [
+  ...START_VARIABLES,
+  ...['NODE_TEST_CONTEXT', 'NODE_ENV', 'FORCE_COLOR', 'NO_COLOR'],
+]
 
 /** The same for two requests that one template can serve. */
 export function keyOf(request: TemplateRequest): string {
   const { tool, env = process.env, execArgv = process.execArgv, preload = [], warmup } = request
-  const variables = START_VARIABLES.map((name) => env[name] ?? null)
+  const variables = VARIABLES_OF_START.map((name) => env[name] ?? null)
   const call = warmup && 'call' in warmup ? warmup.call : warmup
   const args = warmup && 'call' in warmup ? encodeValue(warmup.args, 'arguments').toString('base64') : ''
-  const { configFiles = [], tripwires = GLOBALS, learns = true } = request
+  const { flags, configFiles = [], tripwires = GLOBALS, learns = true, strict = true } = request
   const called = call ? [call.module, call.name, args] : null
-  const parts = [tool, variables, execArgv, preload, called, configFiles, tripwires, learns]
+  const words = flags ? [flags.execArgv, flags.nodeOptions ?? null] : execArgv
+  const parts = [tool, variables, words, preload, called, configFiles, tripwires, learns, strict]
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16)
 }
 

@@ -127,14 +127,9 @@ class Template {
       // A child that imported it would get this error, and not one of its own: Node keeps it for ever.
       this.#without.push({ module, what: `it threw ${sayThrown(error)}`, severity: 'failed' })
     }
-    const heard = this.#tripwires.take()
-    const added = this.#tripwires.takeAdded()
+    const why = this.#tripwires.take()
     if (!optional) return
-    const differ = (what: string): void => void this.#without.push({ module, what, severity: 'different' })
-    if (heard.length > 0)
-      differ(`it looks for ${heard.join(', ')} while it is loaded: preloaded, it would find nothing there`)
-    if (added.length > 0)
-      differ(`it adds ${added.join(', ')} to the globals: preloaded, it would do so for every child`)
+    this.#without.push(...why.map((what): Finding => ({ module, what, severity: 'different' })))
   }
 
   #fail(what: string, error: unknown): never {
@@ -184,6 +179,7 @@ class Template {
     // the space of young objects alone.
     this.#native.collectGarbage(process.memoryUsage().heapUsed < MOST_HEAP_BYTES ? 1 : 0)
     const huge = this.#native.moveTextToHugePages() // if it cannot, each fork takes a little longer
+    this.#native.takeFreeChunks()
     findClocks(this.#native)
     this.#flat.freeze(huge)
     for (const draw of [drawBatches, drawOnce]) this.#tryFork(draw)

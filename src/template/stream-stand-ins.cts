@@ -11,6 +11,8 @@ import fs = require('node:fs')
 import streams = require('node:stream')
 import tty = require('node:tty')
 
+const { isatty } = tty
+
 /** How long to wait before it writes to a full pipe again, in milliseconds. */
 const RETRY_MS = 1
 
@@ -18,8 +20,16 @@ const NAMES = ['stdin', 'stdout', 'stderr'] as const
 
 let makeOwn = (): void => {}
 
+/** The three streams of a process. */
+type Streams = Pick<NodeJS.Process, (typeof NAMES)[number]>
+
 /** Replaces the three streams of this process by stand-ins. */
-function standInForStreams(self: NodeJS.Process): void {
+function standInForStreams(self: Streams): void {
+  makeOwn = replace(self)
+}
+
+/** Returns what removes the stand-ins. */
+function replace(self: Streams): () => void {
   const each = NAMES.map((name, fd) => {
     const nodes = Object.getOwnPropertyDescriptor(self, name)!
     let current: (() => object) | undefined
@@ -38,7 +48,7 @@ function standInForStreams(self: NodeJS.Process): void {
       current = () => Reflect.apply(nodes.get!, self, [])
     }
   })
-  makeOwn = () => {
+  return () => {
     for (const make of each) make()
   }
 }
@@ -65,9 +75,16 @@ function standIn(fd: number): object {
       }
     },
   })
-  if (!tty.isatty(fd)) return Object.assign(stream, { fd })
+  Object.assign(stream, { fd })
+  if (!isatty(fd)) return stream
   const { getColorDepth, hasColors } = tty.WriteStream.prototype
-  return Object.assign(stream, { fd, isTTY: true, getColorDepth, hasColors })
+  // A template that listens for it (tripwires.ts) hears who asks for a terminal.
+  for (const [name, value] of Object.entries({ isTTY: true, getColorDepth, hasColors })) {
+    const shape = { configurable: true, enumerable: true }
+    const set = (own: unknown): unknown => Object.defineProperty(stream, name, { ...shape, value: own, writable: true })
+    Object.defineProperty(stream, name, { ...shape, get: () => tty.isatty(fd) && value, set })
+  }
+  return stream
 }
 
 /** Writes all bytes, also if another process has made the pipe non-blocking. */
@@ -105,4 +122,13 @@ function forwarding(current: () => object): object {
   )
 }
 
-export = { standInForStreams, makeStreamsOwn }
+/** In the template: runs what makeStreamsOwn() runs in each child, on streams of nobody. */
+function rehearseStreams(): void {
+  const stream = { get: () => undefined, configurable: true }
+  const kept = makeOwn
+  makeOwn = replace(Object.defineProperties({} as Streams, { stdin: stream, stdout: stream, stderr: stream }))
+  makeStreamsOwn()
+  makeOwn = kept
+}
+
+export = { standInForStreams, makeStreamsOwn, rehearseStreams }

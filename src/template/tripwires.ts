@@ -5,12 +5,30 @@
 // Node looks for a global that does not exist along the prototypes of globalThis. A proxy at their end hears it, and
 // answers as the end itself would, so that no module sees a difference. (A getter on globalThis would make
 // `'document' in globalThis` true.)
+//
+// Two more things differ: the template's output may be a terminal while that of the children is a pipe, and tests and
+// workers of cluster belong to the process that declares them.
+import { syncBuiltinESMExports } from 'node:module'
+import tty from 'node:tty'
+
+/** Modules of Node that make a process a part of something, as `process.moduleLoadList` names them. */
+const OF_A_PROCESS = new Map([
+  ['NativeModule test', 'node:test'],
+  ['NativeModule cluster', 'node:cluster'],
+])
+
+/** The names of those modules of Node that this process has loaded. Undocumented, in Node 20, 22, 24 and 26. */
+const loadedByNode = (): string[] =>
+  (process as unknown as { moduleLoadList: string[] }).moduleLoadList.filter((name) => OF_A_PROCESS.has(name))
 
 /** Listens for some names of globals. Those that exist are not heard. */
 export class Tripwires {
   readonly #names: ReadonlySet<PropertyKey>
   readonly #heard = new Set<string>()
   readonly #globals = new Set(Reflect.ownKeys(globalThis))
+  readonly #loaded = new Set(loadedByNode())
+  readonly #isatty = tty.isatty
+  #sawTerminal = false
   /** The object whose prototype is the proxy. */
   readonly #holder: object = Object.getPrototypeOf(globalThis) as object
   readonly #end: object | null = Object.getPrototypeOf(this.#holder) as object | null
@@ -36,25 +54,48 @@ export class Tripwires {
       },
     })
     Reflect.setPrototypeOf(this.#holder, proxy)
+    tty.isatty = (fd) => {
+      const isTerminal = this.#isatty(fd)
+      if (isTerminal) this.#sawTerminal = true
+      return isTerminal
+    }
+    syncBuiltinESMExports()
   }
 
-  /** The names that were heard since the last call. */
+  /** Why what was loaded since the last call would behave differently in a child: clauses. */
   take(): string[] {
-    const heard = [...this.#heard]
-    this.#heard.clear()
-    return heard
+    if (this.#names.size === 0) return []
+    const why = [...this.#takeHeard(), ...this.#takeAdded(), ...this.#takeLoaded()]
+    if (this.#sawTerminal) why.push('it asks for a terminal while it is loaded: that of a child may be another one')
+    this.#sawTerminal = false
+    return why
   }
 
-  /** The globals that were added since the last call: every child would have them, whatever it loads. */
-  takeAdded(): string[] {
-    if (this.#names.size === 0) return []
+  #takeHeard(): string[] {
+    if (this.#heard.size === 0) return []
+    const names = [...this.#heard].join(', ')
+    this.#heard.clear()
+    return [`it looks for ${names} while it is loaded: preloaded, it would find nothing there`]
+  }
+
+  #takeAdded(): string[] {
     const added = Reflect.ownKeys(globalThis).filter((name) => !this.#globals.has(name))
     for (const name of added) this.#globals.add(name)
-    return added.map(String)
+    if (added.length === 0) return []
+    return [`it adds ${added.map(String).join(', ')} to the globals: preloaded, it would do so for every child`]
+  }
+
+  #takeLoaded(): string[] {
+    const loaded = loadedByNode().filter((name) => !this.#loaded.has(name))
+    for (const name of loaded) this.#loaded.add(name)
+    return loaded.map((name) => `it loads ${OF_A_PROCESS.get(name)}, which belongs to each process`)
   }
 
   /** Ends it: everything is as it was. */
   end(): void {
-    if (this.#names.size > 0 && this.#end !== null) Reflect.setPrototypeOf(this.#holder, this.#end)
+    if (this.#names.size === 0 || this.#end === null) return
+    Reflect.setPrototypeOf(this.#holder, this.#end)
+    tty.isatty = this.#isatty
+    syncBuiltinESMExports()
   }
 }

@@ -29,7 +29,7 @@ export class Board implements AsyncDisposable {
     const { connection } = redis
     this.queue = new Queue(name, { connection })
     this.#events = new QueueEvents(name, { connection })
-    this.worker = new Worker(name, processor, { concurrency: 2, ...options, connection })
+    this.worker = new Worker(name, processor, { concurrency: 2, drainDelay: 1, ...options, connection })
     this.queue.on('error', () => {})
     this.#events.on('error', () => {})
     this.worker.on('error', () => {})

@@ -1,10 +1,12 @@
 // Runs in: the test runner. Optional modules of the preload that cannot be loaded, or with which nothing can be forked:
 // the template does without them, says which, and has the others.
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { type Finding, ForkServer, Process, remote, type StartOptions, TemplateError, UsageError } from 'forkserver'
 import { errorOf } from '../contract/contract.js'
 import { watchLeaks } from '../support/leaks.js'
@@ -16,6 +18,14 @@ const holding = fixture('holding.js').href
 const SETTLE_MS = 300
 
 const code = (text: string): string => `data:text/javascript,${encodeURIComponent(text)}`
+/** Modules that are told apart by whether the output is a terminal. */
+const ASK_FOR_TERMINAL = [
+  "import tty from 'node:tty'; export default tty.isatty(1)",
+  "import { isatty } from 'node:tty'; export default isatty(2)",
+  'export default process.stdout.isTTY',
+  'export default process.stderr.hasColors?.()',
+]
+const NO_SCRIPT = spawnSync('script', ['--version']).status !== 0 && 'there is no script(1) to make a terminal'
 const optional = (module: string) => ({ module, optional: true })
 
 let folder = ''
@@ -119,6 +129,27 @@ describe('an optional module', () => {
     const skipped = await skippedBy({ preload: [optional(adds), optional(jobs.module)], tripwires: ['window'] })
     const what = 'it adds polyfill to the globals: preloaded, it would do so for every child'
     assert.deepEqual(skipped, [{ module: adds, what, severity: 'different' }])
+  })
+
+  for (const name of ['node:test', 'node:cluster'])
+    test(`that loads ${name} is skipped`, async () => {
+      const module = code(`import ${JSON.stringify(name)}`)
+      const skipped = await skippedBy({ preload: [optional(module)], tripwires: ['window'] })
+      assert.deepEqual(skipped, [
+        { module, what: `it loads ${name}, which belongs to each process`, severity: 'different' },
+      ])
+    })
+
+  test('that asks for a terminal is skipped, if there is one', { skip: NO_SCRIPT }, () => {
+    const env = { ...process.env, TEST_MODULES: JSON.stringify(ASK_FOR_TERMINAL.map(code)) }
+    const command = `'${process.execPath}' '${fileURLToPath(fixture('asks-for-terminal.js'))}'`
+    const { stdout } = spawnSync('script', ['-qec', command, '/dev/null'], { env, encoding: 'utf8', timeout: 60_000 })
+    const skipped = JSON.parse(stdout) as Finding[]
+    assert.deepEqual(
+      skipped.map(({ module }) => module),
+      ASK_FOR_TERMINAL.map(code),
+    )
+    for (const { what } of skipped) assert.match(what, /^it asks for a terminal/)
   })
 
   test('that throws is not kept: a child that imports it gets an error of its own', async () => {

@@ -78,3 +78,8 @@ function scriptLine(flags: readonly string[], rest: readonly string[]): ScriptLi
   const [script, ...args] = rest
   return script === undefined || script === 'inspect' || script === 'debug' ? undefined : { flags, script, args }
 }
+
+/** The folder of the package that a file belongs to, with a slash at its end; undefined if it belongs to none. */
+export function packageOf(file: string): string | undefined {
+  return /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+\//s.exec(file)?.[0]
+}

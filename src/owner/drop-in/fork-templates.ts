@@ -1,33 +1,22 @@
 // Runs in: owner. The templates behind fork(): one for each set of flags and of variables that Node reads at its start.
-// A template starts in the background, while processes are started the plain way. So nobody waits for one.
+// The registry starts a template in the background, while processes are started the plain way. So nobody waits for one.
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { debuglog } from 'node:util'
-import { clearInterval, setInterval } from '../../platform/timers.js'
-import { START_VARIABLES } from '../../wire/environment.js'
-import { ForkServer, startInBackground } from '../server/fork-server.js'
+import { TemplateRegistry } from '../../registry/template-registry.js'
+import { type TemplateRequest, VARIABLES_OF_START } from '../../registry/template-request.js'
+import { changeOf } from '../../wire/environment.js'
+import type { ForkServer } from '../server/fork-server.js'
 import { flagsInPlaceOf } from '../server/node-flags.js'
 
 /** Each takes memory: more sets of flags are started the plain way. */
 const MAX_TEMPLATES = 8
-
-/** The test runner of Node 20 looks for it when Node starts. */
-const KEY_VARIABLES = [...START_VARIABLES, 'NODE_TEST_CONTEXT']
-
-const HOLD_MS = 60_000
 
 const log = debuglog('forkserver')
 
 /** Says under NODE_DEBUG=forkserver why a process is started the plain way. */
 export function say(reason: string): void {
   log('fork() starts a plain process: %s', reason)
-}
-
-interface Entry {
-  uses: number
-  server?: ForkServer
-  starting?: Promise<void>
-  refused?: string
 }
 
 /** Whether FORKSERVER=off turns all of it off. */
@@ -57,84 +46,110 @@ export interface Wanted {
   env: NodeJS.ProcessEnv
 }
 
-const keyOf = ({ flags, env }: Wanted): string => JSON.stringify([flags, KEY_VARIABLES.map((name) => env[name])])
+/** A server, and who wants to know what its processes load. */
+export interface Template {
+  server: ForkServer
+  learn?: (urls: readonly string[]) => void
+}
+
+/** The environment of a template for a process with this one: the owner's, except for what Node reads at its start. */
+function environmentOfTemplate(given: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const env: NodeJS.ProcessEnv = { ...process.env }
+  for (const name of VARIABLES_OF_START) {
+    if (given[name] === undefined) delete env[name]
+    else env[name] = given[name]
+  }
+  return env
+}
+
+/** Variables that a process may have of its own, and no package reads while it is loaded. */
+const OF_PROCESS = /^NODE_(CHANNEL_|TEST_|UNIQUE_ID$|V8_COVERAGE$)/
+
+/** Whether packages find in this environment what they find in that of its template. */
+function hasEnvironmentOf(env: NodeJS.ProcessEnv): boolean {
+  const { set = {}, unset = [] } = changeOf(environmentOfTemplate(env), env) ?? {}
+  return [...Object.keys(set), ...unset].every((name) => OF_PROCESS.test(name))
+}
+
+/** All processes that one template can start. */
+interface Place {
+  uses: number
+  request?: TemplateRequest
+  /** Why there is no template for them. */
+  refused?: string
+  /** The user's server. */
+  server?: ForkServer
+}
 
 /** The templates of this process. */
-export class TemplateRegistry {
-  readonly #entries = new Map<string, Entry>()
-  readonly #started = new Set<ForkServer>()
+export class ForkTemplates {
+  readonly #places = new Map<string, Place>()
+  #registry = new TemplateRegistry()
   /** At which use of the same flags a template is started for them: it pays off from the second process on. */
   startsAt = 2
+  /** Whether templates also preload what processes were seen to load. */
+  learns = false
 
-  /** The server for these flags, if it is ready. Else it may be started for later uses. */
-  use(wanted: Wanted): ForkServer | undefined {
-    const entry = this.#entryOf(wanted)
-    entry.uses++
-    if (entry.server) return entry.server
-    if (entry.uses >= this.startsAt) void this.#start(entry, wanted)
-    say(entry.refused ?? `no template is ready for the flags [${wanted.flags.join(' ')}]`)
+  /** The template for these flags, if it is ready. Else it may be started for later uses. */
+  use(wanted: Wanted): Template | undefined {
+    const place = this.#placeOf(wanted)
+    place.uses++
+    if (place.server) return { server: place.server }
+    const { request, uses, refused } = place
+    const server = request && this.#registry[uses >= this.startsAt ? 'serverFor' : 'startedServerFor'](request)
+    if (server) {
+      if (!request!.learns) return { server }
+      const registry = this.#registry
+      return { server, learn: (urls) => registry.learn(request!, urls) }
+    }
+    say(refused ?? this.#failureOf(request!) ?? `no template is ready for the flags [${wanted.flags.join(' ')}]`)
     return undefined
   }
 
   /** Uses this server for these flags, and starts none. */
   set(wanted: Wanted, server: ForkServer): void {
-    Object.assign(this.#entryOf(wanted), { server, refused: undefined })
+    this.#placeOf(wanted).server = server
   }
 
   /** Starts a template for these flags, and waits for it. Returns why there is none, or undefined if there is one. */
   async ready(wanted: Wanted): Promise<string | undefined> {
-    const entry = this.#entryOf(wanted)
-    const hold = setInterval(() => {}, HOLD_MS) // the start does not keep the event loop running, but who waits does
-    await this.#start(entry, wanted)
-    clearInterval(hold)
-    return entry.server ? undefined : entry.refused
+    const { server, request, refused } = this.#placeOf(wanted)
+    if (server) return undefined
+    if (!request) return refused
+    return (await this.#registry.ready(request)) ? undefined : this.#failureOf(request)
   }
 
-  #entryOf(wanted: Wanted): Entry {
-    const key = keyOf(wanted)
-    let entry = this.#entries.get(key)
-    if (!entry) this.#entries.set(key, (entry = { uses: 0 }))
-    return entry
+  #failureOf(request: TemplateRequest): string | undefined {
+    const failure = this.#registry.failureOf(request)
+    return failure && `no template could be started: ${failure.message ?? String(failure)}`
   }
 
-  #start(entry: Entry, wanted: Wanted): Promise<void> {
-    if (entry.server || entry.refused !== undefined) return Promise.resolve()
-    entry.starting ??= this.#startNow(entry, wanted)
-    return entry.starting
+  #placeOf(wanted: Wanted): Place {
+    const learns = this.learns && this.#registry.canKeep && hasEnvironmentOf(wanted.env)
+    const key = JSON.stringify([wanted.flags, VARIABLES_OF_START.map((name) => wanted.env[name]), learns])
+    let place = this.#places.get(key)
+    if (!place) this.#places.set(key, (place = { uses: 0, ...this.#requestFor(wanted, learns) }))
+    return place
   }
 
-  async #startNow(entry: Entry, { flags, env: given }: Wanted): Promise<void> {
-    const startedNow = [...this.#entries.values()].filter(({ server, starting }) => server || starting)
-    const env: NodeJS.ProcessEnv = { ...process.env }
-    for (const name of KEY_VARIABLES) {
-      if (given[name] === undefined) delete env[name]
-      else env[name] = given[name]
-    }
+  #requestFor({ flags, env: given }: Wanted, learns: boolean): Pick<Place, 'request' | 'refused'> {
+    const env = environmentOfTemplate(given)
     const found = flagsInPlaceOf(flags, env.NODE_OPTIONS)
-    if ('refused' in found) entry.refused = found.refused
-    else if (startedNow.length >= MAX_TEMPLATES) entry.refused = `there are ${MAX_TEMPLATES} templates already`
-    if (entry.refused !== undefined || 'refused' in found) return
-    try {
-      const preload = preloadOf(env, process.cwd())
-      const server = await ForkServer[startInBackground]({ preload, env, strict: false }, found.flags)
-      this.#started.add(server)
-      entry.server ??= server
-    } catch (error) {
-      entry.refused = `no template could be started: ${(error as Error).message ?? String(error)}`
-      say(entry.refused)
-    }
+    if ('refused' in found) return found
+    const others = [...this.#places.values()].filter(({ request }) => request)
+    if (others.length >= MAX_TEMPLATES) return { refused: `there are ${MAX_TEMPLATES} templates already` }
+    const preload = preloadOf(env, process.cwd())
+    return { request: { tool: 'register', env, flags: found.flags, preload, learns, strict: false } }
   }
 
   /** Closes the templates that it started. The processes that run live on. */
   async close(): Promise<void> {
-    const starting = [...this.#entries.values()].map((entry) => entry.starting)
-    this.#entries.clear()
-    await Promise.all(starting)
-    const servers = [...this.#started]
-    this.#started.clear()
-    await Promise.all(servers.map((server) => server.close()))
+    const registry = this.#registry
+    this.#registry = new TemplateRegistry()
+    this.#places.clear()
+    await registry.close()
   }
 }
 
 /** One for all that is in the place of child_process in this process. */
-export const templates = new TemplateRegistry()
+export const templates = new ForkTemplates()

@@ -5,6 +5,7 @@ import { prepare, type SpawnOptions } from './through-template.js'
 
 // A test runner starts many processes: its template starts with the first of them.
 if (process.execArgv.includes('--test')) templates.startsAt = 1
+templates.learns = true
 
 /** Is called before a ChildProcess is spawned. */
 export function beforeSpawn(child: ChildProcess, options: SpawnOptions): void {

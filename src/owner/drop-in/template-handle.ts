@@ -2,16 +2,18 @@
 // the rest: streams, IPC, events, kill. If the template cannot be asked, the process is spawned by Node's own handle.
 import { AsyncResource } from 'node:async_hooks'
 import type { ChildProcess } from 'node:child_process'
-import { accessSync, constants, statSync } from 'node:fs'
+import { accessSync, constants, realpathSync, statSync } from 'node:fs'
 import os from 'node:os'
+import { pathToFileURL } from 'node:url'
 import { check, native } from '../../platform/native.js'
 import { setImmediate } from '../../platform/timers.js'
 import type { Serialization } from '../../wire/job.js'
 import { MAX_STDIO } from '../../wire/startup.js'
 import { encodeValue } from '../../wire/values/clone.js'
 import type { Launched, LaunchRequest, StdioTarget } from '../launch/launcher.js'
-import { type ForkServer, launchNow } from '../server/fork-server.js'
-import type { ScriptLine } from './command-line.js'
+import { launchNow } from '../server/fork-server.js'
+import { packageOf, type ScriptLine } from './command-line.js'
+import type { Template } from './fork-templates.js'
 import { environmentOf, readSpawnCall, type SpawnCall, type StdioEntry } from './spawn-call.js'
 
 /** How long fork() waits for a template that does not answer before it spawns, in milliseconds. */
@@ -35,7 +37,7 @@ export interface ProcessHandle {
 export class TemplateHandle extends AsyncResource implements ProcessHandle {
   readonly #child: { _handle: ProcessHandle | null }
   readonly #plain: ProcessHandle
-  readonly #server: ForkServer
+  readonly #template: Template
   readonly #line: ScriptLine
   readonly #onRefused: (reason: string) => void
   #launched: Launched | undefined
@@ -44,11 +46,11 @@ export class TemplateHandle extends AsyncResource implements ProcessHandle {
   pid = 0
   onexit: ProcessHandle['onexit']
 
-  constructor(child: ChildProcess, server: ForkServer, line: ScriptLine, onRefused: (reason: string) => void) {
+  constructor(child: ChildProcess, template: Template, line: ScriptLine, onRefused: (reason: string) => void) {
     super('PROCESSWRAP') // listeners of 'exit' run in the context of the call of fork()
     this.#child = child as unknown as { _handle: ProcessHandle }
     this.#plain = this.#child._handle!
-    this.#server = server
+    this.#template = template
     this.#line = line
     this.#onRefused = onRefused
     this.onexit = this.#plain.onexit
@@ -78,7 +80,7 @@ export class TemplateHandle extends AsyncResource implements ProcessHandle {
     try {
       const stdio = call.stdio.map((entry, index) => pipes.of(entry, index))
       while (stdio.length < 3) stdio.push('ignore')
-      const launched = this.#server[launchNow](this.#request(call, stdio), ANSWER_LIMIT_MS)
+      const launched = this.#template.server[launchNow](this.#request(call, stdio), ANSWER_LIMIT_MS)
       if (launched) pipes.open()
       else this.#onRefused('the template is busy')
       return launched
@@ -103,6 +105,7 @@ export class TemplateHandle extends AsyncResource implements ProcessHandle {
       head: {
         program: { file: script, execArgv: flags },
         parent: process.pid,
+        ...(this.#template.learn && { recordModules: true }),
         ...(ipcFd >= 0 && { ipc: { fd: ipcFd, serialization } }),
         ...(call.gid !== undefined && { gid: call.gid }),
         ...(call.uid !== undefined && { uid: call.uid }),
@@ -116,6 +119,7 @@ export class TemplateHandle extends AsyncResource implements ProcessHandle {
     launched.channel.listen({
       onMessage: (message) => {
         if (message.kind === 'leaving') told = message.exitCode
+        if (message.kind === 'modules') this.#learn(message.modules)
       },
       onBroken: () => {}, // the end follows
       onEnd: () => {},
@@ -125,6 +129,13 @@ export class TemplateHandle extends AsyncResource implements ProcessHandle {
       // The template was lost. The end of the channel is that of the process, and most say their exit code before.
       () => launched.channel.ended.then(() => this.#exit(told ?? -ECHILD, '')),
     )
+  }
+
+  /** Modules of the script's own package are left out: they may expect to be in a process of their tool. */
+  #learn(urls: readonly string[]): void {
+    const own = packageOf(realPath(this.#line.script))
+    const prefix = own && pathToFileURL(own).href
+    this.#template.learn?.(prefix ? urls.filter((url) => !url.startsWith(prefix)) : urls)
   }
 
   #exit(exitCode: number, signal: string): void {
@@ -161,6 +172,14 @@ export class TemplateHandle extends AsyncResource implements ProcessHandle {
 
   close(callback?: () => void): void {
     if (callback) setImmediate(callback)
+  }
+}
+
+function realPath(file: string): string {
+  try {
+    return realpathSync(file)
+  } catch {
+    return file
   }
 }
 

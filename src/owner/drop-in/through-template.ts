@@ -2,7 +2,7 @@
 import { ChildProcess } from 'node:child_process'
 import { ownFile } from '../../platform/own-files.js'
 import { readCommandLine } from './command-line.js'
-import { isOff, say, type TemplateRegistry } from './fork-templates.js'
+import { type ForkTemplates, isOff, say } from './fork-templates.js'
 import { environmentOf } from './spawn-call.js'
 import { type ProcessHandle, TemplateHandle } from './template-handle.js'
 
@@ -22,23 +22,23 @@ const prototype = ChildProcess.prototype as unknown as { spawn: Spawn }
 const OWN_MAINS = ownFile('main/')
 
 /** Gives the process a handle that asks a template, if there is one for it. */
-export function prepare(child: ChildProcess, { file, args, envPairs }: SpawnOptions, registry: TemplateRegistry): void {
+export function prepare(child: ChildProcess, { file, args, envPairs }: SpawnOptions, templates: ForkTemplates): void {
   const holder = child as unknown as { _handle: ProcessHandle }
   if (holder._handle instanceof TemplateHandle) return // fork() and forkserver/register are both in use
   if (isOff(process.env) || file !== process.execPath || !Array.isArray(args) || args[0] !== file) return
   const line = readCommandLine(args.slice(1) as string[])
   if (!line || line.script.startsWith(OWN_MAINS)) return
   const env = environmentOf(Array.isArray(envPairs) ? (envPairs as string[]) : [])
-  const server = registry.use({ flags: line.flags, env })
-  if (!server) return
-  holder._handle = new TemplateHandle(child, server, line, say)
+  const template = templates.use({ flags: line.flags, env })
+  if (!template) return
+  holder._handle = new TemplateHandle(child, template, line, say)
 }
 
 /** The processes that Node starts during this call go through templates. */
-export function throughTemplates<T>(registry: TemplateRegistry, call: () => T): T {
+export function throughTemplates<T>(templates: ForkTemplates, call: () => T): T {
   const { spawn } = prototype
   prototype.spawn = function (options) {
-    prepare(this, options, registry)
+    prepare(this, options, templates)
     return spawn.call(this, options)
   }
   try {

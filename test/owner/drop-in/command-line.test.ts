@@ -1,7 +1,7 @@
 // Runs in: the test runner. How the command line of a Node process is read.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { readCommandLine } from '#src/owner/drop-in/command-line.js'
+import { packageOf, readCommandLine } from '#src/owner/drop-in/command-line.js'
 
 test('flags, the script, and its arguments', () => {
   assert.deepEqual(readCommandLine(['a.js']), { flags: [], script: 'a.js', args: [] })
@@ -18,4 +18,14 @@ test('what runs no script', () => {
     assert.equal(readCommandLine(words), undefined, words.join(' '))
   for (const words of [['--watch', 'a.js'], ['--run', 'x'], ['inspect', 'a.js'], ['--check', 'a.js'], ['--require']])
     assert.equal(readCommandLine(words), undefined, words.join(' '))
+})
+
+test('the package of a file is the innermost one', () => {
+  assert.equal(packageOf('/p/node_modules/ava/lib/base.js'), '/p/node_modules/ava/')
+  assert.equal(
+    packageOf('/p/node_modules/.pnpm/a@1/node_modules/@a/b/c.js'),
+    '/p/node_modules/.pnpm/a@1/node_modules/@a/b/',
+  )
+  assert.equal(packageOf('/p/src/node_modules.js'), undefined)
+  assert.equal(packageOf('/p/worker.js'), undefined)
 })

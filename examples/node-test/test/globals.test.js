@@ -1,0 +1,8 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { compile } from '../compile.js'
+
+test('a file may change globals', () => {
+  globalThis.compile = compile
+  assert.equal(globalThis.compile('1'), '1;')
+})
