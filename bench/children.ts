@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ForkServer, Process } from 'forkserver'
+import { ForkServer, Process, type StartOptions } from 'forkserver'
 import { jobs } from './peers.js'
 import { type Scope, within } from './scope.js'
 
@@ -18,8 +18,9 @@ const STARTED_AT_A_TIME = 8
 export async function startServer(
   scope: Scope,
   transport: 'private' | 'path' = 'private',
+  options: StartOptions = {},
 ): Promise<ForkServer & { readonly pid: number }> {
-  const server = scope.use(await ForkServer.start({ preload: [jobs.module], transport }))
+  const server = scope.use(await ForkServer.start({ preload: [jobs.module], transport, ...options }))
   if (server.startMethod !== 'forkserver' || server.pid === undefined) {
     throw new Error(`There is nothing to measure without a template: ${server.spawnReason}.`)
   }

@@ -8,6 +8,8 @@ import { authentication } from './authentication.js'
 import { bullmq } from './bullmq.js'
 import { connection } from './connection.js'
 import { dropIn } from './drop-in.js'
+import { faults } from './faults.js'
+import { jest } from './jest.js'
 import { latency } from './latency.js'
 import { describeMachine } from './machine.js'
 import { memory } from './memory.js'
@@ -25,12 +27,14 @@ const BENCHMARKS: readonly Benchmark[] = [
   processTable,
   latency,
   scaling,
+  faults,
   memory,
   authentication,
   workloads,
   pool,
   connection,
   vitest,
+  jest,
   bullmq,
   dropIn,
 ]

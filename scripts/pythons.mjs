@@ -1,8 +1,8 @@
 // Runs in: by hand. Puts a CPython that Debian has only in unstable into .pythons/ (once), without installing anything,
 // and prints the path of a script that starts it: node scripts/pythons.mjs 3.15
 //
-// It needs Debian's apt-get and dpkg-deb. The packages bring their own C library: the script starts Python through the
-// dynamic linker of that library, so it runs on older releases, too.
+// It needs Debian's apt-get and dpkg-deb; unstable is in the archive that apt uses already. The packages bring their
+// own C library: the script starts Python through the dynamic linker of that library, so it runs on older releases.
 import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
@@ -13,7 +13,6 @@ if (!/^\d+\.\d+$/.test(version ?? '')) {
   console.error('Usage: node scripts/pythons.mjs VERSION')
   process.exit(2)
 }
-const ARCHIVE = 'http://deb.debian.org/debian'
 const KEYS = '/usr/share/keyrings/debian-archive-keyring.gpg'
 const PACKAGES = [
   ...[`python${version}-minimal`, `libpython${version}-minimal`, `libpython${version}-stdlib`],
@@ -31,12 +30,23 @@ function run(command, args, cwd) {
   process.exit(1)
 }
 
+/** The address of the archive that this machine's apt uses. That of security updates has no unstable. */
+function findArchive() {
+  const format = '$(ORIGIN)|$(LABEL)|$(REPO_URI)'
+  const { stdout } = spawnSync('apt-get', ['indextargets', '--format', format], { encoding: 'utf8' })
+  const targets = (stdout ?? '').split('\n').map((line) => line.split('|'))
+  const found = targets.find(([origin, label]) => origin === 'Debian' && label === 'Debian')
+  if (found) return found[2]
+  console.error('apt-get lists no archive of Debian, so there is none to download from.')
+  process.exit(1)
+}
+
 /** apt with lists of its own: what the machine itself knows and has installed stays as it is. */
 function download(into) {
   const state = path.join(into, 'apt')
   for (const name of ['lists/partial', 'cache/archives/partial']) mkdirSync(path.join(state, name), { recursive: true })
   writeFileSync(path.join(state, 'status'), '')
-  writeFileSync(path.join(state, 'sources.list'), `deb [signed-by=${KEYS}] ${ARCHIVE} unstable main\n`)
+  writeFileSync(path.join(state, 'sources.list'), `deb [signed-by=${KEYS}] ${findArchive()} unstable main\n`)
   const options = {
     'Dir::State::Lists': path.join(state, 'lists'),
     'Dir::State::status': path.join(state, 'status'),

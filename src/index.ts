@@ -54,15 +54,8 @@ export type {
 } from './owner/process/process-options.js'
 export type { Transport } from './owner/server/control-address.js'
 export { ForkServer } from './owner/server/fork-server.js'
-export type {
-  CloseOptions,
-  ClosePolicy,
-  ConnectOptions,
-  PreloadOption,
-  StartOptions,
-  WarmupArguments,
-  WarmupCall,
-} from './owner/server/server-options.js'
+export type { PreloadOption, WarmupArguments, WarmupCall } from './owner/server/preload-options.js'
+export type { CloseOptions, ClosePolicy, ConnectOptions, StartOptions } from './owner/server/server-options.js'
 export type { StartMethod } from './owner/server/start-method.js'
 export { AuthKey } from './wire/auth/auth-key.js'
 export type { Serialization } from './wire/job.js'

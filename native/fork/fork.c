@@ -4,6 +4,7 @@
 #include "clock.h"
 #include "flat.h"
 #include "fork-at-rest.h"
+#include "free-chunks.h"
 #include "../os/descriptors.h"
 #include "../os/lifeline.h"
 #include "platform.h"
@@ -223,6 +224,7 @@ pid_t fork_child(struct uv_loop_s *loop, const struct birth *birth) {
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   birth_channel = birth->channel;
+  merge_free_chunks();
   pid_t pid = fork_at_rest(QUIESCE_LIMIT_MS);
   if (pid == 0) be_born(loop, birth);
   pthread_sigmask(SIG_SETMASK, &before, NULL);

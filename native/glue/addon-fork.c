@@ -3,6 +3,7 @@
 #include "addon.h"
 #include "../fork/flat.h"
 #include "../fork/fork.h"
+#include "../fork/free-chunks.h"
 #include "../fork/group-signals.h"
 #include "../fork/huge-text.h"
 #include "../fork/loop-handles.h"
@@ -178,6 +179,7 @@ PLAIN(watch, watch_children())
 PLAIN(ended, find_ended())
 PLAIN(ignore_group, (ignore_group_signals(), 0))
 PLAIN(huge_text, move_text_to_huge_pages())
+PLAIN(take_chunks, (take_free_chunks(), 0))
 PLAIN(shrink, find_platform() ? -ENOSYS : (collect_garbage((int)first), trim_heap()))
 PLAIN(clocks, find_platform() ? -ENOSYS : find_beginning(first, second, third))
 
@@ -203,6 +205,7 @@ static const struct export FUNCTIONS[] = {
     {"ignoreGroupSignals", NULL, ignore_group},
     {"collectGarbage", NULL, shrink},
     {"moveTextToHugePages", NULL, huge_text},
+    {"takeFreeChunks", NULL, take_chunks},
     {"findClocks", NULL, clocks},
     {"setLocale", SetLocale, NULL},
     {"flushStream", FlushStream, NULL},

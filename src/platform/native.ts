@@ -74,6 +74,7 @@ export interface Native {
   listHandles(): (string | number)[]
   collectGarbage(forgetLimit: number): number
   moveTextToHugePages(): number
+  takeFreeChunks(): number
   findClocks(originMicros: number, earliestNs: number, latestNs: number): number
   close(fd: number): number
   closeAtEnd(fd: number): number

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { Reference } from '../owner/naming/remote.js'
 import type { NodeFlags } from '../owner/server/node-flags.js'
-import type { WarmupCall } from '../owner/server/server-options.js'
+import type { WarmupCall } from '../owner/server/preload-options.js'
 import { START_VARIABLES } from '../wire/environment.js'
 import { encodeValue } from '../wire/values/clone.js'
 

@@ -179,6 +179,7 @@ class Template {
     // the space of young objects alone.
     this.#native.collectGarbage(process.memoryUsage().heapUsed < MOST_HEAP_BYTES ? 1 : 0)
     const huge = this.#native.moveTextToHugePages() // if it cannot, each fork takes a little longer
+    this.#native.takeFreeChunks()
     findClocks(this.#native)
     this.#flat.freeze(huge)
     for (const draw of [drawBatches, drawOnce]) this.#tryFork(draw)

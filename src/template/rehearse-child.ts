@@ -7,6 +7,7 @@ import { beBorn } from '../child/birth.js'
 import type { LeavingProcess } from '../child/leave.js'
 import { openPracticeJob } from '../child/practice-job.js'
 import type { Native } from '../platform/native.js'
+import streams from './stream-stand-ins.cjs'
 
 // The result of the job takes a few turns of promises, all within one turn of the loop.
 const TURNS = 3
@@ -48,7 +49,7 @@ export async function rehearse(native: Native, { isSpare }: { isSpare: boolean }
     { channel: practice.channelFd, isSpare },
     {
       countFork: () => {},
-      ownStreams: () => {},
+      ownStreams: streams.rehearseStreams,
       runOnFork: async () => {},
       coverage: { begin: () => {}, write: () => {} },
     },

@@ -12,6 +12,8 @@ import { rehearseWorkers } from './rehearse-worker.js'
 
 /** More often than V8 waits for (--invocation-count-for-feedback-allocation). */
 const REHEARSALS = 14
+/** So many of them are left when V8 begins to compile. */
+const COMPILED_REHEARSALS = 3
 
 /**
  * V8's flag for that size, in bytes, and what a child gets. V8's own default is 4,096. Functions of forkserver that
@@ -19,6 +21,8 @@ const REHEARSALS = 14
  */
 const QUEUE_FLAG = '--baseline-batch-compilation-threshold'
 const QUEUE_BYTES = 16_384
+const NEVER_FULL = 2 ** 30
+const FULL_AT_ONCE = 1
 
 /** What the owner's flags say about the queue, or QUEUE_BYTES. */
 function queueBytes(execArgv: readonly string[]): string {
@@ -26,15 +30,27 @@ function queueBytes(execArgv: readonly string[]): string {
   return given?.split('=')[1] ?? String(QUEUE_BYTES)
 }
 
+const LIVES: readonly ((native: Native) => Promise<void>)[] = [
+  (native) => rehearse(native, { isSpare: false }),
+  (native) => rehearse(native, { isSpare: true }),
+  rehearseWorkers,
+]
+
 /**
- * Runs the lives of a child and of a pool's worker, again and again.
+ * Runs the lives of a child, of a spare and of a pool's worker, again and again.
+ *
+ * First each life alone, and without compiling: a child writes to the feedback of each function that it calls, and so
+ * the feedback of one life lies side by side, on few pages.
  * @throws what a rehearsal throws
  */
 export async function rehearseAll(native: Native): Promise<void> {
-  setFlagsFromString(`${QUEUE_FLAG}=1`) // the next function empties the queue
-  for (let time = 0; time < REHEARSALS; time++) {
-    for (const isSpare of [true, false]) await rehearse(native, { isSpare })
-    await rehearseWorkers(native)
-  }
+  setFlagsFromString(`${QUEUE_FLAG}=${NEVER_FULL}`)
+  for (const live of LIVES) for (let time = COMPILED_REHEARSALS; time < REHEARSALS; time++) await live(native)
+  setFlagsFromString(`${QUEUE_FLAG}=${FULL_AT_ONCE}`)
+  for (let time = 0; time < REHEARSALS; time++) emptyQueue(time)
+  for (let time = 0; time < COMPILED_REHEARSALS; time++) for (const live of LIVES) await live(native)
   setFlagsFromString(`${QUEUE_FLAG}=${queueBytes(process.execArgv)}`)
 }
+
+/** Comes into the queue like any other function, and is the one that fills it. */
+const emptyQueue = (time: number): number => time + 1

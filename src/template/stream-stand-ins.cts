@@ -20,8 +20,16 @@ const NAMES = ['stdin', 'stdout', 'stderr'] as const
 
 let makeOwn = (): void => {}
 
+/** The three streams of a process. */
+type Streams = Pick<NodeJS.Process, (typeof NAMES)[number]>
+
 /** Replaces the three streams of this process by stand-ins. */
-function standInForStreams(self: NodeJS.Process): void {
+function standInForStreams(self: Streams): void {
+  makeOwn = replace(self)
+}
+
+/** Returns what removes the stand-ins. */
+function replace(self: Streams): () => void {
   const each = NAMES.map((name, fd) => {
     const nodes = Object.getOwnPropertyDescriptor(self, name)!
     let current: (() => object) | undefined
@@ -40,7 +48,7 @@ function standInForStreams(self: NodeJS.Process): void {
       current = () => Reflect.apply(nodes.get!, self, [])
     }
   })
-  makeOwn = () => {
+  return () => {
     for (const make of each) make()
   }
 }
@@ -114,4 +122,13 @@ function forwarding(current: () => object): object {
   )
 }
 
-export = { standInForStreams, makeStreamsOwn }
+/** In the template: runs what makeStreamsOwn() runs in each child, on streams of nobody. */
+function rehearseStreams(): void {
+  const stream = { get: () => undefined, configurable: true }
+  const kept = makeOwn
+  makeOwn = replace(Object.defineProperties({} as Streams, { stdin: stream, stdout: stream, stderr: stream }))
+  makeStreamsOwn()
+  makeOwn = kept
+}
+
+export = { standInForStreams, makeStreamsOwn, rehearseStreams }

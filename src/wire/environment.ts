@@ -4,10 +4,12 @@ import type { EnvironmentChange } from './job.js'
 /** The change from `base` to `wanted`, or undefined if they are equal. */
 export function changeOf(base: NodeJS.ProcessEnv, wanted: NodeJS.ProcessEnv): EnvironmentChange | undefined {
   const set: Record<string, string> = {}
-  // process.env asks the C library for every variable: each is read once, because this runs for every process.
+  // This runs for every process, and process.env asks the C library for every variable. Object.entries() would ask
+  // three times for each: for its name, whether it can be enumerated, and its value.
   const kept = new Set<string>()
   let isChanged = false
-  for (const [name, value] of Object.entries(wanted)) {
+  for (const name of Object.getOwnPropertyNames(wanted)) {
+    const value = wanted[name]
     if (value === undefined) continue
     kept.add(name)
     if (base[name] === value) continue

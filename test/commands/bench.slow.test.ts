@@ -81,6 +81,16 @@ describe('npm run bench', () => {
     assert.equal(bars.length, 2)
   })
 
+  test('faults names nearly all that the kernel counts, or says why it cannot', async () => {
+    type Results = { counted: number; named: number; sorts: { kind: string; perChild: number }[] }
+    const { results, skipped } = await report<Partial<Results>>('faults')
+    assert.notEqual('named' in results, skipped.length > 0)
+    if (skipped.length > 0) return assert.ok(skipped[0]!.why)
+    const { counted, named, sorts } = results as Results
+    assert.ok(named > 0.9 * counted && named <= counted, `${named} of ${counted}`)
+    for (const { kind, perChild } of sorts) assert.ok(['copied', 'new', 'mapped'].includes(kind) && perChild > 0)
+  })
+
   test('memory weighs children and watches the template', async () => {
     type PerChild = { way: string; children: number; pssBytes: number; privateBytes: number; addedBytes: number | null }
     type Moment = { forks: number; rssBytes: number; descriptors: number; mappings: number }

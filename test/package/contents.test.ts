@@ -16,14 +16,14 @@ const PAGES_OF_THE_PROJECT =
 
 /** Most declarations of these folders are left out: no public face leads to them. */
 const UNDECLARED = [
-  ...['child', 'child/worker', 'connection/pickle', 'doctor', 'jest/child', 'main', 'owner/launch', 'promises'],
-  ...['registry', 'template', 'vitest/child', 'vitest/template'],
+  ...['child', 'child/worker', 'connection/pickle', 'doctor', 'jest/child', 'main', 'owner/drop-in'],
+  ...['owner/launch', 'promises', 'registry', 'template', 'vitest/child', 'vitest/template'],
 ]
 
 /** These it leads to. */
 const DECLARED = [
   ...['connection/pickle/pickle', 'connection/pickle/types', 'jest/child/jest-types'],
-  ...['owner/launch/exit', 'owner/launch/launcher'],
+  ...['owner/drop-in/fork', 'owner/launch/exit', 'owner/launch/launcher'],
 ]
 
 const declarationOf = (name: string, kind: string): string[] =>

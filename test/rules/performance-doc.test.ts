@@ -5,6 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { test } from 'node:test'
+import { faultTableOf } from '../../bench/fault-table.js'
 import { frontTableOf } from '../../bench/front-table.js'
 import { readReports, tablesOf } from '../../bench/table.js'
 
@@ -21,6 +22,13 @@ const pageOf = (name: string): string => readFileSync(path.join(ROOT, name), 'ut
 
 test('docs/PERFORMANCE.md has the tables of bench/results', () => {
   assert.ok(pageOf('docs/PERFORMANCE.md').includes(tablesOf(reports)), 'node build/bench/table.js bench/results/*.json')
+})
+
+test('docs/PERFORMANCE.md has the page faults of bench/results', () => {
+  assert.ok(
+    pageOf('docs/PERFORMANCE.md').includes(faultTableOf(reports)),
+    'node build/bench/fault-table.js bench/results/*.json',
+  )
 })
 
 test('README.md has the front table of bench/results, and docs/PERFORMANCE.md has it too', () => {

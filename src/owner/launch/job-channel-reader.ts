@@ -9,26 +9,16 @@ import type { JobChannel, JobChannelListener } from './launcher.js'
  * succeeded. They are kept until there is a listener.
  */
 export class JobChannelReader implements JobChannel {
+  readonly #socket: Socket
+  readonly #decoder = new FrameDecoder({ maxLength: MAX_OWN_PAYLOAD })
   readonly #kept: ((listener: JobChannelListener) => void)[] = []
   #listener: JobChannelListener | undefined
   #hasBegun = false
   readonly ended: Promise<void>
 
-  /** @param socket is read, and destroyed at its end */
+  /** @param socket is destroyed at its end. Whoever made it passes read() what comes */
   constructor(socket: Socket) {
-    const decoder = new FrameDecoder({ maxLength: MAX_OWN_PAYLOAD })
-    socket.on('data', (chunk: Buffer) => {
-      try {
-        for (const payload of decoder.push(chunk)) {
-          const message = decodeChildMessage(payload)
-          if (message.kind === 'begun') this.#hasBegun = true
-          this.#tell((listener) => listener.onMessage(message))
-        }
-      } catch (error) {
-        socket.destroy()
-        this.#tell((listener) => listener.onBroken(error as Error))
-      }
-    })
+    this.#socket = socket
     socket.on('error', () => {}) // ECONNRESET: the child ended before it read its job, and its exit is reported
     socket.on('end', () => socket.destroy())
     this.ended = new Promise((resolve) => {
@@ -37,6 +27,19 @@ export class JobChannelReader implements JobChannel {
         resolve()
       })
     })
+  }
+
+  read(chunk: Buffer): void {
+    try {
+      for (const payload of this.#decoder.push(chunk)) {
+        const message = decodeChildMessage(payload)
+        if (message.kind === 'begun') this.#hasBegun = true
+        this.#tell((listener) => listener.onMessage(message))
+      }
+    } catch (error) {
+      this.#socket.destroy()
+      this.#tell((listener) => listener.onBroken(error as Error))
+    }
   }
 
   get hasBegun(): boolean {

@@ -1,10 +1,16 @@
 // Runs in: owner. The owner's end of a child's job channel. As long as it is open, the child can be signalled directly.
-import { Socket } from 'node:net'
+import { type ConnectOpts, Socket, type SocketConstructorOpts } from 'node:net'
 import os from 'node:os'
 import type { Native } from '../../platform/native.js'
 import { readToTheEnd } from '../../platform/read-to-end.js'
 import type { ControlConnection } from './control-connection.js'
 import { JobChannelReader } from './job-channel-reader.js'
+
+/**
+ * What comes on any job channel is read into this memory, and copied from there. Otherwise a stream takes 64 KiB for
+ * each of the short messages of a child: a tenth of the owner's work for a process.
+ */
+const INCOMING = Buffer.allocUnsafeSlow(64 * 1024)
 
 /** The owner's end of one job channel. */
 export class OwnChannel {
@@ -17,12 +23,20 @@ export class OwnChannel {
 
   /** @param fd is closed with the channel */
   constructor(native: Native, connection: ControlConnection, fd: number, { killTree }: { killTree: boolean }) {
-    this.socket = readToTheEnd(new Socket({ fd, readable: true, writable: true, allowHalfOpen: true }))
+    this.socket = readToTheEnd(new Socket(this.#optionsOf(fd)))
     this.reader = new JobChannelReader(this.socket)
     this.#native = native
     this.#connection = connection
     this.#fd = fd
     this.#isTree = killTree
+  }
+
+  #optionsOf(fd: number): SocketConstructorOpts & ConnectOpts {
+    const callback = (length: number, bytes: Uint8Array): true => {
+      this.reader.read(Buffer.from(bytes.subarray(0, length)))
+      return true
+    }
+    return { fd, readable: true, writable: true, allowHalfOpen: true, onread: { buffer: INCOMING, callback } }
   }
 
   write(job: readonly Buffer[]): void {

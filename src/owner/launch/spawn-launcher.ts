@@ -69,6 +69,7 @@ export class SpawnLauncher implements Launcher {
     watched?.on('error', () => {}).unref()
     const channel = readToTheEnd(streams[SPAWNED_DESCRIPTORS.channel] as Socket)
     const reader = new JobChannelReader(channel)
+    channel.on('data', (chunk: Buffer) => reader.read(chunk))
     const payload = encodeJob({ ...request.head, cwd: request.cwd, preload: this.#options.preload }, request.args)
     channel.write(encodeFrameHeader(payload.length))
     channel.write(payload)

@@ -3,8 +3,8 @@
 import os from 'node:os'
 import type { Duplex, Readable, Writable } from 'node:stream'
 import { UsageError } from '../../errors.js'
-import { defer, rejected } from '../../promises/deferred.js'
-import type { ChildMessage, JobHead } from '../../wire/job.js'
+import { rejected } from '../../promises/deferred.js'
+import type { JobHead } from '../../wire/job.js'
 import { encodeValue } from '../../wire/values/clone.js'
 import type { Exit } from '../launch/exit.js'
 import type { Launched, LaunchRequest } from '../launch/launcher.js'
@@ -12,12 +12,10 @@ import { checkNotImporting } from '../launch/self-start.js'
 import { Program } from '../naming/program-reference.js'
 import type { ArgumentsOf, Reference, ResultOf } from '../naming/remote.js'
 import { ForkServer, launch } from '../server/fork-server.js'
-import { noteMessage } from './child-message.js'
 import { Cutoff } from './cutoff.js'
 import { joinWithin } from './join-timeout.js'
-import { WorkerMessages } from './messages-of-worker.js'
+import type { WorkerMessages } from './messages-of-worker.js'
 import { Messaging, useIpc } from './messaging.js'
-import { Outcome } from './outcome.js'
 import {
   type CheckedProcess,
   checkJoin,
@@ -29,7 +27,7 @@ import {
   type StdioOptions,
   surroundingsOf,
 } from './process-options.js'
-import { RssWatch } from './rss-watch.js'
+import { ProcessRun } from './process-run.js'
 
 /** What a Pool has to know of a process. */
 export const forPool = Symbol('forPool')
@@ -57,18 +55,9 @@ export class Process<R extends Reference | Program = Reference, const S extends 
   readonly #reference: R
   readonly #args: ArgumentsOf<R>
   readonly #options: CheckedProcess
-  readonly #result = defer<ResultOf<R>>()
-  readonly #ended = defer<Exit>()
-  readonly #outcome: Outcome
-  readonly #channelEnd = defer<void>()
-  readonly #workerMessages = new WorkerMessages()
-  #cutoff: Cutoff | undefined
-  #rssWatch: RssWatch | undefined
-  #launched: Launched | undefined
+  readonly #run: ProcessRun<ResultOf<R>>
   #isStarted = false
   #isDisposed = false
-  /** Where start() was called. The stack is made into text only if an error needs it. */
-  #startedAt: Error | undefined
 
   /**
    * @param reference the function to run, from remote(); or the program, from program()
@@ -81,7 +70,7 @@ export class Process<R extends Reference | Program = Reference, const S extends 
     this.#reference = reference
     this.#args = args
     this.#options = checkProcess(options)
-    this.#outcome = new Outcome({ isProgram: reference instanceof Program, limits: this.#options.limits })
+    this.#run = new ProcessRun({ isProgram: reference instanceof Program, limits: this.#options.limits })
   }
 
   /**
@@ -97,25 +86,26 @@ export class Process<R extends Reference | Program = Reference, const S extends 
     if (this.#isStarted)
       throw new UsageError('ERR_INVALID_STATE', 'A Process starts once. Make a new one for another run.')
     this.#isStarted = true
-    this.#startedAt = new Error()
+    const startedAt = new Error()
+    let cutoff: Cutoff | undefined
     try {
-      const launched = await this.#launch()
-      this.#follow(launched)
+      const { timeout, signal } = this.#options
+      if (timeout !== undefined || signal) cutoff = new Cutoff({ timeout, signal }, () => this.pid)
+      const launched = await this.#launch(cutoff)
+      this[useIpc](launched.ipc)
+      this.#run.begin({ launched, startedAt, cutoff })
+      if (this.#isDisposed) launched.kill('SIGKILL')
     } catch (error) {
-      this.#cutoff?.stop()
-      this.#result.reject(error)
-      this.#ended.reject(error)
+      cutoff?.stop()
+      this.#run.fail(error)
       throw error
     }
     return this
   }
 
-  async #launch(): Promise<Launched> {
-    const { timeout, signal } = this.#options
-    if (timeout === undefined && !signal) return this.#launchBy(undefined)
-    this.#cutoff = new Cutoff({ timeout, signal }, () => this.pid)
-    this.#cutoff.signal.throwIfAborted()
-    return this.#cutoff.launched(this.#launchBy(this.#cutoff.signal))
+  async #launch(cutoff: Cutoff | undefined): Promise<Launched> {
+    cutoff?.signal.throwIfAborted()
+    return cutoff ? cutoff.launched(this.#launchBy(cutoff.signal)) : this.#launchBy(undefined)
   }
 
   async #launchBy(signal: AbortSignal | undefined): Promise<Launched> {
@@ -134,80 +124,19 @@ export class Process<R extends Reference | Program = Reference, const S extends 
     return { module: reference.module, name: reference.name, ...surroundingsOf(this.#options) }
   }
 
-  /** The process exists: from here to its end. */
-  #follow(launched: Launched): void {
-    const outcome = this.#outcome
-    this.#launched = launched
-    this[useIpc](launched.ipc)
-    outcome.started(launched.pid)
-    const cut = this.#cutoff?.signal
-    cut?.addEventListener('abort', () => this.#end(launched, cut.reason), { once: true })
-    if (cut?.aborted) this.#end(launched, cut.reason)
-    if (this.#isDisposed) launched.kill('SIGKILL')
-    launched.channel.listen({
-      onMessage: (message) => this.#take(launched, message),
-      onBroken: (error) => this.#end(launched, error),
-      onEnd: () => {
-        this.#rssWatch?.stop()
-        outcome.channelEnded()
-        this.#channelEnd.resolve()
-        this.#settle()
-      },
-    })
-    const { rss } = this.#options.limits
-    if (rss !== undefined) this.#rssWatch = new RssWatch(launched, rss, (error) => this.#end(launched, error))
-    launched.exited
-      .then(
-        (exit) => outcome.exited(exit),
-        (error: unknown) => outcome.exitLost(error),
-      )
-      .finally(() => this.#settle())
-  }
-
-  /** Ends the process. This error is the answer of its job, unless the job has one already. */
-  #end(launched: Launched, error: unknown): void {
-    this.#outcome.answered({ error })
-    launched.kill('SIGKILL')
-    this.#settle()
-  }
-
-  #take(launched: Launched, message: ChildMessage): void {
-    if (message.kind === 'worker') return this.#workerMessages.take(message.value)
-    try {
-      noteMessage(message, this.#outcome, () => ({
-        ownerStack: this.#startedAt?.stack,
-        where: `process ${launched.pid}`,
-      }))
-      this.#settle()
-    } catch (error) {
-      this.#end(launched, error)
-    }
-  }
-
-  #settle(): void {
-    const { answer, end } = this.#outcome
-    if (answer && 'error' in answer) this.#result.reject(answer.error)
-    else if (answer) this.#result.resolve(answer.value as ResultOf<R>)
-    if (!end) return
-    this.#cutoff?.stop()
-    if ('exit' in end) this.#ended.resolve(end.exit)
-    else this.#ended.reject(end.error)
-  }
-
   /**
    * @internal `channelEnd` settles when the job channel has ended, which is before the exit is known. `isStale`: the
    * server was restarted since the process was started. `messages`: of the worker, on its job channel. `answered()`:
    * they have brought what its job is for, so it has no result.
    */
   get [forPool](): ForPool {
-    const isStale = this.#launched?.isStale() ?? false
-    const answered = (): void => this.#outcome.answered({ value: undefined })
-    return { channelEnd: this.#channelEnd.promise, isStale, messages: this.#workerMessages, answered }
+    const { channelEnd, messages, launched } = this.#run
+    return { channelEnd, isStale: launched?.isStale() ?? false, messages, answered: () => this.#run.answered() }
   }
 
   /** Process id, once it is started. */
   get pid(): number | undefined {
-    return this.#launched?.pid
+    return this.#run.launched?.pid
   }
 
   /**
@@ -217,7 +146,7 @@ export class Process<R extends Reference | Program = Reference, const S extends 
    * or what start() threw. Before start() it rejects with UsageError ERR_INVALID_STATE.
    */
   get result(): Promise<ResultOf<R>> {
-    return this.#isStarted ? this.#result.promise : rejected(notStarted('result'))
+    return this.#isStarted ? this.#run.result : rejected(notStarted('result'))
   }
 
   /** Writes to its stdin if stdio asks for a pipe, else null. It is null until the process is started. */
@@ -240,27 +169,22 @@ export class Process<R extends Reference | Program = Reference, const S extends 
    * entry is null if the descriptor is no pipe.
    */
   get stdio(): readonly (Duplex | null)[] {
-    return this.#launched?.stdio ?? []
+    return this.#run.launched?.stdio ?? []
   }
 
   /** Whether it was started and has not ended. */
   get alive(): boolean {
-    return this.#launched !== undefined && !this.#outcome.isOver
+    return this.#run.isAlive
   }
 
   /** Its exit code, once it has ended by itself. */
   get exitCode(): number | null {
-    return this.#exit?.exitCode ?? null
+    return this.#run.exit?.exitCode ?? null
   }
 
   /** The signal that ended it, once one did. */
   get signal(): NodeJS.Signals | null {
-    return this.#exit?.signal ?? null
-  }
-
-  get #exit(): Exit | undefined {
-    const { end } = this.#outcome
-    return end && 'exit' in end ? end.exit : undefined
+    return this.#run.exit?.signal ?? null
   }
 
   /**
@@ -268,7 +192,7 @@ export class Process<R extends Reference | Program = Reference, const S extends 
    * beyond its template, as file URLs. Undefined without the option, and if a signal ended the process.
    */
   get loadedModules(): readonly string[] | undefined {
-    return this.#outcome.modules
+    return this.#run.modules
   }
 
   /**
@@ -282,12 +206,12 @@ export class Process<R extends Reference | Program = Reference, const S extends 
   async join(options: JoinOptions = {}): Promise<Exit> {
     const { timeout } = checkJoin(options)
     if (!this.#isStarted) throw notStarted('join()')
-    return timeout === undefined ? this.#ended.promise : joinWithin(timeout, this.#ended.promise, this.pid)
+    return timeout === undefined ? this.#run.ended : joinWithin(timeout, this.#run.ended, this.pid)
   }
 
   /** It keeps this process's event loop running until it ends. This is the default. */
   ref(): void {
-    if (this.alive) this.#launched!.holdLoop(true)
+    if (this.alive) this.#run.launched!.holdLoop(true)
   }
 
   /**
@@ -295,7 +219,7 @@ export class Process<R extends Reference | Program = Reference, const S extends 
    * Streams of pipes have their own ref() and unref().
    */
   unref(): void {
-    if (this.alive) this.#launched!.holdLoop(false)
+    if (this.alive) this.#run.launched!.holdLoop(false)
   }
 
   /**
@@ -318,7 +242,7 @@ export class Process<R extends Reference | Program = Reference, const S extends 
     if (!Object.hasOwn(os.constants.signals, signal)) {
       throw new UsageError('ERR_INVALID_ARGUMENT', `There is no signal '${signal}'. Pass a name such as 'SIGTERM'.`)
     }
-    return this.alive ? this.#launched!.kill(signal) : false
+    return this.alive ? this.#run.launched!.kill(signal) : false
   }
 
   /** Kills it, unless it is detached, and waits for its end. */
@@ -327,7 +251,7 @@ export class Process<R extends Reference | Program = Reference, const S extends 
     this.#isDisposed = true
     this.ref()
     this.kill()
-    await this.#ended.promise.catch(() => {}) // join() reports errors
+    await this.#run.ended.catch(() => {}) // join() reports errors
   }
 }
 

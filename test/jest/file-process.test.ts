@@ -1,0 +1,83 @@
+// Runs in: the test runner. One test file in a process of its own, and each way in which it can end. jest is none.
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { ForkServer, remote } from 'forkserver'
+import { runTestFile } from '#src/jest/file-process.js'
+import { ownFile } from '#src/platform/own-files.js'
+import { until, watchLeaks } from '../support/leaks.js'
+import { FakeJest, GLOBAL, UNPREPARED } from './configurations.js'
+
+const LIMIT = { timeout: 60_000 }
+
+watchLeaks()
+
+describe('a test file', LIMIT, () => {
+  const jest = new FakeJest()
+  const testFiles = remote<typeof import('#src/jest/child/test-files.js')>(ownFile('jest/child/test-files.js'))
+  let server: ForkServer
+  before(async () => {
+    const resolvers = [{ config: UNPREPARED, serializableModuleMap: {} }]
+    const preparation = { workerFile: jest.workerFile, globalConfig: GLOBAL, resolvers, context: { told: 'context' } }
+    server = await ForkServer.start({
+      preload: [testFiles.module],
+      strict: false,
+      warmup: { call: testFiles.prepare, args: [{ ...preparation, prepared: [], modules: [] }] },
+    })
+  })
+  after(() => server.close({ children: 'kill' }))
+
+  const events: unknown[][] = []
+  function run(name: string, body: string, signal = new AbortController().signal): ReturnType<typeof runTestFile> {
+    events.length = 0
+    const onEvent = (...event: unknown[]): number => events.push(event)
+    return runTestFile(jest.test(name, body), { slot: 7, server, signal, onEvent })
+  }
+
+  test('gives its result; it has a process, the number of its worker, and what jest has told', async () => {
+    const { result, report } = await run(
+      'passes',
+      'return [process.pid, process.env.JEST_WORKER_ID, config.id, context.told]',
+    )
+    const [pid, ...others] = (result as unknown as { found: unknown[] }).found
+    assert.notEqual(pid, process.pid)
+    assert.deepEqual(others, ['7', 'project', 'context'])
+    assert.deepEqual([report.modules, report.struck], [[], []])
+  })
+
+  test('its events come before its result', async () => {
+    await run('events', "process.send([3, ['test-case-result', ['a', { ok: true }]]])")
+    assert.deepEqual(events, [['test-case-result', ['a', { ok: true }]]])
+  })
+
+  test('a large event comes whole', async () => {
+    await run('large', "process.send([3, ['large', ['ä'.repeat(300_000)]]])")
+    assert.deepEqual(events, [['large', ['ä'.repeat(300_000)]]])
+  })
+
+  test('what it throws is what jest gets', async () => {
+    await assert.rejects(run('throws', "throw new TypeError('no')"), { name: 'TypeError', message: 'no' })
+  })
+
+  test('it is over when its result has come, whatever it has left open', async () => {
+    const { result } = await run('leaves', 'setInterval(() => {}, 1000); return process.pid')
+    const { found } = result as unknown as { found: number }
+    assert.throws(() => process.kill(found, 0), { code: 'ESRCH' })
+  })
+
+  for (const [how, body, says] of [
+    ['exits', 'process.exit(3)', /^The process of .*exits\.test\.js \(pid=\d+\) ended with exit code 3 before/],
+    ['exits with 0', 'process.exit(0)', /ended with exit code 0 before its tests were over/],
+    ['crashes', "process.kill(process.pid, 'SIGSEGV'); for (;;);", /was killed by SIGSEGV before its tests were over/],
+  ] as const)
+    test(`one that ${how} fails, and says how`, () => assert.rejects(run(how, body), { message: says }))
+
+  test('one that never ends is killed when the run is interrupted', async () => {
+    const interruption = new AbortController()
+    const looping = run('loops', "process.send([3, ['loops', process.pid]]); for (;;);", interruption.signal)
+    assert.ok(await until(() => events.length > 0))
+    const pid = events[0]![1] as number
+    interruption.abort()
+    await assert.rejects(looping)
+    assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' })
+  })
+})

@@ -1,0 +1,26 @@
+// Runs in: the test runner. Which projects get a prepared context.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { GlobalConfig, ProjectConfig } from '#src/jest/child/jest-types.js'
+import { canPrepare } from '#src/jest/preparable.js'
+import { GLOBAL, PROJECT } from './configurations.js'
+
+test('a plain project, also with coverage by babel', () => {
+  assert.equal(canPrepare(PROJECT, GLOBAL), true)
+  assert.equal(canPrepare(PROJECT, { ...GLOBAL, collectCoverage: true }), true)
+  assert.equal(canPrepare(PROJECT, { ...GLOBAL, coverageProvider: 'v8' }), true, 'nothing is counted')
+})
+
+const OTHERS: readonly [project: Partial<ProjectConfig>, global: Partial<GlobalConfig>][] = [
+  [{ automock: true }, {}],
+  [{ detectLeaks: true }, {}],
+  [{ runtime: '/app/runtime.js' }, {}],
+  [{ extensionsToTreatAsEsm: ['.ts'] }, {}],
+  [{ setupFiles: ['/app/setup.js'] }, {}],
+  [{ testEnvironment: '/app/node_modules/jest-environment-jsdom/build/index.js' }, {}],
+  [{}, { collectCoverage: true, coverageProvider: 'v8' }],
+]
+for (const [project, global] of OTHERS)
+  test(`not with ${JSON.stringify({ ...project, ...global })}`, () => {
+    assert.equal(canPrepare({ ...PROJECT, ...project }, { ...GLOBAL, ...global }), false)
+  })

@@ -1,0 +1,138 @@
+// Runs in: the test runner. The runner, as jest calls it; jest is none. test/jest/same-results.slow.test.ts has jest.
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import ForkserverTestRunner from 'forkserver/jest'
+import type { GlobalConfig, Test, Watcher } from '#src/jest/child/jest-types.js'
+import { watchLeaks } from '../support/leaks.js'
+import { FakeJest, GLOBAL, UNPREPARED } from './configurations.js'
+
+const LIMIT = { timeout: 60_000 }
+
+class FakeWatcher implements Watcher {
+  #isInterrupted = false
+  #listener: (state: { interrupted: boolean }) => void = () => {}
+  isInterrupted = (): boolean => this.#isInterrupted
+  on = (_event: 'change', listener: (state: { interrupted: boolean }) => void): void => {
+    this.#listener = listener
+  }
+  interrupt(): void {
+    this.#isInterrupted = true
+    this.#listener({ interrupted: true })
+  }
+}
+
+interface Run {
+  /** Event, name of the test file, and what came. */
+  events: [event: string, file: string, found: unknown][]
+  warnings: string[]
+}
+
+describe('the runner of forkserver/jest', LIMIT, () => {
+  watchLeaks()
+  const jest = new FakeJest()
+
+  async function run(
+    tests: readonly Test[],
+    config: Partial<GlobalConfig> = {},
+    onEvent: (event: string, watcher: FakeWatcher) => void = () => {},
+  ): Promise<Run> {
+    const warnings: string[] = []
+    const warn = ({ code, message }: Error & { code?: string }): void => {
+      if (code === 'FORKSERVER_JEST') warnings.push(message)
+    }
+    process.on('warning', warn)
+    const events: Run['events'] = []
+    const runner = new ForkserverTestRunner({ ...GLOBAL, rootDir: jest.folder, ...config }, {})
+    const watcher = new FakeWatcher()
+    for (const event of ['test-file-start', 'test-file-success', 'test-file-failure', 'told'])
+      runner.on(event, ([test, outcome]: [Test, { found?: unknown; isPlain?: boolean; message?: string }]) => {
+        const found = outcome?.isPlain ? 'plain' : (outcome?.message ?? outcome?.found)
+        events.push([event, test?.path?.replace(/.*\/|\.test\.js/g, ''), found])
+        onEvent(event, watcher)
+      })
+    await runner.runTests(tests, watcher, { serial: false })
+    await new Promise(setImmediate) // warnings come in a turn of their own
+    process.off('warning', warn)
+    return { events, warnings }
+  }
+  const named = ({ events }: Run, name: string): unknown[] =>
+    events.filter(([event]) => event === name).map(([, file, found]) => [file, found])
+
+  test('runs each file in a process of its own, as many at a time as jest wants', async () => {
+    const names = ['a', 'b', 'c', 'd']
+    const tests = names.map((name) => jest.test(name, 'return [process.ppid, process.pid, process.env.JEST_WORKER_ID]'))
+    const ran = await run(tests)
+    assert.deepEqual(ran.warnings, [])
+    const found = named(ran, 'test-file-success') as [string, [number, number, string]][]
+    assert.deepEqual(found.map(([file]) => file).sort(), names)
+    assert.equal(new Set(found.map(([, [parent]]) => parent)).size, 1, 'one template')
+    assert.equal(new Set(found.map(([, [, pid]]) => pid)).size, names.length)
+    for (const [, [parent, , slot]] of found) {
+      assert.notEqual(parent, process.pid)
+      assert.match(slot, /^[12]$/)
+    }
+  })
+
+  test('a file that fails or crashes is told, and the others run', async () => {
+    const ran = await run([
+      jest.test('crashes', "process.kill(process.pid, 'SIGSEGV'); for (;;);"),
+      jest.test('exits', 'process.exit(3)'),
+      jest.test('fails', "throw new Error('no')"),
+      jest.test('passes', 'return 1'),
+    ])
+    const failures = named(ran, 'test-file-failure') as [string, string][]
+    assert.deepEqual(failures.map(([file]) => file).sort(), ['crashes', 'exits', 'fails'])
+    const said = Object.fromEntries(failures)
+    assert.match(said.crashes!, /SIGSEGV/)
+    assert.match(said.exits!, /exit code 3/)
+    assert.equal(said.fails, 'no')
+    assert.deepEqual(named(ran, 'test-file-success'), [['passes', 1]])
+  })
+
+  test('an interrupted run, as by --bail, begins no other file, and kills those that run', async () => {
+    const tests = [
+      jest.test('loops', "process.send([3, ['told', []]]); for (;;);"),
+      jest.test('never', 'return 1'),
+      jest.test('either', 'return 1'),
+    ]
+    const ran = await run(tests, { maxWorkers: 1 }, (event, watcher) => {
+      if (event === 'told') watcher.interrupt()
+    })
+    assert.deepEqual(
+      named(ran, 'test-file-start').map((each) => (each as string[])[0]),
+      ['loops'],
+    )
+    assert.equal(named(ran, 'test-file-success').length, 0)
+  })
+
+  test('a listener that was removed hears nothing', async () => {
+    const runner = new ForkserverTestRunner({ ...GLOBAL, rootDir: jest.folder }, {})
+    let heard = 0
+    const remove = runner.on('test-file-start', () => heard++)
+    remove()
+    await runner.runTests([jest.test('a', '')], new FakeWatcher(), { serial: false })
+    assert.equal(heard, 0)
+  })
+
+  test("a template that cannot be started: a warning says why, and jest's own runner does it", async () => {
+    const ran = await run([jest.test('a', 'return 1', { ...UNPREPARED, id: 'broken' })])
+    assert.deepEqual(named(ran, 'test-file-success'), [['a', 'plain']])
+    assert.match(ran.warnings.join(), /^Test files run in jest's own processes: .*it cannot be set up/s)
+  })
+
+  for (const config of [{ detectOpenHandles: true }, { workerThreads: true }])
+    test(`jest's own runner does it with ${JSON.stringify(config)}`, async () => {
+      const ran = await run([jest.test('a', 'return 1')], config)
+      assert.deepEqual([named(ran, 'test-file-success'), ran.warnings], [[['a', 'plain']], []])
+    })
+
+  test("FORKSERVER=off leaves it to jest's own runner", async () => {
+    process.env.FORKSERVER = 'off'
+    try {
+      const ran = await run([jest.test('a', 'return 1')])
+      assert.deepEqual(named(ran, 'test-file-success'), [['a', 'plain']])
+    } finally {
+      delete process.env.FORKSERVER
+    }
+  })
+})
