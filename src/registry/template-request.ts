@@ -36,19 +36,16 @@ export interface TemplateRequest {
   readonly strict?: boolean
 }
 
-/**
- * Variables that are read for good when a process starts, or when a package is loaded: those of Node, that of Node 20's
- * test runner, and those that tools often set for their processes.
- */
-export const VARIABLES_OF_START: readonly string[] = [
-  ...START_VARIABLES,
-  ...['NODE_TEST_CONTEXT', 'NODE_ENV', 'FORCE_COLOR', 'NO_COLOR'],
-]
+/** Variables that are read for good when a process starts: those of Node, and that of Node 20's test runner. */
+export const VARIABLES_OF_START: readonly string[] = [...START_VARIABLES, 'NODE_TEST_CONTEXT']
+
+/** Besides, those that packages often read while they are loaded, and that tools often set for their processes. */
+export const VARIABLES_OF_LOAD: readonly string[] = [...VARIABLES_OF_START, 'NODE_ENV', 'FORCE_COLOR', 'NO_COLOR']
 
 /** The same for two requests that one template can serve. */
 export function keyOf(request: TemplateRequest): string {
   const { tool, env = process.env, execArgv = process.execArgv, preload = [], warmup } = request
-  const variables = VARIABLES_OF_START.map((name) => env[name] ?? null)
+  const variables = VARIABLES_OF_LOAD.map((name) => env[name] ?? null)
   const call = warmup && 'call' in warmup ? warmup.call : warmup
   const args = warmup && 'call' in warmup ? encodeValue(warmup.args, 'arguments').toString('base64') : ''
   const { flags, configFiles = [], tripwires = GLOBALS, learns = true, strict = true } = request

@@ -17,11 +17,13 @@ const PAGES_OF_THE_PROJECT =
 /** Most declarations of these folders are left out: no public face leads to them. */
 const UNDECLARED = [
   ...['child', 'child/worker', 'connection/pickle', 'doctor', 'jest/child', 'main', 'owner/drop-in'],
-  ...['owner/launch', 'promises', 'registry', 'template', 'vitest/child', 'vitest/template'],
+  ...['owner/launch', 'promises', 'registry', 'platform', 'wire', 'template', 'vitest/child', 'vitest/template'],
 ]
 
 /** These it leads to. */
 const DECLARED = [
+  ...['wire/control-messages', 'wire/job', 'wire/refusal-reasons', 'wire/startup'],
+  ...['platform/native'],
   ...['connection/pickle/pickle', 'connection/pickle/types', 'jest/child/jest-types'],
   ...['owner/drop-in/fork', 'owner/launch/exit', 'owner/launch/launcher'],
 ]

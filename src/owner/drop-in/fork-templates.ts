@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { debuglog } from 'node:util'
 import { TemplateRegistry } from '../../registry/template-registry.js'
-import { type TemplateRequest, VARIABLES_OF_START } from '../../registry/template-request.js'
+import { type TemplateRequest, VARIABLES_OF_LOAD, VARIABLES_OF_START } from '../../registry/template-request.js'
 import { changeOf } from '../../wire/environment.js'
 import type { ForkServer } from '../server/fork-server.js'
 import { flagsInPlaceOf } from '../server/node-flags.js'
@@ -52,10 +52,10 @@ export interface Template {
   learn?: (urls: readonly string[]) => void
 }
 
-/** The environment of a template for a process with this one: the owner's, except for what Node reads at its start. */
-function environmentOfTemplate(given: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+/** The environment of a template for a process with this one: the owner's, except for these variables. */
+function environmentOfTemplate(given: NodeJS.ProcessEnv, variables: readonly string[]): NodeJS.ProcessEnv {
   const env: NodeJS.ProcessEnv = { ...process.env }
-  for (const name of VARIABLES_OF_START) {
+  for (const name of variables) {
     if (given[name] === undefined) delete env[name]
     else env[name] = given[name]
   }
@@ -67,7 +67,7 @@ const OF_PROCESS = /^NODE_(CHANNEL_|TEST_|UNIQUE_ID$|V8_COVERAGE$)/
 
 /** Whether packages find in this environment what they find in that of its template. */
 function hasEnvironmentOf(env: NodeJS.ProcessEnv): boolean {
-  const { set = {}, unset = [] } = changeOf(environmentOfTemplate(env), env) ?? {}
+  const { set = {}, unset = [] } = changeOf(environmentOfTemplate(env, VARIABLES_OF_LOAD), env) ?? {}
   return [...Object.keys(set), ...unset].every((name) => OF_PROCESS.test(name))
 }
 
@@ -77,6 +77,8 @@ interface Place {
   request?: TemplateRequest
   /** Why there is no template for them. */
   refused?: string
+  /** Whether a template was started for them. */
+  isStarted?: boolean
   /** The user's server. */
   server?: ForkServer
 }
@@ -95,15 +97,27 @@ export class ForkTemplates {
     const place = this.#placeOf(wanted)
     place.uses++
     if (place.server) return { server: place.server }
-    const { request, uses, refused } = place
-    const server = request && this.#registry[uses >= this.startsAt ? 'serverFor' : 'startedServerFor'](request)
-    if (server) {
-      if (!request!.learns) return { server }
-      const registry = this.#registry
-      return { server, learn: (urls) => registry.learn(request!, urls) }
-    }
-    say(refused ?? this.#failureOf(request!) ?? `no template is ready for the flags [${wanted.flags.join(' ')}]`)
+    if (place.uses >= this.startsAt) this.#start(place)
+    const { request, isStarted } = place
+    const registry = this.#registry
+    const server = request && isStarted ? registry.serverFor(request) : undefined
+    if (server && request)
+      return request.learns ? { server, learn: (urls) => registry.learn(request, urls) } : { server }
+    say(this.#whyNot(place) ?? `no template is ready for the flags [${wanted.flags.join(' ')}]`)
     return undefined
+  }
+
+  /** Begins to start a template, unless there are too many. */
+  #start(place: Place): void {
+    if (!place.request || place.isStarted || place.refused) return
+    const started = [...this.#places.values()].filter(({ isStarted }) => isStarted)
+    if (started.length >= MAX_TEMPLATES) place.refused = `there are ${MAX_TEMPLATES} templates already`
+    else place.isStarted = true
+  }
+
+  #whyNot({ request, refused }: Place): string | undefined {
+    const failure = request && this.#registry.failureOf(request)
+    return refused ?? (failure && `no template could be started: ${failure.message ?? String(failure)}`)
   }
 
   /** Uses this server for these flags, and starts none. */
@@ -113,31 +127,29 @@ export class ForkTemplates {
 
   /** Starts a template for these flags, and waits for it. Returns why there is none, or undefined if there is one. */
   async ready(wanted: Wanted): Promise<string | undefined> {
-    const { server, request, refused } = this.#placeOf(wanted)
-    if (server) return undefined
-    if (!request) return refused
-    return (await this.#registry.ready(request)) ? undefined : this.#failureOf(request)
-  }
-
-  #failureOf(request: TemplateRequest): string | undefined {
-    const failure = this.#registry.failureOf(request)
-    return failure && `no template could be started: ${failure.message ?? String(failure)}`
+    const place = this.#placeOf(wanted)
+    if (place.server) return undefined
+    this.#start(place)
+    const { request, isStarted } = place
+    if (request && isStarted && (await this.#registry.ready(request))) return undefined
+    return this.#whyNot(place) ?? 'its template was closed'
   }
 
   #placeOf(wanted: Wanted): Place {
     const learns = this.learns && this.#registry.canKeep && hasEnvironmentOf(wanted.env)
-    const key = JSON.stringify([wanted.flags, VARIABLES_OF_START.map((name) => wanted.env[name]), learns])
+    const variables = learns ? VARIABLES_OF_LOAD : VARIABLES_OF_START
+    const key = JSON.stringify([wanted.flags, variables.map((name) => wanted.env[name]), learns])
     let place = this.#places.get(key)
-    if (!place) this.#places.set(key, (place = { uses: 0, ...this.#requestFor(wanted, learns) }))
+    if (!place) {
+      const env = environmentOfTemplate(wanted.env, variables)
+      this.#places.set(key, (place = { uses: 0, ...this.#requestFor(wanted.flags, env, learns) }))
+    }
     return place
   }
 
-  #requestFor({ flags, env: given }: Wanted, learns: boolean): Pick<Place, 'request' | 'refused'> {
-    const env = environmentOfTemplate(given)
+  #requestFor(flags: readonly string[], env: NodeJS.ProcessEnv, learns: boolean): Pick<Place, 'request' | 'refused'> {
     const found = flagsInPlaceOf(flags, env.NODE_OPTIONS)
     if ('refused' in found) return found
-    const others = [...this.#places.values()].filter(({ request }) => request)
-    if (others.length >= MAX_TEMPLATES) return { refused: `there are ${MAX_TEMPLATES} templates already` }
     const preload = preloadOf(env, process.cwd())
     return { request: { tool: 'register', env, flags: found.flags, preload, learns, strict: false } }
   }
