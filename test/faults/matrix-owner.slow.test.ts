@@ -18,6 +18,8 @@ watchLeaks()
 const LIMIT = { timeout: 60_000 }
 /** Owners mostly wait, so some of them run at a time. */
 const CELLS = { concurrency: 4 }
+/** A template that is still starting sees the end of its owner, and removes its socket file, when it has started. */
+const START_MS = 20_000
 /** Longer than the templateTimeout of the owner, in milliseconds. */
 const STOPPED_MS = 700
 const OWNER = fileURLToPath(new URL('../fixtures/faults/matrix-owner.js', import.meta.url))
@@ -84,7 +86,7 @@ async function runCell(call: string, moment: string, signal: NodeJS.Signals): Pr
           .map(Number)
       : []
     assert.ok(await until(() => ![template, ...born].some((one) => one > 0 && isAlive(one))), 'processes are left')
-    assert.ok(await until(() => foldersOf(pid).length === 0), 'a socket file is left')
+    assert.ok(await until(() => foldersOf(pid).length === 0, START_MS), 'a socket file is left')
   } finally {
     killIfAlive(pid)
   }
