@@ -4,5 +4,5 @@ import { compile } from '../compile.js'
 
 test('a file may change globals', () => {
   globalThis.compile = compile
-  assert.equal(globalThis.compile('1'), '1;')
+  assert.match(globalThis.compile('1'), /1;$/)
 })

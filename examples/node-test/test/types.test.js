@@ -2,4 +2,4 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import { compile } from '../compile.js'
 
-test('types go', () => assert.equal(compile('let one: number = 1'), 'let one = 1;'))
+test('types go', () => assert.match(compile('let one: number = 1'), /let one = 1;$/))
