@@ -142,8 +142,7 @@ async function runCell(server: ForkServer, call: string, fault: PoolFault, momen
     if (fault === 'worker answers nonsense' && moment === 'birth' && often === 'always') {
       // A worker may be ready, and even have a task done, before its owner has read the nonsense.
       for (const result of results)
-        if (result.status === 'rejected')
-          assert.match((result.reason.cause ?? result.reason).code, SAYS_WHY)
+        if (result.status === 'rejected') assert.match((result.reason.cause ?? result.reason).code, SAYS_WHY)
     }
     if (some)
       assert.ok(
