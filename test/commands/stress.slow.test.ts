@@ -1,4 +1,4 @@
-// Runs in: the test runner. The short version of the stress matrix: every cell, three kinds of templates, 300 children
+// Runs in: the test runner. The short version of the stress matrix: every cell, three kinds of templates, 150 children
 // each. Zero hangs and zero wrong exits; the long version's table is in docs/FORK_SAFETY.md.
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
@@ -13,7 +13,7 @@ import { watchLeaks } from '../support/leaks.js'
 
 const STRESS = fileURLToPath(new URL('../../stress/stress.js', import.meta.url))
 /** FORKSERVER_STRESS_FORKS changes it: CI runs fewer on the other majors of Node. */
-const FORKS = Number(process.env.FORKSERVER_STRESS_FORKS ?? 300)
+const FORKS = Number(process.env.FORKSERVER_STRESS_FORKS ?? 150)
 
 watchLeaks()
 
