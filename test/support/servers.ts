@@ -55,8 +55,10 @@ const FROM_SPARES: Way = {
   },
 }
 
+const ON_TRANSPORTS: readonly Way[] = [FORKED, ...CONNECTED, SPAWNED]
+
 /** All ways: the contract holds for each. */
-export const WAYS: readonly Way[] = [FORKED, ...CONNECTED, SPAWNED]
+export const WAYS: readonly Way[] = [...ON_TRANSPORTS, FROM_SPARES]
 
 /**
  * The ways that a suite runs on. A connected server differs from its starter's only in how it was reached, and in what
@@ -67,6 +69,6 @@ export const WAYS: readonly Way[] = [FORKED, ...CONNECTED, SPAWNED]
  */
 export function waysFor({ onTransports }: { onTransports: boolean }): readonly Way[] {
   const isRest = process.env.FORKSERVER_TEST_WAYS === 'rest'
-  if (onTransports) return isRest ? [FROM_SPARES] : WAYS
+  if (onTransports) return isRest ? [FROM_SPARES] : ON_TRANSPORTS
   return isRest ? [...CONNECTED, FROM_SPARES] : [FORKED, SPAWNED]
 }
