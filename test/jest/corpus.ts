@@ -16,7 +16,7 @@ import {
 import { createRequire } from 'node:module'
 import os from 'node:os'
 import path from 'node:path'
-import { promisify } from 'node:util'
+import { promisify, stripVTControlCharacters } from 'node:util'
 
 const ROOT = path.dirname(createRequire(import.meta.url).resolve('forkserver/package.json'))
 const SOURCE = path.join(ROOT, 'test', 'fixtures', 'jest')
@@ -85,6 +85,40 @@ export class Corpus {
     const files = filesOf(report)
     rmSync(report, { force: true })
     return { code, output: masked(`${stdout}\n${stderr}`), files, written: this.#takeWritten() }
+  }
+
+  /**
+   * Runs jest with --watchAll, in a terminal. When it has run all, this test file gets that text; and when it has run
+   * all again, somebody presses q. Returns the exit code and what the terminal showed.
+   */
+  async watch(
+    runner: RunnerName,
+    flags: readonly string[],
+    change: { name: string; code: string },
+  ): Promise<{ code: number | null; output: string[] }> {
+    const jest = path.join(this.folder, 'node_modules', 'jest', 'bin', 'jest.js')
+    const command = [process.execPath, jest, '--runner', runner, '--watchAll', '--maxWorkers=2', ...flags]
+    const terminal = spawn('script', ['-qec', command.map((word) => `'${word}'`).join(' '), '/dev/null'], {
+      cwd: this.folder,
+      env: { ...process.env, NODE_ENV: undefined, CI: undefined, FORCE_COLOR: '0', TERM: 'dumb' },
+      stdio: ['pipe', 'pipe', 'inherit'],
+    })
+    let shown = ''
+    let runs = 0
+    terminal.stdout.on('data', (chunk: Buffer) => {
+      shown += chunk
+      // jest is ready for keys and for changes when it has written the empty line.
+      const now = shown.match(/Ran all test suites.*\r\n\r\n/g)?.length ?? 0
+      if (now === runs) return
+      runs = now
+      if (runs === 1) writeFileSync(path.join(this.folder, '__tests__', change.name), change.code)
+      else terminal.stdin.write('q')
+    })
+    const timer = setTimeout(() => terminal.kill('SIGKILL'), RUN_LIMIT_MS)
+    const [code] = (await once(terminal, 'close')) as [number | null]
+    clearTimeout(timer)
+    this.#copyTests()
+    return { code, output: masked(stripVTControlCharacters(shown).replaceAll('\r', '')) }
   }
 
   /** What a run has written, which the next one must not find. */

@@ -1,6 +1,7 @@
 // Runs in: the test runner. jest gives the same results in forked processes as in its own workers: outputs, results,
 // snapshots, coverage, exit codes. The corpus is in test/fixtures/jest.
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { after, before, beforeEach, describe, test } from 'node:test'
@@ -145,6 +146,18 @@ describe('jest in forked processes', LIMIT, () => {
     const code = "test('fails', () => { throw new Error('no') })"
     corpus.add(Object.fromEntries(['a', 'b', 'c', 'd', 'e', 'f'].map((name) => [`bail-${name}.test.js`, code])))
     assert.equal((await compare(['--bail=1', '--maxWorkers=1', 'bail-'])).code, 1)
+  })
+
+  const skip = spawnSync('script', ['--version']).status !== 0 && 'there is no script(1) to make a terminal'
+  test('watch mode runs what was changed, and q ends it', { skip }, async () => {
+    const test = (expected: number): string => `test('is one', () => { expect(1).toBe(${expected}) })`
+    corpus.add({ 'watched-a.test.js': test(1), 'watched-b.test.js': test(1) })
+    const change = { name: 'watched-b.test.js', code: test(2) }
+    const plain = await corpus.watch('jest-runner', ['watched'], change)
+    assert.equal(plain.code, 0)
+    for (const line of ['Tests:       2 passed, 2 total', 'Tests:       1 failed, 1 passed, 2 total'])
+      assert.ok(plain.output.includes(line), plain.output.join('\n'))
+    assert.deepEqual(await corpus.watch('forkserver/jest', ['watched'], change), plain)
   })
 
   test('FORKSERVER=off leaves it to jest', async () => {
