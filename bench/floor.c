@@ -2,7 +2,8 @@
  * time, for a process with as much resident anonymous memory as the template. It has no runtime and no sockets, and its
  * children do nothing, or they write to some of its pages, which the kernel has to copy for them.
  *
- * usage: floor <bytes> [<pages that a child writes to>]. Answers each line "rate <milliseconds>" on stdin with "<processes> <nanoseconds>", and
+ * usage: floor <bytes> [<pages that a child writes to>]
+ * Answers each line "rate <milliseconds>" on stdin with "<processes> <nanoseconds>", and
  * "start 1" with the nanoseconds to the first line, to the result and to the end of one process. */
 #define _GNU_SOURCE
 #include <stdio.h>

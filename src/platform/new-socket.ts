@@ -2,8 +2,8 @@
 import { type ConnectOpts, Socket, type SocketConstructorOpts } from 'node:net'
 
 /**
- * node:net sets these in a copy of the options. On Node 20 V8 then makes a new hidden class for each socket, and none of
- * the functions that read the options knows it: 28 to 55 us for a socket, and 13 if they are there already.
+ * node:net sets these in a copy of the options. On Node 20 V8 then makes a new hidden class for each socket, and no
+ * function that reads the options knows it: 28 to 55 us for a socket, and 13 if they are there already.
  */
 const SET_BY_NODE = { emitClose: false, autoDestroy: true, decodeStrings: false }
 

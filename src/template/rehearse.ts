@@ -37,9 +37,9 @@ const LIVES: readonly ((native: Native) => Promise<unknown>)[] = [
 ]
 
 /**
- * What the last rehearsals have used. V8 knows an object of a class by its hidden class, and forgets a hidden class when
- * its last object is gone: at the collection of the freeze. Then each child would make it again, and would tell it to
- * each function that meets such an object (--log-ic shows it: 120 times in each child, and 450 times in a worker).
+ * What the last rehearsals have used. V8 knows an object of a class by its hidden class, and forgets a hidden class
+ * when its last object is gone: at the collection of the freeze. Then each child would make it again, and would tell it
+ * to each function that meets such an object (--log-ic shows it: 120 times in each child, and 450 times in a worker).
  */
 let kept: unknown[] = []
 

@@ -2,8 +2,9 @@
 // job, so a start need not wait for a fork and a birth.
 //
 // A spare knows nothing of its job: all that a job brings (stdio, environment, working directory, limits, user) comes
-// with it. Only the flags of a child (child-flags.ts) must be known when it is forked: the spares have those of the last
-// two starts that were alike. Only the template that serves now has spares. If it is replaced or lost, they are let go.
+// with it. Only the flags of a child (child-flags.ts) must be known when it is forked: spares have those of the last
+// two starts that were alike. Only the template that serves now has spares. If it is replaced or lost, they are let
+// go.
 
 import type { Native } from '../../platform/native.js'
 import { clearInterval, clearTimeout, performance, setInterval, setTimeout } from '../../platform/timers.js'
