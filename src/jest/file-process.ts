@@ -22,6 +22,8 @@ export interface FileOptions {
   readonly slot: number
   readonly server: ForkServer
   readonly signal: AbortSignal
+  /** How long it may run, in milliseconds. */
+  readonly fileTimeout?: number | undefined
   /** Takes what jest's reporters want to know at once. */
   onEvent(name: string, args: unknown): unknown
 }
@@ -32,12 +34,13 @@ export interface FileOptions {
  */
 export async function runTestFile(
   test: Test,
-  { slot, server, signal, onEvent }: FileOptions,
+  { slot, server, signal, fileTimeout, onEvent }: FileOptions,
 ): Promise<{ result: TestResult; report: FileReport }> {
   const file = { path: test.path, project: test.context.config.id }
   const process_ = new Process(testFiles.runFile, [file], {
     server,
     signal,
+    ...(fileTimeout === undefined ? {} : { timeout: fileTimeout }),
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     env: { ...process.env, JEST_WORKER_ID: String(slot) },
   })
@@ -49,7 +52,7 @@ export async function runTestFile(
     await events
     return { result: JSON.parse(report.result) as TestResult, report }
   } catch (error) {
-    throw error instanceof ChildError ? died(test, error) : error
+    throw error instanceof ChildError ? failure(test, error, fileTimeout) : error
   } finally {
     process_.kill() // what the file left open would keep it alive, as it would a worker of jest
     await process_.join().catch(() => {})
@@ -71,7 +74,15 @@ async function relay(from: Readable, onEvent: FileOptions['onEvent']): Promise<v
   }
 }
 
-function died(test: Test, { pid, signal, exitCode }: ChildError): Error {
+/** jest prints an error's stack and its cause. Both would show the code of forkserver. */
+function failure(test: Test, { code, pid, signal, exitCode }: ChildError, fileTimeout: number | undefined): ChildError {
   const how = signal ? `was killed by ${signal}` : `ended with exit code ${exitCode}`
-  return new Error(`The process of ${test.path} (pid=${pid}) ${how} before its tests were over.`)
+  const text =
+    code === 'ERR_TIMEOUT'
+      ? `${test.path} ran for more than ${fileTimeout} ms (fileTimeout of forkserver/jest), and its process was ` +
+        'killed. It may be in an endless loop. If it only needs longer, raise fileTimeout.'
+      : `The process of ${test.path} (pid=${pid}) ${how} before its tests were over.`
+  const error = new ChildError(code, text, { pid, signal, exitCode })
+  error.stack = `${error.name}: ${text}`
+  return error
 }

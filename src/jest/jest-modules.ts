@@ -9,6 +9,8 @@ import type { TestRunnerClass } from './child/jest-types.js'
 export interface JestRunner {
   /** The class. */
   readonly Runner: TestRunnerClass
+  /** Its main file. */
+  readonly file: string
   /** The file that its workers run. */
   readonly workerFile: string
   readonly version: string
@@ -27,7 +29,7 @@ export function findJestRunner(rootDir: string): JestRunner {
       const file = require.resolve('jest-runner')
       const { default: Runner } = require(file) as { default: TestRunnerClass }
       const { version } = require('jest-runner/package.json') as { version: string }
-      return { Runner, workerFile: createRequire(file).resolve('./testWorker'), version }
+      return { Runner, file, workerFile: createRequire(file).resolve('./testWorker'), version }
     } catch {}
   }
   const text = `forkserver/jest cannot find jest-runner from ${rootDir}. Install jest 30 there: npm install -D jest@30.`

@@ -1,4 +1,5 @@
-// Runs in: owner, inside jest. Pure. Which projects' test files can run in a context that the template has made.
+// Runs in: owner, inside jest. Pure. Which projects' test files can run in a context that the template has made, and
+// the configuration that the template gets.
 import type { GlobalConfig, ProjectConfig } from './child/jest-types.js'
 
 /** The environment whose context does not depend on the test file. */
@@ -14,4 +15,14 @@ export function canPrepare(config: ProjectConfig, { collectCoverage, coveragePro
   const countsByV8 = collectCoverage && coverageProvider === 'v8'
   const isNode = NODE_ENVIRONMENT.test(config.testEnvironment)
   return isPlain && !hasEsModules && !countsByV8 && isNode && config.setupFiles.length === 0
+}
+
+/**
+ * The configuration of a project as it would be with jest's own runner. It is a part of the key of jest's transform
+ * cache: so both runners use one cache, and another fileTimeout does not make all files be transformed anew.
+ *
+ * @param runner jest's own runner, as jest names it
+ */
+export function withRunner(config: ProjectConfig, runner: string): ProjectConfig {
+  return { ...config, runner, ...(config.runnerOptions && { runnerOptions: {} }) }
 }

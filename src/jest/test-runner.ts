@@ -9,7 +9,8 @@ import type { FileReport, Preparation } from './child/test-files.js'
 import { runTestFile } from './file-process.js'
 import { findJestRunner, type JestRunner } from './jest-modules.js'
 import { KnownModules } from './known-modules.js'
-import { canPrepare } from './preparable.js'
+import { canPrepare, withRunner } from './preparable.js'
+import { checkRunnerOptions, type ForkserverRunnerOptions } from './runner-settings.js'
 
 const testFiles = remote<typeof import('./child/test-files.js')>(ownFile('jest/child/test-files.js'))
 
@@ -25,13 +26,14 @@ const WARNING = { code: 'FORKSERVER_JEST' }
  *
  * @example
  * // jest.config.js
- * export default { runner: 'forkserver/jest' }
+ * export default { runner: ['forkserver/jest', { fileTimeout: 60_000 }] }
  */
 export default class ForkserverTestRunner implements TestRunner {
   /** jest gets the results as events. */
   readonly supportsEventEmitters = true
   readonly #globalConfig: GlobalConfig
   readonly #context: RunnerContext
+  readonly #options: ForkserverRunnerOptions
   readonly #jest: JestRunner
   readonly #known: KnownModules
   readonly #starting = new AbortController()
@@ -43,10 +45,15 @@ export default class ForkserverTestRunner implements TestRunner {
   #left = 0
   readonly #listeners = new Map<string, Set<Listener>>()
 
-  /** jest calls it. */
-  constructor(globalConfig: GlobalConfig, context: RunnerContext) {
+  /**
+   * jest calls it.
+   *
+   * @throws UsageError ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_UNSUPPORTED
+   */
+  constructor(globalConfig: GlobalConfig, context: RunnerContext, options: ForkserverRunnerOptions = {}) {
     this.#globalConfig = globalConfig
     this.#context = context
+    this.#options = checkRunnerOptions(options)
     this.#jest = findJestRunner(globalConfig.rootDir)
     this.#known = new KnownModules(globalConfig.rootDir, this.#jest.version)
   }
@@ -111,7 +118,7 @@ export default class ForkserverTestRunner implements TestRunner {
       workerFile: this.#jest.workerFile,
       globalConfig: this.#globalConfig,
       resolvers: [...first.values()].map(({ context: { config, moduleMap } }) => ({
-        config,
+        config: withRunner(config, this.#jest.file),
         serializableModuleMap: moduleMap.toJSON(),
       })),
       context: {
@@ -123,7 +130,7 @@ export default class ForkserverTestRunner implements TestRunner {
       },
       prepared: [...first.values()]
         .filter(({ context: { config } }) => canPrepare(config, this.#globalConfig))
-        .map(({ context: { config }, path: testPath }) => ({ config, testPath })),
+        .map(({ context: { config }, path: testPath }) => ({ config: withRunner(config, this.#jest.file), testPath })),
       modules,
     }
   }
@@ -149,8 +156,9 @@ export default class ForkserverTestRunner implements TestRunner {
 
   async #runOne(test: Test, slot: number, signal: AbortSignal): Promise<FileReport | undefined> {
     const onEvent = (name: string, args: unknown): Promise<void> => this.#emit(name, args)
+    const { fileTimeout } = this.#options
     try {
-      const { result, report } = await runTestFile(test, { slot, server: this.#server!, signal, onEvent })
+      const { result, report } = await runTestFile(test, { slot, server: this.#server!, signal, fileTimeout, onEvent })
       await this.#emit('test-file-success', [test, result])
       return report
     } catch (error) {

@@ -9,6 +9,7 @@ import type { GlobalConfig, ProjectConfig, Test } from '#src/jest/child/jest-typ
 export const PROJECT: ProjectConfig = {
   id: 'project',
   rootDir: '/app',
+  runner: '/app/node_modules/forkserver/dist/jest/index.js',
   automock: false,
   detectLeaks: false,
   extensionsToTreatAsEsm: [],

@@ -23,8 +23,8 @@ const SOURCE = path.join(ROOT, 'test', 'fixtures', 'jest')
 const INSTALL_LIMIT_MS = 180_000
 const RUN_LIMIT_MS = 120_000
 
-/** Who runs the test files. */
-export type RunnerName = 'jest-runner' | 'forkserver/jest'
+/** Who runs the test files: a runner, or what the configuration says. */
+export type RunnerName = 'jest-runner' | 'forkserver/jest' | 'configuration'
 
 /** What a run left, without times, and without the order of what happens at the same time. */
 export interface RunResult {
@@ -64,7 +64,8 @@ export class Corpus {
   async run(runner: RunnerName, flags: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<RunResult> {
     const report = path.join(this.folder, 'report.json')
     const jest = path.join(this.folder, 'node_modules', 'jest', 'bin', 'jest.js')
-    const args = [jest, '--runner', runner, '--json', '--outputFile', report, '--maxWorkers=2', ...flags]
+    const named = runner === 'configuration' ? [] : ['--runner', runner]
+    const args = [jest, ...named, '--json', '--outputFile', report, '--maxWorkers=2', ...flags]
     const child = spawn(process.execPath, args, {
       cwd: this.folder,
       env: { ...process.env, NODE_ENV: undefined, CI: '', FORCE_COLOR: '0', CORPUS: 'here', ...env },

@@ -1,8 +1,8 @@
 // Runs in: the test runner. One test file in a process of its own, and each way in which it can end. jest is none.
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { ForkServer, remote } from 'forkserver'
-import { runTestFile } from '#src/jest/file-process.js'
+import { type ChildError, ForkServer, remote } from 'forkserver'
+import { type FileOptions, runTestFile } from '#src/jest/file-process.js'
 import { ownFile } from '#src/platform/own-files.js'
 import { until, watchLeaks } from '../support/leaks.js'
 import { FakeJest, GLOBAL, UNPREPARED } from './configurations.js'
@@ -27,10 +27,11 @@ describe('a test file', LIMIT, () => {
   after(() => server.close({ children: 'kill' }))
 
   const events: unknown[][] = []
-  function run(name: string, body: string, signal = new AbortController().signal): ReturnType<typeof runTestFile> {
+  function run(name: string, body: string, others: Partial<FileOptions> = {}): ReturnType<typeof runTestFile> {
     events.length = 0
     const onEvent = (...event: unknown[]): number => events.push(event)
-    return runTestFile(jest.test(name, body), { slot: 7, server, signal, onEvent })
+    const { signal } = new AbortController()
+    return runTestFile(jest.test(name, body), { slot: 7, server, signal, onEvent, ...others })
   }
 
   test('gives its result; it has a process, the number of its worker, and what jest has told', async () => {
@@ -69,15 +70,30 @@ describe('a test file', LIMIT, () => {
     ['exits with 0', 'process.exit(0)', /ended with exit code 0 before its tests were over/],
     ['crashes', "process.kill(process.pid, 'SIGSEGV'); for (;;);", /was killed by SIGSEGV before its tests were over/],
   ] as const)
-    test(`one that ${how} fails, and says how`, () => assert.rejects(run(how, body), { message: says }))
+    test(`one that ${how} fails, and says how`, async () => {
+      const error = (await run(how, body).catch((thrown: unknown) => thrown)) as ChildError
+      assert.deepEqual([error.name, error.code], ['ChildError', 'ERR_CHILD_DIED'])
+      assert.match(error.message, says)
+      assert.equal(error.stack, `ChildError: ${error.message}`, 'jest would print the code of forkserver')
+    })
 
   test('one that never ends is killed when the run is interrupted', async () => {
     const interruption = new AbortController()
-    const looping = run('loops', "process.send([3, ['loops', process.pid]]); for (;;);", interruption.signal)
+    const looping = run('loops', "process.send([3, ['loops', process.pid]]); for (;;);", {
+      signal: interruption.signal,
+    })
     assert.ok(await until(() => events.length > 0))
     const pid = events[0]![1] as number
     interruption.abort()
     await assert.rejects(looping)
     assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' })
+  })
+
+  test('one that never ends is killed after fileTimeout', async () => {
+    const body = "process.send([3, ['loops', process.pid]]); for (;;);"
+    const failed = run('endless', body, { fileTimeout: 1_000 })
+    const says = /^\/.*endless\.test\.js ran for more than 1000 ms .* It may be in an endless loop\./
+    await assert.rejects(failed, { name: 'ChildError', code: 'ERR_TIMEOUT', message: says })
+    assert.throws(() => process.kill(events[0]![1] as number, 0), { code: 'ESRCH' })
   })
 })

@@ -11,8 +11,9 @@ const jest = new FakeJest()
 
 test('is found from the folder of the project, and from one inside', () => {
   for (const folder of [jest.folder, path.join(jest.folder, 'packages', 'a')]) {
-    const { Runner, workerFile, version } = findJestRunner(folder)
+    const { Runner, file, workerFile, version } = findJestRunner(folder)
     assert.equal(Runner.name, 'Runner')
+    assert.equal(file, path.join(jest.folder, 'node_modules', 'jest-runner', 'index.js'))
     assert.equal(workerFile, jest.workerFile)
     assert.equal(version, '30.0.0')
   }

@@ -1,7 +1,7 @@
 // Runs in: the test runner. jest gives the same results in forked processes as in its own workers: outputs, results,
 // snapshots, coverage, exit codes. The corpus is in test/fixtures/jest.
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { watchLeaks } from '../support/leaks.js'
@@ -109,6 +109,37 @@ describe('jest in forked processes', LIMIT, () => {
       assert.deepEqual([ended!.status, passed!.status], ['failed', 'passed'])
     })
   }
+
+  test('fileTimeout ends a file that never ends, and the others go on', async () => {
+    corpus.add({
+      'endless-early.test.js': 'for (;;);',
+      'endless-late.test.js': "test('never ends', () => { for (;;); })",
+      'endless-wait.test.js': "test('waits', () => new Promise(() => {}), 1e9)",
+    })
+    const config = JSON.stringify({ runner: ['forkserver/jest', { fileTimeout: 3_000 }] })
+    const { code, files } = await corpus.run('configuration', ['--config', config, 'endless', 'timers'])
+    assert.equal(code, 1)
+    const results = files as { message: string; status: string }[]
+    assert.deepEqual(
+      results.map(({ status }) => status),
+      ['failed', 'failed', 'failed', 'passed'],
+    )
+    for (const { message } of results.slice(0, 3))
+      assert.match(message, /ran for more than 3000 ms \(fileTimeout .* raise fileTimeout\./)
+  })
+
+  test('both runners use one cache of transformed files', async () => {
+    const cache = path.join(corpus.folder, 'node_modules', '.transformed')
+    const transformed = (): string[] => {
+      const names = readdirSync(cache, { recursive: true, encoding: 'utf8' }).map((name) => path.basename(name))
+      return names.filter((name) => /^(?:resultstest|math)_[0-9a-f]+$/.test(name)).sort()
+    }
+    await corpus.run('jest-runner', ['--cacheDirectory', cache, 'results'])
+    const own = transformed()
+    assert.equal(own.length, 2)
+    await corpus.run('forkserver/jest', ['--cacheDirectory', cache, 'results'])
+    assert.deepEqual(transformed(), own)
+  })
 
   test('--bail', async () => {
     const code = "test('fails', () => { throw new Error('no') })"

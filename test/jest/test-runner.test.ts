@@ -1,7 +1,7 @@
 // Runs in: the test runner. The runner, as jest calls it; jest is none. test/jest/same-results.slow.test.ts has jest.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import ForkserverTestRunner from 'forkserver/jest'
+import ForkserverTestRunner, { type ForkserverRunnerOptions } from 'forkserver/jest'
 import type { GlobalConfig, Test, Watcher } from '#src/jest/child/jest-types.js'
 import { watchLeaks } from '../support/leaks.js'
 import { FakeJest, GLOBAL, UNPREPARED } from './configurations.js'
@@ -35,6 +35,7 @@ describe('the runner of forkserver/jest', LIMIT, () => {
     tests: readonly Test[],
     config: Partial<GlobalConfig> = {},
     onEvent: (event: string, watcher: FakeWatcher) => void = () => {},
+    options: ForkserverRunnerOptions = {},
   ): Promise<Run> {
     const warnings: string[] = []
     const warn = ({ code, message }: Error & { code?: string }): void => {
@@ -42,7 +43,7 @@ describe('the runner of forkserver/jest', LIMIT, () => {
     }
     process.on('warning', warn)
     const events: Run['events'] = []
-    const runner = new ForkserverTestRunner({ ...GLOBAL, rootDir: jest.folder, ...config }, {})
+    const runner = new ForkserverTestRunner({ ...GLOBAL, rootDir: jest.folder, ...config }, {}, options)
     const watcher = new FakeWatcher()
     for (const event of ['test-file-start', 'test-file-success', 'test-file-failure', 'told'])
       runner.on(event, ([test, outcome]: [Test, { found?: unknown; isPlain?: boolean; message?: string }]) => {
@@ -86,6 +87,20 @@ describe('the runner of forkserver/jest', LIMIT, () => {
     assert.match(said.crashes!, /SIGSEGV/)
     assert.match(said.exits!, /exit code 3/)
     assert.equal(said.fails, 'no')
+    assert.deepEqual(named(ran, 'test-file-success'), [['passes', 1]])
+  })
+
+  test('fileTimeout ends a file that never ends, and the others run', async () => {
+    const tests = [
+      jest.test('loops', 'for (;;);'),
+      jest.test('waits', 'await new Promise((resolve) => setInterval(() => {}, 1000))'),
+      jest.test('passes', 'return 1'),
+    ]
+    const ran = await run(tests, {}, () => {}, { fileTimeout: 2_000 })
+    const failures = named(ran, 'test-file-failure') as [string, string][]
+    assert.deepEqual(failures.map(([file]) => file).sort(), ['loops', 'waits'])
+    for (const [file, text] of failures)
+      assert.match(text, RegExp(`${file}\\.test\\.js ran for more than 2000 ms \\(fileTimeout .* raise fileTimeout`))
     assert.deepEqual(named(ran, 'test-file-success'), [['passes', 1]])
   })
 

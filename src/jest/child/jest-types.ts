@@ -5,6 +5,10 @@
 export interface ProjectConfig {
   readonly id: string
   readonly rootDir: string
+  /** An absolute path. */
+  readonly runner: string
+  /** jest has them from 30.4.1 on. */
+  readonly runnerOptions?: object
   readonly automock: boolean
   readonly detectLeaks: boolean
   readonly extensionsToTreatAsEsm: readonly string[]
