@@ -1,8 +1,9 @@
 /* Runs in: a process of its own, started by a benchmark. Measures what fork, exit and wait cost in the kernel, two at a
  * time, for a process with as much resident anonymous memory as the template. It has no runtime and no sockets, and its
- * children do nothing.
+ * children do nothing, or they write to some of its pages, which the kernel has to copy for them.
  *
- * usage: floor <bytes>. Answers each line "rate <milliseconds>" on stdin with "<processes> <nanoseconds>", and
+ * usage: floor <bytes> [<pages that a child writes to>]
+ * Answers each line "rate <milliseconds>" on stdin with "<processes> <nanoseconds>", and
  * "start 1" with the nanoseconds to the first line, to the result and to the end of one process. */
 #define _GNU_SOURCE
 #include <stdio.h>
@@ -21,9 +22,20 @@ static long long now_ns(void) {
   return t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 
+static char *memory;
+static size_t bytes, written, page;
+
+/* The pages lie apart, as those that a program writes to. */
+static void write_pages(void) {
+  for (size_t i = 0; i < written; i++) memory[bytes / page * i / written * page] = 2;
+}
+
 static void fork_one(void) {
   pid_t pid = fork();
-  if (pid == 0) _exit(0);
+  if (pid == 0) {
+    write_pages();
+    _exit(0);
+  }
   if (pid < 0) {
     perror("fork");
     exit(1);
@@ -65,10 +77,11 @@ static void start_once(void) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 2) return 2;
-  size_t bytes = strtoull(argv[1], NULL, 10);
-  long page = sysconf(_SC_PAGESIZE);
-  char *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (argc != 2 && argc != 3) return 2;
+  bytes = strtoull(argv[1], NULL, 10);
+  written = argc == 3 ? strtoull(argv[2], NULL, 10) : 0;
+  page = (size_t)sysconf(_SC_PAGESIZE);
+  memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) {
     perror("mmap");
     return 1;

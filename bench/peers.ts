@@ -148,17 +148,17 @@ export async function compileFloor(folder: string, skipped: Skipped[]): Promise<
   }
 }
 
-/** Starts the C program, with this much memory. */
-export async function startFloor(scope: Scope, program: string, bytes: number): Promise<LineProcess> {
-  const { peer } = await LineProcess.start(program, [String(bytes)])
+/** Starts the C program, with this much memory. Its children write to so many pages of it. */
+export async function startFloor(scope: Scope, program: string, bytes: number, pages = 0): Promise<LineProcess> {
+  const { peer } = await LineProcess.start(program, [String(bytes), String(pages)])
   return scope.use(peer)
 }
 
 export async function floorContender(
   scope: Scope,
   program: string,
-  { name, bytes }: { name: string; bytes: number },
+  { name, bytes, pages }: { name: string; bytes: number; pages?: number },
 ): Promise<Contender> {
-  const peer = await startFloor(scope, program, bytes)
+  const peer = await startFloor(scope, program, bytes, pages)
   return { name, race: (ms) => peer.race(ms) }
 }

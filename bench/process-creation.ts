@@ -1,12 +1,13 @@
 // Runs in: owner. `npm run bench -- process-creation`: how fast processes start, compared with competitors and with the
 // kernel alone.
-import type { ForkServer } from 'forkserver'
+import { type ForkServer, Process } from 'forkserver'
 import { startServer } from './children.js'
 import {
   childProcessContender,
   compileFloor,
   floorContender,
   forkServerContender,
+  jobs,
   pythonContender,
   startPythons,
   temporaryFolder,
@@ -30,15 +31,17 @@ import {
 import { sampleLatencies, sampleWithLive } from './sample-latencies.js'
 import { Scope } from './scope.js'
 import type { Settings } from './settings.js'
-import { type Latency, latencyOf, type Spread } from './statistics.js'
+import { type Latency, latencyOf, median, type Spread } from './statistics.js'
 
 const MIB = 2 ** 20
 /** Node 20 itself starts slower than later versions, so the goal is higher there. */
 const SLOW_MAJOR = 20
+/** How many children are asked for their page faults. */
+const FAULT_SAMPLES = 21
 /** How much larger the median with the most live children may be than the median with the fewest. */
 const FLAT = 1.25
 
-type Role = 'ours' | 'child_process' | 'worker' | 'cpython' | 'floor' | 'floor, anonymous'
+type Role = 'ours' | 'child_process' | 'worker' | 'cpython' | 'floor' | 'floor, anonymous' | 'floor, faults'
 
 interface Entry {
   role: Role
@@ -52,6 +55,16 @@ interface Racer extends Rates {
   authenticates: boolean | undefined
   /** The rate of forkserver, divided by the rate of this competitor. */
   forkserverIsFasterBy: Spread
+}
+
+/** How many page faults one of its children has that does nothing: the median. */
+async function faultsOfChild(server: ForkServer): Promise<number> {
+  const faults: number[] = []
+  for (let child = 0; child < FAULT_SAMPLES; child++) {
+    const process = await new Process(jobs.nothing, [], { server, stdio: 'ignore' }).start()
+    faults.push((await process.join()).usage!.minorFaults)
+  }
+  return median(faults)
 }
 
 async function lineUp(
@@ -70,13 +83,17 @@ async function lineUp(
   }
   const program = await compileFloor(folder, skipped)
   if (!program) return entries
+  const anonymous = readMemory(server.pid).anonymousBytes
+  const pages = await faultsOfChild(server)
   const floors = [
     { role: 'floor', what: 'as much memory as the template', bytes: server.report!.rssBytes },
-    { role: 'floor, anonymous', what: 'its anonymous part', bytes: readMemory(server.pid).anonymousBytes },
+    { role: 'floor, anonymous', what: 'its anonymous part', bytes: anonymous },
+    { role: 'floor, faults', what: 'and as many page faults as its children have', bytes: anonymous, pages },
   ] as const
-  for (const { role, what, bytes } of floors) {
-    const name = `C: fork + exit + wait, ${what} (${Math.round(bytes / MIB)} MiB)`
-    entries.push({ role, contender: await floorContender(scope, program, { name, bytes }) })
+  for (const { role, what, bytes, ...rest } of floors) {
+    const size = 'pages' in rest ? `${rest.pages}` : `${Math.round(bytes / MIB)} MiB`
+    const name = `C: fork + exit + wait, ${what} (${size})`
+    entries.push({ role, contender: await floorContender(scope, program, { name, bytes, ...rest }) })
   }
   return entries
 }

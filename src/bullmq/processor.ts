@@ -15,8 +15,8 @@ const child = remote<typeof import('./child/run-processor.js')>(new URL('./child
  */
 const END_MS = 5_000
 
-/** A processor for BullMQ's Worker. */
-export interface ForkserverProcessor extends AsyncDisposable {
+/** A processor for BullMQ's Worker, whose jobs have results of this type. */
+export interface ForkserverProcessor<Result = unknown> extends AsyncDisposable {
   /**
    * Runs a job in a process of its own. BullMQ calls it.
    *
@@ -25,8 +25,7 @@ export interface ForkserverProcessor extends AsyncDisposable {
    * @param signal aborted if it is cancelled
    * @returns what its processor has returned
    */
-  // biome-ignore lint/suspicious/noExplicitAny: BullMQ's own processors return any
-  (job: BullJob, token?: string, signal?: AbortSignal): Promise<any>
+  (job: BullJob, token?: string, signal?: AbortSignal): Promise<Result>
   /**
    * Waits for its server, which starts with forkserverProcessor(), or with the next job if that failed.
    *
@@ -182,17 +181,20 @@ function cancelled({ id }: BullJob, ms: number, pid: number | undefined): ChildE
  * @throws UsageError ERR_INVALID_ARGUMENT (there is no such file), ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION
  *
  * @example
- * const processor = forkserverProcessor(new URL('./processor.js', import.meta.url), { timeout: 60_000 })
+ * const processor = forkserverProcessor<Page>(new URL('./processor.js', import.meta.url), { timeout: 60_000 })
  * const worker = new Worker('pages', processor, { connection: redis, concurrency: 4 })
  * // At the end:
  * await worker.close()
  * await processor.close()
  */
-export function forkserverProcessor(file: string | URL, options: ProcessorOptions = {}): ForkserverProcessor {
+export function forkserverProcessor<Result = unknown>(
+  file: string | URL,
+  options: ProcessorOptions = {},
+): ForkserverProcessor<Result> {
   const server = new ProcessorServer(checkProcessor(file, options))
   // Three parameters: BullMQ counts them, and gives a signal only to a processor that takes it.
-  const run = (job: BullJob, token?: string, signal?: AbortSignal): Promise<unknown> =>
-    server.run({ job, token, signal })
+  const run = (job: BullJob, token?: string, signal?: AbortSignal): Promise<Result> =>
+    server.run({ job, token, signal }) as Promise<Result>
   server.get().catch(() => {}) // the first job tells
   return Object.assign(run, {
     ready: () => server.get(),

@@ -9,6 +9,43 @@ import { type LeavingProcess, takeOverExit } from './leave.js'
 import { runJob, sendModules, sendThrown } from './run-job.js'
 import { practise, receiveWithStdio } from './spare.js'
 
+/** The functions of the addon that a child uses before its job. */
+export type BirthNative = Pick<
+  Native,
+  | 'inheritLifeline'
+  | 'processId'
+  | 'checkBorn'
+  | 'leave'
+  | 'leaveLater'
+  | 'leaveInTeardown'
+  | 'flushStream'
+  | 'writeOut'
+  | 'poll'
+  | 'receive'
+  | 'beginSpare'
+  | 'socketPair'
+  | 'close'
+>
+
+/** These functions, as an object that V8 gives one hidden class: a rehearsal has others in it. */
+export function birthNative(from: BirthNative): BirthNative {
+  return {
+    inheritLifeline: from.inheritLifeline,
+    processId: from.processId,
+    checkBorn: from.checkBorn,
+    leave: from.leave,
+    leaveLater: from.leaveLater,
+    leaveInTeardown: from.leaveInTeardown,
+    flushStream: from.flushStream,
+    writeOut: from.writeOut,
+    poll: from.poll,
+    receive: from.receive,
+    beginSpare: from.beginSpare,
+    socketPair: from.socketPair,
+    close: from.close,
+  }
+}
+
 /** What the template has prepared for its children, and the callbacks of modules (api/fork-hooks.ts). */
 export interface ForkHooks {
   countFork(): void
@@ -23,23 +60,8 @@ export interface ForkHooks {
  * the next turn of the event loop.
  */
 export function beBorn(
-  self: LeavingProcess & ExecProcess,
-  native: Pick<
-    Native,
-    | 'inheritLifeline'
-    | 'processId'
-    | 'checkBorn'
-    | 'leave'
-    | 'leaveLater'
-    | 'leaveInTeardown'
-    | 'flushStream'
-    | 'writeOut'
-    | 'poll'
-    | 'receive'
-    | 'beginSpare'
-    | 'socketPair'
-    | 'close'
-  >,
+  self: LeavingProcess & ExecProcess & Pick<NodeJS.Process, 'env'>,
+  native: BirthNative,
   { channel: channelFd, isSpare }: { channel: number; isSpare: boolean },
   hooks: ForkHooks,
 ): void {
@@ -66,7 +88,7 @@ export function beBorn(
   })
   keepLifelineOverExec(self, native)
   const prepare = (): Promise<void> => {
-    hooks.coverage.begin(process.env)
+    hooks.coverage.begin(self.env)
     return hooks.runOnFork()
   }
   const start = (): void => {

@@ -1,5 +1,6 @@
 // Runs in: owner. Sockets on which short messages come.
-import { type ConnectOpts, Socket, type SocketConstructorOpts } from 'node:net'
+import type { Socket } from 'node:net'
+import { newSocket } from './new-socket.js'
 import { readToTheEnd } from './read-to-end.js'
 
 /**
@@ -24,6 +25,5 @@ export function messageSocket(
     return true
   }
   const onread = { buffer: INCOMING, callback }
-  const options: SocketConstructorOpts & ConnectOpts = { fd, readable: true, writable: true, allowHalfOpen, onread }
-  return readToTheEnd(new Socket(options))
+  return readToTheEnd(newSocket({ fd, readable: true, writable: true, allowHalfOpen, onread }))
 }

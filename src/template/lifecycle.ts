@@ -4,7 +4,7 @@
 import { createRequire } from 'node:module'
 import { setFlagsFromString } from 'node:v8'
 import { countFork, runBeforeFreeze, runOnFork } from '../child/api/fork-hooks.js'
-import { beBorn } from '../child/birth.js'
+import { beBorn, birthNative } from '../child/birth.js'
 import { Coverage } from '../child/coverage.js'
 import type { LeavingProcess } from '../child/leave.js'
 import * as worker from '../child/worker/worker-job.js'
@@ -160,6 +160,10 @@ class Template {
     if (stops.length > 0 || this.#without.length > 0) this.#refuse(this.#without)
     loaderHooks.stopWatchingHooks()
     this.#freeze()
+    const self = process as unknown as LeavingProcess & NodeJS.Process
+    const native = birthNative(this.#native)
+    const { makeStreamsOwn: ownStreams } = streams
+    const hooks = { countFork, ownStreams, runOnFork, coverage: this.#coverage }
     const birth = serve(this.#native, this.#keys, this.#config, {
       listening: () => tellOwner({ status: 'ready', report: { ...makeReport(findings), ...this.#flat.report() } }),
       forked: () => this.#flat.forked(),
@@ -167,12 +171,7 @@ class Template {
     })
     // Near its heap limit V8 may need that memory (Node 26 collected garbage for ever).
     setFlagsFromString('--flush-bytecode')
-    beBorn(process as unknown as LeavingProcess, this.#native, birth, {
-      countFork,
-      ownStreams: streams.makeStreamsOwn,
-      runOnFork,
-      coverage: this.#coverage,
-    })
+    beBorn(self, native, birth, hooks)
   }
 
   /** Brings this process into the state that its children copy, and makes trial children. */

@@ -2,11 +2,14 @@
 // to its exit. V8 compiles a function at its first call. The functions that are called here are compiled for
 // all children, which saves each of them 2 ms.
 import { EventEmitter } from 'node:events'
+import { setImmediate } from 'node:timers'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { beBorn } from '../child/birth.js'
-import type { LeavingProcess } from '../child/leave.js'
+import { runOnFork } from '../child/api/fork-hooks.js'
+import { beBorn, birthNative } from '../child/birth.js'
+import { Coverage } from '../child/coverage.js'
 import { openPracticeJob } from '../child/practice-job.js'
 import type { Native } from '../platform/native.js'
+import { coders } from '../wire/values/clone.js'
 import streams from './stream-stand-ins.cjs'
 
 // The result of the job takes a few turns of promises, all within one turn of the loop.
@@ -14,9 +17,13 @@ const TURNS = 3
 
 class StandIn extends EventEmitter {
   readonly pid = process.pid
+  readonly env = {}
   exitCode: number | undefined = undefined
   _kill(): void {}
-  exit(): void {}
+  exit(): void {
+    this.emit('exit', 0)
+    this.reallyExit()
+  }
   reallyExit(): void {}
   setUncaughtExceptionCaptureCallback(): void {}
   hasUncaughtExceptionCaptureCallback(): boolean {
@@ -24,11 +31,16 @@ class StandIn extends EventEmitter {
   }
 }
 
-/** Sends a small job through a socket pair, runs it as a child would, and lets the stand-in leave. */
-export async function rehearse(native: Native, { isSpare }: { isSpare: boolean }): Promise<void> {
+/**
+ * Sends a small job through a socket pair, runs it as a child would, and lets the stand-in leave: by process.exit() if
+ * it was a spare, else because it has nothing left to do.
+ *
+ * @returns what it used
+ */
+export async function rehearse(native: Native, { isSpare }: { isSpare: boolean }): Promise<unknown> {
   const practice = openPracticeJob(native, { cwd: process.cwd(), env: { set: {}, unset: [] } })
-  const standIn = new StandIn() as unknown as LeavingProcess
-  const idle = {
+  const standIn = new StandIn()
+  const idle = birthNative({
     inheritLifeline: () => 0,
     processId: () => process.pid,
     checkBorn: () => 0,
@@ -42,7 +54,7 @@ export async function rehearse(native: Native, { isSpare }: { isSpare: boolean }
     socketPair: native.socketPair,
     close: native.close,
     receive: native.receive,
-  }
+  })
   beBorn(
     standIn,
     idle,
@@ -50,11 +62,14 @@ export async function rehearse(native: Native, { isSpare }: { isSpare: boolean }
     {
       countFork: () => {},
       ownStreams: streams.rehearseStreams,
-      runOnFork: async () => {},
-      coverage: { begin: () => {}, write: () => {} },
+      runOnFork: () => runOnFork([]),
+      coverage: new Coverage(),
     },
   )
   for (let turn = 0; turn < TURNS; turn++) await nextTurn()
-  standIn.emit('exit', 0)
+  if (isSpare) standIn.exit()
+  else standIn.emit('exit', process.exitCode ?? 0)
   practice.close()
+  // The stand-in holds the rest: its functions were replaced by those of the objects that a birth makes.
+  return [standIn, setImmediate(() => {}), coders()]
 }

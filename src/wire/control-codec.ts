@@ -164,9 +164,9 @@ function checkValues(message: ControlMessage): void {
     case 'fork':
       if ((message.flags & ~(FLAG_DETACHED | FLAG_KILL_TREE | FLAG_OUTLIVES)) !== 0)
         throw violation(`fork.flags is ${message.flags}; only bits 0 to 2 have a meaning`)
-      if (message.stdio === 0 && message.flags === 0) return
+      if (message.stdio === 0) return
       if (message.stdio >= FORK_DESCRIPTORS - 1 && message.stdio <= MAX_STDIO) return
-      throw violation(`fork.stdio is ${message.stdio}; it is 3 to ${MAX_STDIO}, or 0 without flags`)
+      throw violation(`fork.stdio is ${message.stdio}; it is 3 to ${MAX_STDIO}, or 0`)
     case 'refused':
       if (message.reason < REFUSALS.length) return
       throw violation(`refused.reason is ${message.reason}; the largest is ${REFUSALS.length - 1}`)

@@ -81,9 +81,9 @@ export function countFork(): void {
   hooks.generation++
 }
 
-/** Runs in a child, before its job. */
-export async function runOnFork(): Promise<void> {
-  for (const callback of [...hooks.onFork]) await callback()
+/** Runs in a child, before its job. A rehearsal has none to run. */
+export async function runOnFork(callbacks: readonly ForkCallback[] = hooks.onFork): Promise<void> {
+  for (const callback of [...callbacks]) await callback()
 }
 
 /** Runs in a template, before it freezes. */

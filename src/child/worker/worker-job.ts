@@ -1,15 +1,16 @@
 // Runs in: child. The job of a Pool's worker: finds what the process shares with its owner, and serves tasks
 // (task-loop.ts).
 import { setImmediate } from 'node:timers' // a task may put its own timers in place of the global ones
-import { native } from '../../platform/native.js'
+import { type Native, native } from '../../platform/native.js'
 import { Ledger } from '../../wire/worker/ledger.js'
 import { type OneTaskSetup, WORKER_DESCRIPTORS, type WorkerSetup } from '../../wire/worker/worker-messages.js'
 import { BlockReceiver, BlockSender } from '../../worker-channel/blocks.js'
-import { RingChannel } from '../../worker-channel/ring-channel.js'
+import { RingChannel, type RingSite } from '../../worker-channel/ring-channel.js'
 import { SocketChannel } from '../../worker-channel/socket-channel.js'
+import type { Channel, ChannelListener } from '../../worker-channel/worker-channel.js'
 import { mapMemory, outputReads, TO_OWNER, TO_WORKER } from '../../worker-channel/worker-memory.js'
 import { becomeWorker } from '../api/worker-info.js'
-import { ownChannel } from '../job-channel.js'
+import { type ChildChannel, ownChannel } from '../job-channel.js'
 import { CapturedOutput, type OutputSite } from './captured-output.js'
 import { CurrentTask } from './current-task.js'
 import { runOneTask } from './one-task.js'
@@ -20,25 +21,46 @@ export const rehearsal = <T>(value: T): T => value
 
 type Shared = Pick<WorkerSite, 'ledger' | 'blocks' | 'connect'> & { output: OutputSite }
 
-function findShared(sharesMemory: boolean): Shared {
+/** What a worker shares with its owner. */
+export type SharedWithOwner = Pick<RingSite, 'bytes' | 'ownEvent' | 'peerEvent'> & { memory: number }
+
+/** Where a worker runs: in a process of its own, or in a rehearsal. */
+export interface WorkerPlace {
+  native(): Native
+  open(native: Native): SharedWithOwner
+  connect(native: Native, site: RingSite, listener: ChannelListener): Channel
+  become(task: CurrentTask): void
+  leave(exitCode?: number): void
+}
+
+/** This process. */
+const HERE: WorkerPlace = {
+  native,
+  open(addon) {
+    // Programs close low descriptors twice by mistake, or close a range of them to be sure. If that closed the
+    // descriptors of this worker, it could not wake its owner any more.
+    const memory = addon.raiseDescriptor(WORKER_DESCRIPTORS.memory)
+    const ownEvent = addon.raiseDescriptor(WORKER_DESCRIPTORS.workerEvent)
+    const peerEvent = addon.raiseDescriptor(WORKER_DESCRIPTORS.ownerEvent)
+    return { bytes: mapMemory(addon, memory), memory, ownEvent, peerEvent }
+  },
+  connect: (addon, site, listener) => new RingChannel(addon, site, listener),
+  become: becomeWorker,
+  leave: (exitCode) => process.exit(exitCode),
+}
+
+function findShared(place: WorkerPlace, sharesMemory: boolean): Shared {
   const { channel } = WORKER_DESCRIPTORS
   if (!sharesMemory) {
     return { ledger: new Ledger(), connect: (listener) => new SocketChannel(channel, listener), output: {} }
   }
-  const addon = native()
-  // Programs close low descriptors twice by mistake, or close a range of them to be sure. If that closed the
-  // descriptors of this worker, it could not wake its owner any more.
-  const [memory, ownEvent, peerEvent] = [
-    addon.raiseDescriptor(WORKER_DESCRIPTORS.memory),
-    addon.raiseDescriptor(WORKER_DESCRIPTORS.workerEvent),
-    addon.raiseDescriptor(WORKER_DESCRIPTORS.ownerEvent),
-  ]
-  const bytes = mapMemory(addon, memory)
-  const rings = { incoming: TO_WORKER, outgoing: TO_OWNER, ownEvent, peerEvent }
+  const addon = place.native()
+  const { bytes, memory, ownEvent, peerEvent } = place.open(addon)
+  const site = { bytes, incoming: TO_WORKER, outgoing: TO_OWNER, ownEvent, peerEvent, closesEvents: true }
   return {
     ledger: new Ledger(bytes),
     blocks: { out: new BlockSender(addon, memory, 'worker'), in: new BlockReceiver(addon, memory, 'owner') },
-    connect: (listener) => new RingChannel(addon, { bytes, ...rings, closesEvents: true }, listener),
+    connect: (listener) => place.connect(addon, site, listener),
     output: { reads: outputReads(bytes), unreadBytes: () => addon.unreadBytes(1, 2) },
   }
 }
@@ -49,12 +71,20 @@ function findShared(sharesMemory: boolean): Shared {
  *
  * @returns a promise that only rejects: with the reason why the worker cannot go on
  */
-export async function work({ sharesMemory, isCaptured, id, name, ...setup }: WorkerSetup): Promise<void> {
+export function work(setup: WorkerSetup): Promise<void> {
+  return workAt(HERE, setup)
+}
+
+/** As work(), and also for rehearsals. */
+export async function workAt(
+  place: WorkerPlace,
+  { sharesMemory, isCaptured, id, name, ...setup }: WorkerSetup,
+): Promise<void> {
   const task = new CurrentTask({ id, name })
-  becomeWorker(task)
+  place.become(task)
   if (name !== undefined) process.title = name
-  const { output, ...shared } = findShared(sharesMemory)
-  const leave = (exitCode?: number): void => process.exit(exitCode)
+  const { output, ...shared } = findShared(place, sharesMemory)
+  const leave = (exitCode?: number): void => place.leave(exitCode)
   const { promise, fail } = failure(leave)
   await serveTasks(
     { ...shared, captured: isCaptured ? new CapturedOutput(output) : undefined, task, leave, fail },
@@ -64,13 +94,21 @@ export async function work({ sharesMemory, isCaptured, id, name, ...setup }: Wor
 }
 
 /** Runs the one task of a worker, and leaves. */
-export async function workOnce(setup: OneTaskSetup): Promise<void> {
+export function workOnce(setup: OneTaskSetup): Promise<void> {
+  return workOnceAt(HERE, ownChannel(), setup)
+}
+
+/** As workOnce(), and also for rehearsals. */
+export async function workOnceAt(
+  place: Pick<WorkerPlace, 'become' | 'leave'>,
+  channel: Pick<ChildChannel, 'send'>,
+  setup: OneTaskSetup,
+): Promise<void> {
   const { id, name } = setup
   const task = new CurrentTask({ id, name })
-  becomeWorker(task)
+  place.become(task)
   if (name !== undefined) process.title = name
-  const channel = ownChannel()
-  await runOneTask({ task, send: (message) => channel.send('worker', message), leave: () => process.exit() }, setup)
+  await runOneTask({ task, send: (message) => channel.send('worker', message), leave: () => place.leave() }, setup)
 }
 
 /** Sends the error to the owner over the job channel, as the error of any job. Then the process leaves. */

@@ -86,11 +86,18 @@ interface Place {
 /** The templates of this process. */
 export class ForkTemplates {
   readonly #places = new Map<string, Place>()
-  #registry = new TemplateRegistry()
+  readonly #makeRegistry: () => TemplateRegistry
+  #registry: TemplateRegistry
   /** At which use of the same flags a template is started for them: it pays off from the second process on. */
   startsAt = 2
   /** Whether templates also preload what processes were seen to load. */
   learns = false
+
+  /** @param makeRegistry makes what starts the templates: for tests */
+  constructor(makeRegistry = () => new TemplateRegistry()) {
+    this.#makeRegistry = makeRegistry
+    this.#registry = makeRegistry()
+  }
 
   /** The template for these flags, if it is ready. Else it may be started for later uses. */
   use(wanted: Wanted): Template | undefined {
@@ -157,7 +164,7 @@ export class ForkTemplates {
   /** Closes the templates that it started. The processes that run live on. */
   async close(): Promise<void> {
     const registry = this.#registry
-    this.#registry = new TemplateRegistry()
+    this.#registry = this.#makeRegistry()
     this.#places.clear()
     await registry.close()
   }

@@ -12,8 +12,3 @@ export interface ChildFlags {
 export function flagsOfChild({ detached, killTree, outlives }: ChildFlags): number {
   return (detached ? FLAG_DETACHED : 0) | (killTree ? FLAG_KILL_TREE : 0) | (outlives ? FLAG_OUTLIVES : 0)
 }
-
-/** Whether a spare can become this child: nobody knew its flags when it was forked. */
-export function canBeSpare(child: ChildFlags): boolean {
-  return flagsOfChild(child) === 0
-}

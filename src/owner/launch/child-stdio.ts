@@ -1,7 +1,7 @@
 // Runs in: owner. The descriptors that a forked child is given, and the owner's ends of those that are pipes.
-import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { check, type Native } from '../../platform/native.js'
+import { newSocket } from '../../platform/new-socket.js'
 import type { StdioTarget } from './launcher.js'
 
 /**
@@ -72,7 +72,7 @@ export class ChildDescriptors {
  * when the child's end does.
  */
 export function pipeOf(fd: number, index: number): Duplex {
-  const stream = new Socket({ fd, readable: index !== 0, writable: index === 0 || index > 2 })
+  const stream = newSocket({ fd, readable: index !== 0, writable: index === 0 || index > 2 })
   stream.on('error', () => stream.destroy()) // EPIPE, ECONNRESET: the child ended, and its exit is reported
   return stream
 }

@@ -198,8 +198,8 @@ export class ControlConnection {
    * Asks for a spare: it gets its standard streams with its job. It does not keep the event loop running.
    * @throws as fork()
    */
-  forkSpare(channel: number): Promise<ForkedChild> {
-    return this.#requests.add(this.#sendFork(Int32Array.of(channel), 0), { holdsLoop: false })
+  forkSpare(channel: number, flags: number): Promise<ForkedChild> {
+    return this.#requests.add(this.#sendFork(Int32Array.of(channel), flags), { holdsLoop: false })
   }
 
   #sendFork(descriptors: Int32Array, flags: number): number {

@@ -32,6 +32,11 @@ export class SpareDemand {
     if (this.#starts.push(now) > this.#most + 1) this.#starts.shift()
   }
 
+  /** The starts until now say nothing about the next ones. */
+  forget(): void {
+    this.#starts.length = 0
+  }
+
   /** How many to keep. Following the load: one for each start of the last seconds but the first. */
   wanted(now: number): number {
     if (this.#fixed !== undefined) return this.#fixed

@@ -2,7 +2,9 @@
 // job, so a start need not wait for a fork and a birth.
 //
 // A spare knows nothing of its job: all that a job brings (stdio, environment, working directory, limits, user) comes
-// with it. Only the template that serves now has spares. If it is replaced or lost, they are let go.
+// with it. Only the flags of a child (child-flags.ts) must be known when it is forked: spares have those of the last
+// two starts that were alike. Only the template that serves now has spares. If it is replaced or lost, they are let
+// go.
 
 import type { Native } from '../../platform/native.js'
 import { clearInterval, clearTimeout, performance, setInterval, setTimeout } from '../../platform/timers.js'
@@ -15,6 +17,8 @@ import type { TemplateState } from './templates.js'
 /** A child that waits for its job. Whoever takes it closes the descriptor. */
 export interface Spare {
   readonly child: ForkedChild
+  /** The flags that it was forked with. */
+  readonly flags: number
   /** The owner's end of its job channel. */
   readonly channelFd: number
 }
@@ -25,7 +29,10 @@ export class Spares {
   readonly #demand: SpareDemand
   readonly #isBusy: () => boolean
   #state: TemplateState | undefined
-  readonly #parked: Spare[] = []
+  #parked: Spare[] = []
+  /** The flags of the last start, and those of the spares that are forked. */
+  #lastFlags = 0
+  #flags = 0
   /** Spares that were let go and have not ended, and the one that is being forked. */
   readonly #ending = new Set<Promise<unknown>>()
   #used = 0
@@ -45,8 +52,11 @@ export class Spares {
     return { parked: this.#parked.length, used: this.#used, unused: this.#unused }
   }
 
-  /** A process is started. */
-  started(): void {
+  /** A process with these flags is started. */
+  started(flags: number): void {
+    if (flags === this.#lastFlags) this.#flags = flags
+    else this.#demand.forget()
+    this.#lastFlags = flags
     this.#demand.started(performance.now())
   }
 
@@ -57,10 +67,11 @@ export class Spares {
     this.#state = state
   }
 
-  /** Takes the spare that waits longest: its birth is over. */
-  take(): Spare | undefined {
+  /** Takes the spare with these flags that waits longest: its birth is over. */
+  take(flags: number): Spare | undefined {
     if (this.#state?.connection.isLost) return undefined
-    const spare = this.#parked.shift()
+    const at = this.#parked.findIndex((one) => one.flags === flags)
+    const [spare] = at < 0 ? [] : this.#parked.splice(at, 1)
     if (!spare) return undefined
     this.#used++
     this.#native.keepOpen(spare.channelFd)
@@ -81,6 +92,7 @@ export class Spares {
     const state = this.#state
     if (this.#isForking || this.#isClosed || !state) return
     this.#isForking = true
+    this.#letGoOfOthers()
     try {
       while (this.#needsMore(state)) {
         const forking = this.#fork(state)
@@ -100,26 +112,33 @@ export class Spares {
     return this.#parked.length < this.#demand.wanted(performance.now())
   }
 
+  /** Those that have other flags than are asked for now only take the place of useful ones. */
+  #letGoOfOthers(): void {
+    for (const spare of this.#parked) if (spare.flags !== this.#flags) this.#end(spare)
+    this.#parked = this.#parked.filter(({ flags }) => flags === this.#flags)
+  }
+
   /** The child's end is closed in any case: a template that is lost refuses the request at once. */
-  #ask(state: TemplateState, childsEnd: number): Promise<ForkedChild> {
+  #ask(state: TemplateState, childsEnd: number, flags: number): Promise<ForkedChild> {
     try {
-      return state.connection.forkSpare(childsEnd)
+      return state.connection.forkSpare(childsEnd, flags)
     } finally {
       this.#native.close(childsEnd)
     }
   }
 
   async #fork(state: TemplateState): Promise<void> {
+    const flags = this.#flags
     const [channelFd, childsEnd] = socketPair(this.#native)
     this.#native.closeAtEnd(channelFd) // a worker thread that is terminated runs no code that could close it
     let child: ForkedChild
     try {
-      child = await this.#ask(state, childsEnd)
+      child = await this.#ask(state, childsEnd, flags)
     } catch (error) {
       this.#native.close(channelFd)
       throw error
     }
-    const spare = { child, channelFd }
+    const spare = { child, flags, channelFd }
     if (this.#isClosed || this.#state !== state) return this.#end(spare)
     this.#park(spare)
     const ended = (): void => {

@@ -8,7 +8,7 @@ import { isErrno, type Native, systemError } from '../../platform/native.js'
 import { rssOf } from '../../platform/process-state.js'
 import { setImmediate } from '../../platform/timers.js'
 import { AttachedChildren, holdLoop } from './attached-children.js'
-import { canBeSpare } from './child-flags.js'
+import { flagsOfChild } from './child-flags.js'
 import { ChildDescriptors, closeStreams, pipeOf, socketPair } from './child-stdio.js'
 import type { ControlConnection } from './control-connection.js'
 import { openIpc } from './ipc-channel.js'
@@ -95,14 +95,18 @@ export class TemplateLauncher implements Launcher {
   async launch(request: LaunchRequest): Promise<Launched> {
     if (this.#unanswered >= MAX_UNANSWERED) await new Promise<void>((resolve) => this.#waiting.push(resolve))
     this.#unanswered++
-    if (canBeSpare(request)) this.#spares.started()
+    this.#spares.started(flagsOfChild(request))
     try {
       return await this.#launchWhenReady(request)
     } finally {
       this.#unanswered--
       this.#waiting.shift()?.()
-      setImmediate(() => void this.#spares.fill()).unref()
+      this.#fillSoon()
     }
+  }
+
+  #fillSoon(): void {
+    setImmediate(() => void this.#spares.fill()).unref()
   }
 
   async #launchWhenReady(request: LaunchRequest): Promise<Launched> {
@@ -135,10 +139,12 @@ export class TemplateLauncher implements Launcher {
   launchNow(request: LaunchRequest, limitMs: number): Launched | undefined {
     const state = this.#templates.serving
     if (!state?.connection.isWritable) return undefined
+    this.#spares.started(flagsOfChild(request))
+    this.#fillSoon()
     const descriptors = new ChildDescriptors(this.#native, this.#devNull)
     try {
       const start = { state, request, descriptors, stdio: descriptors.ofAll(request.stdio) }
-      return this.#forkNow(start, limitMs)
+      return this.#useSpare(start) ?? this.#forkNow(start, limitMs)
     } catch (error) {
       descriptors.close()
       throw error
@@ -148,9 +154,9 @@ export class TemplateLauncher implements Launcher {
   /** Sends the job to a spare, with the descriptors. Undefined if there is none that can take it. */
   #useSpare(start: Start): Launched | undefined {
     const { state, request, stdio } = start
-    if (!canBeSpare(request) || this.#spares.counts.parked === 0) return undefined
+    if (this.#spares.counts.parked === 0) return undefined
     const [first, ...rest] = this.#encoder.encode(request, state)
-    for (let spare: Spare | undefined; (spare = this.#spares.take()); ) {
+    for (let spare: Spare | undefined; (spare = this.#spares.take(flagsOfChild(request))); ) {
       const sent = this.#native.send(spare.channelFd, first, Int32Array.from(stdio))
       if (sent > 0) {
         const own = this.#openChannel(start, spare.channelFd)

@@ -105,7 +105,8 @@ export interface StartOptions<R extends Reference = Reference> {
   /**
    * How many spares to keep: processes that are forked before anybody asks for one, and wait for their job. The default
    * follows the load: one for each process that was started in the last five seconds but the first, at most four and
-   * at most one for each processor. 0 for none.
+   * at most one for each processor. 0 for none. Spares become processes like the last two: processes with another
+   * `detached` or `killTree` are forked when they are asked for.
    *
    * @example
    * const server = await ForkServer.start({ spares: 2 })

@@ -92,6 +92,9 @@ class ValueDeserializer extends Deserializer {
   }
 }
 
+/** One object of each class that reads and writes values (template/rehearse.ts says what for). */
+export const coders = (): object[] => [new ValueSerializer(), new ValueDeserializer(new Uint8Array(), [])]
+
 /**
  * Writes a value as a structured clone: what structuredClone() keeps is kept (Map, Set, Date, RegExp, BigInt, cycles,
  * sparse arrays, -0, NaN, boxed primitives, ArrayBuffer, errors with name, message, stack and cause), and Buffers stay

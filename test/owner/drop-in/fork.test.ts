@@ -9,7 +9,7 @@ import { after, before, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { ForkServer } from 'forkserver'
 import { close, fork, ready, setServer } from 'forkserver/child_process'
-import { descendants, watchLeaks } from '../../support/leaks.js'
+import { descendants, isAlive, until, watchLeaks } from '../../support/leaks.js'
 
 after(() => close())
 watchLeaks() // after it: hooks run in their order
@@ -208,20 +208,14 @@ test('other flags get a template at their second use', async () => {
   }
 })
 
-test('the owner dies: the process lives on, without its channel, as in plain Node', async () => {
+test('the owner dies: its processes and a spare end with their channels, as in plain Node', async () => {
   const owner = childProcess.fork(OWNER)
-  const [{ pid, reason }] = (await once(owner, 'message')) as [{ pid: number; reason: string | null }]
-  assert.equal(reason, null)
+  const [told] = (await once(owner, 'message')) as [{ pids: number[]; hasSpare: boolean; reason: string | null }]
+  assert.equal(told.reason, null)
+  assert.ok(told.hasSpare)
   owner.kill('SIGKILL')
   await once(owner, 'close')
-  const isAlive = (): boolean => {
-    try {
-      return process.kill(pid, 0)
-    } catch {
-      return false
-    }
-  }
-  while (isAlive()) await new Promise((resolve) => setTimeout(resolve, 20)) // it ends, because its channel has ended
+  assert.ok(await until(() => !told.pids.some(isAlive)))
 })
 
 test('setServer() takes a server, and its preloaded modules', async () => {

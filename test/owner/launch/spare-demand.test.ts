@@ -27,6 +27,17 @@ describe('SpareDemand', () => {
     assert.equal(demand.wanted(100), MOST)
   })
 
+  test('after forget() the next start is the first one', () => {
+    const demand = new SpareDemand(undefined, 4)
+    for (let now = 0; now < 10; now++) demand.started(now)
+    demand.forget()
+    const wanted = [10, 11].map((now) => {
+      demand.started(now)
+      return demand.wanted(now)
+    })
+    assert.deepEqual(wanted, [0, 1])
+  })
+
   test('none when idle for long', () => {
     const demand = new SpareDemand(undefined, 4)
     for (let now = 0; now < 10; now++) demand.started(now)

@@ -58,7 +58,7 @@ describe('spares', () => {
     for (const pid of childrenOf(server)) process.kill(pid, 'SIGCONT')
   })
 
-  test('a detached one, or one with a group of its own, is forked anew', async () => {
+  test('one that is detached, or leads a session, is forked anew, if the process before was another kind', async () => {
     const { used } = server.spares!
     assert.equal(await run(jobs.echo, [1], { server, killTree: true }), 1)
     assert.equal(await run(jobs.echo, [2], { server, detached: true }), 2)
@@ -128,7 +128,7 @@ describe('spares that follow the load', () => {
     assert.deepEqual(server.spares, { parked: 0, used: 0, unused: 1 })
   })
 
-  test('are none for processes that no spare can become', async () => {
+  test('are none for processes that differ from the one before', async () => {
     await using server = await ForkServer.start({ startMethod: 'forkserver' })
     for (let count = 0; count < 3; count++) {
       await run(jobs.echo, [count], { server, killTree: true })
@@ -137,13 +137,36 @@ describe('spares that follow the load', () => {
     assert.deepEqual(server.spares, { parked: 0, used: 0, unused: 0 })
   })
 
-  test('are none for processes that are forked at once', async () => {
+  test('lead a session of their own if the last processes did', async () => {
+    await using server = await ForkServer.start({ startMethod: 'forkserver' })
+    const start = () => new Process(jobs.getSession, [], { server, killTree: true }).start()
+    for (let count = 0; count < 2; count++) await (await start()).join()
+    await parked(server, 1)
+    const third = await start()
+    assert.equal(await third.result, third.pid)
+    assert.equal(server.spares!.used, 1)
+    await third.join()
+  })
+
+  test('are let go when processes of another kind are started', async () => {
+    await using server = await ForkServer.start({ startMethod: 'forkserver' })
+    for (let count = 0; count < 2; count++) await run(jobs.echo, [count], { server })
+    await parked(server, 1)
+    const old = childrenOf(server)
+    for (let count = 0; count < 2; count++) await run(jobs.echo, [count], { server, detached: true })
+    await parked(server, 1)
+    assert.ok(await until(() => old.every((pid) => !isAlive(pid))))
+    assert.deepEqual(server.spares, { parked: 1, used: 0, unused: 1 })
+  })
+
+  test('become processes that outlive their owner, and start without a turn of the event loop', async () => {
     await using server = await ForkServer.start({ startMethod: 'forkserver' })
     for (let count = 0; count < 3; count++) {
       const launched = server[launchNow](requestOf(jobs.echo, [count], { outlives: true }), LIMIT_MS)!
       assert.deepEqual(await launched.exited.then(({ exitCode, signal }) => [exitCode, signal]), [0, null])
+      if (count === 1) await parked(server, 1)
     }
-    assert.deepEqual(server.spares, { parked: 0, used: 0, unused: 0 })
+    assert.equal(server.spares!.used, 1)
   })
 
   test('spares: 0 keeps none', async () => {

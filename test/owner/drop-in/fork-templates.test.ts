@@ -1,0 +1,59 @@
+// Runs in: the test runner. Which templates the place of child_process starts, and when it starts none. No process.
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { ForkTemplates } from '#src/owner/drop-in/fork-templates.js'
+import type { ForkServer } from '#src/owner/server/fork-server.js'
+import { TemplateRegistry } from '#src/registry/template-registry.js'
+
+const MAX_TEMPLATES = 8
+
+/** Templates that are ready at once, or never; and how many were started. */
+function site({ fails = false } = {}): { templates: ForkTemplates; started: () => number } {
+  let started = 0
+  const start = async (): Promise<ForkServer> => {
+    started++
+    if (fails) throw new Error('no memory')
+    return { startMethod: 'forkserver', report: { skipped: [] }, close: async () => {} } as unknown as ForkServer
+  }
+  return { templates: new ForkTemplates(() => new TemplateRegistry(process.cwd(), start)), started: () => started }
+}
+
+const wanted = (number: number): Parameters<ForkTemplates['use']>[0] => ({
+  flags: [`--stack-trace-limit=${number}`],
+  env: process.env,
+})
+
+describe('ForkTemplates', () => {
+  test('starts a template at the second use of the same flags', async () => {
+    const { templates, started } = site()
+    assert.equal(templates.use(wanted(1)), undefined)
+    assert.equal(templates.use(wanted(2)), undefined)
+    assert.equal(started(), 0)
+    assert.equal(templates.use(wanted(1)), undefined)
+    assert.equal(await templates.ready(wanted(1)), undefined)
+    assert.ok(templates.use(wanted(1))?.server)
+    assert.equal(started(), 1)
+    await templates.close()
+  })
+
+  test('starts a limited number of them, and says why there are no more', async () => {
+    const { templates, started } = site()
+    for (let number = 0; number < MAX_TEMPLATES; number++)
+      assert.equal(await templates.ready(wanted(number)), undefined)
+    assert.equal(await templates.ready(wanted(MAX_TEMPLATES)), `there are ${MAX_TEMPLATES} templates already`)
+    for (let use = 0; use < 3; use++) assert.equal(templates.use(wanted(MAX_TEMPLATES)), undefined)
+    assert.ok(templates.use(wanted(0))?.server)
+    assert.equal(started(), MAX_TEMPLATES)
+    await templates.close()
+    assert.equal(await templates.ready(wanted(MAX_TEMPLATES)), undefined)
+    await templates.close()
+  })
+
+  test('says why a template could not be started, and does not try for ever', async () => {
+    const { templates, started } = site({ fails: true })
+    for (let time = 0; time < 3; time++)
+      assert.equal(await templates.ready(wanted(1)), 'no template could be started: no memory')
+    assert.equal(started(), 1)
+    await templates.close()
+  })
+})
