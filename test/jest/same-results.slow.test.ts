@@ -8,7 +8,7 @@ import { after, before, beforeEach, describe, test } from 'node:test'
 import { watchLeaks } from '../support/leaks.js'
 import { Corpus, type RunResult } from './corpus.js'
 
-const LIMIT = { timeout: 300_000 }
+const LIMIT = { timeout: 600_000 }
 
 describe('jest in forked processes', LIMIT, () => {
   watchLeaks()
