@@ -181,7 +181,7 @@ function cancelled({ id }: BullJob, ms: number, pid: number | undefined): ChildE
  * @throws UsageError ERR_INVALID_ARGUMENT (there is no such file), ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION
  *
  * @example
- * const processor = forkserverProcessor<Page>(new URL('./processor.js', import.meta.url), { timeout: 60_000 })
+ * const processor = forkserverProcessor<string>(new URL('./processor.js', import.meta.url), { timeout: 60_000 })
  * const worker = new Worker('pages', processor, { connection: redis, concurrency: 4 })
  * // At the end:
  * await worker.close()
