@@ -11,7 +11,7 @@ export function traceForkserver(tracer = trace.getTracer('forkserver')) {
 
   // An event comes when the time that it measures is over.
   function span(name, { durationMs, error, parent, attributes }) {
-    const end = Date.now()
+    const end = performance.timeOrigin + performance.now() // with whole milliseconds, short spans would change places
     const made = tracer.startSpan(name, { startTime: end - durationMs, attributes }, parent)
     if (error !== undefined) {
       made.recordException(error)

@@ -27,22 +27,24 @@ async function traced(work) {
   return treeOf(exporter.getFinishedSpans())
 }
 
-test('tasks belong to the span of their own caller', async () => {
-  const stop = traceForkserver()
+test('tasks belong to the span of their own caller', async (t) => {
+  t.after(traceForkserver())
   const pool = new Pool({ server, processes: 1 })
   await pool.run(jobs.square, [1]) // nobody's span
-  const tree = await traced(() => Promise.all([pool.run(jobs.square, [2]), pool.run(jobs.fail, []).catch(() => {})]))
+  const tree = await traced(async () => {
+    await pool.run(jobs.square, [2])
+    await pool.run(jobs.fail, []).catch(() => {})
+  })
   assert.equal(tree, 'task square\ncaller\n  task square\n  task fail: out of range')
   const [first] = exporter.getFinishedSpans()
   assert.equal(first.attributes['code.file.path'], jobs.module)
   assert.equal(first.attributes['forkserver.tasks'], 1)
   await pool.terminate()
   await pool.join()
-  stop()
 })
 
-test('a process has a span, with how it ended', async () => {
-  const stop = traceForkserver()
+test('a process has a span, with how it ended', async (t) => {
+  t.after(traceForkserver())
   const tree = await traced(async () => {
     for (const [job, args] of [
       [jobs.square, [3]],
@@ -53,17 +55,15 @@ test('a process has a span, with how it ended', async () => {
     }
   })
   assert.equal(tree, 'caller\n  process square\n  process crash: ended with SIGSEGV')
-  stop()
 })
 
-test('a start that fails is a span with the error', async () => {
-  const stop = traceForkserver()
+test('a start that fails is a span with the error', async (t) => {
+  t.after(traceForkserver())
   const missing = new URL('./missing.js', import.meta.url)
   const tree = await traced(() =>
     assert.rejects(ForkServer.start({ preload: [missing] }), { code: 'ERR_PRELOAD_FAILED' }),
   )
   assert.match(tree, /^ {2}template start: .*missing\.js/m)
-  stop()
 })
 
 test('processes that were started before the tracing have no span', async () => {
