@@ -10,9 +10,12 @@ import { newFolder, type Packed, pack, ROOT, run } from './tarball.js'
 
 const MOST_BYTES = 500_000
 
-/** For those who work on forkserver: how it is made, and what was measured. They are in the repository only. */
+/**
+ * For those who work on forkserver: how it is made, and what was measured. And one that is read before forkserver is
+ * installed. They are in the repository only.
+ */
 const PAGES_OF_THE_PROJECT =
-  /^(ARCHITECTURE|BENCHMARKS|COMPATIBILITY|CONFORMANCE|FORK_SAFETY|PERFORMANCE|PROTOCOL)\.md$/
+  /^(ARCHITECTURE|BENCHMARKS|COMPATIBILITY|CONFORMANCE|FORK_SAFETY|MIGRATING|PERFORMANCE|PROTOCOL)\.md$/
 
 /** Most declarations of these folders are left out: no public face leads to them. */
 const UNDECLARED = [
