@@ -68,7 +68,7 @@ export async function rehearse(native: Native, { isSpare }: { isSpare: boolean }
   )
   for (let turn = 0; turn < TURNS; turn++) await nextTurn()
   if (isSpare) standIn.exit()
-  else standIn.emit('exit', process.exitCode ?? 0)
+  else standIn.emit('exit', process.exitCode ?? 0) // a getter of Node's, which each child would compile
   practice.close()
   // The stand-in holds the rest: its functions were replaced by those of the objects that a birth makes.
   return [standIn, setImmediate(() => {}), coders()]
