@@ -159,8 +159,10 @@ describe('forkserver/bullmq', { skip: NO_REDIS, timeout: 4 * HANG_MS }, () => {
       test('a worker that is closed waits for its jobs; one that is not waited for leaves no process', async () => {
         const one = processorOf()
         const waiting = new Board(redis, one)
+        // The worker may take the job before Redis has told that it was added: about once in a hundred.
+        const active = once(waiting.worker, 'active')
         const ends = await waiting.add('sleeps', { ms: 300 })
-        await once(waiting.worker, 'active')
+        await active
         await waiting.worker.close()
         assert.equal(await (await waiting.queue.getJob(ends.id!))!.getState(), 'completed')
         await waiting[Symbol.asyncDispose]()
