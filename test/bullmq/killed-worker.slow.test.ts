@@ -20,7 +20,7 @@ const LIMIT_MS = 60_000 * SLOWNESS
 const STEP_MS = 20
 const JOBS = 6
 /** Longer than a look at the queue takes, so that a job which has just begun is killed before its end. */
-const JOB_MS = 1_500
+const JOB_MS = 3_000
 
 watchLeaks()
 
@@ -55,7 +55,8 @@ function startWorker(queue: string, name: string, { command, connection }: Host)
 async function running(queue: Queue, worker: string): Promise<{ job: Job; pid: number } | undefined> {
   for (const job of await queue.getActive()) {
     const { logs } = await queue.getJobLogs(job.id!)
-    if (job.processedBy === worker && logs.length === 1) return { job, pid: Number(logs[0]) }
+    const hasJustBegun = Date.now() - (job.processedOn ?? 0) < JOB_MS / 3
+    if (hasJustBegun && job.processedBy === worker && logs.length === 1) return { job, pid: Number(logs[0]) }
   }
   return undefined
 }

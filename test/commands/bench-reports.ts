@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
 const BENCH = fileURLToPath(new URL('../../bench/run.js', import.meta.url))
-const LIMIT_MS = 120_000
+const LIMIT_MS = 480_000
 /** As little as can be measured. */
 const QUICK = '--quick --json --rounds 1 --slice-ms 100 --samples 6'
 const TINY = `${QUICK} --forks 20 --iterations 2 --live 10 --objects 100 --files 2`.split(' ')

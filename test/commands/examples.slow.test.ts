@@ -10,7 +10,7 @@ import { after, describe, test } from 'node:test'
 import { watchLeaks } from '../support/leaks.js'
 
 const ROOT = path.dirname(createRequire(import.meta.url).resolve('forkserver/package.json'))
-const LIMIT_MS = 120_000
+const LIMIT_MS = 480_000
 /** In a process of a test, Node's test runner skips all files: the tests of an example would pass unseen. */
 const { NODE_TEST_CONTEXT: _context, ...env } = process.env
 /** An example runs on the Node that runs this test. */

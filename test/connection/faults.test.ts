@@ -157,7 +157,7 @@ for (const route of ROUTES.filter(({ name }) => name !== 'abstract')) {
     })
 
     test('fuzz: whatever bytes come, the listener lives and every error is typed', async () => {
-      const { listener, close } = await listenOn(route, { handshakeTimeout: 300 })
+      const { listener, close } = await listenOn(route, { handshakeTimeout: 5_000 })
       const refused = watchRefused(listener)
       const start = fc.constantFrom('', '\0\0\0\x28{sha256}', '\0\0\0\x10', '\0\0\0\x09#WELCOME#', '\xff\xff\xff\xff')
       const noise = fc.tuple(start, fc.uint8Array({ minLength: 1, maxLength: 80 }))

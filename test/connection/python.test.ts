@@ -15,7 +15,7 @@ import {
   Listener,
 } from 'forkserver/connection'
 import { addon, ROUTES, temporary } from '../support/connections.js'
-import { watchLeaks } from '../support/leaks.js'
+import { until, watchLeaks } from '../support/leaks.js'
 import { findPeers, type ModernPython, type Peer, startPeer } from './python-peer.js'
 
 watchLeaks()
@@ -241,7 +241,7 @@ for (const [index, python] of pythons.entries()) {
             const ours = connection.catch((error: Error) => error)
             await peer.lastWord
             if (side === 'connect') {
-              while (refused.length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+              assert.ok(await until(() => refused.length > 0))
               const again = startPeer(python, 'connect', { address, key: KEY, scenario: 'echo' })
               const served = (await ours) as Connection
               served.end()

@@ -20,11 +20,11 @@ contract('timeouts and signals', (site) => {
   }
 
   test('a timeout kills, and says so', async () => {
-    const options = { server: site.server, stdio: 'ignore', timeout: 1_000 } as const
+    const options = { server: site.server, stdio: 'ignore', timeout: 3_000 } as const
     const process = await new Process(jobs.runForever, [], options).start()
     const error = await errorOf(process.result, ChildError)
     assert.equal(error.code, 'ERR_TIMEOUT')
-    assert.match(error.message, /timeout of 1000 ms/)
+    assert.match(error.message, /timeout of 3000 ms/)
     assert.deepEqual([error.pid, error.signal], [process.pid, 'SIGKILL'])
     assert.equal((await process.join()).signal, 'SIGKILL')
   })
@@ -38,7 +38,7 @@ contract('timeouts and signals', (site) => {
 
   test('a timeout kills also after the result, and leaves the result alone', async () => {
     // Long enough for the result to come; how long is of no matter to what is tested.
-    const options = { server: site.server, stdio: ['pipe', 'ignore', 'inherit'], timeout: 3_000 } as const
+    const options = { server: site.server, stdio: ['pipe', 'ignore', 'inherit'], timeout: 6_000 } as const
     const process = await new Process(jobs.waitForStdin, [], options).start()
     assert.equal(await process.result, 'waiting')
     assert.equal((await process.join()).signal, 'SIGKILL')

@@ -24,8 +24,8 @@ export const throws = remote<typeof import('../fixtures/contract/throws.js')>(fi
 export const exits = remote<typeof import('../fixtures/contract/exits.js')>(fixture('exits.js'))
 export const handlers = remote<typeof import('../fixtures/contract/handlers.js')>(fixture('handlers.js'))
 
-/** Generous: it only catches hangs, as the test runner's own limit would, but names the test. */
-export const HANG_MS = 120_000 * SLOWNESS
+/** Generous, as it is the limit of whole suites: it only catches hangs, as the test runner's own limit would. */
+export const HANG_MS = 480_000 * SLOWNESS
 
 /** What the suite of one way is given. `server` is open while its tests run. */
 export interface Site {

@@ -18,7 +18,7 @@ interface Tree {
 const ENDS: Record<string, { options?: ProcessOptions; end(tree: Tree, abort: AbortController): void }> = {
   'kill()': { end: ({ process }) => void process.kill() },
   'terminate()': { end: ({ process }) => void process.terminate() },
-  'its timeout': { options: { timeout: 3_000 }, end: () => {} },
+  'its timeout': { options: { timeout: 6_000 }, end: () => {} },
   'an abort': { end: (_tree, abort) => abort.abort() },
   'its own exit': { end: ({ process }) => void process.stdin!.end('exit') },
   'an uncaught error': { end: ({ process }) => void process.stdin!.end('throw') },

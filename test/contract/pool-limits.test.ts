@@ -79,7 +79,10 @@ poolContract('pool, limits', ({ open }) => {
   test('the time that a task waits for others does not count to its timeout', async () => {
     await using pool = open({ processes: 1 })
     const each = pool.map(tasks.later as never, range(8).map(() => 100) as never, { timeout: 60_000 })
-    const runs = [pool.run(tasks.later, [1, 300], { timeout: 60_000 }), pool.run(tasks.later, [2, 1], { timeout: 250 })]
+    const runs = [
+      pool.run(tasks.later, [1, 3_000], { timeout: 60_000 }),
+      pool.run(tasks.later, [2, 1], { timeout: 2_500 }),
+    ]
     assert.deepEqual(await Promise.all(runs), [1, 2])
     await each
   })

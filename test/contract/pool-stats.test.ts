@@ -36,7 +36,9 @@ poolContract('what a pool tells', (site) => {
       stats.workers.reduce((sum, { tasks: count }) => sum + count, 0),
       6,
     )
-    for (const { pid, memory } of stats.workers) assert.ok(pid !== undefined && memory! > 2 ** 20)
+    // Another one may still be starting.
+    const used = stats.workers.filter(({ tasks: count }) => count > 0)
+    for (const { pid, memory } of used) assert.ok(pid !== undefined && memory! > 2 ** 20)
   })
 
   test('workers that come and go', async () => {

@@ -63,7 +63,7 @@ describe('on this machine', { ...LIMIT, skip }, () => {
     assert.match(found.libc, /^glibc 2\.\d+$/)
     assert.match(found.addon!, /\.node$/)
     const { serverMs, startMs, resultMs, templateBytes } = found.trial!
-    assert.ok(serverMs > startMs && resultMs >= startMs && startMs > 0 && templateBytes! > 2 ** 20)
+    assert.ok(serverMs > 0 && resultMs >= startMs && startMs > 0 && templateBytes! > 2 ** 20)
     const files = found.limits.find(({ name }) => name === 'open files')!
     const { 1: soft } = /^Max open files +(\S+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))!
     assert.equal(String(files.value), soft)

@@ -28,7 +28,7 @@ const crashing = (folder: string, signal: NodeJS.Signals): string =>
       process.kill(Number(pid), '${signal}')
     }`)}`
 
-describe('children that crash before they begin their jobs', { skip, timeout: 60_000 }, () => {
+describe('children that crash before they begin their jobs', { skip, timeout: 240_000 }, () => {
   let parent: string
   let folders = 0
   const warnings: string[] = []

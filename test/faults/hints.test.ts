@@ -117,8 +117,8 @@ describe('the error of a mistake', LIMIT, () => {
 
   test('a timeout of fractions of a millisecond: it is rounded', async () => {
     await using server = await ForkServer.start({ preload: [jobs.module] })
-    const p = await new Process(jobs.spin, [], { server, stdio: 'ignore', timeout: 99.263407 }).start()
-    assert.match((await failureOf(() => p.result)).message, /timeout of 99 ms/)
+    const p = await new Process(jobs.spin, [], { server, stdio: 'ignore', timeout: 1_999.263407 }).start()
+    assert.match((await failureOf(() => p.result)).message, /timeout of 1999 ms/)
     await p.join()
   })
 })

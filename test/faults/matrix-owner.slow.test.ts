@@ -21,7 +21,7 @@ const CELLS = { concurrency: 4 }
 /** A template that is still starting sees the end of its owner, and removes its socket file, when it has started. */
 const START_MS = 20_000
 /** Longer than the templateTimeout of the owner, in milliseconds. */
-const STOPPED_MS = 700
+const STOPPED_MS = 1_500
 const OWNER = fileURLToPath(new URL('../fixtures/faults/matrix-owner.js', import.meta.url))
 
 const CALLS = ['Process', 'run', 'map', 'imap', 'imapUnordered']

@@ -19,10 +19,10 @@ const tasks = remote<typeof import('../fixtures/faults/matrix-tasks.js')>(fixtur
 /** A cell that hangs fails by this, in milliseconds. */
 const LIMIT = { timeout: 60_000 }
 /** Cells mostly wait, so some of them run at a time. */
-const CELLS = { concurrency: 8 }
+const CELLS = { concurrency: 4 }
 /** Injected, so that nobody waits for long for what is stopped. A task that is not stopped needs far less. */
-const SHORT_MS = 1_500
-const TEMPLATE_TIMEOUT = 500
+const SHORT_MS = 2_500
+const TEMPLATE_TIMEOUT = 1_000
 
 const ITEMS: Item[] = [0, 1, 2, 3].map((id) => ({ id }))
 

@@ -14,7 +14,7 @@ const LIMIT = { timeout: 240_000 }
 const TEMPLATE_TIMEOUT = 300
 const START_TIMEOUT = 2_000
 /** Long enough for a job to return before it, on a machine that is busy. */
-const PROCESS_TIMEOUT = 4_000
+const PROCESS_TIMEOUT = 6_000
 /** A pid that no process has: a child that has ended. */
 const GONE = 2 ** 22 + 1
 

@@ -50,9 +50,12 @@ export async function runOwner(plan: OwnerPlan): Promise<RunningProgram & { repo
   return { ...program, report: JSON.parse(line) as OwnerReport }
 }
 
-/** Kills a process of ours by its pid, if it still lives. */
-export function killIfAlive(pid: number | undefined): void {
+/** Sends a signal to a process of ours by its pid, if it still lives. */
+export function signalIfAlive(pid: number | undefined, signal: NodeJS.Signals): void {
   try {
-    if (pid) process.kill(pid, 'SIGKILL')
+    if (pid) process.kill(pid, signal)
   } catch {} // it has ended
 }
+
+/** Kills a process of ours by its pid, if it still lives. */
+export const killIfAlive = (pid: number | undefined): void => signalIfAlive(pid, 'SIGKILL')

@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { isAlive, watchLeaks } from '../support/leaks.js'
+import { isAlive, until, watchLeaks } from '../support/leaks.js'
 
 watchLeaks()
 
@@ -13,13 +13,13 @@ const run = promisify(execFile)
 
 /** What the owner said. It ends by itself, or this fails. */
 async function say(...args: string[]): Promise<string[]> {
-  const { stdout, stderr } = await run(process.execPath, [OWNER, ...args], { timeout: 30_000, killSignal: 'SIGKILL' })
+  const { stdout, stderr } = await run(process.execPath, [OWNER, ...args], { timeout: 120_000, killSignal: 'SIGKILL' })
   assert.equal(stderr, '')
   return stdout.trim().split('\n')
 }
 
 async function untilGone(pid: number): Promise<void> {
-  while (isAlive(pid)) await new Promise((resolve) => setTimeout(resolve, 5))
+  assert.ok(await until(() => !isAlive(pid)))
 }
 
 for (const method of ['forkserver', 'spawn']) {

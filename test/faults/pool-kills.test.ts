@@ -16,7 +16,7 @@ for (const [TASKS, KILLS, chunkSize] of [
   [20_000, 40, 1],
   [100_000, 100, 20],
 ] as const) {
-  test(`${KILLS} random kills in ${TASKS} tasks, chunks of ${chunkSize}`, { timeout: 120_000 }, async () => {
+  test(`${KILLS} random kills in ${TASKS} tasks, chunks of ${chunkSize}`, { timeout: 480_000 }, async () => {
     await using server = await ForkServer.start({ preload: [tasks.module] })
     await using pool = new Pool({ server, processes: 3 })
     const folder = mkdtempSync(path.join(os.tmpdir(), 'forkserver-kills-'))

@@ -51,6 +51,22 @@ async function newcomer(server: ForkServer): Promise<number> {
   return Number(found!.split(' ')[0])
 }
 
+/**
+ * Connects to the address of a server whose template has just been killed. Nobody listens from its end until the new
+ * one sees that; a client that comes in between is refused by the kernel.
+ */
+async function connectSoon(server: ForkServer): Promise<ForkServer> {
+  for (let tries = 0; tries < 1_000; tries++) {
+    try {
+      return await ForkServer.connect(server.address!, server.key!)
+    } catch (error) {
+      assert.equal((error as NodeJS.ErrnoException).code, 'ERR_CONNECT')
+      await sleep(20)
+    }
+  }
+  throw new Error('Nobody listens at the address.')
+}
+
 describe('the new template', LIMIT, () => {
   test('cannot load its modules: restart() rejects, the old one serves on, and the next restart() works', async () => {
     const { module, server } = await start('broken.mjs')
@@ -82,7 +98,7 @@ describe('the new template', LIMIT, () => {
   })
 
   test('takes longer than startTimeout', async () => {
-    const { module, server } = await start('slow.mjs', { startTimeout: 8_000 })
+    const { module, server } = await start('slow.mjs', { startTimeout: 12_000 })
     folder.write('slow.mjs', 'for (;;);')
     const restarted = assert.rejects(server.restart(), { code: 'ERR_TEMPLATE_START' })
     await newcomer(server)
@@ -102,38 +118,34 @@ describe('the old template', LIMIT, () => {
         'await new Promise((resolve) => setTimeout(resolve, 300))\nexport const version = () => "new"',
       )
       const { pid } = server
-      const restarted = server.restart()
-      await newcomer(server)
-      process.kill(pid!, 'SIGKILL')
-      await until(() => !isAlive(pid!))
-      await sleep(20)
       const counted = await startsIn(async () => {
+        const restarted = server.restart()
+        await newcomer(server)
+        process.kill(pid!, 'SIGKILL')
+        await until(() => !isAlive(pid!))
+        await sleep(20)
         assert.equal(await versionOf(server, module), 'new', 'the start waits for the new one')
         await restarted
       })
       assert.deepEqual(counted, { ready: 1, failed: 0 }, 'and starts no third one')
       if (server.address) {
-        let connected: ForkServer | undefined
-        for (let tries = 0; !connected && tries < 100; tries++) {
-          connected = await ForkServer.connect(server.address, server.key!).catch(() => undefined)
-          await sleep(20)
-        }
-        assert.equal(await versionOf(connected!, module), 'new')
-        await connected!.close()
+        const connected = await connectSoon(server)
+        assert.equal(await versionOf(connected, module), 'new')
+        await connected.close()
       }
       await server.close()
     })
   }
 
   test('is stopped: it is killed, and the new one has its address', async () => {
-    const { module, server } = await start('stopped.mjs', { transport: 'path', templateTimeout: 500 })
+    const { module, server } = await start('stopped.mjs', { transport: 'path', templateTimeout: 1_500 })
     const { pid } = server
     process.kill(pid!, 'SIGSTOP')
     folder.writeVersion('stopped.mjs', 'new')
     await server.restart()
     assert.equal(await versionOf(server, module), 'new')
     assert.ok(await until(() => !isAlive(pid!), 20_000))
-    await using other = await ForkServer.connect(server.address!, server.key!)
+    await using other = await connectSoon(server)
     assert.equal(await versionOf(other, module), 'new')
     await other.close()
     await server.close()

@@ -23,10 +23,18 @@ async function echoes(server: ForkServer): Promise<void> {
   await p.join()
 }
 
+/** Where owners make their folders: one of this file's own, because each start sweeps what killed owners have left. */
+const runtimeBefore = process.env.XDG_RUNTIME_DIR
+
 before(() => {
   folder = mkdtempSync(path.join(os.tmpdir(), 'forkserver-test-'))
+  process.env.XDG_RUNTIME_DIR = mkdtempSync(path.join(folder, 'run-'))
 })
-after(() => rmSync(folder, { recursive: true }))
+after(() => {
+  if (runtimeBefore === undefined) delete process.env.XDG_RUNTIME_DIR
+  else process.env.XDG_RUNTIME_DIR = runtimeBefore
+  rmSync(folder, { recursive: true })
+})
 
 describe('a fresh socket file', () => {
   test('has mode 0600, in a folder of mode 0700, and both are gone after close()', async () => {

@@ -9,6 +9,7 @@ import {
   readdirSync,
   readFileSync,
   realpathSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -18,10 +19,16 @@ import os from 'node:os'
 import path from 'node:path'
 import { promisify, stripVTControlCharacters } from 'node:util'
 
+/** A test file, and its new text. */
+interface Change {
+  name: string
+  code: string
+}
+
 const ROOT = path.dirname(createRequire(import.meta.url).resolve('forkserver/package.json'))
 const SOURCE = path.join(ROOT, 'test', 'fixtures', 'jest')
-const INSTALL_LIMIT_MS = 180_000
-const RUN_LIMIT_MS = 120_000
+const INSTALL_LIMIT_MS = 480_000
+const RUN_LIMIT_MS = 480_000
 
 /** Who runs the test files: a runner, or what the configuration says. */
 export type RunnerName = 'jest-runner' | 'forkserver/jest' | 'configuration'
@@ -94,7 +101,7 @@ export class Corpus {
   async watch(
     runner: RunnerName,
     flags: readonly string[],
-    change: { name: string; code: string },
+    change: Change,
   ): Promise<{ code: number | null; output: string[] }> {
     const jest = path.join(this.folder, 'node_modules', 'jest', 'bin', 'jest.js')
     const command = [process.execPath, jest, '--runner', runner, '--watchAll', '--maxWorkers=2', ...flags]
@@ -111,7 +118,7 @@ export class Corpus {
       const now = shown.match(/Ran all test suites.*\r\n\r\n/g)?.length ?? 0
       if (now === runs) return
       runs = now
-      if (runs === 1) writeFileSync(path.join(this.folder, '__tests__', change.name), change.code)
+      if (runs === 1) this.#change(change)
       else terminal.stdin.write('q')
     })
     const timer = setTimeout(() => terminal.kill('SIGKILL'), RUN_LIMIT_MS)
@@ -119,6 +126,13 @@ export class Corpus {
     clearTimeout(timer)
     this.#copyTests()
     return { code, output: masked(stripVTControlCharacters(shown).replaceAll('\r', '')) }
+  }
+
+  /** At once: a watcher must not see an empty file. */
+  #change({ name, code }: Change): void {
+    const beside = `${this.folder}.${name}` // which the watcher does not see
+    writeFileSync(beside, code)
+    renameSync(beside, path.join(this.folder, '__tests__', name))
   }
 
   /** What a run has written, which the next one must not find. */

@@ -96,11 +96,11 @@ describe('the runner of forkserver/jest', LIMIT, () => {
       jest.test('waits', 'await new Promise((resolve) => setInterval(() => {}, 1000))'),
       jest.test('passes', 'return 1'),
     ]
-    const ran = await run(tests, {}, () => {}, { fileTimeout: 2_000 })
+    const ran = await run(tests, {}, () => {}, { fileTimeout: 5_000 })
     const failures = named(ran, 'test-file-failure') as [string, string][]
     assert.deepEqual(failures.map(([file]) => file).sort(), ['loops', 'waits'])
     for (const [file, text] of failures)
-      assert.match(text, RegExp(`${file}\\.test\\.js ran for more than 2000 ms \\(fileTimeout .* raise fileTimeout`))
+      assert.match(text, RegExp(`${file}\\.test\\.js ran for more than 5000 ms \\(fileTimeout .* raise fileTimeout`))
     assert.deepEqual(named(ran, 'test-file-success'), [['passes', 1]])
   })
 

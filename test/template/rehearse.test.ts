@@ -38,7 +38,7 @@ test('no child compiles a batch of functions for its own birth, job and exit', {
 /** More than this per process: then a hidden class was forgotten that each child needs, or code was not rehearsed. */
 const MOST_MISSES = { process: 25, task: 60, worker: 60 }
 
-test('V8 learns little in a child that it knew in the template', { skip, timeout: 60_000 }, async (t) => {
+test('V8 learns little in a child that it knew in the template', { skip, timeout: 240_000 }, async (t) => {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'forkserver-ic-'))
   t.after(() => rmSync(folder, { recursive: true }))
   const log = path.join(folder, 'v8.log')

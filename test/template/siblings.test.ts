@@ -20,7 +20,7 @@ const siblings = remote<typeof import('../fixtures/contract/siblings.js')>(
 
 const skip = 'missing' in findNative() ? 'a thousand Node processes that are not forked take minutes' : false
 
-test(`${COUNT} siblings are ${COUNT} individuals`, { skip, timeout: 120_000 }, async () => {
+test(`${COUNT} siblings are ${COUNT} individuals`, { skip, timeout: 480_000 }, async () => {
   const folder = realpathSync(mkdtempSync(path.join(os.tmpdir(), 'forkserver-siblings-')))
   const folders = Array.from({ length: 10 }, (_, index) => path.join(folder, `${index}`))
   for (const name of folders) mkdirSync(name)

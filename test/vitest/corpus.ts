@@ -10,8 +10,8 @@ import { promisify } from 'node:util'
 
 const ROOT = path.dirname(createRequire(import.meta.url).resolve('forkserver/package.json'))
 const SOURCE = path.join(ROOT, 'test', 'fixtures', 'vitest')
-const INSTALL_LIMIT_MS = 180_000
-const RUN_LIMIT_MS = 120_000
+const INSTALL_LIMIT_MS = 480_000
+const RUN_LIMIT_MS = 480_000
 
 /** Why vitest cannot run on this Node, or false. */
 export const noVitest = ((): string | false => {

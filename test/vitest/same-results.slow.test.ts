@@ -140,7 +140,7 @@ describe('vitest in forked processes', { skip: noVitest }, () => {
     const { code, stdout, stderr } = await corpus.run({
       folder: 'loop',
       pool: 'forkserver',
-      env: { CORPUS_TIMEOUT: '1500' },
+      env: { CORPUS_TIMEOUT: '6000' },
     })
     assert.equal(code, 1)
     assert.ok(
