@@ -15,6 +15,7 @@
 #include "../os/stdio-state.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
@@ -191,7 +192,6 @@ static void be_born(struct uv_loop_s *loop, const struct birth *birth) {
   forget_children();
   forget_threads();
   forget_flat();
-  if (birth->session) setsid();
   if (birth->lifeline >= 0 && (error = hold_lifeline(birth->lifeline)) != 0) tell_unborn(-error);
   if (birth->lifeline >= 0) close(birth->lifeline);
   // After the lifeline, which must not take a place.
@@ -216,8 +216,25 @@ int flatten(int (*change)(struct flat *flat), struct flat *flat) {
   return error;
 }
 
+// How long the template waits for its child to lead its session, which takes as long as the child waits for a
+// processor. A child that somebody stops at this very moment must not stop the template, too.
+#define LEADER_LIMIT_MS 1000
+
+// A process whose owner knows its pid must lead its group already: kill(-pid) is for the group.
+static void wait_for_leader(int end) {
+  struct pollfd waited = {.fd = end}; // POLLHUP: the child has closed its end, or has ended
+  poll(&waited, 1, LEADER_LIMIT_MS);
+}
+
+static void close_both(const int ends[2]) {
+  if (ends[0] >= 0) close(ends[0]);
+  if (ends[1] >= 0) close(ends[1]);
+}
+
 pid_t fork_child(struct uv_loop_s *loop, const struct birth *birth) {
   if (find_platform() || check_random() != 0 || is_preloaded() != 1) return -ENOSYS;
+  int ends[2] = {-1, -1};
+  if (birth->session && pipe2(ends, O_CLOEXEC) != 0) return -errno;
   drain_platform();
   // A signal between fork and uv_loop_fork would go through the template's signal pipe and run the template's handler.
   sigset_t all, before;
@@ -226,7 +243,16 @@ pid_t fork_child(struct uv_loop_s *loop, const struct birth *birth) {
   birth_channel = birth->channel;
   merge_free_chunks();
   pid_t pid = fork_at_rest(QUIESCE_LIMIT_MS);
-  if (pid == 0) be_born(loop, birth);
+  if (pid == 0) {
+    if (birth->session) setsid();
+    close_both(ends);
+    be_born(loop, birth);
+  } else if (birth->session) {
+    close(ends[1]);
+    ends[1] = -1;
+    if (pid > 0) wait_for_leader(ends[0]);
+    close_both(ends);
+  }
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   return pid;
 }

@@ -1,7 +1,7 @@
 // Runs in: owner, the program of BullMQ's worker. forkserverProcessor(): a processor for BullMQ that runs each job in a
 // process of its own, forked from a template that has loaded the processor file.
 import type { Duplex } from 'node:stream'
-import { ChildError, UsageError } from '../errors.js'
+import { ChildError, type ForkServerError, UsageError } from '../errors.js'
 import { remote } from '../owner/naming/remote.js'
 import { Process } from '../owner/process/process.js'
 import { ForkServer } from '../owner/server/fork-server.js'
@@ -84,7 +84,7 @@ class ProcessorServer {
 
   async close(): Promise<void> {
     this.#closing.abort(closed())
-    await Promise.all(Array.from(this.#running, (run) => run.kill()))
+    await Promise.all(Array.from(this.#running, (run) => run.kill(closed())))
     if (this.#options.server instanceof ForkServer) return
     const server = await this.#server?.catch(() => undefined)
     await server?.close({ children: 'kill' })
@@ -107,7 +107,7 @@ class JobProcess {
   readonly #call: JobCall
   readonly #cancelTimeout: number | undefined
   #timer: NodeJS.Timeout | undefined
-  #late: ChildError | undefined
+  #late: ForkServerError | undefined
 
   constructor(server: ForkServer, { file, stdio, cancelTimeout, process }: CheckedProcessor, call: JobCall) {
     const { job, token, signal } = call
@@ -159,8 +159,9 @@ class JobProcess {
     line.once('close', () => clearTimeout(timer))
   }
 
-  /** Kills it, and waits for its end. */
-  async kill(): Promise<void> {
+  /** Kills it, and waits for its end. A job that has not ended fails for this reason. */
+  async kill(reason?: ForkServerError): Promise<void> {
+    this.#late ??= reason
     await this.#run[Symbol.asyncDispose]()
   }
 }

@@ -97,7 +97,9 @@ export default class ForkserverTestRunner implements TestRunner {
 
   /** Starts a template. Undefined if there can be none: then jest's own runner does it. */
   async #start(tests: readonly Test[]): Promise<ForkServer | undefined> {
-    const options = { preload: [testFiles.module], strict: false, signal: this.#starting.signal }
+    // A package may look, while it is loaded, whether jest runs it.
+    const env = { ...process.env, JEST_WORKER_ID: '1' }
+    const options = { preload: [testFiles.module], strict: false, env, signal: this.#starting.signal }
     const warmup = { call: testFiles.prepare, args: [this.#preparation(tests, this.#known.paths)] }
     try {
       const server = await ForkServer.start({ ...options, warmup } as StartOptions)
@@ -105,7 +107,9 @@ export default class ForkserverTestRunner implements TestRunner {
       await server.close()
     } catch (error) {
       if (this.#starting.signal.aborted) return undefined
-      process.emitWarning(`Test files run in jest's own processes: ${(error as Error).message}`, WARNING)
+      const { message, cause } = error as Error
+      const detail = cause instanceof Error && cause.stack ? { detail: cause.stack } : {}
+      process.emitWarning(`Test files run in jest's own processes: ${message}`, { ...WARNING, ...detail })
     }
     return undefined
   }

@@ -10,13 +10,16 @@ interface TestFile {
   filepath: string
 }
 
-/** A test process whose file has a time limit. */
+/** A test process whose files have a time limit: each of them, if it runs several (`isolate: false`). */
 export class DeadlineWorker implements VitestWorker {
   readonly name: string
   readonly cacheFs = true
   readonly #worker: VitestWorker
   readonly #limitMs: number
   readonly #events = new EventEmitter()
+  /** The paths of the files that have not begun. */
+  readonly #waiting = new Set<string>()
+  /** The file that runs, by its id. */
   readonly #unfinished = new Map<string, TestFile>()
   #isCollected = false
   #began = 0
@@ -24,7 +27,7 @@ export class DeadlineWorker implements VitestWorker {
   #isOver = false
   #end: Promise<void> | undefined
 
-  /** @param limitMs how long the worker may take for what vitest asks it to run, in milliseconds */
+  /** @param limitMs how long a file may run, in milliseconds */
   constructor(worker: VitestWorker, limitMs: number) {
     this.name = worker.name
     this.#worker = worker
@@ -70,17 +73,27 @@ export class DeadlineWorker implements VitestWorker {
   }
 
   #arm(message: Message): void {
+    this.#waiting.clear()
+    for (const { filepath } of message.context?.files ?? []) this.#waiting.add(filepath)
+    this.#beginFile()
+  }
+
+  /** The first file begins with the request, and each other when vitest is told that it was queued. */
+  #beginFile(): void {
+    clearTimeout(this.#timer)
     this.#unfinished.clear()
     this.#isCollected = false
     this.#began = wallClock.now()
-    const files = message.context?.files.map(({ filepath }) => filepath) ?? []
-    this.#timer = setTimeout(() => this.#expire(files), this.#limitMs)
+    this.#timer = setTimeout(() => this.#expire(), this.#limitMs)
   }
 
   #receive(message: Message): void {
     if (this.#isOver) return
     if (message.type === 'testfileFinished') clearTimeout(this.#timer)
-    if (isCall(message, 'onQueued')) this.#note([message.a[0] as TestFile])
+    if (isCall(message, 'onQueued')) {
+      if (this.#unfinished.size > 0) this.#beginFile()
+      this.#note([message.a[0] as TestFile])
+    }
     if (isCall(message, 'onCollected')) {
       this.#note(message.a[0] as TestFile[])
       this.#isCollected = true
@@ -89,12 +102,17 @@ export class DeadlineWorker implements VitestWorker {
   }
 
   #note(files: readonly TestFile[]): void {
-    for (const file of files) this.#unfinished.set(file.id, file)
+    for (const file of files) {
+      this.#unfinished.set(file.id, file)
+      this.#waiting.delete(file.filepath)
+    }
   }
 
-  #expire(files: readonly string[]): void {
+  #expire(): void {
+    const begun = [...this.#unfinished.values()].map(({ filepath }) => filepath)
+    const files = begun.length > 0 ? begun.join(', ') : [...this.#waiting].join(', ')
     const text =
-      `${files.join(', ')} ran for more than ${this.#limitMs} ms (fileTimeout of forkserverPool()), and its process ` +
+      `${files} ran for more than ${this.#limitMs} ms (fileTimeout of forkserverPool()), and its process ` +
       'was killed. It may be in an endless loop. If it only needs longer, raise fileTimeout.'
     const error = new ChildError('ERR_TIMEOUT', text, {})
     this.#isOver = true
@@ -115,7 +133,15 @@ export class DeadlineWorker implements VitestWorker {
     const packs = ids.map((id) => [id, result, {}])
     const events = ids.map((id) => [id, event, undefined])
     this.#events.emit('message', { t: 'q', m: 'onTaskUpdate', a: [packs, events] })
-    this.#answer('testfileFinished')
+    if (this.#waiting.size === 0) this.#answer('testfileFinished')
+    else this.#events.emit('error', new ChildError('ERR_TIMEOUT', this.#notRun(files), {}))
+  }
+
+  #notRun(files: string): string {
+    return (
+      `${[...this.#waiting].join(', ')} did not run: the process that they share with ${files} (isolate: false) was ` +
+      'killed after fileTimeout.'
+    )
   }
 
   #answer(type: string): void {

@@ -42,23 +42,24 @@ export class FileWorker implements VitestWorker {
     })
   }
 
+  /** vitest also stops what did not start. */
   async stop(): Promise<void> {
-    await this.#started.stop()
+    await this.#worker?.stop()
   }
 
   // biome-ignore lint/suspicious/noExplicitAny: as vitest declares it
   on(event: string, callback: (...args: any[]) => void): void {
-    this.#started.on(event, callback)
+    this.#worker!.on(event, callback)
   }
 
   // biome-ignore lint/suspicious/noExplicitAny: as vitest declares it
   off(event: string, callback: (...args: any[]) => void): void {
-    this.#started.off(event, callback)
+    this.#worker?.off(event, callback)
   }
 
   send(message: Message): void {
     if (message.t === 's') this.#note(message.r)
-    this.#started.send(message)
+    this.#worker!.send(message)
   }
 
   deserialize(data: unknown): unknown {
@@ -76,9 +77,5 @@ export class FileWorker implements VitestWorker {
   #fileEnded(): void {
     void this.#templates.fileEnded(this.#options, [...this.#externals])
     this.#externals.clear()
-  }
-
-  get #started(): VitestWorker {
-    return this.#worker!
   }
 }

@@ -1,5 +1,13 @@
 // Runs in: owner. The options of forkserverPool(): their types, their checks and their defaults.
-import { boolean, checkOptions, listOf, milliseconds, stringOrUrl } from '../options/option-checks.js'
+import {
+  boolean,
+  type Check,
+  checkOptions,
+  invalidOption,
+  listOf,
+  milliseconds,
+  stringOrUrl,
+} from '../options/option-checks.js'
 import { reference } from '../owner/naming/reference-check.js'
 import type { Reference } from '../owner/naming/remote.js'
 
@@ -40,10 +48,17 @@ export interface PoolSettings {
   fileTimeout: number | undefined
 }
 
+const notRelative: Check<string | URL> = (value, site) => {
+  const given = stringOrUrl(value, site)
+  if (!String(given).startsWith('.')) return given
+  const expected = `the name of a package, a URL or an absolute path, such as new URL('${given}', import.meta.url)`
+  throw invalidOption(site, expected, value)
+}
+
 /** @throws UsageError ERR_UNKNOWN_OPTION, ERR_INVALID_OPTION, ERR_INVALID_ARGUMENT */
 export function checkPoolSettings(options: ForkserverPoolOptions): PoolSettings {
   const given = checkOptions<ForkserverPoolOptions>('forkserverPool()', options, {
-    preload: listOf(stringOrUrl),
+    preload: listOf(notRelative),
     warmup: reference,
     freezeEnvironment: boolean,
     wait: boolean,

@@ -114,9 +114,17 @@ export class TestTemplates {
   /** The modules of the option preload, as test files would import them. */
   async #resolve(options: WorkerOptions): Promise<string[]> {
     const urls = this.#settings.preload.map(async (name) => {
-      const url = URL.canParse(name) ? name : await externalUrl(name, options)
-      if (url === undefined) this.#warn(options, `'${name}' is not preloaded: vitest transforms it for each test file.`)
-      return url
+      if (URL.canParse(name)) return name
+      try {
+        const url = await externalUrl(name, options)
+        const why = 'vitest transforms it for each test file.'
+        if (url === undefined) this.#warn(options, `'${name}' of the option preload is not preloaded: ${why}`)
+        return url
+      } catch (error) {
+        const { message } = error as Error
+        this.#warn(options, `'${name}' of the option preload is not preloaded, because it is not found: ${message}`)
+        return undefined
+      }
     })
     return (await Promise.all(urls)).filter((url) => url !== undefined)
   }

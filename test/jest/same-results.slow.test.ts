@@ -2,13 +2,17 @@
 // snapshots, coverage, exit codes. The corpus is in test/fixtures/jest.
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { watchLeaks } from '../support/leaks.js'
 import { Corpus, type RunResult } from './corpus.js'
 
 const LIMIT = { timeout: 600_000 }
+
+/** Code: the parent of this process is no template. */
+const PARENT_IS_NO_TEMPLATE =
+  "!require('node:fs').readFileSync('/proc/' + process.ppid + '/cmdline', 'latin1').includes('main/template.js')"
 
 describe('jest in forked processes', LIMIT, () => {
   watchLeaks()
@@ -127,6 +131,26 @@ describe('jest in forked processes', LIMIT, () => {
     )
     for (const { message } of results.slice(0, 3))
       assert.match(message, /ran for more than 10000 ms \(fileTimeout .* raise fileTimeout\./)
+  })
+
+  test('what setup files do, they do in test files only; also without globals of jest', async () => {
+    const log = path.join(corpus.folder, 'setup.log')
+    const line = '[expect.getState().testPath.split("/").pop(), process.env.JEST_WORKER_ID > 0].join()'
+    const setup = path.join(corpus.folder, 'setup.js')
+    writeFileSync(
+      setup,
+      `const { beforeEach, expect } = require('@jest/globals')
+      beforeEach(() => require('node:fs').appendFileSync(${JSON.stringify(log)}, ${line} + '\\n'))`,
+    )
+    const body = `const { test } = require('@jest/globals')
+      test('works', () => { if (!process.connected || ${PARENT_IS_NO_TEMPLATE}) throw new Error('it is not forked') })`
+    corpus.add({ 'globals-a.test.js': body, 'globals-b.test.js': body })
+    const config = JSON.stringify({ injectGlobals: false, setupFilesAfterEnv: [setup] })
+    const { code, output } = await corpus.run('forkserver/jest', ['--config', config, 'globals-'])
+    assert.equal(code, 0, output.join('\n'))
+    const lines = readFileSync(log, 'utf8').trim().split('\n')
+    assert.deepEqual(lines.sort(), ['globals-a.test.js,true', 'globals-b.test.js,true'])
+    for (const file of [setup, log]) rmSync(file)
   })
 
   test('both runners use one cache of transformed files', async () => {

@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DeadlineWorker } from '#src/vitest/file-deadline.js'
 import type { Message, VitestWorker } from '#src/vitest/vitest-types.js'
+import { SLOWNESS } from '../support/slowness.js'
 
 const LIMIT_MS = 30
 const FILE = { id: '7', filepath: '/a.test.js' }
@@ -24,9 +25,9 @@ class FakeWorker extends EventEmitter implements VitestWorker {
   }
 }
 
-async function begin(): Promise<{ fake: FakeWorker; worker: DeadlineWorker; seen: unknown[][] }> {
+async function begin(limitMs = LIMIT_MS): Promise<{ fake: FakeWorker; worker: DeadlineWorker; seen: unknown[][] }> {
   const fake = new FakeWorker()
-  const worker = new DeadlineWorker(fake, LIMIT_MS)
+  const worker = new DeadlineWorker(fake, limitMs)
   await worker.start()
   const seen: unknown[][] = []
   for (const event of ['message', 'error', 'exit']) worker.on(event, (...args) => seen.push([event, ...args]))
@@ -92,4 +93,34 @@ test('a process that dies before its time', async () => {
   await sleep(3 * LIMIT_MS)
   assert.deepEqual(seen, [['exit', null, 'SIGSEGV']])
   assert.equal(fake.stops, 0)
+})
+
+const OTHER = { id: '8', filepath: '/b.test.js' }
+const BOTH: Message = { type: 'run', context: { files: [FILE, OTHER] } }
+const queued = (file: typeof FILE): Message => ({ t: 'q', m: 'onQueued', a: [file] })
+
+test('several files of one process: each has the whole time', async () => {
+  const limitMs = 3_000 * SLOWNESS
+  const { fake, worker } = await begin(limitMs)
+  worker.send(BOTH)
+  await sleep(0.6 * limitMs)
+  fake.emit('message', queued(FILE))
+  fake.emit('message', queued(OTHER))
+  await sleep(0.6 * limitMs)
+  fake.emit('message', { type: 'testfileFinished' })
+  assert.equal(fake.stops, 0)
+})
+
+test('several files of one process: those behind one that does not end are an error', async () => {
+  const { fake, worker, seen } = await begin()
+  worker.send(BOTH)
+  fake.emit('message', queued(FILE))
+  await ended(fake)
+  const [, [, update] = [], [event, error] = [], ...rest] = seen
+  const [[[id, { errors }]]] = (update as Message).a as [[[string, { errors: Error[] }]]]
+  assert.equal(id, FILE.id)
+  assert.match(errors[0]!.message, /^\/a\.test\.js ran for more than/)
+  assert.equal(event, 'error')
+  assert.match((error as Error).message, /^\/b\.test\.js did not run: .* with \/a\.test\.js \(isolate: false\)/)
+  assert.deepEqual(rest, [])
 })

@@ -30,6 +30,7 @@ const WRONG: readonly [options: object, code: string][] = [
   [{ preloads: [] }, 'ERR_UNKNOWN_OPTION'],
   [{ preload: 'react' }, 'ERR_INVALID_OPTION'],
   [{ preload: [''] }, 'ERR_INVALID_OPTION'],
+  [{ preload: ['./setup.js'] }, 'ERR_INVALID_OPTION'],
   [{ warmup: () => {} }, 'ERR_INVALID_OPTION'],
   [{ freezeEnvironment: 'jsdom' }, 'ERR_INVALID_OPTION'],
   [{ wait: 1 }, 'ERR_INVALID_OPTION'],

@@ -51,6 +51,15 @@ describe('vitest in forked processes', { skip: noVitest }, () => {
     assert.doesNotMatch(files['parents.txt']!, /template\.js/)
   })
 
+  test('a package of the option preload that is not there is left out, and vitest says so', async () => {
+    const env = { CORPUS_PRELOAD: 'no-such-package' }
+    const { code, stderr, files } = await corpus.run({ folder: 'forked', pool: 'forkserver', env })
+    assert.equal(code, 0)
+    const said = stderr.filter((line) => line.includes("forkserver/vitest: 'no-such-package' of the option preload"))
+    assert.equal(said.length, 1, stderr.join('\n'))
+    for (const line of files['parents.txt']!.trim().split('\n')) assert.match(line, /template\.js/)
+  })
+
   test('what passes, fails, prints, mocks, and the coverage', async () => {
     const { code, stdout, files } = await compare(corpus, { folder: 'core', flags: ['--coverage'] })
     assert.equal(code, 1)
@@ -134,6 +143,20 @@ describe('vitest in forked processes', { skip: noVitest }, () => {
     const plain = await watch('forks')
     assert.ok(plain.some((line) => line.includes('RERUN')))
     assert.deepEqual(await watch('forkserver'), plain)
+  })
+
+  test('with isolate false fileTimeout is for each file, and what did not run is an error', async () => {
+    const { code, stdout, stderr } = await corpus.run({
+      folder: 'loop',
+      pool: 'forkserver',
+      flags: ['--no-isolate', '--maxWorkers=1'],
+      env: { CORPUS_TIMEOUT: '6000' },
+    })
+    assert.equal(code, 1)
+    const said = [...stdout, ...stderr].join('\n')
+    for (const name of ['goes-on', 'loops', 'loops-early'])
+      assert.match(said, new RegExp(`${name}\\.test\\.js`), 'no file is lost')
+    assert.match(said, /did not run: the process that they share with .*loops.* \(isolate: false\) was killed/)
   })
 
   test('fileTimeout ends an endless loop, and the run goes on', async () => {

@@ -13,6 +13,9 @@ export interface ProjectConfig {
   readonly detectLeaks: boolean
   readonly extensionsToTreatAsEsm: readonly string[]
   readonly setupFiles: readonly string[]
+  readonly setupFilesAfterEnv: readonly string[]
+  readonly snapshotSerializers: readonly string[]
+  readonly injectGlobals: boolean
   readonly testEnvironment: string
   readonly testRunner: string
   /** Pattern of files, absolute path of the transformer, its options. */

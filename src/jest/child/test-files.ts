@@ -62,17 +62,43 @@ function writeEvent(text: string): void {
   } catch {} // the owner is gone
 }
 
+/**
+ * The configuration for the rehearsal. What the user's files do before each test (they empty a database, for example)
+ * must happen in test files only, and not beside them in a template.
+ */
+function withoutCodeOfUser(config: ProjectConfig): ProjectConfig {
+  return { ...config, setupFilesAfterEnv: [], snapshotSerializers: [], injectGlobals: true }
+}
+
 /** Runs in the template. */
 export async function prepare(given: Preparation): Promise<void> {
+  try {
+    await prepareContexts(given)
+  } catch (error) {
+    throw asError(error)
+  }
+}
+
+/** jest's worker throws objects that are no errors. */
+function asError(thrown: unknown): Error {
+  if (thrown instanceof Error) return thrown
+  const { message, stack } = thrown as Partial<Error>
+  const error = new Error(message ?? String(thrown))
+  if (stack !== undefined) error.stack = stack
+  return error
+}
+
+async function prepareContexts(given: Preparation): Promise<void> {
   preparation = given
   process.send = send
+  process.connected = true
   worker = createRequire(given.workerFile)(given.workerFile) as TestWorker
   await worker.setup({ serializableResolvers: given.resolvers })
   for (const { config } of given.resolvers) projects.set(config.id, config)
   for (const { config, testPath } of given.prepared) {
     const { globalConfig, context } = given
     await warmTransform(config, testPath)
-    await worker.worker({ config, globalConfig, path: REHEARSAL, context })
+    await worker.worker({ config: withoutCodeOfUser(config), globalConfig, path: REHEARSAL, context })
     const run = (): Promise<TestResult> => worker.worker({ config, globalConfig, path: testPath, context })
     const prepared = await PreparedContext.make(config, testPath, run, given.modules)
     if (prepared) contexts.set(config.id, prepared)

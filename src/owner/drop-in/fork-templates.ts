@@ -24,12 +24,17 @@ export const isOff = (env: NodeJS.ProcessEnv): boolean => env.FORKSERVER === 'of
 
 /** The modules that templates load: FORKSERVER_PRELOAD, or `forkserver.preload` of the package.json here or above. */
 export function preloadOf(env: NodeJS.ProcessEnv, from: string): string[] {
-  if (env.FORKSERVER_PRELOAD !== undefined) return env.FORKSERVER_PRELOAD.split(',').filter((name) => name !== '')
+  if (env.FORKSERVER_PRELOAD !== undefined) return absolute(env.FORKSERVER_PRELOAD.split(',').filter(Boolean), from)
   for (let folder = from; ; folder = path.dirname(folder)) {
     const found = readPackage(path.join(folder, 'package.json'))
-    if (found) return Array.isArray(found.forkserver?.preload) ? found.forkserver.preload.map(String) : []
+    if (found) return absolute(Array.isArray(found.forkserver?.preload) ? found.forkserver.preload : [], folder)
     if (folder === path.dirname(folder)) return []
   }
+}
+
+/** Names of packages as they are; files, which begin with a dot, from this folder. */
+function absolute(names: readonly unknown[], folder: string): string[] {
+  return names.map(String).map((name) => (name.startsWith('.') ? path.resolve(folder, name) : name))
 }
 
 function readPackage(file: string): { forkserver?: { preload?: unknown } } | undefined {
@@ -83,6 +88,10 @@ interface Place {
   server?: ForkServer
 }
 
+/** Why a server of the user cannot fork, if it cannot. */
+const whyNotFrom = (server: ForkServer | undefined): string | undefined =>
+  server?.startMethod === 'spawn' ? `the server of setServer() spawns: ${server.spawnReason}` : undefined
+
 /** The templates of this process. */
 export class ForkTemplates {
   readonly #places = new Map<string, Place>()
@@ -103,7 +112,9 @@ export class ForkTemplates {
   use(wanted: Wanted): Template | undefined {
     const place = this.#placeOf(wanted)
     place.uses++
-    if (place.server) return { server: place.server }
+    const refused = whyNotFrom(place.server)
+    if (refused) say(refused)
+    if (place.server) return refused === undefined ? { server: place.server } : undefined
     if (place.uses >= this.startsAt) this.#start(place)
     const { request, isStarted } = place
     const registry = this.#registry
@@ -134,8 +145,9 @@ export class ForkTemplates {
 
   /** Starts a template for these flags, and waits for it. Returns why there is none, or undefined if there is one. */
   async ready(wanted: Wanted): Promise<string | undefined> {
+    if (isOff(process.env)) return 'FORKSERVER=off is set'
     const place = this.#placeOf(wanted)
-    if (place.server) return undefined
+    if (place.server) return whyNotFrom(place.server)
     this.#start(place)
     const { request, isStarted } = place
     if (request && isStarted && (await this.#registry.ready(request))) return undefined
@@ -161,7 +173,7 @@ export class ForkTemplates {
     return { request: { tool: 'register', env, flags: found.flags, preload, learns, strict: false } }
   }
 
-  /** Closes the templates that it started. The processes that run live on. */
+  /** Closes the templates that it started, each when its processes have ended: they tell how. */
   async close(): Promise<void> {
     const registry = this.#registry
     this.#registry = this.#makeRegistry()

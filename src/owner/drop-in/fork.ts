@@ -60,7 +60,8 @@ export function setServer(server: ForkServer): void {
 }
 
 /**
- * Ends the templates that fork() started. The processes live on, and the next fork() may start new templates.
+ * Ends the templates that fork() started, and waits for that: each ends with its last process that is not detached,
+ * because only a template learns how its processes end. The next fork() may start new ones.
  *
  * @example
  * await close()

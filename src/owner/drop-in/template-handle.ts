@@ -19,7 +19,9 @@ import { environmentOf, readSpawnCall, type SpawnCall, type StdioEntry } from '.
 /** How long fork() waits for a template that does not answer before it spawns, in milliseconds. */
 const ANSWER_LIMIT_MS = 1_000
 
-const { ESRCH, EINVAL, ECHILD } = os.constants.errno
+const { ESRCH, EINVAL } = os.constants.errno
+/** The exit code of a process that ended after its template, by a signal for example. */
+const UNSEEN = 1
 
 /** A handle of Node's, undocumented, in Node 20, 22, 24 and 26. */
 export interface ProcessHandle {
@@ -36,6 +38,7 @@ export interface ProcessHandle {
 /** Takes the place of a ChildProcess's own handle. */
 export class TemplateHandle extends AsyncResource implements ProcessHandle {
   readonly #child: { _handle: ProcessHandle | null }
+  readonly #emitter: ChildProcess
   readonly #plain: ProcessHandle
   readonly #template: Template
   readonly #line: ScriptLine
@@ -49,6 +52,7 @@ export class TemplateHandle extends AsyncResource implements ProcessHandle {
   constructor(child: ChildProcess, template: Template, line: ScriptLine, onRefused: (reason: string) => void) {
     super('PROCESSWRAP') // listeners of 'exit' run in the context of the call of fork()
     this.#child = child as unknown as { _handle: ProcessHandle }
+    this.#emitter = child
     this.#plain = this.#child._handle!
     this.#template = template
     this.#line = line
@@ -82,7 +86,7 @@ export class TemplateHandle extends AsyncResource implements ProcessHandle {
       while (stdio.length < 3) stdio.push('ignore')
       const launched = this.#template.server[launchNow](this.#request(call, stdio), ANSWER_LIMIT_MS)
       if (launched) pipes.open()
-      else this.#onRefused('the template is busy')
+      else this.#onRefused('the template is busy, or its server is closed')
       return launched
     } finally {
       pipes.close()
@@ -127,8 +131,15 @@ export class TemplateHandle extends AsyncResource implements ProcessHandle {
     launched.exited.then(
       ({ exitCode, signal }) => this.#exit(exitCode ?? 0, signal ?? ''),
       // The template was lost. The end of the channel is that of the process, and most say their exit code before.
-      () => launched.channel.ended.then(() => this.#exit(told ?? -ECHILD, '')),
+      (error: Error) =>
+        launched.channel.ended.then(() => (told === undefined ? this.#exitUnseen(error) : this.#exit(told, ''))),
     )
+  }
+
+  /** Somebody may wait for the exit: one that failed comes behind the error that says why it is not known. */
+  #exitUnseen(error: Error): void {
+    setImmediate(() => this.runInAsyncScope(() => this.#emitter.emit('error', error)))
+    this.#exit(UNSEEN, '')
   }
 
   /** Modules of the script's own package are left out: they may expect to be in a process of their tool. */

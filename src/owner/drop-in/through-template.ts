@@ -21,12 +21,22 @@ const prototype = ChildProcess.prototype as unknown as { spawn: Spawn }
 /** forkserver's own processes: templates and spawned children. */
 const OWN_MAINS = ownFile('main/')
 
+/** A process gets strings, whatever was passed. Undefined if one cannot be a string: Node says what becomes of it. */
+function wordsOf(values: readonly unknown[]): string[] | undefined {
+  try {
+    return values.map((value) => `${value}`)
+  } catch {
+    return undefined
+  }
+}
+
 /** Gives the process a handle that asks a template, if there is one for it. */
 export function prepare(child: ChildProcess, { file, args, envPairs }: SpawnOptions, templates: ForkTemplates): void {
   const holder = child as unknown as { _handle: ProcessHandle }
   if (holder._handle instanceof TemplateHandle) return // fork() and forkserver/register are both in use
   if (isOff(process.env) || file !== process.execPath || !Array.isArray(args) || args[0] !== file) return
-  const line = readCommandLine(args.slice(1) as string[])
+  const words = wordsOf(args.slice(1))
+  const line = words && readCommandLine(words)
   if (!line || line.script.startsWith(OWN_MAINS)) return
   const env = environmentOf(Array.isArray(envPairs) ? (envPairs as string[]) : [])
   const template = templates.use({ flags: line.flags, env })

@@ -15,6 +15,7 @@ import { openIpc } from './ipc-channel.js'
 import { JobEncoder } from './job-encoder.js'
 import type { Launched, Launcher, LaunchRequest, SpareCounts } from './launcher.js'
 import { Lifeline } from './lifeline.js'
+import { OutlivingChildren } from './outliving-children.js'
 import { OwnChannel } from './own-channel.js'
 import type { ForkedChild } from './pending-forks.js'
 import { SpareDemand } from './spare-demand.js'
@@ -55,6 +56,7 @@ export class TemplateLauncher implements Launcher {
   readonly #spares: Spares
   readonly #devNull: number
   readonly #attached = new AttachedChildren()
+  readonly #outliving = new OutlivingChildren()
   readonly #encoder = new JobEncoder()
   #unanswered = 0
   readonly #waiting: (() => void)[] = []
@@ -230,7 +232,8 @@ export class TemplateLauncher implements Launcher {
     const { connection } = state
     const kill = (signal: NodeJS.Signals): boolean =>
       own.signal(child.pid, signal) || tellTemplate(connection, child, signal)
-    if (!request.detached && !request.outlives) this.#attached.add(connection, child, own.socket, () => kill('SIGKILL'))
+    if (request.outlives && !request.detached) this.#outliving.add(child)
+    else if (!request.detached) this.#attached.add(connection, child, own.socket, () => kill('SIGKILL'))
     // Made only now: a stream reads at once, and its 'end' must not come before the caller can listen for it.
     let ipc: ChildProcess | null = null
     const streams = request.stdio.map((target, index) => {
@@ -254,6 +257,7 @@ export class TemplateLauncher implements Launcher {
   }
 
   killAttached(): void {
+    this.#outliving.leave()
     this.#attached.kill() // and all that they started, if they have killTree
     this.#lifeline.cut() // the kernel kills the rest, even if the template does not answer
     this.#templates.kill()
@@ -264,6 +268,7 @@ export class TemplateLauncher implements Launcher {
     this.#isClosed = true
     this.#templates.stopReplacing()
     await Promise.all([this.#attached.ended(), this.#spares.close()])
+    await this.#outliving.ended()
     await this.#templates.close()
     this.#lifeline.close()
     closeSync(this.#devNull)

@@ -1,7 +1,8 @@
 // Runs in: the test runner. Which templates the place of child_process starts, and when it starts none. No process.
 import assert from 'node:assert/strict'
+import path from 'node:path'
 import { describe, test } from 'node:test'
-import { ForkTemplates } from '#src/owner/drop-in/fork-templates.js'
+import { ForkTemplates, preloadOf } from '#src/owner/drop-in/fork-templates.js'
 import type { ForkServer } from '#src/owner/server/fork-server.js'
 import { TemplateRegistry } from '#src/registry/template-registry.js'
 
@@ -56,4 +57,18 @@ describe('ForkTemplates', () => {
     assert.equal(started(), 1)
     await templates.close()
   })
+})
+
+test('FORKSERVER=off: nothing is started, and ready() says so', async (t) => {
+  process.env.FORKSERVER = 'off'
+  t.after(() => delete process.env.FORKSERVER)
+  const { templates, started } = site()
+  assert.equal(await templates.ready(wanted(1)), 'FORKSERVER=off is set')
+  assert.equal(started(), 0)
+})
+
+test('what is to be preloaded: packages by name, files from the folder', () => {
+  const preload = preloadOf({ FORKSERVER_PRELOAD: 'lodash,,./open.mjs,../up.cjs,/abs.js' }, '/app/sub')
+  assert.deepEqual(preload, ['lodash', '/app/sub/open.mjs', '/app/up.cjs', '/abs.js'])
+  assert.deepEqual(preloadOf({}, path.parse(process.cwd()).root), [])
 })

@@ -78,6 +78,22 @@ describe('the same as child_process.fork()', () => {
 
   test('a module that does not exist', () => both((from) => from('/no/such/module.js', [], { silent: true })))
 
+  test('arguments and flags that are no strings', async () => {
+    const values = [5, undefined, null, true, 1n, new URL('file:///x'), [1, 2], Buffer.from('b'), () => 1, { a: 1 }]
+    const argvOf = async (from: typeof fork): Promise<unknown> => {
+      const child = from(WORKER, ['describe', ...values] as string[])
+      const [{ argv }] = (await once(child, 'message')) as [{ argv: unknown }]
+      await once(child, 'close')
+      return argv
+    }
+    assert.deepEqual(await argvOf(fork), await argvOf(childProcess.fork))
+    const options = { execArgv: ['--title', 5] as string[] }
+    assert.deepEqual(
+      await follow(fork(WORKER, ['exit', '4'], options)),
+      await follow(childProcess.fork(WORKER, ['exit', '4'], options)),
+    )
+  })
+
   test('a message, and a disconnect by the process', () =>
     both((from) => {
       const child = from(WORKER, ['once'])
