@@ -176,7 +176,8 @@ function tabulate(perChild: readonly PerChild[], moments: readonly Moment[]): Ta
 
 async function run({ live, forks }: Settings, progress: (text: string) => void): Promise<Finding> {
   await using scope = new Scope()
-  const server = await startServer(scope)
+  // A spare that is forked while the template is read would be a descriptor that is in nobody's count.
+  const server = await startServer(scope, 'private', { spares: 0 })
   // This comes first, because starting the children is itself a number of forks.
   const moments = await watchGrowth(server, forks, progress)
   const perChild = await weighChildren(server, live, progress)
