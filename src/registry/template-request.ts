@@ -36,8 +36,14 @@ export interface TemplateRequest {
   readonly strict?: boolean
 }
 
-/** Variables that are read for good when a process starts: those of Node, and that of Node 20's test runner. */
-export const VARIABLES_OF_START: readonly string[] = [...START_VARIABLES, 'NODE_TEST_CONTEXT']
+/**
+ * Variables that are read for good when a process starts: those of Node, that of Node 20's test runner, and those of
+ * the loader and the libraries.
+ */
+export const VARIABLES_OF_START: readonly string[] = [
+  ...[...START_VARIABLES, 'NODE_TEST_CONTEXT'],
+  ...['LD_PRELOAD', 'LD_LIBRARY_PATH', 'GLIBC_TUNABLES', 'OPENSSL_CONF', 'NODE_ICU_DATA'],
+]
 
 /** Besides, those that packages often read while they are loaded, and that tools often set for their processes. */
 export const VARIABLES_OF_LOAD: readonly string[] = [...VARIABLES_OF_START, 'NODE_ENV', 'FORCE_COLOR', 'NO_COLOR']

@@ -186,3 +186,13 @@ describe('a connected owner whose template is stopped', LIMIT, () => {
     assert.equal(server.pid, stopped)
   })
 })
+
+test('close() of a server whose template is stopped ends, also while a spare waits', LIMIT, async () => {
+  for (const children of ['wait', 'kill'] as const) {
+    const server = await start({ spares: 1 })
+    assert.ok(await until(() => server.spares!.parked === 1))
+    const stopped = stop(server)
+    await server.close({ children })
+    assert.ok(await until(() => !isAlive(stopped)))
+  }
+})

@@ -39,14 +39,28 @@ export const JOB_FD = 3
 
 export const lineOf = (message: object): string => `${JSON.stringify(message)}\n`
 
+/** The longest line, in UTF-16 units. Redis takes no longer value, and V8 has no longer string. */
+const MAX_LINE = 2 ** 29 - 24
+
 /** Cuts text that comes in pieces into messages. */
 export class MessageLines<T> {
-  #rest = ''
+  /** The pieces of a line that has no end yet: joined once, because a long line comes in thousands of them. */
+  #pieces: string[] = []
+  #length = 0
 
-  /** The messages that this piece completes. */
+  /**
+   * The messages that this piece completes.
+   * @throws Error for a line that is no JSON, or too long
+   */
   take(piece: string): T[] {
-    const lines = (this.#rest + piece).split('\n')
-    this.#rest = lines.pop()!
+    this.#pieces.push(piece)
+    this.#length += piece.length
+    if (this.#length > MAX_LINE) throw new RangeError('A line is too long.')
+    if (!piece.includes('\n')) return []
+    const lines = this.#pieces.join('').split('\n')
+    const rest = lines.pop()!
+    this.#pieces = [rest]
+    this.#length = rest.length
     return lines.map((line) => JSON.parse(line) as T)
   }
 }

@@ -12,6 +12,9 @@ import { flagsInPlaceOf } from '../server/node-flags.js'
 /** Each takes memory: more sets of flags are started the plain way. */
 const MAX_TEMPLATES = 8
 
+/** So many sets of flags without a template are counted. One that is older begins anew. */
+const MAX_COUNTED = 100
+
 const log = debuglog('forkserver')
 
 /** Says under NODE_DEBUG=forkserver why a process is started the plain way. */
@@ -79,6 +82,9 @@ function hasEnvironmentOf(env: NodeJS.ProcessEnv): boolean {
 /** All processes that one template can start. */
 interface Place {
   uses: number
+  /** Those that its template has from the processes, and whether it learns what they load. */
+  readonly variables: readonly string[]
+  readonly learns: boolean
   request?: TemplateRequest
   /** Why there is no template for them. */
   refused?: string
@@ -115,7 +121,7 @@ export class ForkTemplates {
     const refused = whyNotFrom(place.server)
     if (refused) say(refused)
     if (place.server) return refused === undefined ? { server: place.server } : undefined
-    if (place.uses >= this.startsAt) this.#start(place)
+    if (place.uses >= this.startsAt) this.#start(place, wanted)
     const { request, isStarted } = place
     const registry = this.#registry
     const server = request && isStarted ? registry.serverFor(request) : undefined
@@ -126,8 +132,10 @@ export class ForkTemplates {
   }
 
   /** Begins to start a template, unless there are too many. */
-  #start(place: Place): void {
-    if (!place.request || place.isStarted || place.refused) return
+  #start(place: Place, { flags, env }: Wanted): void {
+    if (place.isStarted || place.refused) return
+    Object.assign(place, this.#requestFor(flags, environmentOfTemplate(env, place.variables), place.learns))
+    if (!place.request) return
     const started = [...this.#places.values()].filter(({ isStarted }) => isStarted)
     if (started.length >= MAX_TEMPLATES) place.refused = `there are ${MAX_TEMPLATES} templates already`
     else place.isStarted = true
@@ -148,7 +156,7 @@ export class ForkTemplates {
     if (isOff(process.env)) return 'FORKSERVER=off is set'
     const place = this.#placeOf(wanted)
     if (place.server) return whyNotFrom(place.server)
-    this.#start(place)
+    this.#start(place, wanted)
     const { request, isStarted } = place
     if (request && isStarted && (await this.#registry.ready(request))) return undefined
     return this.#whyNot(place) ?? 'its template was closed'
@@ -160,10 +168,16 @@ export class ForkTemplates {
     const key = JSON.stringify([wanted.flags, variables.map((name) => wanted.env[name]), learns])
     let place = this.#places.get(key)
     if (!place) {
-      const env = environmentOfTemplate(wanted.env, variables)
-      this.#places.set(key, (place = { uses: 0, ...this.#requestFor(wanted.flags, env, learns) }))
+      this.#forgetOldest()
+      this.#places.set(key, (place = { uses: 0, variables, learns }))
     }
     return place
+  }
+
+  /** A program may pass other flags to each process. */
+  #forgetOldest(): void {
+    const counted = [...this.#places].filter(([, { isStarted, server }]) => !isStarted && !server)
+    if (counted.length >= MAX_COUNTED) this.#places.delete(counted[0]![0])
   }
 
   #requestFor(flags: readonly string[], env: NodeJS.ProcessEnv, learns: boolean): Pick<Place, 'request' | 'refused'> {

@@ -19,6 +19,10 @@ import { environmentOf, readSpawnCall, type SpawnCall, type StdioEntry } from '.
 /** How long fork() waits for a template that does not answer before it spawns, in milliseconds. */
 const ANSWER_LIMIT_MS = 1_000
 
+const NOT_NOW =
+  'no template can be asked now: it is busy or starts, its server is closed, or this process has changed its user, ' +
+  'groups, umask or priority since the template started'
+
 const { ESRCH, EINVAL } = os.constants.errno
 /** The exit code of a process that ended after its template, by a signal for example. */
 const UNSEEN = 1
@@ -86,7 +90,7 @@ export class TemplateHandle extends AsyncResource implements ProcessHandle {
       while (stdio.length < 3) stdio.push('ignore')
       const launched = this.#template.server[launchNow](this.#request(call, stdio), ANSWER_LIMIT_MS)
       if (launched) pipes.open()
-      else this.#onRefused('the template is busy, or its server is closed')
+      else this.#onRefused(NOT_NOW)
       return launched
     } finally {
       pipes.close()

@@ -39,6 +39,7 @@ export function prepare(child: ChildProcess, { file, args, envPairs }: SpawnOpti
   const line = words && readCommandLine(words)
   if (!line || line.script.startsWith(OWN_MAINS)) return
   const env = environmentOf(Array.isArray(envPairs) ? (envPairs as string[]) : [])
+  if ('NODE_PRESERVE_SYMLINKS_MAIN' in env) return // a program in a template has its real path
   const template = templates.use({ flags: line.flags, env })
   if (!template) return
   holder._handle = new TemplateHandle(child, template, line, say)

@@ -16,15 +16,11 @@ interface Child {
 export class AttachedChildren {
   readonly #children = new Set<Child>()
 
-  add(connection: ControlConnection, child: ForkedChild, channel: Socket, kill: () => void): void {
-    const silent = channel.closed ? Promise.resolve() : new Promise((resolve) => channel.once('close', resolve))
+  add(child: ForkedChild, channel: Socket, kill: () => void): void {
+    const silent = silence(channel)
     const { exited } = child
     const followed: Child = { silent, exited, hold: () => holdLoop(child, channel, true), kill }
     this.#children.add(followed)
-    silent.then(() => {
-      const answer = connection.expectExit(child.pid)
-      exited.then(answer.settle, answer.settle)
-    })
     Promise.allSettled([silent, exited]).then(() => this.#children.delete(followed))
   }
 
@@ -40,6 +36,16 @@ export class AttachedChildren {
     await Promise.allSettled(children.flatMap(({ silent, exited }) => [silent, exited]))
   }
 }
+
+/** The template has to report the end of a child, which has ended or does so now. */
+export function expectExit(connection: ControlConnection, { pid, exited }: ForkedChild): void {
+  const answer = connection.expectExit(pid)
+  exited.then(answer.settle, answer.settle)
+}
+
+/** Resolves when a job channel is closed. */
+export const silence = (channel: Socket): Promise<unknown> =>
+  channel.closed ? Promise.resolve() : new Promise((resolve) => channel.once('close', resolve))
 
 /** Whether the event loop waits for a child. */
 export function holdLoop(child: ForkedChild, channel: Socket, on: boolean): void {

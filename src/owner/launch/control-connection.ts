@@ -51,6 +51,8 @@ export class ControlConnection {
   readonly #answers: AnswerDeadline
   #phase: Phase | undefined
   #nextId = 1
+  /** How many requests of forkNow() were not answered in time, and have not been since. */
+  #late = 0
   #loss: Error | undefined
   /** Why this owner gave the template up, in words; undefined if it did not. */
   #fault: string | undefined
@@ -189,6 +191,11 @@ export class ControlConnection {
     asked.catch(() => {})
     const isOpen = this.#socket.readUntil(() => answer !== undefined || this.isLost, limitMs)
     if (!isOpen) this.#lose(closed())
+    if (!answer) {
+      this.#late++
+      const settle = (): void => void this.#late--
+      asked.then(settle, settle)
+    }
     answer ??= this.#loss ?? tooSlow(limitMs)
     if (answer instanceof Error) throw answer
     return answer
@@ -209,9 +216,9 @@ export class ControlConnection {
     return id
   }
 
-  /** Whether a request can be sent now. */
+  /** Whether a request can be sent now, and the template has answered all that forkNow() waited for. */
   get isWritable(): boolean {
-    return !this.#loss && this.#socket.isDrained
+    return !this.#loss && this.#late === 0 && this.#socket.isDrained
   }
 
   /** Resolves when a request can be sent: its descriptors cannot wait in the stream's queue, as signals do. */

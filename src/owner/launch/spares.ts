@@ -8,15 +8,24 @@
 
 import type { Native } from '../../platform/native.js'
 import { clearInterval, clearTimeout, performance, setInterval, setTimeout } from '../../platform/timers.js'
+import { expectExit } from './attached-children.js'
 import { socketPair } from './child-stdio.js'
+import type { ControlConnection } from './control-connection.js'
 import type { SpareCounts } from './launcher.js'
 import type { ForkedChild } from './pending-forks.js'
 import { IDLE_MS, type SpareDemand } from './spare-demand.js'
 import type { TemplateState } from './templates.js'
 
+/**
+ * So long a process that was started has the processors, before the next spare is forked and takes its time, in
+ * milliseconds.
+ */
+const FILL_DELAY_MS = 8
+
 /** A child that waits for its job. Whoever takes it closes the descriptor. */
 export interface Spare {
   readonly child: ForkedChild
+  readonly connection: ControlConnection
   /** The flags that it was forked with. */
   readonly flags: number
   /** The owner's end of its job channel. */
@@ -39,6 +48,7 @@ export class Spares {
   #unused = 0
   #isForking = false
   #isClosed = false
+  #filling: NodeJS.Timeout | undefined
   #shrinking: NodeJS.Timeout | undefined
 
   /** @param isBusy whether somebody waits for a process: no spare is forked then */
@@ -85,6 +95,14 @@ export class Spares {
     this.#native.closeAtEnd(spare.channelFd)
     if (hasEnded) this.#end(spare)
     else this.#park(spare)
+  }
+
+  /** Forks what is missing, a while after a start. */
+  fillSoon(): void {
+    this.#filling ??= setTimeout(() => {
+      this.#filling = undefined
+      void this.fill()
+    }, FILL_DELAY_MS).unref()
   }
 
   /** Forks what is missing, one by one, as long as nobody waits for a process. */
@@ -138,7 +156,7 @@ export class Spares {
       this.#native.close(channelFd)
       throw error
     }
-    const spare = { child, flags, channelFd }
+    const spare = { child, connection: state.connection, flags, channelFd }
     if (this.#isClosed || this.#state !== state) return this.#end(spare)
     this.#park(spare)
     const ended = (): void => {
@@ -155,11 +173,12 @@ export class Spares {
     this.#parked.push(spare)
   }
 
-  /** The job channel ends, so the spare leaves. One that was stopped is killed. */
-  #end({ child, channelFd }: Spare): void {
+  /** The job channel ends, so the spare leaves. One that was stopped is killed. The template has to report its end. */
+  #end({ child, connection, channelFd }: Spare): void {
     this.#unused++
     child.signal('SIGKILL')
     this.#native.close(channelFd)
+    expectExit(connection, child)
     const ended = child.exited.catch(() => {})
     this.#ending.add(ended)
     void ended.then(() => this.#ending.delete(ended))
@@ -184,6 +203,7 @@ export class Spares {
   /** Ends all of them, and resolves when they have ended. No more are forked. */
   async close(): Promise<void> {
     this.#isClosed = true
+    clearTimeout(this.#filling)
     clearTimeout(this.#shrinking)
     this.letGo()
     const hold = setInterval(() => {}, IDLE_MS) // spares do not keep the event loop running

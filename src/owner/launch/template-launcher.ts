@@ -6,11 +6,11 @@ import os from 'node:os'
 import { ProtocolError } from '../../errors.js'
 import { isErrno, type Native, systemError } from '../../platform/native.js'
 import { rssOf } from '../../platform/process-state.js'
-import { setImmediate } from '../../platform/timers.js'
-import { AttachedChildren, holdLoop } from './attached-children.js'
+import { AttachedChildren, expectExit, holdLoop, silence } from './attached-children.js'
 import { flagsOfChild } from './child-flags.js'
 import { ChildDescriptors, closeStreams, pipeOf, socketPair } from './child-stdio.js'
 import type { ControlConnection } from './control-connection.js'
+import { identityOf } from './identity.js'
 import { openIpc } from './ipc-channel.js'
 import { JobEncoder } from './job-encoder.js'
 import type { Launched, Launcher, LaunchRequest, SpareCounts } from './launcher.js'
@@ -103,18 +103,15 @@ export class TemplateLauncher implements Launcher {
     } finally {
       this.#unanswered--
       this.#waiting.shift()?.()
-      this.#fillSoon()
+      this.#spares.fillSoon()
     }
-  }
-
-  #fillSoon(): void {
-    setImmediate(() => void this.#spares.fill()).unref()
   }
 
   async #launchWhenReady(request: LaunchRequest): Promise<Launched> {
     let state = await this.#templates.ready()
     await state.connection.writable()
-    if (this.#templates.isLeaving(state)) state = await this.#templates.ready() // it was replaced meanwhile
+    const isReplaced = this.#templates.isLeaving(state) || this.#templates.isReplaced(state)
+    if (isReplaced) state = await this.#templates.ready() // meanwhile
     try {
       return await this.#ask(state, request)
     } catch (error) {
@@ -140,9 +137,11 @@ export class TemplateLauncher implements Launcher {
 
   launchNow(request: LaunchRequest, limitMs: number): Launched | undefined {
     const state = this.#templates.serving
-    if (!state?.connection.isWritable) return undefined
+    if (!state) void this.ready().catch(() => {}) // it was lost: later calls find a new one
+    if (!state?.connection.isWritable || (state.identity ?? identityOf()) !== identityOf()) return undefined
+    this.#spares.serve(state)
     this.#spares.started(flagsOfChild(request))
-    this.#fillSoon()
+    this.#spares.fillSoon()
     const descriptors = new ChildDescriptors(this.#native, this.#devNull)
     try {
       const start = { state, request, descriptors, stdio: descriptors.ofAll(request.stdio) }
@@ -232,8 +231,11 @@ export class TemplateLauncher implements Launcher {
     const { connection } = state
     const kill = (signal: NodeJS.Signals): boolean =>
       own.signal(child.pid, signal) || tellTemplate(connection, child, signal)
-    if (request.outlives && !request.detached) this.#outliving.add(child)
-    else if (!request.detached) this.#attached.add(connection, child, own.socket, () => kill('SIGKILL'))
+    const isAttached = !request.detached && !request.outlives
+    // In another pid namespace nobody can see whether a child lives on without its channel, as a daemon may.
+    if (isAttached || connection.sharesPids) void silence(own.socket).then(() => expectExit(connection, child))
+    if (isAttached) this.#attached.add(child, own.socket, () => kill('SIGKILL'))
+    else if (!request.detached) this.#outliving.add(child)
     // Made only now: a stream reads at once, and its 'end' must not come before the caller can listen for it.
     let ipc: ChildProcess | null = null
     const streams = request.stdio.map((target, index) => {

@@ -13,6 +13,8 @@ export interface TemplateState {
   /** The environment and working directory that the template started with; undefined if another process started it. */
   env: NodeJS.ProcessEnv | undefined
   cwd: string | undefined
+  /** Who its owner was then (identity.ts). */
+  identity: string | undefined
   /** Its process, if this owner started it. */
   process: TemplateProcess | undefined
   /** Whether other processes can reach the template and become its owners. */

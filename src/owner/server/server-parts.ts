@@ -105,7 +105,7 @@ export function connectedParts(native: Native, { address, key, templateTimeout, 
     parts.template = { pid: connection.templatePid, report: undefined }
     // The template started with the environment and working directory of another process. So each job carries both in
     // full.
-    return { connection, env: undefined, cwd: undefined, process: undefined, hasAddress: true }
+    return { connection, env: undefined, cwd: undefined, identity: undefined, process: undefined, hasAddress: true }
   })
   const parts: Parts = {
     launcher: withFallback(forking, { preload: [], execArgv: undefined }),

@@ -6,6 +6,7 @@ import { performance } from '../../platform/timers.js'
 import type { FileStamps, PreloadModule, StartupConfig, TemplateReport } from '../../wire/startup.js'
 import { isObserved, publish } from '../diagnostics/publish.js'
 import { ControlConnection } from '../launch/control-connection.js'
+import { identityOf } from '../launch/identity.js'
 import { startTemplate, type TemplateOptions } from '../launch/template-process.js'
 import type { TemplateState } from '../launch/templates.js'
 import { toLeaveOut } from './optional-modules.js'
@@ -114,6 +115,7 @@ export class TemplateStarter {
     const hasAddress = this.#options.config.listen !== null
     const config = { ...this.#options.config, preload, takesOver: predecessor !== undefined && hasAddress }
     const cwd = process.cwd()
+    const identity = identityOf()
     const signal = this.#firstSignal ? AbortSignal.any([this.#firstSignal, killing]) : killing
     const started = await startTemplate(this.#native, { ...this.#options, config, lifeline, signal, onFiles })
     const { ended } = started.process
@@ -131,7 +133,7 @@ export class TemplateStarter {
       for (const { what } of started.report.findings)
         process.emitWarning(`Preloading left ${what}`, { code: 'FORKSERVER_SUSPICIOUS' })
       if (started.heirFd !== undefined) await predecessor?.connection.handOver(started.heirFd)
-      const state = { connection, env, cwd, process: started.process, hasAddress }
+      const state = { connection, env, cwd, identity, process: started.process, hasAddress }
       return { state, report: started.report }
     } catch (error) {
       started.process.kill()

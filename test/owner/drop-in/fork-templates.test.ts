@@ -72,3 +72,13 @@ test('what is to be preloaded: packages by name, files from the folder', () => {
   assert.deepEqual(preload, ['lodash', '/app/sub/open.mjs', '/app/up.cjs', '/abs.js'])
   assert.deepEqual(preloadOf({}, path.parse(process.cwd()).root), [])
 })
+
+test('other flags for each process: only the last ones are counted', () => {
+  const { templates, started } = site()
+  templates.use(wanted(0))
+  for (let number = 1; number <= 200; number++) templates.use(wanted(number))
+  templates.use(wanted(0)) // as if for the first time
+  assert.equal(started(), 0)
+  templates.use(wanted(0))
+  assert.equal(started(), 1)
+})

@@ -1,14 +1,15 @@
 // Runs in: the test runner. How processes of fork() end, also when their template is replaced, closed or lost; and
 // their groups. Each test has a template of its own.
 import assert from 'node:assert/strict'
-import type { ChildProcess } from 'node:child_process'
+import { type ChildProcess, execFile } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { ForkServer } from 'forkserver'
 import { close, fork, ready, setServer } from 'forkserver/child_process'
-import { watchLeaks } from '../../support/leaks.js'
+import { descendants, until, watchLeaks } from '../../support/leaks.js'
 
 watchLeaks()
 
@@ -105,4 +106,35 @@ test('a server that spawns does not fork, and ready() says so', LIMIT, async () 
   assert.match(String(await ready()), /^the server of setServer\(\) spawns: /)
   const child = fork(WORKER, ['exit', '3'])
   assert.deepEqual(await once(child, 'exit'), [3, null])
+})
+
+test('after the loss of its template fork() starts another one', LIMIT, async () => {
+  await using server = await ForkServer.start()
+  setServer(server)
+  process.kill(server.pid!, 'SIGKILL')
+  const isForked = async (): Promise<boolean> => {
+    const child = fork(WORKER, ['exit', '0'])
+    const { _handle } = child as unknown as { _handle: object }
+    assert.deepEqual(await once(child, 'exit'), [0, null])
+    return _handle.constructor.name === 'TemplateHandle'
+  }
+  await until(() => !descendants().some((line) => line.startsWith(`${server.pid} `)))
+  for (const end = Date.now() + 60_000; !(await isForked()); ) assert.ok(Date.now() < end, 'it never forks again')
+})
+
+test('a template that is stopped: fork() waits for it once, and the exit of a process is told', LIMIT, async () => {
+  await using server = await ForkServer.start({ templateTimeout: 1_000, spares: 0 })
+  const child = await startOn(server)
+  const exit = once(child, 'exit')
+  process.kill(server.pid!, 'SIGSTOP')
+  child.disconnect()
+  const plain = [fork(WORKER, ['exit', '5']), fork(WORKER, ['exit', '6'])]
+  const codes = await Promise.all(plain.map(async (one) => (await once(one, 'exit'))[0]))
+  assert.deepEqual(codes, [5, 6])
+  assert.deepEqual(await exit, [0, null])
+})
+
+test('a program that has changed its umask does not start processes with the one before', LIMIT, async () => {
+  const { stdout } = await promisify(execFile)(process.execPath, [path.join(path.dirname(WORKER), 'umask.mjs')])
+  assert.equal(stdout, `${0o027}\n`)
 })
