@@ -1,6 +1,7 @@
 // Runs in: the test runner. jest's configurations, as far as forkserver/jest reads them; and a jest that is none, in a
 // folder of its own: quick, and it does what a test says.
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import os from 'node:os'
 import path from 'node:path'
 import { after } from 'node:test'
@@ -77,6 +78,8 @@ export class FakeJest {
     this.write('node_modules/jest-runner/package.json', packageOf('jest-runner'))
     this.write('node_modules/jest-runner/index.js', RUNNER)
     this.write('node_modules/jest-runner/testWorker.js', WORKER)
+    const worker = createRequire(import.meta.url).resolve('jest-worker/package.json')
+    symlinkSync(path.dirname(worker), path.join(this.folder, 'node_modules', 'jest-worker'))
   }
 
   /** Returns the absolute path. */

@@ -62,6 +62,29 @@ describe('jest in forked processes', LIMIT, () => {
     await compare(['--detectOpenHandles', 'real'])
   })
 
+  test('tests that fail with values that JSON cannot hold', async () => {
+    corpus.add({
+      'values-big.test.js': "test('big', () => { expect(1n).toBe(2n) })",
+      'values-circular.test.js': `
+        test('circular', () => { const a = { x: 1 }; a.a = a; expect(a).toEqual({ x: 2 }) })
+        test('with functions', () => { expect({ f() {}, s: Symbol('q'), n: 1 }).toEqual({}) })`,
+      'values-thrown.test.js': `
+        test('thrown', () => { const e = new Error('boom'); e.self = e; e.n = 5n; throw e })
+        test('with a socket', async () => {
+          const socket = require('node:net').createServer().listen(0)
+          await new Promise((resolve) => socket.once('listening', resolve))
+          const error = Object.assign(new Error('Request failed'), { request: { socket } })
+          socket.close()
+          throw error
+        })`,
+      'values-passes.test.js': "test('passes', () => {})",
+    })
+    const { code, files } = await compare(['values-'])
+    assert.equal(code, 1)
+    const statuses = (files as { status: string }[]).map(({ status }) => status)
+    assert.deepEqual(statuses.sort(), ['failed', 'failed', 'failed', 'passed'])
+  })
+
   test('a file that is not parsed', async () => {
     corpus.add({ 'syntax.test.js': "test('is not parsed', () => { const = 1 })" })
     const { code } = await compare(['syntax'])
