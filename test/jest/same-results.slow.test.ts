@@ -6,7 +6,7 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { watchLeaks } from '../support/leaks.js'
-import { Corpus, type RunResult } from './corpus.js'
+import { Corpus, type RunnerName, type RunResult } from './corpus.js'
 
 const LIMIT = { timeout: 600_000 }
 
@@ -22,11 +22,12 @@ describe('jest in forked processes', LIMIT, () => {
   beforeEach(() => corpus.add({}))
 
   /** Runs jest in both ways, and in the forked one twice: the second time with what the first one has learnt. */
-  async function compare(flags: readonly string[]): Promise<RunResult> {
-    const plain = await corpus.run('jest-runner', flags)
+  async function compare(flags: readonly string[], hasReport = true): Promise<RunResult> {
+    const run = (runner: RunnerName): Promise<RunResult> => corpus.run(runner, flags, {}, hasReport)
+    const plain = await run('jest-runner')
     corpus.forget()
-    assert.deepEqual(await corpus.run('forkserver/jest', flags), plain)
-    assert.deepEqual(await corpus.run('forkserver/jest', flags), plain, 'with what was learnt')
+    assert.deepEqual(await run('forkserver/jest'), plain)
+    assert.deepEqual(await run('forkserver/jest'), plain, 'with what was learnt')
     return plain
   }
 
@@ -79,10 +80,30 @@ describe('jest in forked processes', LIMIT, () => {
         })`,
       'values-passes.test.js': "test('passes', () => {})",
     })
-    const { code, files } = await compare(['values-'])
+    const { code, output } = await compare(['values-'], false)
     assert.equal(code, 1)
-    const statuses = (files as { status: string }[]).map(({ status }) => status)
-    assert.deepEqual(statuses.sort(), ['failed', 'failed', 'failed', 'passed'])
+    assert.ok(output.includes('Tests:       5 failed, 1 passed, 6 total'), output.join('\n'))
+  })
+
+  test('the environment that the first file asks for is not that of the others', async () => {
+    const environment = path.join(corpus.folder, 'own-environment.js')
+    writeFileSync(
+      environment,
+      `const { TestEnvironment } = require('jest-environment-node')
+      module.exports = class extends TestEnvironment {
+        async setup() { await super.setup(); this.global.MARK = 'own' }
+      }`,
+    )
+    const test = (mark: string): string =>
+      `test('has its environment', () => { expect(globalThis.MARK).toBe(${mark}) })`
+    corpus.add({
+      // The largest file is the first.
+      'asks-a.test.js': `/** @jest-environment ./own-environment.js */\n${test("'own'")}\n//${'a'.repeat(1000)}`,
+      'asks-b.test.js': test('undefined'),
+      'asks-c.test.js': test('undefined'),
+    })
+    assert.equal((await compare(['asks-'])).code, 0)
+    rmSync(environment)
   })
 
   test('a file that is not parsed', async () => {

@@ -1,10 +1,11 @@
 // Runs in: template and child. A template loads what jest's own workers load, and prepares a context for each project;
 // each child runs one test file.
-import { readFileSync, writeSync } from 'node:fs'
+import { writeSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { ownFile } from '../../platform/own-files.js'
 import type { GlobalConfig, ProjectConfig, Resolver, TestResult, TestWorker } from './jest-types.js'
 import { encodeEvent, encodeMessage, LAST_LINE } from './messages.js'
+import { wantsOwnContext } from './own-context.js'
 import { PreparedContext } from './prepared-context.js'
 import { warmTransform } from './warm-transform.js'
 
@@ -136,9 +137,4 @@ async function run({ path, project }: TestFile): Promise<FileReport> {
     )
   })
   return { result: encodeMessage(result, workerFile), modules: [], struck: [] }
-}
-
-/** Whether a test file asks for something that a prepared context does not have. */
-function wantsOwnContext(path: string): boolean {
-  return path.endsWith('.mjs') || readFileSync(path, 'utf8').includes('@jest-environment')
 }
