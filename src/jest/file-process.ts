@@ -17,6 +17,9 @@ const testFiles = remote<typeof import('./child/test-files.js')>(ownFile('jest/c
 /** How long to read on when a file's process has ended: a process that it has started may hold its output open. */
 const OUTPUT_LIMIT_MS = 500
 
+/** How long a file's process may take to leave: an 'exit' listener may never end, or its output may be large. */
+const LEAVE_LIMIT_MS = 2_000
+
 /** How to run a test file. */
 export interface FileOptions {
   /** The number of the worker, from 1, that jest's tests see as JEST_WORKER_ID. */
@@ -56,7 +59,9 @@ export async function runTestFile(
   } catch (error) {
     throw error instanceof ChildError ? failure(test, error, fileTimeout) : error
   } finally {
-    process_.kill() // what the file left open would keep it alive, as it would a worker of jest
+    // It leaves when it has sent its result. If something keeps it from that, jest need not wait.
+    await within(LEAVE_LIMIT_MS, process_.join())
+    process_.kill()
     await process_.join().catch(() => {})
     await within(OUTPUT_LIMIT_MS, Promise.all(outputs))
     for (const stream of process_.stdio) stream?.destroy()

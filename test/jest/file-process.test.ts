@@ -120,6 +120,31 @@ describe('a test file', LIMIT, () => {
     assert.throws(() => process.kill(found, 0), { code: 'ESRCH' })
   })
 
+  test("its output comes whole, and what its 'exit' listeners write", async () => {
+    let output = ''
+    const { stdout } = process
+    const { write } = stdout
+    stdout.write = ((chunk: string | Uint8Array, ...others: []) => {
+      const text = String(chunk)
+      if (!/[~^]/.test(text)) return write.call(stdout, chunk, ...others) // it is of the test runner
+      output += text
+      return true
+    }) as typeof write
+    try {
+      await run('writes', "process.on('exit', () => console.log('~left')); process.stdout.write('~'.repeat(3_000_001))")
+      await run('fails', "process.stdout.write('^'.repeat(3_000_001)); throw new Error('no')").catch(() => {})
+    } finally {
+      stdout.write = write
+    }
+    assert.equal(output.length, 6_000_008)
+    assert.match(output, /^~+left\n\^+$/)
+  })
+
+  test("one whose 'exit' listener never ends is killed", async () => {
+    const { result } = await run('stays', "process.on('exit', () => { for (;;); }); return process.pid")
+    assert.throws(() => process.kill((result as unknown as { found: number }).found, 0), { code: 'ESRCH' })
+  })
+
   for (const [how, body, says] of [
     ['exits', 'process.exit(3)', /^The process of .*exits\.test\.js \(pid=\d+\) ended with exit code 3 before/],
     ['exits with 0', 'process.exit(0)', /ended with exit code 0 before its tests were over/],

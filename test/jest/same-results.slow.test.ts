@@ -96,9 +96,10 @@ describe('jest in forked processes', LIMIT, () => {
     )
     const test = (mark: string): string =>
       `test('has its environment', () => { expect(globalThis.MARK).toBe(${mark}) })`
+    // jest begins with the file that took longest, or with the largest.
+    const waits = "test('waits', () => new Promise((resolve) => setTimeout(resolve, 1000)))"
     corpus.add({
-      // The largest file is the first.
-      'asks-a.test.js': `/** @jest-environment ./own-environment.js */\n${test("'own'")}\n//${'a'.repeat(1000)}`,
+      'asks-a.test.js': `/** @jest-environment ./own-environment.js */\n${test("'own'")}\n${waits}`,
       'asks-b.test.js': test('undefined'),
       'asks-c.test.js': test('undefined'),
     })

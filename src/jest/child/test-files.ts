@@ -3,6 +3,7 @@
 import { writeSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { ownFile } from '../../platform/own-files.js'
+import { setImmediate } from '../../platform/timers.js'
 import type { GlobalConfig, ProjectConfig, Resolver, TestResult, TestWorker } from './jest-types.js'
 import { encodeEvent, encodeMessage, LAST_LINE } from './messages.js'
 import { wantsOwnContext } from './own-context.js'
@@ -116,7 +117,16 @@ export async function runFile(file: TestFile): Promise<FileReport> {
     return await run(file)
   } finally {
     writeLine(LAST_LINE)
+    setImmediate(leave) // when the result has been sent
   }
+}
+
+/**
+ * What the file has left open would keep this process alive. It is not killed: its output is written to the end, and
+ * 'exit' listeners and the coverage of NODE_V8_COVERAGE come to their turn.
+ */
+function leave(): void {
+  process.exit()
 }
 
 async function run({ path, project }: TestFile): Promise<FileReport> {
