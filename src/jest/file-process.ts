@@ -9,8 +9,8 @@ import type { ForkServer } from '../owner/server/fork-server.js'
 import { ownFile } from '../platform/own-files.js'
 import { within } from '../promises/time-limit.js'
 import type { Test, TestResult } from './child/jest-types.js'
-import { decodeEvent, decodeMessage, LAST_LINE } from './child/messages.js'
 import type { FileReport } from './child/test-files.js'
+import { decodeEvent, decodeMessage, LAST_LINE } from './child/test-messages.js'
 
 const testFiles = remote<typeof import('./child/test-files.js')>(ownFile('jest/child/test-files.js'))
 

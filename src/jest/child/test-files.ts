@@ -5,9 +5,9 @@ import { createRequire } from 'node:module'
 import { ownFile } from '../../platform/own-files.js'
 import { setImmediate } from '../../platform/timers.js'
 import type { GlobalConfig, ProjectConfig, Resolver, TestResult, TestWorker } from './jest-types.js'
-import { encodeEvent, encodeMessage, LAST_LINE } from './messages.js'
 import { wantsOwnContext } from './own-context.js'
 import { PreparedContext } from './prepared-context.js'
+import { encodeEvent, encodeMessage, LAST_LINE } from './test-messages.js'
 import { warmTransform } from './warm-transform.js'
 
 /** What a template prepares. */
