@@ -55,13 +55,14 @@ class Runner {
 exports.default = Runner
 `
 
-/** What jest's own workers run: a test file is a module that exports a function. */
+/** What jest's own workers run: a test file is a module that exports a function. `reallyExit` is the template's. */
 const WORKER = `
 exports.setup = async ({ serializableResolvers }) => {
   for (const { config } of serializableResolvers) if (config.id === 'broken') throw new Error('it cannot be set up')
 }
+const { reallyExit } = process
 exports.worker = async ({ config, globalConfig, path, context }) => {
-  const found = await require(path)({ config, context })
+  const found = await require(path)({ config, context, reallyExit })
   return { testFilePath: path, perfStats: {}, found }
 }
 `
@@ -96,7 +97,10 @@ export class FakeJest {
 
   /** A test file whose tests are this function's body. */
   test(name: string, body: string, config: ProjectConfig = UNPREPARED): Test {
-    const file = this.write(`${name}.test.js`, `module.exports = async ({ config, context }) => { ${body} }`)
+    const file = this.write(
+      `${name}.test.js`,
+      `module.exports = async ({ config, context, reallyExit }) => { ${body} }`,
+    )
     return { path: file, context: { config, moduleMap: { toJSON: () => ({}) } } }
   }
 }

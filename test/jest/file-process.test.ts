@@ -1,5 +1,7 @@
 // Runs in: the test runner. One test file in a process of its own, and each way in which it can end. jest is none.
 import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { type ChildError, ForkServer, remote } from 'forkserver'
 import { type FileOptions, runTestFile } from '#src/jest/file-process.js'
@@ -126,18 +128,35 @@ describe('a test file', LIMIT, () => {
     const { write } = stdout
     stdout.write = ((chunk: string | Uint8Array, ...others: []) => {
       const text = String(chunk)
-      if (!/[~^]/.test(text)) return write.call(stdout, chunk, ...others) // it is of the test runner
+      if (!/[~^|]/.test(text)) return write.call(stdout, chunk, ...others) // it is of the test runner
       output += text
       return true
     }) as typeof write
     try {
       await run('writes', "process.on('exit', () => console.log('~left')); process.stdout.write('~'.repeat(3_000_001))")
+      // As signal-exit does, if a template has loaded it.
+      await run('restores', "process.reallyExit = reallyExit; process.stdout.write('|'.repeat(3_000_001))")
       await run('fails', "process.stdout.write('^'.repeat(3_000_001)); throw new Error('no')").catch(() => {})
     } finally {
       stdout.write = write
     }
-    assert.equal(output.length, 6_000_008)
-    assert.match(output, /^~+left\n\^+$/)
+    assert.equal(output.length, 9_000_009)
+    assert.match(output, /^~+left\n\|+\^+$/)
+  })
+
+  test('it writes the coverage that NODE_V8_COVERAGE asks for', async () => {
+    const { NODE_V8_COVERAGE: before } = process.env
+    const folder = path.join(jest.folder, 'coverage')
+    process.env.NODE_V8_COVERAGE = folder
+    try {
+      await run('covered', 'setInterval(() => {}, 1000)')
+    } finally {
+      if (before === undefined) delete process.env.NODE_V8_COVERAGE
+      else process.env.NODE_V8_COVERAGE = before
+    }
+    const [name = 'none', ...others] = readdirSync(folder)
+    assert.deepEqual(others, [])
+    assert.match(readFileSync(path.join(folder, name), 'utf8'), /covered\.test\.js/)
   })
 
   test("one whose 'exit' listener never ends is killed", async () => {

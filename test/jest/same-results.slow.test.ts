@@ -85,6 +85,20 @@ describe('jest in forked processes', LIMIT, () => {
     assert.ok(output.includes('Tests:       5 failed, 1 passed, 6 total'), output.join('\n'))
   })
 
+  test('large outputs, also of a file that leaves a timer behind', async () => {
+    const code = (size: number): string => `
+      test('writes', () => {
+        process.stdout.write('~'.repeat(${size}))
+        process.stderr.write('^'.repeat(${size}))
+        setInterval(() => {}, 1000)
+      })`
+    corpus.add({ 'large-a.test.js': code(3_000_001), 'large-b.test.js': code(1_000_001) })
+    // Not compared: jest's own process would wait for the timers, and both files write at the same time.
+    const { output } = await corpus.run('forkserver/jest', ['large-'])
+    const text = output.join()
+    for (const letter of ['~', '^']) assert.equal(text.split(letter).length - 1, 4_000_002)
+  })
+
   test('the environment that the first file asks for is not that of the others', async () => {
     const environment = path.join(corpus.folder, 'own-environment.js')
     writeFileSync(
