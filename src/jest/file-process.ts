@@ -10,11 +10,15 @@ import { ownFile } from '../platform/own-files.js'
 import { within } from '../promises/time-limit.js'
 import type { Test, TestResult } from './child/jest-types.js'
 import type { FileReport } from './child/test-files.js'
+import { decodeEvent, decodeMessage, LAST_LINE } from './child/test-messages.js'
 
 const testFiles = remote<typeof import('./child/test-files.js')>(ownFile('jest/child/test-files.js'))
 
 /** How long to read on when a file's process has ended: a process that it has started may hold its output open. */
 const OUTPUT_LIMIT_MS = 500
+
+/** How long a file's process may take to leave: an 'exit' listener may never end, or its output may be large. */
+const LEAVE_LIMIT_MS = 2_000
 
 /** How to run a test file. */
 export interface FileOptions {
@@ -46,15 +50,18 @@ export async function runTestFile(
   })
   await process_.start()
   const events = relay(process_.stdio[3]!, onEvent)
+  events.catch(() => {}) // it may reject before the result has come, and then nobody waits for it yet
   const outputs = [passOn(process_.stdout!, process.stdout), passOn(process_.stderr!, process.stderr)]
   try {
     const report = await process_.result
     await events
-    return { result: JSON.parse(report.result) as TestResult, report }
+    return { result: decodeMessage(report.result) as TestResult, report }
   } catch (error) {
     throw error instanceof ChildError ? failure(test, error, fileTimeout) : error
   } finally {
-    process_.kill() // what the file left open would keep it alive, as it would a worker of jest
+    // It leaves when it has sent its result. If something keeps it from that, jest need not wait.
+    await within(LEAVE_LIMIT_MS, process_.join())
+    process_.kill()
     await process_.join().catch(() => {})
     await within(OUTPUT_LIMIT_MS, Promise.all(outputs))
     for (const stream of process_.stdio) stream?.destroy()
@@ -66,12 +73,23 @@ async function passOn(from: Readable, to: NodeJS.WritableStream): Promise<void> 
   await finished(from).catch(() => {})
 }
 
+/** Resolves when all events have been taken. */
 async function relay(from: Readable, onEvent: FileOptions['onEvent']): Promise<void> {
-  for await (const line of createInterface({ input: from })) {
-    if (line === '') return
-    const [name, args] = JSON.parse(line) as [string, unknown]
-    await onEvent(name, args)
-  }
+  let taken: Promise<unknown> = Promise.resolve()
+  await new Promise<void>((resolve) => {
+    // It is read to its end, whatever comes: else a process that goes on writing would wait for ever.
+    const lines = createInterface({ input: from })
+    lines.on('line', (line) => {
+      if (line === LAST_LINE) return resolve()
+      const event = decodeEvent(line)
+      if (!event) return
+      taken = taken.then(() => onEvent(...event))
+      taken.catch(() => {}) // as above
+    })
+    from.once('error', () => resolve())
+    from.once('close', () => resolve())
+  })
+  await taken
 }
 
 /** jest prints an error's stack and its cause. Both would show the code of forkserver. */

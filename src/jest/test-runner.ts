@@ -9,7 +9,7 @@ import type { FileReport, Preparation } from './child/test-files.js'
 import { runTestFile } from './file-process.js'
 import { findJestRunner, type JestRunner } from './jest-modules.js'
 import { KnownModules } from './known-modules.js'
-import { canPrepare, withRunner } from './preparable.js'
+import { preparationOf } from './preparation.js'
 import { checkRunnerOptions, type ForkserverRunnerOptions } from './runner-settings.js'
 
 const testFiles = remote<typeof import('./child/test-files.js')>(ownFile('jest/child/test-files.js'))
@@ -100,7 +100,7 @@ export default class ForkserverTestRunner implements TestRunner {
     // A package may look, while it is loaded, whether jest runs it.
     const env = { ...process.env, JEST_WORKER_ID: '1' }
     const options = { preload: [testFiles.module], strict: false, env, signal: this.#starting.signal }
-    const warmup = { call: testFiles.prepare, args: [this.#preparation(tests, this.#known.paths)] }
+    const warmup = { call: testFiles.prepare, args: [this.#preparation(tests)] }
     try {
       const server = await ForkServer.start({ ...options, warmup } as StartOptions)
       if (server.startMethod === 'forkserver') return server
@@ -114,29 +114,9 @@ export default class ForkserverTestRunner implements TestRunner {
     return undefined
   }
 
-  #preparation(tests: readonly Test[], modules: readonly string[]): Preparation {
-    const first = new Map<string, Test>()
-    for (const test of tests) if (!first.has(test.context.config.id)) first.set(test.context.config.id, test)
-    const { changedFiles, sourcesRelatedToTestsInChangedFiles } = this.#context
-    return {
-      workerFile: this.#jest.workerFile,
-      globalConfig: this.#globalConfig,
-      resolvers: [...first.values()].map(({ context: { config, moduleMap } }) => ({
-        config: withRunner(config, this.#jest.file),
-        serializableModuleMap: moduleMap.toJSON(),
-      })),
-      context: {
-        ...this.#context,
-        changedFiles: changedFiles && [...changedFiles],
-        sourcesRelatedToTestsInChangedFiles: sourcesRelatedToTestsInChangedFiles && [
-          ...sourcesRelatedToTestsInChangedFiles,
-        ],
-      },
-      prepared: [...first.values()]
-        .filter(({ context: { config } }) => canPrepare(config, this.#globalConfig))
-        .map(({ context: { config }, path: testPath }) => ({ config: withRunner(config, this.#jest.file), testPath })),
-      modules,
-    }
+  #preparation(tests: readonly Test[]): Preparation {
+    const [globalConfig, context, modules] = [this.#globalConfig, this.#context, this.#known.paths]
+    return preparationOf(tests, { jest: this.#jest, globalConfig, context, modules })
   }
 
   async #runForked(tests: readonly Test[], watcher: Watcher): Promise<void> {

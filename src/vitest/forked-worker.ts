@@ -26,6 +26,8 @@ export class ForkedWorker implements VitestWorker {
   readonly #process: Process<typeof runTests, typeof STDIO>
   readonly #events = new EventEmitter()
   readonly #outputs: readonly [Output, Output]
+  /** Its stdout and stderr, from its start to stop(). None if it could not be started. */
+  #streams: readonly Readable[] = []
 
   /**
    * @param name of the pool
@@ -61,6 +63,7 @@ export class ForkedWorker implements VitestWorker {
     await this.#process.start()
     this.#process.on('message', (message) => this.#events.emit('message', message))
     this.#process.on('error', () => {}) // a message that could not be sent: its exit says why
+    this.#streams = [this.#process.stdout!, this.#process.stderr!]
     for (const [index, stream] of this.#streams.entries()) {
       const output = this.#outputs[index]!
       output.setMaxListeners(output.getMaxListeners() + 1)
@@ -80,12 +83,13 @@ export class ForkedWorker implements VitestWorker {
     const timer = setTimeout(() => this.#process.kill(), SIGTERM_MS)
     await this.#process.join().catch(() => {}) // start() reports it
     clearTimeout(timer)
-    await Promise.all(this.#streams.map(ended))
-    for (const output of this.#outputs) output.setMaxListeners(output.getMaxListeners() - 1)
-  }
-
-  get #streams(): readonly Readable[] {
-    return [this.#process.stdout!, this.#process.stderr!]
+    const streams = this.#streams
+    this.#streams = []
+    await Promise.all(streams.map(ended))
+    for (const index of streams.keys()) {
+      const output = this.#outputs[index]!
+      output.setMaxListeners(output.getMaxListeners() - 1)
+    }
   }
 }
 

@@ -30,7 +30,8 @@ const WORTH_IT = 5
 /** The templates of one forkserverPool(). */
 export class TestTemplates {
   readonly #settings: PoolSettings
-  readonly #known = new WeakSet<Vitest>()
+  /** The roots of projects whose templates are closed with vitest. */
+  readonly #roots = new WeakMap<Vitest, Set<string>>()
   /** How many test files have ended. */
   readonly #finished = new WeakMap<Vitest, number>()
   /** The modules of the option preload as URLs, by what they are resolved with. */
@@ -86,9 +87,11 @@ export class TestTemplates {
 
   #closeWith({ project }: WorkerOptions): void {
     const { vitest } = project
-    if (this.#known.has(vitest)) return
-    this.#known.add(vitest)
-    vitest.onClose(() => registryOf(project.config.root).close())
+    const { root } = project.config
+    const roots = this.#roots.get(vitest) ?? new Set()
+    if (roots.has(root)) return
+    this.#roots.set(vitest, roots.add(root))
+    vitest.onClose(() => registryOf(root).close())
   }
 
   async #requestOf(options: WorkerOptions): Promise<TemplateRequest> {

@@ -1,6 +1,7 @@
 // Runs in: the test runner. jest's configurations, as far as forkserver/jest reads them; and a jest that is none, in a
 // folder of its own: quick, and it does what a test says.
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import os from 'node:os'
 import path from 'node:path'
 import { after } from 'node:test'
@@ -54,13 +55,14 @@ class Runner {
 exports.default = Runner
 `
 
-/** What jest's own workers run: a test file is a module that exports a function. */
+/** What jest's own workers run: a test file is a module that exports a function. `reallyExit` is the template's. */
 const WORKER = `
 exports.setup = async ({ serializableResolvers }) => {
   for (const { config } of serializableResolvers) if (config.id === 'broken') throw new Error('it cannot be set up')
 }
+const { reallyExit } = process
 exports.worker = async ({ config, globalConfig, path, context }) => {
-  const found = await require(path)({ config, context })
+  const found = await require(path)({ config, context, reallyExit })
   return { testFilePath: path, perfStats: {}, found }
 }
 `
@@ -77,6 +79,8 @@ export class FakeJest {
     this.write('node_modules/jest-runner/package.json', packageOf('jest-runner'))
     this.write('node_modules/jest-runner/index.js', RUNNER)
     this.write('node_modules/jest-runner/testWorker.js', WORKER)
+    const worker = createRequire(import.meta.url).resolve('jest-worker/package.json')
+    symlinkSync(path.dirname(worker), path.join(this.folder, 'node_modules', 'jest-worker'))
   }
 
   /** Returns the absolute path. */
@@ -93,7 +97,10 @@ export class FakeJest {
 
   /** A test file whose tests are this function's body. */
   test(name: string, body: string, config: ProjectConfig = UNPREPARED): Test {
-    const file = this.write(`${name}.test.js`, `module.exports = async ({ config, context }) => { ${body} }`)
+    const file = this.write(
+      `${name}.test.js`,
+      `module.exports = async ({ config, context, reallyExit }) => { ${body} }`,
+    )
     return { path: file, context: { config, moduleMap: { toJSON: () => ({}) } } }
   }
 }

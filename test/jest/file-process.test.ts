@@ -1,5 +1,7 @@
 // Runs in: the test runner. One test file in a process of its own, and each way in which it can end. jest is none.
 import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { type ChildError, ForkServer, remote } from 'forkserver'
 import { type FileOptions, runTestFile } from '#src/jest/file-process.js'
@@ -55,6 +57,61 @@ describe('a test file', LIMIT, () => {
     assert.deepEqual(events, [['large', ['ä'.repeat(300_000)]]])
   })
 
+  const SELF = 'const self = { big: 1n, none: undefined, map: new Map([[1, NaN]]) }; self.self = self'
+
+  test('events and results may hold what JSON cannot', async () => {
+    const { result } = await run('circular', `${SELF}; process.send([3, ['told', self]]); return self`)
+    const self: Record<string, unknown> = { big: 1n, none: undefined, map: new Map([[1, Number.NaN]]) }
+    self.self = self
+    assert.deepEqual(events, [['told', self]])
+    assert.deepEqual((result as unknown as { found: unknown }).found, self)
+  })
+
+  test('what cannot be cloned is left out of events and results', async () => {
+    const { result } = await run(
+      'functions',
+      `${SELF}; self.no = () => {}; process.send([3, ['told', self]]); return self`,
+    )
+    const [[name, told]] = events as [[string, Record<string, unknown>]]
+    const { found } = result as unknown as { found: Record<string, unknown> }
+    for (const value of [told, found]) {
+      assert.deepEqual(Object.keys(value), ['big', 'none', 'map', 'self'])
+      assert.deepEqual([value.big, value.self], [1n, value])
+    }
+    assert.equal(name, 'told')
+  })
+
+  for (const [what, write] of [
+    ['nonsense', "'nonsense\\n\\n[\\n{}\\nAAAA\\n'"],
+    ['a line that is never ended', "'begun'"],
+    ['more than a pipe holds', "'x'.repeat(300_000) + '\\n\\n' + 'y\\n'.repeat(3_000)"],
+  ] as const)
+    test(`${what} in its events is no event`, async () => {
+      const body = `process.send([3, ['told', 1]]); require('node:fs').writeFileSync(3, ${write}); return 'whole'`
+      const { result } = await run('nonsense', body)
+      assert.equal((result as unknown as { found: string }).found, 'whole')
+      assert.deepEqual(events, [['told', 1]])
+    })
+
+  test('one that is killed in the middle of an event fails, and nothing else', async () => {
+    const body = "require('node:fs').writeSync(3, 'begun'); process.kill(process.pid, 'SIGKILL'); for (;;);"
+    await assert.rejects(run('halves', body), { code: 'ERR_CHILD_DIED', message: /was killed by SIGKILL/ })
+    assert.deepEqual(events, [])
+  })
+
+  test('messages that are none of jest are no events', async () => {
+    await run('messages', "for (const message of [['a', ['b', 1]], [3], [3, 'text'], { b: 1n }]) process.send(message)")
+    assert.deepEqual(events, [])
+  })
+
+  test('a reporter that throws fails the file', async () => {
+    const onEvent = (): never => {
+      throw new Error('no reporter')
+    }
+    const body = "process.send([3, ['told', 1]]); await new Promise((resolve) => setTimeout(resolve, 300))"
+    await assert.rejects(run('reported', body, { onEvent }), { message: 'no reporter' })
+  })
+
   test('what it throws is what jest gets', async () => {
     await assert.rejects(run('throws', "throw new TypeError('no')"), { name: 'TypeError', message: 'no' })
   })
@@ -63,6 +120,48 @@ describe('a test file', LIMIT, () => {
     const { result } = await run('leaves', 'setInterval(() => {}, 1000); return process.pid')
     const { found } = result as unknown as { found: number }
     assert.throws(() => process.kill(found, 0), { code: 'ESRCH' })
+  })
+
+  test("its output comes whole, and what its 'exit' listeners write", async () => {
+    let output = ''
+    const { stdout } = process
+    const { write } = stdout
+    stdout.write = ((chunk: string | Uint8Array, ...others: []) => {
+      const text = String(chunk)
+      if (!/[~^|]/.test(text)) return write.call(stdout, chunk, ...others) // it is of the test runner
+      output += text
+      return true
+    }) as typeof write
+    try {
+      await run('writes', "process.on('exit', () => console.log('~left')); process.stdout.write('~'.repeat(3_000_001))")
+      // As signal-exit does, if a template has loaded it.
+      await run('restores', "process.reallyExit = reallyExit; process.stdout.write('|'.repeat(3_000_001))")
+      await run('fails', "process.stdout.write('^'.repeat(3_000_001)); throw new Error('no')").catch(() => {})
+    } finally {
+      stdout.write = write
+    }
+    assert.equal(output.length, 9_000_009)
+    assert.match(output, /^~+left\n\|+\^+$/)
+  })
+
+  test('it writes the coverage that NODE_V8_COVERAGE asks for', async () => {
+    const { NODE_V8_COVERAGE: before } = process.env
+    const folder = path.join(jest.folder, 'coverage')
+    process.env.NODE_V8_COVERAGE = folder
+    try {
+      await run('covered', 'setInterval(() => {}, 1000)')
+    } finally {
+      if (before === undefined) delete process.env.NODE_V8_COVERAGE
+      else process.env.NODE_V8_COVERAGE = before
+    }
+    const [name = 'none', ...others] = readdirSync(folder)
+    assert.deepEqual(others, [])
+    assert.match(readFileSync(path.join(folder, name), 'utf8'), /covered\.test\.js/)
+  })
+
+  test("one whose 'exit' listener never ends is killed", async () => {
+    const { result } = await run('stays', "process.on('exit', () => { for (;;); }); return process.pid")
+    assert.throws(() => process.kill((result as unknown as { found: number }).found, 0), { code: 'ESRCH' })
   })
 
   for (const [how, body, says] of [

@@ -6,7 +6,7 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { watchLeaks } from '../support/leaks.js'
-import { Corpus, type RunResult } from './corpus.js'
+import { Corpus, type RunnerName, type RunResult } from './corpus.js'
 
 const LIMIT = { timeout: 600_000 }
 
@@ -22,11 +22,12 @@ describe('jest in forked processes', LIMIT, () => {
   beforeEach(() => corpus.add({}))
 
   /** Runs jest in both ways, and in the forked one twice: the second time with what the first one has learnt. */
-  async function compare(flags: readonly string[]): Promise<RunResult> {
-    const plain = await corpus.run('jest-runner', flags)
+  async function compare(flags: readonly string[], hasReport = true): Promise<RunResult> {
+    const run = (runner: RunnerName): Promise<RunResult> => corpus.run(runner, flags, {}, hasReport)
+    const plain = await run('jest-runner')
     corpus.forget()
-    assert.deepEqual(await corpus.run('forkserver/jest', flags), plain)
-    assert.deepEqual(await corpus.run('forkserver/jest', flags), plain, 'with what was learnt')
+    assert.deepEqual(await run('forkserver/jest'), plain)
+    assert.deepEqual(await run('forkserver/jest'), plain, 'with what was learnt')
     return plain
   }
 
@@ -60,6 +61,64 @@ describe('jest in forked processes', LIMIT, () => {
     await compare(['--automock', 'environment'])
     await compare(['real', '--setupFiles', './after-env.js'])
     await compare(['--detectOpenHandles', 'real'])
+  })
+
+  test('tests that fail with values that JSON cannot hold', async () => {
+    corpus.add({
+      'values-big.test.js': "test('big', () => { expect(1n).toBe(2n) })",
+      'values-circular.test.js': `
+        test('circular', () => { const a = { x: 1 }; a.a = a; expect(a).toEqual({ x: 2 }) })
+        test('with functions', () => { expect({ f() {}, s: Symbol('q'), n: 1 }).toEqual({}) })`,
+      'values-thrown.test.js': `
+        test('thrown', () => { const e = new Error('boom'); e.self = e; e.n = 5n; throw e })
+        test('with a socket', async () => {
+          const socket = require('node:net').createServer().listen(0)
+          await new Promise((resolve) => socket.once('listening', resolve))
+          const error = Object.assign(new Error('Request failed'), { request: { socket } })
+          socket.close()
+          throw error
+        })`,
+      'values-passes.test.js': "test('passes', () => {})",
+    })
+    const { code, output } = await compare(['values-'], false)
+    assert.equal(code, 1)
+    assert.ok(output.includes('Tests:       5 failed, 1 passed, 6 total'), output.join('\n'))
+  })
+
+  test('large outputs, also of a file that leaves a timer behind', async () => {
+    const code = (size: number): string => `
+      test('writes', () => {
+        process.stdout.write('~'.repeat(${size}))
+        process.stderr.write('^'.repeat(${size}))
+        setInterval(() => {}, 1000)
+      })`
+    corpus.add({ 'large-a.test.js': code(3_000_001), 'large-b.test.js': code(1_000_001) })
+    // Not compared: jest's own process would wait for the timers, and both files write at the same time.
+    const { output } = await corpus.run('forkserver/jest', ['large-'])
+    const text = output.join()
+    for (const letter of ['~', '^']) assert.equal(text.split(letter).length - 1, 4_000_002)
+  })
+
+  test('the environment that the first file asks for is not that of the others', async () => {
+    const environment = path.join(corpus.folder, 'own-environment.js')
+    writeFileSync(
+      environment,
+      `const { TestEnvironment } = require('jest-environment-node')
+      module.exports = class extends TestEnvironment {
+        async setup() { await super.setup(); this.global.MARK = 'own' }
+      }`,
+    )
+    const test = (mark: string): string =>
+      `test('has its environment', () => { expect(globalThis.MARK).toBe(${mark}) })`
+    // jest begins with the file that took longest, or with the largest.
+    const waits = "test('waits', () => new Promise((resolve) => setTimeout(resolve, 1000)))"
+    corpus.add({
+      'asks-a.test.js': `/** @jest-environment ./own-environment.js */\n${test("'own'")}\n${waits}`,
+      'asks-b.test.js': test('undefined'),
+      'asks-c.test.js': test('undefined'),
+    })
+    assert.equal((await compare(['asks-'])).code, 0)
+    rmSync(environment)
   })
 
   test('a file that is not parsed', async () => {

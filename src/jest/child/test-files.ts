@@ -1,10 +1,13 @@
 // Runs in: template and child. A template loads what jest's own workers load, and prepares a context for each project;
 // each child runs one test file.
-import { readFileSync, writeSync } from 'node:fs'
+import { writeSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { ownFile } from '../../platform/own-files.js'
+import { setImmediate } from '../../platform/timers.js'
 import type { GlobalConfig, ProjectConfig, Resolver, TestResult, TestWorker } from './jest-types.js'
+import { wantsOwnContext } from './own-context.js'
 import { PreparedContext } from './prepared-context.js'
+import { encodeEvent, encodeMessage, LAST_LINE } from './test-messages.js'
 import { warmTransform } from './warm-transform.js'
 
 /** What a template prepares. */
@@ -30,8 +33,8 @@ export interface TestFile {
 
 /** What came of a test file. */
 export interface FileReport {
-  /** The result as JSON, as jest's own workers send it. */
-  readonly result: string
+  /** The result, by encodeMessage(). */
+  readonly result: Uint8Array
   /** The modules of packages that the project's own code has loaded: absolute paths. */
   readonly modules: readonly string[]
   /** The modules that the context could not load: absolute paths. */
@@ -49,13 +52,16 @@ let worker: TestWorker
 const projects = new Map<string, ProjectConfig>()
 const contexts = new Map<string, PreparedContext>()
 
-/** jest's own workers send events as [3, [name, args]]. Tests see a process.send(), too, because jest copies it. */
+/** The first part of a message of jest's own workers that is an event: [3, [name, args]]. */
+const EVENT = 3
+
+/** Sends what jest sends. Tests see a process.send(), too, because jest copies it. What they send is no event. */
 function send(message: unknown): boolean {
-  if (Array.isArray(message)) writeEvent(JSON.stringify(message[1]))
+  if (Array.isArray(message) && message[0] === EVENT) writeLine(encodeEvent(message[1], preparation.workerFile))
   return true
 }
 
-function writeEvent(text: string): void {
+function writeLine(text: string): void {
   const bytes = Buffer.from(`${text}\n`)
   try {
     for (let at = 0; at < bytes.length; ) at += writeSync(EVENTS_FD, bytes, at)
@@ -105,22 +111,36 @@ async function prepareContexts(given: Preparation): Promise<void> {
   }
 }
 
-/** Runs in a child: one test file. Its last line of events is empty. */
+/** Runs in a child: one test file. */
 export async function runFile(file: TestFile): Promise<FileReport> {
+  const { reallyExit } = process as unknown as { reallyExit(code: number): void }
   try {
     return await run(file)
   } finally {
-    writeEvent('')
+    writeLine(LAST_LINE)
+    setImmediate(leave, (code: number) => reallyExit.call(process, code)) // when the result has been sent
   }
+}
+
+/**
+ * What the file has left open would keep this process alive. It is not killed: its output is written to the end, and
+ * 'exit' listeners and the coverage of NODE_V8_COVERAGE come to their turn.
+ *
+ * @param last the end of a forked child. The package signal-exit, with which jest writes its cache, puts functions of
+ *   the template back into `process`, and with them the process would go into Node's own teardown
+ */
+function leave(last: (code: number) => void): void {
+  process.on('exit', last)
+  process.exit()
 }
 
 async function run({ path, project }: TestFile): Promise<FileReport> {
   const prepared = wantsOwnContext(path) ? undefined : contexts.get(project)
   if (prepared) {
     const result = await prepared.runFile(path)
-    return { result: JSON.stringify(result), modules: prepared.loaded, struck: prepared.struck }
+    return { result: encodeMessage(result, preparation.workerFile), modules: prepared.loaded, struck: prepared.struck }
   }
-  const { globalConfig, context } = preparation
+  const { globalConfig, context, workerFile } = preparation
   const result = await new Promise<TestResult>((resolve, reject) => {
     // With a callback between, the stacks that jest prints do not go on in forkserver.
     const data = { config: projects.get(project)!, globalConfig, path, context }
@@ -131,10 +151,5 @@ async function run({ path, project }: TestFile): Promise<FileReport> {
       ),
     )
   })
-  return { result: JSON.stringify(result), modules: [], struck: [] }
-}
-
-/** Whether a test file asks for something that a prepared context does not have. */
-function wantsOwnContext(path: string): boolean {
-  return path.endsWith('.mjs') || readFileSync(path, 'utf8').includes('@jest-environment')
+  return { result: encodeMessage(result, workerFile), modules: [], struck: [] }
 }
