@@ -20,7 +20,8 @@ const PAGES_OF_THE_PROJECT =
 /** Most declarations of these folders are left out: no public face leads to them. */
 const UNDECLARED = [
   ...['child', 'child/worker', 'connection/pickle', 'doctor', 'jest/child', 'main', 'owner/drop-in'],
-  ...['owner/launch', 'promises', 'registry', 'platform', 'wire', 'template', 'vitest/child', 'vitest/template'],
+  ...['jest', 'owner/launch', 'owner/process', 'owner/server', 'promises', 'registry', 'platform', 'wire', 'template'],
+  ...['vitest', 'vitest/child', 'vitest/template'],
 ]
 
 /** These it leads to. */
@@ -29,6 +30,12 @@ const DECLARED = [
   ...['platform/native'],
   ...['connection/pickle/pickle', 'connection/pickle/types', 'jest/child/jest-types'],
   ...['owner/drop-in/fork', 'owner/launch/exit', 'owner/launch/launcher'],
+  ...['messages-of-worker', 'messaging', 'process-options', 'process'].map((name) => `owner/process/${name}`),
+  ...['control-address', 'fork-server', 'node-flags', 'preload-options', 'server-options', 'start-method'].map(
+    (name) => `owner/server/${name}`,
+  ),
+  ...['jest/index', 'jest/runner-settings', 'jest/test-runner'],
+  ...['forkserver-pool', 'index', 'pool-settings', 'vitest-types'].map((name) => `vitest/${name}`),
 ]
 
 const declarationOf = (name: string, kind: string): string[] =>
