@@ -12,6 +12,7 @@
 //   a handler of them throws  prints the error in C++, tears down                     at the first join of a thread
 import os from 'node:os'
 import type { Native } from '../platform/native.js'
+import reallyExit from '../platform/really-exit.cjs'
 import { type ExitHooks, ExitSteps } from './exit-steps.js'
 import { replaceMethod } from './imitate.js'
 import { type EmitWatcher, watchEmit } from './watch-emit.js'
@@ -54,7 +55,9 @@ export function takeOverExit(self: LeavingProcess, native: LeavingNative, hooks:
       ways.exitCallFailed(before) // the exit code was not valid, or a listener threw
     }
   })
-  replaceMethod(self, 'reallyExit', () => (code) => ways.leaveNow(code))
+  const leaveNow = (code?: number): void => ways.leaveNow(code)
+  replaceMethod(self, 'reallyExit', () => leaveNow)
+  if ((self as object) === process) reallyExit.redirect(leaveNow) // not in a rehearsal
   replaceMethod(self, '_kill', (kill) => (pid, signal) => {
     if (endsItself(self, pid, signal)) ways.beforeOwnSignal()
     return apply(kill, self, [pid, signal])
