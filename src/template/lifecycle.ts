@@ -252,6 +252,7 @@ const COMMON_JS = [
   './loaded-files.cjs',
   './loader-hooks.cjs',
   './stream-stand-ins.cjs',
+  '../platform/really-exit.cjs',
   '../platform/watched-files.cjs',
 ]
 
