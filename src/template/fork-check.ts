@@ -90,6 +90,12 @@ const activeId = (name: string): string => `active ${name}`
 
 /** How long a finding must last, in milliseconds. */
 const MOMENT_MS = 20
+/** So many moments a thread that has just been started may wait for a processor. */
+const MOST_MOMENTS = 100
+
+function waitAMoment(): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, MOMENT_MS)
+}
 
 /** Finds what a template holds in addition to what Node itself holds. */
 export class ForkCheck {
@@ -125,9 +131,11 @@ export class ForkCheck {
    * of /sys when it first meets a contended lock.
    */
   findings(): Finding[] {
+    if (this.#look().length === 0) return []
+    for (let moment = 0; moment < MOST_MOMENTS && inventory.isThreadStarting(this.#first); moment++) waitAMoment()
     const now = this.#look()
     if (now.length === 0) return []
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, MOMENT_MS)
+    waitAMoment()
     const later = new Set(this.#look().map(({ id }) => id))
     return now.filter(({ id }) => later.has(id)).map((sighting) => this.#find(sighting))
   }

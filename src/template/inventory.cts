@@ -27,6 +27,24 @@ function readThreads(): Map<string, string> {
   return threads
 }
 
+/**
+ * Whether a thread beyond those of this inventory has not named itself yet: it has the name of the main thread, and
+ * waits for a processor. On a busy machine that can take long, and until then a thread of libuv's pool looks like any.
+ */
+function isThreadStarting({ threads: known }: Inventory): boolean {
+  const nameOf = (tid: string): string => fs.readFileSync(`/proc/self/task/${tid}/comm`, 'utf8')
+  const main = nameOf(String(process.pid))
+  return fs.readdirSync('/proc/self/task').some((tid) => {
+    if (known.has(tid)) return false
+    try {
+      const stat = fs.readFileSync(`/proc/self/task/${tid}/stat`, 'latin1')
+      return nameOf(tid) === main && stat.slice(stat.lastIndexOf(')') + 2).startsWith('R')
+    } catch {
+      return false // it ended meanwhile
+    }
+  })
+}
+
 function readDescriptors(): Map<string, string> {
   const descriptors = new Map<string, string>()
   for (const fd of fs.readdirSync('/proc/self/fd')) {
@@ -66,4 +84,4 @@ function firstInventory(): Inventory | undefined {
   return first
 }
 
-export = { takeInventory, takeFirstInventory, firstInventory }
+export = { takeInventory, takeFirstInventory, firstInventory, isThreadStarting }

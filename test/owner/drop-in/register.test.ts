@@ -41,7 +41,7 @@ async function runTests(flags: readonly string[], files: readonly string[], env:
   child.stdout.on('data', (chunk) => (ran.stdout += chunk))
   child.stderr.on('data', (chunk) => {
     ran.stderr += chunk
-    if ('WAIT_FOR' in env && ran.stderr.includes('template:start')) writeFileSync(env.WAIT_FOR as string, '')
+    if ('WAIT_FOR' in env && /template:(start|fail)/.test(ran.stderr)) writeFileSync(env.WAIT_FOR as string, '')
   })
   ran.exitCode = await new Promise((resolve) => child.on('close', resolve))
   return ran
