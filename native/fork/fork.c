@@ -226,14 +226,9 @@ static void wait_for_leader(int end) {
   poll(&waited, 1, LEADER_LIMIT_MS);
 }
 
-static void close_both(const int ends[2]) {
-  if (ends[0] >= 0) close(ends[0]);
-  if (ends[1] >= 0) close(ends[1]);
-}
-
 pid_t fork_child(struct uv_loop_s *loop, const struct birth *birth) {
   if (find_platform() || check_random() != 0 || is_preloaded() != 1) return -ENOSYS;
-  int ends[2] = {-1, -1};
+  int ends[2]; // of a pipe, if the child leads a session
   if (birth->session && pipe2(ends, O_CLOEXEC) != 0) return -errno;
   drain_platform();
   // A signal between fork and uv_loop_fork would go through the template's signal pipe and run the template's handler.
@@ -244,14 +239,16 @@ pid_t fork_child(struct uv_loop_s *loop, const struct birth *birth) {
   merge_free_chunks();
   pid_t pid = fork_at_rest(QUIESCE_LIMIT_MS);
   if (pid == 0) {
-    if (birth->session) setsid();
-    close_both(ends);
+    if (birth->session) {
+      setsid();
+      close(ends[0]);
+      close(ends[1]);
+    }
     be_born(loop, birth);
   } else if (birth->session) {
     close(ends[1]);
-    ends[1] = -1;
     if (pid > 0) wait_for_leader(ends[0]);
-    close_both(ends);
+    close(ends[0]);
   }
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   return pid;

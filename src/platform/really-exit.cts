@@ -20,6 +20,7 @@ function standIn(self: { reallyExit: ReallyExit }): void {
     if (target) target(code)
     else apply(original, this, [code])
   }
+  // As imitate() of child/imitate.ts, which is an ES module.
   for (const key of ['name', 'length'] as const)
     Object.defineProperty(ours, key, { value: original[key], configurable: true })
   self.reallyExit = ours

@@ -113,24 +113,19 @@ async function prepareContexts(given: Preparation): Promise<void> {
 
 /** Runs in a child: one test file. */
 export async function runFile(file: TestFile): Promise<FileReport> {
-  const { reallyExit } = process as unknown as { reallyExit(code: number): void }
   try {
     return await run(file)
   } finally {
     writeLine(LAST_LINE)
-    setImmediate(leave, (code: number) => reallyExit.call(process, code)) // when the result has been sent
+    setImmediate(leave) // when the result has been sent
   }
 }
 
 /**
  * What the file has left open would keep this process alive. It is not killed: its output is written to the end, and
  * 'exit' listeners and the coverage of NODE_V8_COVERAGE come to their turn.
- *
- * @param last the end of a forked child. The package signal-exit, with which jest writes its cache, puts functions of
- *   the template back into `process`, and with them the process would go into Node's own teardown
  */
-function leave(last: (code: number) => void): void {
-  process.on('exit', last)
+function leave(): void {
   process.exit()
 }
 

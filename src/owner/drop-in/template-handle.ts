@@ -41,8 +41,7 @@ export interface ProcessHandle {
 
 /** Takes the place of a ChildProcess's own handle. */
 export class TemplateHandle extends AsyncResource implements ProcessHandle {
-  readonly #child: { _handle: ProcessHandle | null }
-  readonly #emitter: ChildProcess
+  readonly #child: ChildProcess & { _handle: ProcessHandle | null }
   readonly #plain: ProcessHandle
   readonly #template: Template
   readonly #line: ScriptLine
@@ -55,8 +54,7 @@ export class TemplateHandle extends AsyncResource implements ProcessHandle {
 
   constructor(child: ChildProcess, template: Template, line: ScriptLine, onRefused: (reason: string) => void) {
     super('PROCESSWRAP') // listeners of 'exit' run in the context of the call of fork()
-    this.#child = child as unknown as { _handle: ProcessHandle }
-    this.#emitter = child
+    this.#child = child as ChildProcess & { _handle: ProcessHandle }
     this.#plain = this.#child._handle!
     this.#template = template
     this.#line = line
@@ -142,7 +140,7 @@ export class TemplateHandle extends AsyncResource implements ProcessHandle {
 
   /** Somebody may wait for the exit: one that failed comes behind the error that says why it is not known. */
   #exitUnseen(error: Error): void {
-    setImmediate(() => this.runInAsyncScope(() => this.#emitter.emit('error', error)))
+    setImmediate(() => this.runInAsyncScope(() => this.#child.emit('error', error)))
     this.#exit(UNSEEN, '')
   }
 

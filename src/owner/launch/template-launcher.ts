@@ -138,7 +138,8 @@ export class TemplateLauncher implements Launcher {
   launchNow(request: LaunchRequest, limitMs: number): Launched | undefined {
     const state = this.#templates.serving
     if (!state) void this.ready().catch(() => {}) // it was lost: later calls find a new one
-    if (!state?.connection.isWritable || (state.identity ?? identityOf()) !== identityOf()) return undefined
+    if (!state?.connection.isWritable) return undefined
+    if (state.identity !== undefined && state.identity !== identityOf()) return undefined
     this.#spares.serve(state)
     this.#spares.started(flagsOfChild(request))
     this.#spares.fillSoon()
