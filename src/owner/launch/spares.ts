@@ -7,7 +7,7 @@
 // go.
 
 import type { Native } from '../../platform/native.js'
-import { clearInterval, clearTimeout, performance, setInterval, setTimeout } from '../../platform/timers.js'
+import { clearInterval, clearTimeout, performance, setImmediate, setInterval, setTimeout } from '../../platform/timers.js'
 import { expectExit } from './attached-children.js'
 import { socketPair } from './child-stdio.js'
 import type { ControlConnection } from './control-connection.js'
@@ -18,7 +18,7 @@ import type { TemplateState } from './templates.js'
 
 /**
  * So long a process that was started has the processors, before the next spare is forked and takes its time, in
- * milliseconds.
+ * milliseconds. If it ends earlier, the spare is forked then.
  */
 const FILL_DELAY_MS = 8
 
@@ -103,6 +103,11 @@ export class Spares {
       this.#filling = undefined
       void this.fill()
     }, FILL_DELAY_MS).unref()
+  }
+
+  /** A process has ended. Forks what is missing, after those who wait for that end: they may start the next process. */
+  fillNext(): void {
+    setImmediate(() => void this.fill())
   }
 
   /** Forks what is missing, one by one, as long as nobody waits for a process. */

@@ -243,8 +243,11 @@ export class TemplateLauncher implements Launcher {
       if (target === 'ipc') ipc = openIpc(descriptors.takeOwn(), request.serialization)
       return target === 'pipe' ? pipeOf(descriptors.takeOwn(), index) : null
     })
-    const close = (): void => closeStreams(streams)
-    child.exited.then(close, close)
+    const ended = (): void => {
+      closeStreams(streams)
+      this.#spares.fillNext()
+    }
+    child.exited.then(ended, ended)
     return {
       pid: child.pid,
       isSpare,
