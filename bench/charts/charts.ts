@@ -1,67 +1,13 @@
 // Runs in: a tool process. The charts of docs/BENCHMARKS.md, one function for each: which figures of which results it
 // shows. Pure.
-import type { TopLevelSpec } from 'vega-lite'
 import type { TableResults } from '../process-table.js'
 import type { Report } from '../report.js'
-import type { Latency, Spread } from '../statistics.js'
+import type { Latency } from '../statistics.js'
 import { type Bar, bandOf, bars, boxes, curves, type Timed } from './kinds.js'
-import type { Whose } from './look.js'
-
-export interface Chart {
-  /** The name of the picture, without `.svg`. */
-  name: string
-  title: string
-  /** What the picture shows, for those who cannot see it. */
-  alt: string
-  /** What a reader has to know in order to read it. */
-  text: string
-  spec: TopLevelSpec
-}
-
-interface Racer {
-  name: string
-  role: string
-  kind?: string
-  perSecond: Spread
-}
+import { barsOf, type Chart, named, nodeOf, type Racer, WHOSE, withoutSize } from './rows.js'
+import { jobsOfBullmq, runsOfJest, runsOfNode, runsOfVitest } from './tools.js'
 
 const MIB = 2 ** 20
-
-const WHOSE: Record<string, Whose> = {
-  ours: 'forkserver',
-  spare: 'forkserver',
-  child_process: 'Node',
-  worker: 'Node',
-  ipc: 'Node',
-  net: 'Node',
-  thread: 'Node',
-  processes: 'other pools',
-  threads: 'other pools',
-  bullmq: 'Node',
-  reused: 'Node',
-  cpython: 'CPython',
-  floor: 'C',
-  'floor, anonymous': 'C',
-}
-
-export const nodeOf = ({ machine }: Report): string => `Node ${Number.parseInt(machine.node.slice(1), 10)}`
-const named = (reports: readonly Report[], benchmark: string): Report[] =>
-  reports
-    .filter((report) => report.benchmark === benchmark)
-    .sort((one, other) => nodeOf(one).localeCompare(nodeOf(other)))
-
-/** The C program is as large as the template, which has another size on each Node. It still is one candidate. */
-const withoutSize = (name: string): string => name.replace(/ \(\d+ MiB\)/, '')
-
-function barsOf(racers: readonly Racer[], panel: string): Bar[] {
-  return racers.map(({ name, role, perSecond }) => ({
-    name: withoutSize(name),
-    panel,
-    whose: WHOSE[role]!,
-    value: perSecond.median,
-    spread: perSecond,
-  }))
-}
 
 function processCreation(reports: readonly Report[]): Chart[] {
   const own = named(reports, 'process-creation')
@@ -242,21 +188,6 @@ function workloads(reports: readonly Report[]): Chart[] {
   ]
 }
 
-function jobsOfBullmq(reports: readonly Report[]): Chart[] {
-  const rows = named(reports, 'bullmq').flatMap((report) =>
-    barsOf((report.results as { racers: Racer[] }).racers, nodeOf(report)),
-  )
-  return [
-    {
-      name: 'bullmq',
-      title: 'Jobs of BullMQ',
-      alt: "Bars: light jobs per second by forkserver/bullmq and by BullMQ's own sandbox, for each Node.",
-      text: 'Two at a time. With processes reused, a job finds what the jobs before it have left.',
-      spec: bars(rows, 'jobs per second'),
-    },
-  ]
-}
-
 /** What `npm run bench -- scaling` saves. */
 interface Scaling {
   /** The median start of a process from a template that holds this much. */
@@ -292,6 +223,9 @@ const MAKERS: readonly (readonly [benchmark: string, make: (reports: readonly Re
   ['pool', pools],
   ['connection', connections],
   ['workloads', workloads],
+  ['vitest', runsOfVitest],
+  ['jest', runsOfJest],
+  ['drop-in', runsOfNode],
   ['bullmq', jobsOfBullmq],
 ]
 

@@ -6,8 +6,9 @@ import { fileURLToPath } from 'node:url'
 import type { TableResults } from '../process-table.js'
 import { type Report, short } from '../report.js'
 import { machineOf, readReports } from '../table.js'
-import { type Chart, chartsOf, nodeOf } from './charts.js'
+import { chartsOf } from './charts.js'
 import { draw } from './draw.js'
+import { type Chart, nodeOf } from './rows.js'
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
 export const RESULTS = path.join(ROOT, 'bench', 'results')

@@ -7,7 +7,14 @@
 // go.
 
 import type { Native } from '../../platform/native.js'
-import { clearInterval, clearTimeout, performance, setImmediate, setInterval, setTimeout } from '../../platform/timers.js'
+import {
+  clearInterval,
+  clearTimeout,
+  performance,
+  setImmediate,
+  setInterval,
+  setTimeout,
+} from '../../platform/timers.js'
 import { expectExit } from './attached-children.js'
 import { socketPair } from './child-stdio.js'
 import type { ControlConnection } from './control-connection.js'
