@@ -162,7 +162,8 @@ nameClass(ChildError, 'ChildError')
 /**
  * What is wrong with a template, or with one of its modules. If it is `impossible`, the template cannot be forked. If
  * it is `suspicious`, forking may work: that ends the start, too, unless `strict` is false. If it is `failed`, the
- * module could not be loaded. If it is `different`, the module would behave differently in a child (`tripwires`).
+ * module could not be loaded. If it is `different`, the module would behave differently in a child (`tripwires`). If it
+ * is `unknown`, nobody knows which optional module ended a start, and this one was left out with all the others.
  *
  * @example
  * const skipped = new Set(server.report?.skipped.map((finding: Finding) => finding.module))
@@ -173,7 +174,7 @@ export interface Finding {
   /** What it is, and when it appeared, as a clause. */
   what: string
   /** How bad it is. */
-  severity: 'impossible' | 'suspicious' | 'failed' | 'different'
+  severity: 'impossible' | 'suspicious' | 'failed' | 'different' | 'unknown'
 }
 
 /**

@@ -28,17 +28,22 @@ export interface FileOptions {
   readonly signal: AbortSignal
   /** How long it may run, in milliseconds. */
   readonly fileTimeout?: number | undefined
+  /** Is called when its process has been started. */
+  onStart(): unknown
   /** Takes what jest's reporters want to know at once. */
   onEvent(name: string, args: unknown): unknown
 }
 
+/** No process could be started for a test file. The cause says why. */
+export class NotStarted extends Error {}
+
 /**
  * Runs a test file, and passes its output on.
- * @throws what jest's own workers throw: an object with message and stack
+ * @throws NotStarted; what jest's own workers throw: an object with message and stack
  */
 export async function runTestFile(
   test: Test,
-  { slot, server, signal, fileTimeout, onEvent }: FileOptions,
+  { slot, server, signal, fileTimeout, onStart, onEvent }: FileOptions,
 ): Promise<{ result: TestResult; report: FileReport }> {
   const file = { path: test.path, project: test.context.config.id }
   const process_ = new Process(testFiles.runFile, [file], {
@@ -48,11 +53,16 @@ export async function runTestFile(
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     env: { ...process.env, JEST_WORKER_ID: String(slot) },
   })
-  await process_.start()
+  try {
+    await process_.start()
+  } catch (cause) {
+    throw new NotStarted(`No process could be started for ${test.path}: ${(cause as Error).message}`, { cause })
+  }
   const events = relay(process_.stdio[3]!, onEvent)
   events.catch(() => {}) // it may reject before the result has come, and then nobody waits for it yet
   const outputs = [passOn(process_.stdout!, process.stdout), passOn(process_.stderr!, process.stderr)]
   try {
+    await onStart()
     const report = await process_.result
     await events
     return { result: decodeMessage(report.result) as TestResult, report }

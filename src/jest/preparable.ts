@@ -7,10 +7,12 @@ const NODE_ENVIRONMENT = /[/\\]jest-environment-node[/\\]/
 
 /**
  * Setup files may look at their process, which would be the template. V8 counts coverage from a moment of its own. A
- * detector of leaks wants to see a context being made and dropped. With automock, every module is another one.
+ * detector of leaks wants to see a context being made and dropped. With automock, every module is another one. Global
+ * fake timers are there before any module.
  */
 export function canPrepare(config: ProjectConfig, { collectCoverage, coverageProvider }: GlobalConfig): boolean {
-  const isPlain = !config.automock && !config.detectLeaks && config.runtime === undefined
+  const isPlain =
+    !config.automock && !config.detectLeaks && !config.fakeTimers?.enableGlobally && config.runtime === undefined
   const hasEsModules = config.extensionsToTreatAsEsm.length > 0
   const countsByV8 = collectCoverage && coverageProvider === 'v8'
   const isNode = NODE_ENVIRONMENT.test(config.testEnvironment)

@@ -1,12 +1,14 @@
 // Runs in: owner, inside jest. The runner of forkserver/jest: jest asks it to run test files, and each is run in a
 // process of its own that a template has forked.
+import { createRequire } from 'node:module'
+import { TemplateError } from '../errors.js'
 import { remote } from '../owner/naming/remote.js'
 import { ForkServer } from '../owner/server/fork-server.js'
 import type { StartOptions } from '../owner/server/server-options.js'
 import { ownFile } from '../platform/own-files.js'
 import type { GlobalConfig, RunnerContext, Test, TestRunner, Watcher } from './child/jest-types.js'
-import type { FileReport, Preparation } from './child/test-files.js'
-import { runTestFile } from './file-process.js'
+import type { FileReport } from './child/test-files.js'
+import { NotStarted, runTestFile } from './file-process.js'
 import { findJestRunner, type JestRunner } from './jest-modules.js'
 import { KnownModules } from './known-modules.js'
 import { preparationOf } from './preparation.js'
@@ -20,6 +22,9 @@ type Listener = (args: never) => unknown
 const WORTH_FILES = 8
 
 const WARNING = { code: 'FORKSERVER_JEST' }
+
+/** A file that failed tells nothing. */
+const NOTHING: FileReport = { result: new Uint8Array(), modules: [], struck: [] }
 
 /**
  * jest's runner on forked processes: `runner: 'forkserver/jest'` in the configuration of jest.
@@ -38,6 +43,8 @@ export default class ForkserverTestRunner implements TestRunner {
   readonly #known: KnownModules
   readonly #starting = new AbortController()
   #server: ForkServer | undefined
+  /** The modules that it has loaded, or tried to. */
+  #loaded: readonly string[] = []
   /** The start of a template that has loaded more. There is one at most. */
   #next: Promise<void> | undefined
   readonly #retired: Promise<void>[] = []
@@ -55,7 +62,7 @@ export default class ForkserverTestRunner implements TestRunner {
     this.#context = context
     this.#options = checkRunnerOptions(options)
     this.#jest = findJestRunner(globalConfig.rootDir)
-    this.#known = new KnownModules(globalConfig.rootDir, this.#jest.version)
+    this.#known = new KnownModules(globalConfig.rootDir, this.#jest.version, this.#options.learn)
   }
 
   /** jest calls it: listens to `test-file-start`, `test-file-success` and others. Returns what removes the listener. */
@@ -75,7 +82,7 @@ export default class ForkserverTestRunner implements TestRunner {
     if (!server) return this.#runPlain(tests, watcher, options)
     this.#server = server
     try {
-      await this.#runForked(tests, watcher)
+      await this.#runForked(tests, watcher, options)
     } finally {
       this.#starting.abort()
       await this.#next
@@ -86,7 +93,7 @@ export default class ForkserverTestRunner implements TestRunner {
   /** Whether jest's own runner has to do it: a debugger and --detectOpenHandles look at jest's own process. */
   get #isPlain(): boolean {
     const { detectOpenHandles, workerThreads } = this.#globalConfig
-    return process.env.FORKSERVER === 'off' || detectOpenHandles || workerThreads === true
+    return process.env.FORKSERVER === 'off' || detectOpenHandles || workerThreads === true || isDebugged()
   }
 
   async #runPlain(tests: readonly Test[], watcher: Watcher, options: { serial: boolean }): Promise<void> {
@@ -95,69 +102,128 @@ export default class ForkserverTestRunner implements TestRunner {
     await runner.runTests(tests, watcher, options)
   }
 
-  /** Starts a template. Undefined if there can be none: then jest's own runner does it. */
+  /** The first template. Undefined if there can be none: then jest's own runner does it. */
   async #start(tests: readonly Test[]): Promise<ForkServer | undefined> {
+    const modules = this.#known.paths
+    try {
+      return await this.#startWith(tests, modules)
+    } catch (error) {
+      if (this.#starting.signal.aborted) return undefined
+      if (modules.length > 0) return this.#startWithout(modules, tests, error)
+      this.#warn(error)
+      return undefined
+    }
+  }
+
+  /** With the modules it could not be started. If it can without them, they are to blame. */
+  async #startWithout(
+    modules: readonly string[],
+    tests: readonly Test[],
+    why: unknown,
+  ): Promise<ForkServer | undefined> {
+    try {
+      const server = await this.#startWith(tests, [])
+      if (server) this.#blame(modules, why)
+      return server
+    } catch (error) {
+      if (!this.#starting.signal.aborted) this.#warn(error)
+      return undefined
+    }
+  }
+
+  /** A start may also fail because it took too long, or for want of memory: next time it may not. */
+  #blame(modules: readonly string[], error: unknown): void {
+    if (!(error instanceof TemplateError) || error.findings.length === 0) return
+    this.#known.strike(modules, error.findings[0]!.what)
+  }
+
+  #warn(error: unknown): void {
+    const { message, cause } = error as Error
+    const detail = cause instanceof Error && cause.stack ? { detail: cause.stack } : {}
+    process.emitWarning(`Test files run in jest's own processes: ${message}`, { ...WARNING, ...detail })
+  }
+
+  /** Starts a template. Undefined if this machine cannot fork. */
+  async #startWith(tests: readonly Test[], modules: readonly string[]): Promise<ForkServer | undefined> {
     // A package may look, while it is loaded, whether jest runs it.
     const env = { ...process.env, JEST_WORKER_ID: '1' }
     const options = { preload: [testFiles.module], strict: false, env, signal: this.#starting.signal }
-    const warmup = { call: testFiles.prepare, args: [this.#preparation(tests)] }
-    try {
-      const server = await ForkServer.start({ ...options, warmup } as StartOptions)
-      if (server.startMethod === 'forkserver') return server
-      await server.close()
-    } catch (error) {
-      if (this.#starting.signal.aborted) return undefined
-      const { message, cause } = error as Error
-      const detail = cause instanceof Error && cause.stack ? { detail: cause.stack } : {}
-      process.emitWarning(`Test files run in jest's own processes: ${message}`, { ...WARNING, ...detail })
+    const [globalConfig, context] = [this.#globalConfig, this.#context]
+    const preparation = preparationOf(tests, { jest: this.#jest, globalConfig, context, modules })
+    const warmup = { call: testFiles.prepare, args: [preparation] }
+    const server = await ForkServer.start({ ...options, warmup } as StartOptions)
+    if (server.startMethod === 'forkserver') {
+      this.#loaded = modules
+      return server
     }
+    await server.close()
     return undefined
   }
 
-  #preparation(tests: readonly Test[]): Preparation {
-    const [globalConfig, context, modules] = [this.#globalConfig, this.#context, this.#known.paths]
-    return preparationOf(tests, { jest: this.#jest, globalConfig, context, modules })
-  }
-
-  async #runForked(tests: readonly Test[], watcher: Watcher): Promise<void> {
+  async #runForked(tests: readonly Test[], watcher: Watcher, options: { serial: boolean }): Promise<void> {
     this.#left = tests.length
     const interruption = new AbortController()
     watcher.on('change', ({ interrupted }) => {
       if (interrupted) interruption.abort()
     })
     const waiting = tests.values()
+    const unstarted: Test[] = []
     const work = async (slot: number): Promise<void> => {
       for (const test of waiting) {
         if (watcher.isInterrupted()) return
-        await this.#emit('test-file-start', [test])
-        const report = await this.#runOne(test, slot, interruption.signal)
+        const report = unstarted.length === 0 && (await this.#runOne(test, slot, interruption.signal))
         this.#left--
-        if (report && this.#known.learn(report.modules, report.struck)) this.#renew(tests)
+        if (!report) unstarted.push(test)
+        else if (this.#known.learn(report.modules, report.struck)) this.#renew(tests)
       }
     }
     await Promise.all(Array.from({ length: this.#globalConfig.maxWorkers }, (_, index) => work(index + 1)))
+    if (unstarted.length > 0 && !watcher.isInterrupted()) await this.#runPlain(unstarted, watcher, options)
   }
 
+  /** Undefined if no process could be started for it. */
   async #runOne(test: Test, slot: number, signal: AbortSignal): Promise<FileReport | undefined> {
+    const onStart = (): Promise<void> => this.#emit('test-file-start', [test])
     const onEvent = (name: string, args: unknown): Promise<void> => this.#emit(name, args)
-    const { fileTimeout } = this.#options
+    const options = { slot, server: this.#server!, signal, fileTimeout: this.#options.fileTimeout, onStart, onEvent }
     try {
-      const { result, report } = await runTestFile(test, { slot, server: this.#server!, signal, fileTimeout, onEvent })
+      const { result, report } = await runTestFile(test, options)
       await this.#emit('test-file-success', [test, result])
       return report
     } catch (error) {
-      await this.#emit('test-file-failure', [test, error])
-      return undefined
+      if (error instanceof NotStarted && !signal.aborted) {
+        this.#warn(error.cause)
+        return undefined
+      }
+      await this.#emit('test-file-failure', [test, error instanceof NotStarted ? error.cause : error])
+      return NOTHING
     }
   }
 
   /** Starts a template that has loaded more, behind the back of the run, if enough files are left for it. */
   #renew(tests: readonly Test[]): void {
     if (this.#next || this.#left < WORTH_FILES * this.#globalConfig.maxWorkers) return
-    this.#next = this.#start(tests).then((server) => {
-      if (!server) return
-      this.#retired.push(this.#server!.close())
-      this.#server = server
-    })
+    const before = this.#loaded
+    const modules = this.#known.paths
+    this.#next = this.#startWith(tests, modules).then(
+      (server) => {
+        if (!server) return
+        this.#retired.push(this.#server!.close())
+        this.#server = server
+      },
+      // The template before goes on.
+      (error) =>
+        this.#blame(
+          modules.filter((module) => !before.includes(module)),
+          error,
+        ),
+    )
   }
+}
+
+/** Whether a debugger is attached, or waited for. A Node may be built without its inspector. */
+function isDebugged(): boolean {
+  if (!process.features.inspector) return false
+  const { url } = createRequire(import.meta.url)('node:inspector') as typeof import('node:inspector')
+  return url() !== undefined
 }

@@ -45,7 +45,8 @@ export function merge(list: LearntList, urls: readonly string[], project: string
  */
 export function strikeOff(list: LearntList, skipped: readonly Finding[], project: string): LearntList {
   const struck = { ...list.struck }
-  for (const { module: url, what } of skipped) {
+  for (const { module: url, what, severity } of skipped) {
+    if (severity === 'unknown') continue // it may be another one, or none: the next run tries it again
     const module = url?.startsWith(project) ? decodeURIComponent(url.slice(project.length)) : undefined
     if (module !== undefined && list.modules.includes(module)) struck[module] ??= what
   }

@@ -14,6 +14,8 @@ export class Project {
   /** Its absolute path. */
   readonly folder: string
   readonly #lockFile: string | undefined
+  /** In front of the names of files: a lock file may be that of several packages, and each learns for itself. */
+  readonly #prefix: string
 
   /** @param folder where the tool runs */
   constructor(folder: string) {
@@ -25,11 +27,13 @@ export class Project {
     this.folder = lockFile ? path.dirname(lockFile) : real
     this.#lockFile = lockFile
     this.url = `${pathToFileURL(this.folder).href}/`
+    const inside = path.relative(this.folder, real)
+    this.#prefix = inside && `${createHash('sha256').update(inside).digest('hex').slice(0, 8)}-`
   }
 
-  /** The stamps of the lock file and of other files: another text if one of them was changed. */
-  stampOf(files: readonly string[]): string {
-    return [...(this.#lockFile ? [this.#lockFile] : []), ...files].map(watched.stampOf).join()
+  /** Another text when the lock file was changed. */
+  get stamp(): string {
+    return this.#lockFile ? watched.stampOf(this.#lockFile) : ''
   }
 
   /** What a list depends on: the lock file's content, and these words. Undefined without a lock file: keep no list. */
@@ -51,7 +55,7 @@ export class Project {
   /** The text that was kept under a name; undefined if there is none. */
   read(name: string): string | undefined {
     try {
-      return readFileSync(path.join(this.#cache, name), 'utf8')
+      return readFileSync(this.#fileOf(name), 'utf8')
     } catch {
       return undefined
     }
@@ -60,18 +64,21 @@ export class Project {
   /** Keeps a text, as a whole or not at all. A project whose node_modules cannot be written keeps nothing. */
   write(name: string, text: string): void {
     if (!existsSync(path.join(this.folder, 'node_modules'))) return
-    const draft = path.join(this.#cache, `${name}.${process.pid}`)
+    const file = this.#fileOf(name)
+    const draft = `${file}.${process.pid}`
     try {
-      mkdirSync(this.#cache, { recursive: true })
+      mkdirSync(path.dirname(file), { recursive: true })
       writeFileSync(draft, text)
-      renameSync(draft, path.join(this.#cache, name))
+      renameSync(draft, file)
     } catch {
-      rmSync(draft, { force: true })
+      try {
+        rmSync(draft, { force: true })
+      } catch {} // its folder is a file, or is not to be written
     }
   }
 
-  get #cache(): string {
-    return path.join(this.folder, 'node_modules', '.cache', 'forkserver')
+  #fileOf(name: string): string {
+    return path.join(this.folder, 'node_modules', '.cache', 'forkserver', this.#prefix + name)
   }
 }
 

@@ -6,6 +6,7 @@ import type { ForkServer } from '../owner/server/fork-server.js'
 import type { NodeFlags } from '../owner/server/node-flags.js'
 import type { StartOptions } from '../owner/server/server-options.js'
 import { clearInterval, setInterval } from '../platform/timers.js'
+import { isIn } from './learn-option.js'
 import { EMPTY_LIST, format, type LearntList, merge, parse, strikeOff, urlsOf } from './learnt-list.js'
 import type { Project } from './project.js'
 import { fileNameOf, GLOBALS, type TemplateRequest } from './template-request.js'
@@ -41,7 +42,7 @@ export class TemplateEntry {
     this.#request = request
     this.#project = project
     this.#start = start
-    this.#stamp = project.stampOf(request.configFiles ?? [])
+    this.#stamp = project.stamp
     this.#listStamp = this.#learns ? project.listStamp([request.tool]) : undefined
     const text = this.#listStamp === undefined ? undefined : project.read(fileNameOf(request))
     if (text !== undefined) this.#list = parse(text, this.#listStamp!)
@@ -51,9 +52,9 @@ export class TemplateEntry {
     return this.#request.learns ?? true
   }
 
-  /** Whether a file that the template depends on has changed since. */
+  /** Whether the lock file has changed since. */
   get isStale(): boolean {
-    return this.#project.stampOf(this.#request.configFiles ?? []) !== this.#stamp
+    return this.#project.stamp !== this.#stamp
   }
 
   /** The server that is ready; undefined if none is yet, or if there can be none. */
@@ -92,7 +93,12 @@ export class TemplateEntry {
   learn(urls: readonly string[]): void {
     if (!this.#learns || this.#isClosed) return
     const before = this.#list
-    this.#list = merge(before, urls, this.#project.url)
+    const { exclude = [] } = this.#request
+    this.#list = merge(
+      before,
+      urls.filter((url) => !isIn(url, exclude)),
+      this.#project.url,
+    )
     if (this.#list === before) return
     this.#keep()
     this.#swap()

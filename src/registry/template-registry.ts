@@ -12,11 +12,11 @@ const startServer: StartServer = (options, flags) =>
   flags ? ForkServer[startInBackground](options, flags) : ForkServer.start(options)
 
 /** The templates of one project. */
-export class TemplateRegistry implements AsyncDisposable {
+export class TemplateRegistry {
   readonly #project: Project
   readonly #start: StartServer
   readonly #entries = new Map<string, TemplateEntry>()
-  /** Templates that a changed file has made stale, on their way out. */
+  /** Templates that a changed lock file has made stale, on their way out. */
   readonly #leaving = new Set<Promise<void>>()
   #isClosed = false
 
@@ -108,10 +108,6 @@ export class TemplateRegistry implements AsyncDisposable {
     for (const entry of this.#entries.values()) this.#leave(entry)
     this.#entries.clear()
     await Promise.all(this.#leaving)
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close()
   }
 }
 

@@ -26,12 +26,12 @@ export interface TemplateRequest {
   readonly preload?: readonly string[]
   /** A function that the template calls once, after the preload. */
   readonly warmup?: Reference | WarmupCall
-  /** Files that the template depends on besides the lock file, such as the tool's configuration: absolute paths. */
-  readonly configFiles?: readonly string[]
   /** Names of globals that only the children have: a module that looks for one is not preloaded. Default: GLOBALS. */
   readonly tripwires?: readonly string[]
   /** Whether the template also preloads what was learnt; default true. */
   readonly learns?: boolean
+  /** Names of packages that are not learnt. */
+  readonly exclude?: readonly string[]
   /** Whether suspicious leftovers of a preload end the start, as for ForkServer.start(); default true. */
   readonly strict?: boolean
 }
@@ -54,10 +54,10 @@ export function keyOf(request: TemplateRequest): string {
   const variables = VARIABLES_OF_LOAD.map((name) => env[name] ?? null)
   const call = warmup && 'call' in warmup ? warmup.call : warmup
   const args = warmup && 'call' in warmup ? encodeValue(warmup.args, 'arguments').toString('base64') : ''
-  const { flags, configFiles = [], tripwires = GLOBALS, learns = true, strict = true } = request
+  const { flags, tripwires = GLOBALS, learns = true, exclude = [], strict = true } = request
   const called = call ? [call.module, call.name, args] : null
   const words = flags ? [flags.execArgv, flags.nodeOptions ?? null] : execArgv
-  const parts = [tool, variables, words, preload, called, configFiles, tripwires, learns, strict]
+  const parts = [tool, variables, words, preload, called, tripwires, learns, exclude, strict]
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16)
 }
 

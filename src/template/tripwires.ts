@@ -6,10 +6,12 @@
 // answers as the end itself would, so that no module sees a difference. (A getter on globalThis would make
 // `'document' in globalThis` true.)
 //
-// Two more things differ: the template's output may be a terminal while that of the children is a pipe, and tests and
-// workers of cluster belong to the process that declares them.
+// More things differ: what a module changes while it is loaded, all children would have (platform/realm-changes.ts);
+// the template's output may be a terminal while that of the children is a pipe; and tests and workers of cluster belong
+// to the process that declares them.
 import { syncBuiltinESMExports } from 'node:module'
 import tty from 'node:tty'
+import { RealmChanges } from '../platform/realm-changes.js'
 
 /** Modules of Node that make a process a part of something, as `process.moduleLoadList` names them. */
 const OF_A_PROCESS = new Map([
@@ -21,6 +23,9 @@ const OF_A_PROCESS = new Map([
 const loadedByNode = (): string[] =>
   (process as unknown as { moduleLoadList: string[] }).moduleLoadList.filter((name) => OF_A_PROCESS.has(name))
 
+/** So many changes are told: a polyfill may make hundreds. */
+const MOST_NAMES = 5
+
 /** Listens for some names of globals. Those that exist are not heard. */
 export class Tripwires {
   readonly #names: ReadonlySet<PropertyKey>
@@ -29,6 +34,7 @@ export class Tripwires {
   readonly #loaded = new Set(loadedByNode())
   readonly #isatty = tty.isatty
   #sawTerminal = false
+  #changes: RealmChanges | undefined
   /** The object whose prototype is the proxy. */
   readonly #holder: object = Object.getPrototypeOf(globalThis) as object
   readonly #end: object | null = Object.getPrototypeOf(this.#holder) as object | null
@@ -40,6 +46,7 @@ export class Tripwires {
   /** Begins to listen. Without names it does nothing. */
   begin(): void {
     if (this.#names.size === 0 || this.#end === null) return
+    this.#changes = new RealmChanges(globalThis)
     const hear = (name: PropertyKey): void => {
       if (this.#names.has(name)) this.#heard.add(String(name))
     }
@@ -65,7 +72,7 @@ export class Tripwires {
   /** Why what was loaded since the last call would behave differently in a child: clauses. */
   take(): string[] {
     if (this.#names.size === 0) return []
-    const why = [...this.#takeHeard(), ...this.#takeAdded(), ...this.#takeLoaded()]
+    const why = [...this.#takeHeard(), ...this.#takeChanged(), ...this.#takeLoaded()]
     if (this.#sawTerminal) why.push('it asks for a terminal while it is loaded: that of a child may be another one')
     this.#sawTerminal = false
     return why
@@ -78,11 +85,14 @@ export class Tripwires {
     return [`it looks for ${names} while it is loaded: preloaded, it would find nothing there`]
   }
 
-  #takeAdded(): string[] {
+  #takeChanged(): string[] {
     const added = Reflect.ownKeys(globalThis).filter((name) => !this.#globals.has(name))
     for (const name of added) this.#globals.add(name)
-    if (added.length === 0) return []
-    return [`it adds ${added.map(String).join(', ')} to the globals: preloaded, it would do so for every child`]
+    const changed = this.#changes?.take().filter((name) => !added.includes(name)) ?? []
+    const why: string[] = []
+    if (added.length > 0) why.push(`it adds ${added.map(String).join(', ')} to the globals`)
+    if (changed.length > 0) why.push(`it changes ${changed.slice(0, MOST_NAMES).join(', ')} while it is loaded`)
+    return why.map((what) => `${what}: preloaded, it would do so for every child`)
   }
 
   #takeLoaded(): string[] {

@@ -1,5 +1,6 @@
 // Runs in: owner. What vitest takes for one test process: forked if a template is ready, and else vitest's own.
 import { pathToFileURL } from 'node:url'
+import type { ForkServer } from '../owner/server/fork-server.js'
 import { DeadlineWorker } from './file-deadline.js'
 import { ForkedWorker } from './forked-worker.js'
 import type { TestTemplates } from './test-templates.js'
@@ -32,14 +33,26 @@ export class FileWorker implements VitestWorker {
 
   async start(): Promise<void> {
     const server = await this.#templates.serverFor(this.#options)
-    const worker = server
-      ? new ForkedWorker(this.name, this.#options, server)
-      : await plainWorker(this.name, this.#options)
-    this.#worker = this.#fileTimeout === undefined ? worker : new DeadlineWorker(worker, this.#fileTimeout)
-    await this.#worker.start()
-    this.#worker.on('message', (message: Message) => {
+    const worker =
+      (server && (await this.#startForked(server))) ?? (await this.#start(await plainWorker(this.name, this.#options)))
+    worker.on('message', (message: Message) => {
       if (message?.type === 'testfileFinished') this.#fileEnded()
     })
+  }
+
+  async #startForked(server: ForkServer): Promise<VitestWorker | undefined> {
+    try {
+      return await this.#start(new ForkedWorker(this.name, this.#options, server))
+    } catch (error) {
+      this.#templates.tellNotForked(this.#options, error)
+      return undefined
+    }
+  }
+
+  async #start(worker: VitestWorker): Promise<VitestWorker> {
+    this.#worker = this.#fileTimeout === undefined ? worker : new DeadlineWorker(worker, this.#fileTimeout)
+    await this.#worker.start()
+    return this.#worker
   }
 
   /** vitest also stops what did not start. */

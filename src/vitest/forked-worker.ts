@@ -69,13 +69,14 @@ export class ForkedWorker implements VitestWorker {
       output.setMaxListeners(output.getMaxListeners() + 1)
       stream.pipe(output, { end: false }) // all processes share it
     }
+    // vitest removes its listeners when it stops the process. Without one, emit() would throw.
+    const fail = (error: unknown): void => {
+      if (this.#events.listenerCount('error') > 0) this.#events.emit('error', error)
+    }
     this.#process.result.catch((error: unknown) => {
-      if (this.#process.alive) this.#events.emit('error', error)
+      if (this.#process.alive) fail(error)
     })
-    this.#process.join().then(
-      ({ exitCode, signal }) => this.#events.emit('exit', exitCode, signal),
-      (error: unknown) => this.#events.emit('error', error),
-    )
+    this.#process.join().then(({ exitCode, signal }) => this.#events.emit('exit', exitCode, signal), fail)
   }
 
   async stop(): Promise<void> {

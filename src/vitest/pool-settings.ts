@@ -10,6 +10,7 @@ import {
 } from '../options/option-checks.js'
 import { reference } from '../owner/naming/reference-check.js'
 import type { Reference } from '../owner/naming/remote.js'
+import { learning } from '../registry/learn-option.js'
 
 /** Options of forkserverPool(). */
 export interface ForkserverPoolOptions {
@@ -37,6 +38,19 @@ export interface ForkserverPoolOptions {
    * fails, and the run goes on. It ends a test file in an endless loop.
    */
   fileTimeout?: number
+  /**
+   * Whether templates load the packages that test files were seen to import; default true. `exclude` names packages
+   * that are left out.
+   *
+   * @example
+   * const config = { test: { pool: forkserverPool({ learn: { exclude: ['moment'] } }) } }
+   */
+  learn?:
+    | boolean
+    | {
+        /** Names of packages. */
+        exclude: readonly string[]
+      }
 }
 
 /** The options of forkserverPool(), checked and with their defaults. */
@@ -46,6 +60,7 @@ export interface PoolSettings {
   freezeEnvironment: boolean
   wait: boolean
   fileTimeout: number | undefined
+  learn: boolean | { exclude: readonly string[] }
 }
 
 const notRelative: Check<string | URL> = (value, site) => {
@@ -63,6 +78,7 @@ export function checkPoolSettings(options: ForkserverPoolOptions): PoolSettings 
     freezeEnvironment: boolean,
     wait: boolean,
     fileTimeout: milliseconds,
+    learn: learning,
   })
   const { warmup } = given
   return {
@@ -71,5 +87,6 @@ export function checkPoolSettings(options: ForkserverPoolOptions): PoolSettings 
     freezeEnvironment: given.freezeEnvironment ?? true,
     wait: given.wait ?? false,
     fileTimeout: given.fileTimeout,
+    learn: given.learn ?? true,
   }
 }

@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url'
 import { remote } from '../owner/naming/remote.js'
 import type { ForkServer } from '../owner/server/fork-server.js'
 import { ownFile } from '../platform/own-files.js'
+import { learningOf } from '../registry/learn-option.js'
 import { registryOf, type TemplateRegistry } from '../registry/template-registry.js'
 import type { TemplateRequest } from '../registry/template-request.js'
 import { JOBS } from './forked-worker.js'
@@ -49,8 +50,14 @@ export class TestTemplates {
     const request = await this.#requestOf(options)
     const server = await this.#serverOf(registry, request, options.project)
     const failure = registry.failureOf(request)
-    if (failure) this.#warn(options, `Test files run in processes of vitest's own, because ${failure.message}`)
+    if (failure && !server)
+      this.#warn(options, `Test files run in processes of vitest's own, because ${failure.message}`)
     return server
+  }
+
+  /** Says why a test file does not run in a forked process. */
+  tellNotForked(options: WorkerOptions, error: unknown): void {
+    this.#warn(options, `A test file runs in a process of vitest's own, because ${(error as Error).message}`)
   }
 
   #serverOf(
@@ -59,7 +66,8 @@ export class TestTemplates {
     project: WorkerOptions['project'],
   ): ForkServer | undefined | Promise<ForkServer | undefined> {
     if (this.#settings.wait) return registry.ready(request)
-    const isKnown = this.#settings.preload.length > 0 || registry.hasLearnt(request)
+    const { preload, learn } = this.#settings
+    const isKnown = preload.length > 0 || learn === false || registry.hasLearnt(request)
     return isKnown && this.#pays(project) ? registry.serverFor(request) : registry.startedServerFor(request)
   }
 
@@ -110,6 +118,7 @@ export class TestTemplates {
       execArgv,
       preload: [setup.module, JOBS, ...(await preload)],
       warmup: setup.finish,
+      ...learningOf(this.#settings.learn),
       tripwires: [...(globals ? TEST_GLOBALS : ['expect']), ...(environment.name === 'node' ? [] : DOM_GLOBALS)],
     }
   }

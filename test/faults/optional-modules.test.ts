@@ -131,6 +131,23 @@ describe('an optional module', () => {
     assert.deepEqual(skipped, [{ module: adds, what, severity: 'different' }])
   })
 
+  for (const [what, text] of [
+    ['process.env.BY_MODULE', "process.env.BY_MODULE = '1'"],
+    ['Array.prototype.byModule', 'Array.prototype.byModule = () => 1'],
+    ['fetch', 'globalThis.fetch = () => {}'],
+  ] as const)
+    test(`that changes ${what} is skipped, and those behind it are not`, async () => {
+      const changes = code(text)
+      const skipped = await skippedBy({ preload: [optional(changes), optional(jobs.module)], tripwires: ['window'] })
+      const says = `it changes ${what} while it is loaded: preloaded, it would do so for every child`
+      assert.deepEqual(skipped, [{ module: changes, what: says, severity: 'different' }])
+    })
+
+  test('is not blamed for what a module changes that the template must have', async () => {
+    const preload = [code("process.env.BY_MODULE = '1'"), optional(jobs.module)]
+    assert.deepEqual(await skippedBy({ preload, tripwires: ['window'] }), [])
+  })
+
   for (const name of ['node:test', 'node:cluster'])
     test(`that loads ${name} is skipped`, async () => {
       const module = code(`import ${JSON.stringify(name)}`)

@@ -55,9 +55,13 @@ class Runner {
 exports.default = Runner
 `
 
-/** What jest's own workers run: a test file is a module that exports a function. `reallyExit` is the template's. */
+/**
+ * What jest's own workers run: a test file is a module that exports a function. `reallyExit` is the template's. A test
+ * may replace setup.js.
+ */
 const WORKER = `
 exports.setup = async ({ serializableResolvers }) => {
+  require('../../setup.js')()
   for (const { config } of serializableResolvers) if (config.id === 'broken') throw new Error('it cannot be set up')
 }
 const { reallyExit } = process
@@ -74,6 +78,7 @@ export class FakeJest {
   constructor() {
     after(() => rmSync(this.folder, { recursive: true }))
     this.write('package-lock.json', '{}')
+    this.write('setup.js', 'module.exports = () => {}')
     this.write('node_modules/jest/package.json', packageOf('jest'))
     this.write('node_modules/@jest/core/package.json', packageOf('@jest/core'))
     this.write('node_modules/jest-runner/package.json', packageOf('jest-runner'))

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { type ChildError, ForkServer, remote } from 'forkserver'
-import { type FileOptions, runTestFile } from '#src/jest/file-process.js'
+import { type FileOptions, NotStarted, runTestFile } from '#src/jest/file-process.js'
 import { ownFile } from '#src/platform/own-files.js'
 import { until, watchLeaks } from '../support/leaks.js'
 import { FakeJest, GLOBAL, UNPREPARED } from './configurations.js'
@@ -33,7 +33,7 @@ describe('a test file', LIMIT, () => {
     events.length = 0
     const onEvent = (...event: unknown[]): number => events.push(event)
     const { signal } = new AbortController()
-    return runTestFile(jest.test(name, body), { slot: 7, server, signal, onEvent, ...others })
+    return runTestFile(jest.test(name, body), { slot: 7, server, signal, onStart() {}, onEvent, ...others })
   }
 
   test('gives its result; it has a process, the number of its worker, and what jest has told', async () => {
@@ -176,6 +176,17 @@ describe('a test file', LIMIT, () => {
       assert.match(error.message, says)
       assert.equal(error.stack, `ChildError: ${error.message}`, 'jest would print the code of forkserver')
     })
+
+  test('one for which no process can be started says so, and is not begun', async () => {
+    const closed = await ForkServer.start()
+    await closed.close()
+    let starts = 0
+    const started = run('unstarted', 'return 1', { server: closed, onStart: () => starts++ })
+    const error = (await started.catch((thrown: unknown) => thrown)) as NotStarted
+    assert.ok(error instanceof NotStarted)
+    assert.equal((error.cause as NodeJS.ErrnoException).code, 'ERR_INVALID_STATE')
+    assert.equal(starts, 0)
+  })
 
   test('one that never ends is killed when the run is interrupted', async () => {
     const interruption = new AbortController()

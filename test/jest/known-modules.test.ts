@@ -7,7 +7,8 @@ import { FakeJest } from './configurations.js'
 
 const jest = new FakeJest()
 const inPackage = (name: string): string => path.join(jest.folder, 'node_modules', name, 'index.js')
-const known = (version = '30.0.0'): KnownModules => new KnownModules(jest.folder, version)
+const known = (version = '30.0.0', learn?: boolean | { exclude: string[] }): KnownModules =>
+  new KnownModules(jest.folder, version, learn)
 
 beforeEach(() => jest.write('node_modules/.cache/forkserver/jest-contexts.json', '{}'))
 
@@ -44,4 +45,26 @@ test('what was struck off is not learnt again', () => {
     assert.deepEqual(modules.paths, [inPackage('a')])
     assert.equal(modules.learn([inPackage('registers')], []), false)
   }
+})
+
+test('what is struck off without a file being run stays so, too', () => {
+  const first = known()
+  first.learn([inPackage('a'), inPackage('timer')], [])
+  first.strike([inPackage('timer')], 'a Timeout keeps the event loop busy')
+  for (const modules of [first, known()]) assert.deepEqual(modules.paths, [inPackage('a')])
+})
+
+test('packages that are excluded are neither learnt nor loaded', () => {
+  known().learn([inPackage('a'), inPackage('b')], [])
+  const modules = known('30.0.0', { exclude: ['b', 'c'] })
+  assert.deepEqual(modules.paths, [inPackage('a')])
+  assert.equal(modules.learn([inPackage('c')], []), false)
+})
+
+test('learn: false: nothing is loaded, learnt or kept', () => {
+  known().learn([inPackage('a')], [])
+  const modules = known('30.0.0', false)
+  assert.deepEqual(modules.paths, [])
+  assert.equal(modules.learn([inPackage('b')], []), false)
+  assert.deepEqual(known().paths, [inPackage('a')])
 })

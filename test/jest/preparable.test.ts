@@ -13,6 +13,7 @@ test('a plain project, also with coverage by babel', () => {
 
 const OTHERS: readonly [project: Partial<ProjectConfig>, global: Partial<GlobalConfig>][] = [
   [{ automock: true }, {}],
+  [{ fakeTimers: { enableGlobally: true } }, {}],
   [{ detectLeaks: true }, {}],
   [{ runtime: '/app/runtime.js' }, {}],
   [{ extensionsToTreatAsEsm: ['.ts'] }, {}],

@@ -121,6 +121,32 @@ describe('jest in forked processes', LIMIT, () => {
     rmSync(environment)
   })
 
+  test('a package that changes the environment does so in the files that load it', async () => {
+    corpus.add({
+      'env-a.test.js': "require('sets-env'); test('has it', () => expect(process.env.SETS_ENV).toBe('set'))",
+      'env-b.test.js': "test('has it not', () => expect(process.env.SETS_ENV).toBe(undefined))",
+    })
+    const { code, output } = await compare(['env-'])
+    assert.equal(code, 0, output.join('\n'))
+    assert.equal((await corpus.run('forkserver/jest', ['env-'])).code, 0)
+  })
+
+  test('a package finds the globals that setup files and test files have replaced', async () => {
+    const setup = path.join(corpus.folder, 'replace-fetch.js')
+    writeFileSync(setup, "globalThis.fetch = Object.assign(() => {}, { replacedBy: 'setup' })")
+    const test = (by: string): string => `
+      const { fetch } = require('keeps-fetch')
+      test('is the replaced one', () => { expect(fetch.replacedBy).toBe('${by}') })`
+    corpus.add({
+      'fetch-a.test.js': test('setup'),
+      'fetch-b.test.js': `globalThis.fetch = Object.assign(() => {}, { replacedBy: 'test' }); ${test('test')}`,
+    })
+    const config = JSON.stringify({ setupFilesAfterEnv: [setup] })
+    const { code, output } = await compare(['--config', config, 'fetch-'])
+    assert.equal(code, 0, output.join('\n'))
+    rmSync(setup)
+  })
+
   test('a file that is not parsed', async () => {
     corpus.add({ 'syntax.test.js': "test('is not parsed', () => { const = 1 })" })
     const { code } = await compare(['syntax'])

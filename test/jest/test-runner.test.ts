@@ -1,12 +1,19 @@
 // Runs in: the test runner. The runner, as jest calls it; jest is none. test/jest/same-results.slow.test.ts has jest.
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { readFileSync, rmSync } from 'node:fs'
+import inspector from 'node:inspector'
+import path from 'node:path'
+import { after, describe, test } from 'node:test'
 import ForkserverTestRunner, { type ForkserverRunnerOptions } from 'forkserver/jest'
 import type { GlobalConfig, Test, Watcher } from '#src/jest/child/jest-types.js'
+import { Project } from '#src/registry/project.js'
 import { watchLeaks } from '../support/leaks.js'
 import { FakeJest, GLOBAL, UNPREPARED } from './configurations.js'
 
 const LIMIT = { timeout: 60_000 }
+const NO_SETUP = 'module.exports = () => {}'
+/** What was learnt. */
+const LIST = 'node_modules/.cache/forkserver/jest-contexts.json'
 
 class FakeWatcher implements Watcher {
   #isInterrupted = false
@@ -133,6 +140,81 @@ describe('the runner of forkserver/jest', LIMIT, () => {
     const ran = await run([jest.test('a', 'return 1', { ...UNPREPARED, id: 'broken' })])
     assert.deepEqual(named(ran, 'test-file-success'), [['a', 'plain']])
     assert.match(ran.warnings.join(), /^Test files run in jest's own processes: .*it cannot be set up/s)
+  })
+
+  describe('with what was learnt', () => {
+    const keep = (struck: Record<string, string> = {}): string => {
+      const modules = ['node_modules/holds/index.js'].filter((name) => !(name in struck))
+      return jest.write(
+        LIST,
+        JSON.stringify({ stamp: new Project(jest.folder).listStamp(['jest@30.0.0']), modules, struck }),
+      )
+    }
+    const kept = (): { modules: string[]; struck: Record<string, string> } =>
+      JSON.parse(readFileSync(path.join(jest.folder, LIST), 'utf8'))
+    /** The first template does what a module would do that is loaded in it. */
+    const firstDoes = (body: string): void => {
+      const marker = path.join(jest.folder, 'first')
+      rmSync(marker, { force: true })
+      const name = JSON.stringify(marker)
+      const first = `if (fs.existsSync(${name})) return; fs.writeFileSync(${name}, '')`
+      jest.write('setup.js', `const fs = require('node:fs'); module.exports = () => { ${first}; ${body} }`)
+    }
+    after(() => jest.write('setup.js', NO_SETUP))
+
+    test('a module with which nothing can be forked is struck off, and the run is forked', async () => {
+      firstDoes('setInterval(() => {}, 1000)')
+      keep()
+      const ran = await run([jest.test('a', 'return process.ppid')])
+      assert.deepEqual(ran.warnings, [])
+      assert.notEqual((named(ran, 'test-file-success') as [string, number | string][])[0]![1], 'plain')
+      const { modules, struck } = kept()
+      assert.deepEqual(modules, [])
+      assert.match(struck['node_modules/holds/index.js']!, /Timeout/)
+    })
+
+    test('if nobody knows what ended the start, the run is forked, and nothing is struck off', async () => {
+      firstDoes("process.kill(process.pid, 'SIGKILL')")
+      keep()
+      const ran = await run([jest.test('a', 'return process.ppid')])
+      assert.deepEqual(ran.warnings, [])
+      assert.notEqual((named(ran, 'test-file-success') as [string, number | string][])[0]![1], 'plain')
+      assert.deepEqual(kept().modules, ['node_modules/holds/index.js'])
+    })
+  })
+
+  test("files for which no process can be started are run by jest's own runner, and a warning says why", async () => {
+    const marker = path.join(jest.folder, 'no-template')
+    jest.write(
+      'setup.js',
+      `module.exports = () => {
+      if (require('node:fs').existsSync(${JSON.stringify(marker)})) throw new Error('no more templates')
+    }`,
+    )
+    const mark = `require('node:fs').writeFileSync(${JSON.stringify(marker)}, '')`
+    const kill = `${mark}; process.kill(process.ppid, 'SIGKILL')`
+    const ran = await run(
+      [jest.test('a', `${kill}; return 1`), jest.test('b', 'return 1'), jest.test('c', 'return 1')],
+      { maxWorkers: 1 },
+    )
+    jest.write('setup.js', NO_SETUP)
+    const plain = named(ran, 'test-file-success').filter((each) => (each as unknown[])[1] === 'plain')
+    assert.deepEqual(plain, [
+      ['b', 'plain'],
+      ['c', 'plain'],
+    ])
+    assert.equal(ran.warnings.length, 1, ran.warnings.join('\n'))
+    assert.match(ran.warnings[0]!, /^Test files run in jest's own processes: .*no more templates/s)
+  })
+
+  test("jest's own runner does it if a debugger is attached", async () => {
+    inspector.open(0, '127.0.0.1')
+    try {
+      const ran = await run([jest.test('a', 'return 1')])
+      assert.deepEqual([named(ran, 'test-file-success'), ran.warnings], [[['a', 'plain']], []])
+    } finally {
+      inspector.close()
+    }
   })
 
   for (const config of [{ detectOpenHandles: true }, { workerThreads: true }])

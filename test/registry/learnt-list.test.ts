@@ -68,6 +68,8 @@ describe('strikeOff()', () => {
 
   test('gives the same list if there is nothing to take out', () => {
     const known = list(REACT)
+    const unknown = { module: url(REACT), what: 'out of memory', severity: 'unknown' as const }
+    assert.equal(strikeOff(known, [unknown], PROJECT), known, 'nobody knows which one it was')
     assert.equal(strikeOff(known, [], PROJECT), known)
   })
 })

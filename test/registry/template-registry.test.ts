@@ -46,6 +46,13 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(folder, { recursive: true }))
 
+/** Closed with its test. */
+class Registry extends TemplateRegistry implements AsyncDisposable {
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}
+
 const request: TemplateRequest = { tool: 'test@1' }
 const job = (name: string): Reference => remote(path.join(folder, 'jobs.cjs'))[name]!
 const moduleUrl = (name: string): string => pathToFileURL(path.join(folder, 'node_modules', name, 'index.js')).href
@@ -71,7 +78,7 @@ const kept = (): { modules: string[]; struck: Record<string, string> } => {
 
 describe('a registry', () => {
   test('has no server at first, and one later', LIMIT, async () => {
-    await using registry = new TemplateRegistry(folder)
+    await using registry = new Registry(folder)
     assert.equal(registry.serverFor(request), undefined)
     const server = await registry.ready(request)
     assert.equal(server?.startMethod, 'forkserver')
@@ -81,7 +88,7 @@ describe('a registry', () => {
 
   test('learns, replaces the template, and the next run begins with what was learnt', LIMIT, async () => {
     {
-      await using registry = new TemplateRegistry(folder)
+      await using registry = new Registry(folder)
       const first = (await registry.ready(request))!
       assert.notEqual(await run(registry, 'pidOfLoad', first), first.pid, 'the first process loads it itself')
       assert.equal(registry.serverFor(request), first, 'the template before serves until the new one is ready')
@@ -91,14 +98,14 @@ describe('a registry', () => {
       assert.equal(await registry.ready(request), second, 'nothing new was learnt')
       assert.deepEqual(kept().modules, ['node_modules/noting/index.js'])
     }
-    await using registry = new TemplateRegistry(folder)
+    await using registry = new Registry(folder)
     const server = (await registry.ready(request))!
     assert.equal(await run(registry, 'pidOfLoad', server), server.pid)
   })
 
   test('strikes off what would behave differently or cannot be loaded, once and for all', LIMIT, async () => {
     {
-      await using registry = new TemplateRegistry(folder)
+      await using registry = new Registry(folder)
       await registry.ready(request)
       registry.learn(request, ['browser', 'noting', 'broken'].map(moduleUrl))
       const server = (await registry.ready(request))!
@@ -110,50 +117,97 @@ describe('a registry', () => {
     assert.deepEqual(modules, ['node_modules/noting/index.js'])
     assert.match(struck['node_modules/browser/index.js']!, /document/)
     assert.match(struck['node_modules/broken/index.js']!, /broken/)
-    await using registry = new TemplateRegistry(folder)
+    await using registry = new Registry(folder)
     const server = (await registry.ready(request))!
     assert.deepEqual(server.report!.skipped, [], 'the next run does not try it')
   })
 
+  test('strikes off what changes the environment or the language for others', LIMIT, async () => {
+    const code = {
+      environment: "process.env.BY_PACKAGE = 'set'; module.exports = 1",
+      polyfill: 'Reflect.byPackage ??= () => 1; module.exports = 1',
+    }
+    for (const [name, text] of Object.entries(code)) {
+      mkdirSync(path.join(folder, 'node_modules', name))
+      writeFileSync(path.join(folder, 'node_modules', name, 'index.js'), text)
+    }
+    const file = path.join(folder, 'looks.cjs')
+    writeFileSync(file, 'exports.looks = () => [process.env.BY_PACKAGE, typeof Reflect.byPackage]')
+    await using registry = new Registry(folder)
+    await registry.ready(request)
+    registry.learn(request, [...Object.keys(code), 'noting'].map(moduleUrl))
+    const server = (await registry.ready(request))!
+    const p = await new Process(remote(file).looks!, [], { server }).start()
+    assert.deepEqual(await p.result, [undefined, 'undefined'])
+    const { modules, struck } = kept()
+    assert.deepEqual(modules, ['node_modules/noting/index.js'])
+    assert.match(struck['node_modules/environment/index.js']!, /changes process\.env\.BY_PACKAGE while/)
+    assert.match(struck['node_modules/polyfill/index.js']!, /changes Reflect\.byPackage while/)
+  })
+
+  test('strikes nothing off for good if nobody knows what ended a start', LIMIT, async () => {
+    const marker = path.join(folder, 'marker')
+    const kills = path.join(folder, 'node_modules', 'browser', 'index.js')
+    const code = `if (require('node:fs').existsSync(${JSON.stringify(marker)})) process.kill(process.pid, 'SIGKILL')`
+    writeFileSync(kills, code)
+    writeFileSync(marker, '')
+    const names = ['browser', 'noting'].map((name) => `node_modules/${name}/index.js`)
+    {
+      await using registry = new Registry(folder)
+      registry.learn(request, ['browser', 'noting'].map(moduleUrl))
+      const server = (await registry.ready(request))!
+      assert.notEqual(await run(registry, 'pidOfLoad', server), server.pid, 'it does without all of them')
+      assert.deepEqual(kept(), { stamp: (kept() as { stamp?: string }).stamp, modules: names, struck: {} })
+    }
+    rmSync(marker)
+    await using registry = new Registry(folder)
+    const server = (await registry.ready(request))!
+    assert.equal(await run(registry, 'pidOfLoad', server), server.pid)
+  })
+
   test('learns nothing if it is asked not to', LIMIT, async () => {
     const plain = { ...request, learns: false }
-    await using registry = new TemplateRegistry(folder)
+    await using registry = new Registry(folder)
     const server = await registry.ready(plain)
     registry.learn(plain, [moduleUrl('noting')])
     assert.equal(await registry.ready(plain), server)
     assert.deepEqual(cacheFiles(), [])
   })
 
-  for (const [what, file] of [
-    ['the lock file', 'package-lock.json'],
-    ['a configuration file', 'tool.config.js'],
-  ] as const) {
-    test(`makes a new template when ${what} has changed`, LIMIT, async () => {
-      const configured = { ...request, configFiles: [path.join(folder, 'tool.config.js')] }
-      await using registry = new TemplateRegistry(folder)
-      const server = (await registry.ready(configured))!
-      appendFileSync(path.join(folder, file), ' ')
-      assert.equal(registry.serverFor(configured), undefined)
-      const next = (await registry.ready(configured))!
-      assert.notEqual(next.pid, server.pid)
-    })
-  }
+  test('does not learn packages that are excluded', LIMIT, async () => {
+    const choosy = { ...request, exclude: ['noting', '@scope/other'] }
+    await using registry = new Registry(folder)
+    const server = await registry.ready(choosy)
+    registry.learn(choosy, [moduleUrl('noting')])
+    assert.equal(await registry.ready(choosy), server)
+    registry.learn(choosy, [moduleUrl('noting'), moduleUrl('browser')])
+    assert.deepEqual(kept().modules, ['node_modules/browser/index.js'])
+  })
+
+  test('makes a new template when the lock file has changed', LIMIT, async () => {
+    await using registry = new Registry(folder)
+    const server = (await registry.ready(request))!
+    appendFileSync(path.join(folder, 'package-lock.json'), ' ')
+    assert.equal(registry.serverFor(request), undefined)
+    const next = (await registry.ready(request))!
+    assert.notEqual(next.pid, server.pid)
+  })
 
   test('what was learnt with another lock file is forgotten', LIMIT, async () => {
     {
-      await using registry = new TemplateRegistry(folder)
+      await using registry = new Registry(folder)
       await registry.ready(request)
       registry.learn(request, [moduleUrl('noting')])
     }
     assert.equal(kept().modules.length, 1)
     appendFileSync(path.join(folder, 'package-lock.json'), ' ')
-    await using registry = new TemplateRegistry(folder)
+    await using registry = new Registry(folder)
     const server = (await registry.ready(request))!
     assert.notEqual(await run(registry, 'pidOfLoad', server), server.pid)
   })
 
   test('closed while a template starts: nothing is left, and it starts nothing any more', LIMIT, async () => {
-    const registry = new TemplateRegistry(folder)
+    const registry = new Registry(folder)
     registry.serverFor(request)
     await registry.close()
     assert.equal(await registry.ready(request), undefined)
@@ -161,7 +215,7 @@ describe('a registry', () => {
   })
 
   test('a running process of a template that was replaced ends by itself', LIMIT, async () => {
-    await using registry = new TemplateRegistry(folder)
+    await using registry = new Registry(folder)
     const first = (await registry.ready(request))!
     const p = await new Process(remote('node:timers/promises').setTimeout!, [500, 'done'], { server: first }).start()
     registry.learn(request, [moduleUrl('noting')])
@@ -172,7 +226,7 @@ describe('a registry', () => {
 
   test('that cannot start a template leaves the tool alone', LIMIT, async () => {
     const broken = { ...request, preload: [moduleUrl('broken')] }
-    await using registry = new TemplateRegistry(folder)
+    await using registry = new Registry(folder)
     assert.equal(await registry.ready(broken), undefined)
     registry.learn(broken, [moduleUrl('noting')])
     assert.equal(await registry.ready(broken), undefined)

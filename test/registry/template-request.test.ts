@@ -18,7 +18,7 @@ test('what differs needs another template', () => {
     { warmup: cold! },
     { warmup: { call: warm!, args: [1] } },
     { warmup: { call: warm!, args: [2] } },
-    { configFiles: ['/a/jest.config.js'] },
+    { exclude: ['dotenv'] },
     { tripwires: [] },
     { learns: false },
   ]

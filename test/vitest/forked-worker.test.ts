@@ -1,42 +1,21 @@
 // Runs in: the test runner. The start and the end of a forked process, as vitest calls them; vitest is none, and so the
-// process fails. test/vitest/same-results.slow.test.ts has vitest.
+// process fails, or waits. test/vitest/same-results.slow.test.ts has vitest.
 import assert from 'node:assert/strict'
-import { PassThrough } from 'node:stream'
 import { test } from 'node:test'
 import { ForkServer } from 'forkserver'
 import { ForkedWorker } from '#src/vitest/forked-worker.js'
-import type { Vitest } from '#src/vitest/vitest-types.js'
-import { watchLeaks } from '../support/leaks.js'
+import { isAlive, until, watchLeaks } from '../support/leaks.js'
+import { FakeVitest } from './fake-vitest.js'
 
 const LIMIT = { timeout: 60_000 }
 
 watchLeaks()
 
-interface Made {
-  worker: ForkedWorker
-  /** How many listeners the outputs may have. */
-  limits(): number[]
-}
+const vitest = new FakeVitest()
 
-function make(server: ForkServer): Made {
-  const outputs = [new PassThrough(), new PassThrough()] as const
-  const logger = { outputStream: outputs[0], errorStream: outputs[1], warn(): void {} }
-  const vitest: Vitest = {
-    version: '0.0.0',
-    config: { watch: false },
-    state: { getPaths: () => [] },
-    logger,
-    onClose() {},
-  }
-  const options = {
-    distPath: '/there/is/no/vitest',
-    project: { vitest, config: { root: '/', maxWorkers: 1 } },
-    environment: { name: 'node', options: null },
-    execArgv: [],
-    env: process.env,
-  }
-  const worker = new ForkedWorker('forkserver', options, server)
-  return { worker, limits: () => outputs.map((output) => output.getMaxListeners()) }
+function make(server: ForkServer, distPath = '/there/is/no/vitest'): { worker: ForkedWorker; limits(): number[] } {
+  const worker = new ForkedWorker('forkserver', vitest.options({ distPath }), server)
+  return { worker, limits: () => vitest.outputs.map((output) => output.getMaxListeners()) }
 }
 
 test('one more may listen to the outputs while it runs', LIMIT, async () => {
@@ -66,4 +45,26 @@ test('one that could not be started can be stopped', LIMIT, async () => {
   await assert.rejects(worker.start(), { code: 'ERR_INVALID_STATE' })
   await worker.stop()
   assert.deepEqual(limits(), before)
+})
+
+test('one whose template dies when nobody listens any more is no unhandled rejection', LIMIT, async () => {
+  const unhandled: unknown[] = []
+  const note = (error: unknown): number => unhandled.push(error)
+  process.on('unhandledRejection', note)
+  const server = await ForkServer.start()
+  const { worker } = make(server, vitest.distPath)
+  const errors: unknown[] = []
+  const onError = (error: unknown): number => errors.push(error)
+  worker.on('error', onError)
+  const told = new Promise<{ pid: number }>((resolve) => worker.on('message', resolve))
+  await worker.start()
+  const { pid } = await told
+  worker.off('error', onError)
+  process.kill(server.pid!, 'SIGKILL')
+  await worker.stop()
+  assert.ok(await until(() => !isAlive(pid)))
+  await new Promise(setImmediate)
+  process.off('unhandledRejection', note)
+  assert.deepEqual([unhandled, errors], [[], []])
+  await server.close()
 })

@@ -13,6 +13,7 @@ test('the defaults', () => {
     freezeEnvironment: true,
     wait: false,
     fileTimeout: undefined,
+    learn: true,
   })
 })
 
@@ -24,6 +25,8 @@ test('what is given', () => {
   assert.deepEqual(settings.warmup, { module: 'file:///warmup.js', name: 'render' })
   assert.equal(settings.freezeEnvironment, false)
   assert.equal(settings.fileTimeout, 0.5)
+  assert.equal(checkPoolSettings({ learn: false }).learn, false)
+  assert.deepEqual(checkPoolSettings({ learn: { exclude: ['moment'] } }).learn, { exclude: ['moment'] })
 })
 
 const WRONG: readonly [options: object, code: string][] = [
@@ -35,6 +38,7 @@ const WRONG: readonly [options: object, code: string][] = [
   [{ freezeEnvironment: 'jsdom' }, 'ERR_INVALID_OPTION'],
   [{ wait: 1 }, 'ERR_INVALID_OPTION'],
   [{ fileTimeout: 0 }, 'ERR_INVALID_OPTION'],
+  [{ learn: 'no' }, 'ERR_INVALID_OPTION'],
 ]
 
 for (const [options, code] of WRONG)

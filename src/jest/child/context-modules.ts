@@ -1,8 +1,11 @@
 // Runs in: template and child. The modules of packages in a test's runtime: those that the template has loaded, and
 // those that the project's own code asks for.
 //
-// A test may mock a module that one of the loaded ones uses. Loaded without the template, that one would have got the
-// mock. So at the first call of a mocking function, the modules that nobody has asked for yet are forgotten.
+// Loaded without the template, a module would have found what the test file and its setup files had done until then: a
+// mock of a module that it uses, a global that they have replaced (fetch, the timers), a variable of the environment.
+// So at the first call of a mocking function, or as soon as something has changed, the modules are forgotten that
+// nobody has asked for yet.
+import { RealmChanges } from '../../platform/realm-changes.js'
 import type { Environment, Runtime, RuntimeModule } from './jest-types.js'
 
 /** Globals that a test file has, and that a context has not yet when it is prepared. */
@@ -23,6 +26,8 @@ export class ContextModules {
   /** Modules that the template has loaded and nobody has asked for. */
   readonly #unused = new Set<string>()
   readonly #struck: string[] = []
+  #changes: RealmChanges | undefined
+  #isSpoilt = false
   #entries: readonly string[] = []
 
   private constructor(runtime: Runtime, registry: Map<string, RuntimeModule>) {
@@ -38,11 +43,19 @@ export class ContextModules {
     return isKnown ? new ContextModules(runtime, registry) : undefined
   }
 
-  /** Loads modules. One that throws, or that looks for a global of test files, is dropped, with what it has loaded. */
+  /**
+   * Loads modules. One that throws, that looks for a global of test files, or that changes what others find is dropped,
+   * with what it has loaded.
+   */
   load(environment: Environment, from: string, modules: readonly string[]): void {
+    const changes = new RealmChanges(environment.global)
+    this.#changes = changes
     for (const module of modules) {
       const before = new Set(this.#registry.keys())
-      if (this.#isAlike(environment, () => this.#runtime.requireModule(from, module))) continue
+      const isAlike = this.#isAlike(environment, () => this.#runtime.requireModule(from, module))
+      const hasChanged = changes.take().length > 0
+      this.#isSpoilt ||= hasChanged
+      if (isAlike && !hasChanged) continue
       this.#struck.push(module)
       for (const path of this.#registry.keys()) if (!before.has(path)) this.#registry.delete(path)
     }
@@ -70,14 +83,28 @@ export class ContextModules {
     return isAlike
   }
 
-  /** Runs in the child: watches which modules are asked for, until something is mocked. */
-  watchMocks(): void {
-    if (this.#unused.size === 0) return
+  /** Runs in the child: watches which modules are asked for, until something is mocked or changed. */
+  watch(): void {
+    const changes = this.#changes
+    if (this.#unused.size === 0 || !changes) return
     const registry = this.#registry
     const unused = this.#unused
+    let hasBegun = false
     registry.get = (path) => {
+      // The first one is the first file of the user: what was changed until then, the test framework has changed.
+      if (!hasBegun) changes.take()
+      hasBegun = true
       const module = Map.prototype.get.call(registry, path) as RuntimeModule | undefined
-      if (module && unused.has(path)) this.#use(module)
+      if (!unused.has(path)) return module
+      if (!module) {
+        unused.delete(path) // jest has forgotten it: one that is there later was loaded by the test file
+        return undefined
+      }
+      if (changes.take().length > 0) {
+        this.#forgetUnused()
+        return undefined
+      }
+      this.#use(module)
       return module
     }
     const state = this.#runtime.mockState as Record<string, (...args: unknown[]) => unknown>
@@ -114,6 +141,11 @@ export class ContextModules {
   /** The modules that load() could not keep. */
   get struck(): readonly string[] {
     return this.#struck
+  }
+
+  /** Whether one of them has changed what others find: test files must not have this context. */
+  get isSpoilt(): boolean {
+    return this.#isSpoilt
   }
 
   get entries(): readonly string[] {

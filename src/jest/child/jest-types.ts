@@ -10,6 +10,7 @@ export interface ProjectConfig {
   /** jest has them from 30.4.1 on. */
   readonly runnerOptions?: object
   readonly automock: boolean
+  readonly fakeTimers?: { readonly enableGlobally?: boolean }
   readonly detectLeaks: boolean
   readonly extensionsToTreatAsEsm: readonly string[]
   readonly setupFiles: readonly string[]

@@ -22,20 +22,31 @@ interface Exports {
   exports: unknown
 }
 
+/** Names the file to run, or rejects: then none is run. */
+type Open = (path: string | Promise<never>) => void
+
+type MakeArguments = [
+  config: ProjectConfig,
+  nominalPath: string,
+  run: () => Promise<TestResult>,
+  modules: readonly string[],
+]
+
 /** One prepared context. It serves one test file. */
 export class PreparedContext {
   readonly #config: ProjectConfig
   readonly #nominalPath: string
   readonly #made: Made
-  readonly #open: (path: string) => void
+  readonly #open: Open
   readonly #result: Promise<TestResult>
   readonly #modules: ContextModules
+  #struck: readonly string[]
 
   private constructor(
     config: ProjectConfig,
     nominalPath: string,
     made: Made,
-    open: (path: string) => void,
+    open: Open,
     result: Promise<TestResult>,
     modules: ContextModules,
   ) {
@@ -45,6 +56,27 @@ export class PreparedContext {
     this.#open = open
     this.#result = result
     this.#modules = modules
+    this.#struck = modules.struck
+  }
+
+  /** As make(). If a module changes what others find, the context is made anew without it. */
+  static async makeClean(...[config, nominalPath, run, modules]: MakeArguments): Promise<PreparedContext | undefined> {
+    const struck = new Set<string>()
+    for (;;) {
+      const left = modules.filter((module) => !struck.has(module))
+      const context = await PreparedContext.make(config, nominalPath, run, left)
+      if (!context) return undefined
+      for (const module of context.#modules.struck) struck.add(module)
+      context.#struck = [...struck]
+      if (!context.#modules.isSpoilt) return context
+      await context.#drop()
+    }
+  }
+
+  /** jest takes it down. */
+  async #drop(): Promise<void> {
+    this.#open(Promise.reject(new Error('The context is not used.')))
+    await this.#result.catch(() => {})
   }
 
   /**
@@ -53,19 +85,14 @@ export class PreparedContext {
    * @param modules what to load in the context
    * @returns undefined if it cannot be prepared in this version of jest
    */
-  static async make(
-    config: ProjectConfig,
-    nominalPath: string,
-    run: () => Promise<TestResult>,
-    modules: readonly string[],
-  ): Promise<PreparedContext | undefined> {
+  static async make(...[config, nominalPath, run, modules]: MakeArguments): Promise<PreparedContext | undefined> {
     const require = createRequire(config.testRunner)
     const loaded = require(config.testRunner) as Framework | { default: Framework }
     const framework = typeof loaded === 'function' ? loaded : loaded.default
     const slot = require.cache[require.resolve(config.testRunner)] as Exports | undefined
     if (!slot) return undefined
     const original = slot.exports
-    let open: (path: string) => void = () => {}
+    let open: Open = () => {}
     const opened = new Promise<string>((resolve) => {
       open = resolve
     })
@@ -101,7 +128,7 @@ export class PreparedContext {
 
   /** The modules that it could not load. */
   get struck(): readonly string[] {
-    return this.#modules.struck
+    return this.#struck
   }
 
   /** Runs a test file. */
@@ -110,7 +137,7 @@ export class PreparedContext {
     const start = Date.now()
     replacePath(runtime, this.#nominalPath, path)
     freshProcess(environment.global.process)
-    this.#modules.watchMocks()
+    this.#modules.watch()
     this.#open(path)
     const result = await this.#result
     const runtimeMs = Date.now() - start

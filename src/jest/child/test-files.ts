@@ -106,7 +106,7 @@ async function prepareContexts(given: Preparation): Promise<void> {
     await warmTransform(config, testPath)
     await worker.worker({ config: withoutCodeOfUser(config), globalConfig, path: REHEARSAL, context })
     const run = (): Promise<TestResult> => worker.worker({ config, globalConfig, path: testPath, context })
-    const prepared = await PreparedContext.make(config, testPath, run, given.modules)
+    const prepared = await PreparedContext.makeClean(config, testPath, run, given.modules)
     if (prepared) contexts.set(config.id, prepared)
   }
 }

@@ -25,6 +25,18 @@ export function say(reason: string): void {
 /** Whether FORKSERVER=off turns all of it off. */
 export const isOff = (env: NodeJS.ProcessEnv): boolean => env.FORKSERVER === 'off'
 
+/** Whether FORKSERVER_LEARN=off turns only the learning off. */
+const learnsNothing = (): boolean => process.env.FORKSERVER_LEARN === 'off'
+
+/** Undefined if it was removed. */
+function currentFolder(): string | undefined {
+  try {
+    return process.cwd()
+  } catch {
+    return undefined
+  }
+}
+
 /** The modules that templates load: FORKSERVER_PRELOAD, or `forkserver.preload` of the package.json here or above. */
 export function preloadOf(env: NodeJS.ProcessEnv, from: string): string[] {
   if (env.FORKSERVER_PRELOAD !== undefined) return absolute(env.FORKSERVER_PRELOAD.split(',').filter(Boolean), from)
@@ -48,10 +60,15 @@ function readPackage(file: string): { forkserver?: { preload?: unknown } } | und
   }
 }
 
-/** What is asked for: the flags of the process, and its environment. */
+/** What is asked for. */
 export interface Wanted {
+  /** The flags of the process. */
   flags: readonly string[]
   env: NodeJS.ProcessEnv
+  /** The arguments of its script. */
+  args: readonly string[]
+  /** Its working directory, if it gets one of its own. */
+  cwd: string | undefined
 }
 
 /** A server, and who wants to know what its processes load. */
@@ -103,6 +120,8 @@ export class ForkTemplates {
   readonly #places = new Map<string, Place>()
   readonly #makeRegistry: () => TemplateRegistry
   #registry: TemplateRegistry
+  /** Where templates that learn start, and their processes. */
+  #cwd = currentFolder()
   /** At which use of the same flags a template is started for them: it pays off from the second process on. */
   startsAt = 2
   /** Whether templates also preload what processes were seen to load. */
@@ -163,7 +182,7 @@ export class ForkTemplates {
   }
 
   #placeOf(wanted: Wanted): Place {
-    const learns = this.learns && this.#registry.canKeep && hasEnvironmentOf(wanted.env)
+    const learns = this.learns && this.#registry.canKeep && !learnsNothing() && this.#isLikeTemplate(wanted)
     const variables = learns ? VARIABLES_OF_LOAD : VARIABLES_OF_START
     const key = JSON.stringify([wanted.flags, variables.map((name) => wanted.env[name]), learns])
     let place = this.#places.get(key)
@@ -172,6 +191,12 @@ export class ForkTemplates {
       this.#places.set(key, (place = { uses: 0, variables, learns }))
     }
     return place
+  }
+
+  /** Packages read the environment, the arguments or the working directory while they are loaded. */
+  #isLikeTemplate({ env, args, cwd }: Wanted): boolean {
+    if (args.length > 0 || this.#cwd === undefined || currentFolder() !== this.#cwd) return false
+    return (cwd === undefined || path.resolve(this.#cwd, cwd) === this.#cwd) && hasEnvironmentOf(env)
   }
 
   /** A program may pass other flags to each process. */
@@ -191,6 +216,7 @@ export class ForkTemplates {
   async close(): Promise<void> {
     const registry = this.#registry
     this.#registry = this.#makeRegistry()
+    this.#cwd = currentFolder()
     this.#places.clear()
     await registry.close()
   }

@@ -2,16 +2,13 @@
 import childProcess from 'node:child_process'
 import { UsageError } from '../../errors.js'
 import { ForkServer } from '../server/fork-server.js'
-import { templates } from './fork-templates.js'
+import { templates, type Wanted } from './fork-templates.js'
 import { throughTemplates } from './through-template.js'
 
 // Kept, because somebody may put fork() there in its place.
 const plainFork = childProcess.fork
 
-const ownWanted = (): { flags: readonly string[]; env: NodeJS.ProcessEnv } => ({
-  flags: process.execArgv,
-  env: process.env,
-})
+const ownWanted = (): Wanted => ({ flags: process.execArgv, env: process.env, args: [], cwd: undefined })
 
 /**
  * As child_process.fork(), with the same arguments, events and errors. The process is forked from a template if one is

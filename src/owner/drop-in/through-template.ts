@@ -1,6 +1,7 @@
 // Runs in: owner. Takes the start of a ChildProcess that runs a script with this Node through a template.
 import { ChildProcess } from 'node:child_process'
 import { ownFile } from '../../platform/own-files.js'
+import watched from '../../platform/watched-files.cjs'
 import { readCommandLine } from './command-line.js'
 import { type ForkTemplates, isOff, say } from './fork-templates.js'
 import { environmentOf } from './spawn-call.js'
@@ -11,6 +12,7 @@ export interface SpawnOptions {
   file?: unknown
   args?: unknown
   envPairs?: unknown
+  cwd?: unknown
 }
 
 type Spawn = (this: ChildProcess, options: SpawnOptions) => unknown
@@ -31,7 +33,11 @@ function wordsOf(values: readonly unknown[]): string[] | undefined {
 }
 
 /** Gives the process a handle that asks a template, if there is one for it. */
-export function prepare(child: ChildProcess, { file, args, envPairs }: SpawnOptions, templates: ForkTemplates): void {
+export function prepare(
+  child: ChildProcess,
+  { file, args, envPairs, cwd }: SpawnOptions,
+  templates: ForkTemplates,
+): void {
   const holder = child as unknown as { _handle: ProcessHandle }
   if (holder._handle instanceof TemplateHandle) return // fork() and forkserver/register are both in use
   if (isOff(process.env) || file !== process.execPath || !Array.isArray(args) || args[0] !== file) return
@@ -40,7 +46,13 @@ export function prepare(child: ChildProcess, { file, args, envPairs }: SpawnOpti
   if (!line || line.script.startsWith(OWN_MAINS)) return
   const env = environmentOf(Array.isArray(envPairs) ? (envPairs as string[]) : [])
   if ('NODE_PRESERVE_SYMLINKS_MAIN' in env) return // a program in a template has its real path
-  const template = templates.use({ flags: line.flags, env })
+  // Node decides once in a process whether require() reports what it loads, and a template may have loaded it already.
+  if (watched.VARIABLE in env) {
+    say(`${watched.VARIABLE} is set: somebody watches the files that it loads`)
+    return
+  }
+  const folder = typeof cwd === 'string' ? cwd : undefined
+  const template = templates.use({ flags: line.flags, env, args: line.args, cwd: folder })
   if (!template) return
   holder._handle = new TemplateHandle(child, template, line, say)
 }

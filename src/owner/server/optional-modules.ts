@@ -24,7 +24,8 @@ export function toLeaveOut(
   if (stops.some((finding) => finding.module !== null && !isOptional(finding))) return []
   const blamed = stops.filter(isOptional)
   if (blamed.length > 0 && attempt < MAX_ATTEMPTS - 1) return blamed
-  // Nobody knows which one it was.
+  // Nobody knows which of the others it was.
   const what = error.findings[0]?.what ?? error.message
-  return [...optional].map((module) => ({ module, what, severity: 'failed' }))
+  const others = [...optional].filter((module) => !blamed.some((finding) => finding.module === module))
+  return [...blamed, ...others.map((module): Finding => ({ module, what, severity: 'unknown' }))]
 }

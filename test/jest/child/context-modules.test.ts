@@ -24,7 +24,7 @@ class FakeRuntime implements Runtime {
   readonly registries = { getActiveCjsRegistry: () => this.registry }
   readonly mocked: string[] = []
   readonly mockState = Object.fromEntries(MOCKING.map((name) => [name, () => this.mocked.push(name)]))
-  readonly environment = { global: {} } as unknown as Environment
+  readonly environment = { global: { process: { env: { KEPT: '1' } } } } as unknown as Environment
   readonly #requires: Record<string, string[]>
   readonly #code: Record<string, (global: Record<string, unknown>) => void>
   readonly loads: string[] = []
@@ -68,7 +68,7 @@ test('a runtime of another version is left alone', () => {
 
 test('a module that is asked for is the one that was loaded', () => {
   const runtime = new FakeRuntime({ [A]: [B] })
-  load(runtime, A).watchMocks()
+  load(runtime, A).watch()
   runtime.requireModule(FROM, A)
   assert.deepEqual(runtime.loads, [A, B])
 })
@@ -90,10 +90,51 @@ for (const name of ['afterEach', 'expect', 'jest'])
     assert.ok(!(name in runtime.environment.global), 'no tripwire stays')
   })
 
+type Global = Record<string, unknown> & { process: { env: NodeJS.ProcessEnv } }
+
+for (const [what, code] of [
+  ['a variable', ({ process }) => (process.env.BY_A = '1')],
+  ['a global', (global) => (global.byA = 1)],
+] as [string, (global: Global) => unknown][])
+  test(`a module that changes ${what} is dropped, and the context is spoilt`, () => {
+    const runtime = new FakeRuntime({}, { [A]: (global) => void code(global as Global) })
+    const modules = load(runtime, A, B)
+    assert.deepEqual([modules.struck, modules.isSpoilt], [[A], true])
+    assert.deepEqual([...runtime.registry.keys()], [B])
+    assert.equal(load(new FakeRuntime({}), A, B).isSpoilt, false)
+  })
+
+for (const [what, code] of [
+  ['a variable', ({ process }) => (process.env.KEPT = '2')],
+  ['a global', (global) => (global.fetch = () => {})],
+] as [string, (global: Global) => unknown][])
+  test(`when the test file has changed ${what}, what nobody has used is loaded anew`, () => {
+    const runtime = new FakeRuntime({ [A]: [B] })
+    load(runtime, A, C).watch()
+    const global = runtime.environment.global as unknown as Global
+    Object.assign(global, { expect: 1 }) // the test framework does so before the first file of the user
+    runtime.requireModule(FROM, OWN)
+    runtime.requireModule(FROM, A)
+    assert.deepEqual(runtime.loads, [A, B, C, OWN], 'nothing has changed')
+    code(global)
+    runtime.requireModule(FROM, B)
+    runtime.requireModule(FROM, C)
+    assert.deepEqual(runtime.loads, [A, B, C, OWN, C])
+  })
+
+test('a module that was loaded anew after resetModules() is in use', () => {
+  const runtime = new FakeRuntime({})
+  load(runtime, A).watch()
+  runtime.registry.clear()
+  const held = runtime.requireModule(FROM, A)
+  runtime.mockState.setMock!()
+  assert.equal(runtime.requireModule(FROM, A), held)
+})
+
 for (const name of MOCKING)
   test(`at ${name}(), what nobody has used is forgotten`, () => {
     const runtime = new FakeRuntime({ [A]: [B] })
-    load(runtime, A, C).watchMocks()
+    load(runtime, A, C).watch()
     runtime.requireModule(FROM, A)
     runtime.mockState[name]!()
     assert.deepEqual(runtime.mocked, [name])

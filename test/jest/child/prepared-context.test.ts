@@ -39,11 +39,11 @@ function makeRuntime(testPath: string, internals: string[]): object {
 }
 
 /** jest's runTest(): makes environment and runtime, and calls the framework. */
-function runTest(config: ProjectConfig, runtime: object): () => Promise<TestResult> {
+function runTest(config: ProjectConfig, runtime: object, env: NodeJS.ProcessEnv = {}): () => Promise<TestResult> {
   return async () => {
     const loaded = createRequire(config.testRunner)(config.testRunner) as Framework | { default: Framework }
     const framework = typeof loaded === 'function' ? loaded : loaded.default
-    const environment = { global: { process: { pid: 1, ppid: 1, env: {} } } }
+    const environment = { global: { process: { pid: 1, ppid: 1, env } } }
     return framework({} as never, config, environment as never, runtime as never, NOMINAL, undefined)
   }
 }
@@ -76,6 +76,38 @@ test('none for a runtime without the path of its test file, or without known reg
   assert.equal(await PreparedContext.make(config, NOMINAL, runTest(config, ofOther), []), undefined)
   const unknown = { ...makeRuntime(NOMINAL, []), registries: undefined }
   assert.equal(await PreparedContext.make(config, NOMINAL, runTest(config, unknown), []), undefined)
+})
+
+test('a module that changes what others find: the context is made anew without it', async () => {
+  const config = { ...PROJECT, testRunner: jest.write('circus/spoilt.js', `module.exports = ${FRAMEWORK}`) }
+  const code: Record<string, (env: NodeJS.ProcessEnv) => void> = {
+    '/spoils.js': (env) => {
+      env.BY_MODULE = '1'
+    },
+    '/throws.js': () => {
+      throw new Error('no')
+    },
+    '/kept.js': () => {},
+  }
+  const envs: NodeJS.ProcessEnv[] = []
+  let ended = 0
+  const run = async (): Promise<TestResult> => {
+    const env: NodeJS.ProcessEnv = {}
+    envs.push(env)
+    const registry = new Map<string, object>()
+    const requireModule = (_from: string, name: string): void => {
+      registry.set(name, { filename: name })
+      code[name]!(env)
+    }
+    const others = { requireModule, registries: { getActiveCjsRegistry: () => registry } }
+    const runtime = { ...makeRuntime(NOMINAL, []), ...others }
+    return runTest(config, runtime, env)().finally(() => ended++)
+  }
+  const prepared = await PreparedContext.makeClean(config, NOMINAL, run, Object.keys(code))
+  assert.deepEqual(prepared?.struck, ['/spoils.js', '/throws.js'])
+  assert.deepEqual(envs, [{ BY_MODULE: '1' }, {}])
+  assert.equal(ended, 1, 'the first one was taken down')
+  assert.equal((await prepared!.runFile('/app/b.test.js')).testFilePath, '/app/b.test.js')
 })
 
 test('an environment that cannot be made is an error, and the framework is in its place again', async () => {

@@ -1,5 +1,6 @@
 // Runs in: the test runner. Which templates the place of child_process starts, and when it starts none. No process.
 import assert from 'node:assert/strict'
+import os from 'node:os'
 import path from 'node:path'
 import { describe, test } from 'node:test'
 import { ForkTemplates, preloadOf } from '#src/owner/drop-in/fork-templates.js'
@@ -22,6 +23,8 @@ function site({ fails = false } = {}): { templates: ForkTemplates; started: () =
 const wanted = (number: number): Parameters<ForkTemplates['use']>[0] => ({
   flags: [`--stack-trace-limit=${number}`],
   env: process.env,
+  args: [],
+  cwd: undefined,
 })
 
 describe('ForkTemplates', () => {
@@ -55,6 +58,50 @@ describe('ForkTemplates', () => {
     for (let time = 0; time < 3; time++)
       assert.equal(await templates.ready(wanted(1)), 'no template could be started: no memory')
     assert.equal(started(), 1)
+    await templates.close()
+  })
+})
+
+describe('what processes load is learnt', () => {
+  const learner = (): ForkTemplates => {
+    const { templates } = site()
+    templates.learns = true
+    return templates
+  }
+  const learns = async (others: Partial<Parameters<ForkTemplates['use']>[0]>): Promise<boolean> => {
+    const templates = learner()
+    const process_ = { ...wanted(1), ...others }
+    assert.equal(await templates.ready(process_), undefined)
+    const found = templates.use(process_)!.learn !== undefined
+    await templates.close()
+    return found
+  }
+
+  test('if packages find in them what they find in the template', async () => {
+    assert.equal(await learns({}), true)
+    assert.equal(await learns({ cwd: process.cwd() }), true)
+    assert.equal(await learns({ cwd: '.' }), true)
+  })
+
+  test('not if the script has arguments, or another working directory or environment', async () => {
+    assert.equal(await learns({ args: ['--verbose'] }), false)
+    assert.equal(await learns({ cwd: '/' }), false)
+    assert.equal(await learns({ env: { ...process.env, API_URL: 'x' } }), false)
+  })
+
+  test('not with FORKSERVER_LEARN=off', async (t) => {
+    process.env.FORKSERVER_LEARN = 'off'
+    t.after(() => delete process.env.FORKSERVER_LEARN)
+    assert.equal(await learns({}), false)
+  })
+
+  test('not if this process has changed its working directory since', async (t) => {
+    const before = process.cwd()
+    const templates = learner()
+    t.after(() => process.chdir(before))
+    process.chdir(os.tmpdir())
+    await templates.ready(wanted(1))
+    assert.equal(templates.use(wanted(1))!.learn, undefined)
     await templates.close()
   })
 })

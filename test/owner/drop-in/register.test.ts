@@ -156,6 +156,15 @@ describe('learns what test files import from packages', () => {
     assert.match(struck['node_modules/tests/index.js']!, /loads node:test/)
   })
 
+  test('with FORKSERVER_LEARN=off nothing that was learnt is preloaded', async () => {
+    process.env.FORKSERVER_LEARN = 'off'
+    try {
+      assert.deepEqual(preloaded(await runForked([], files, project)), ['', ''])
+    } finally {
+      delete process.env.FORKSERVER_LEARN
+    }
+  })
+
   test('of another lock file it knows nothing', async () => {
     writeFileSync(path.join(project, 'package-lock.json'), '{ "other": true }')
     assert.equal(preloaded(await runForked([], files, project))[0], '')
