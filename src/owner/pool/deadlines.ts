@@ -41,7 +41,8 @@ export class Deadlines {
     this.#startLimit(sent, Math.max(timeout, LEAST_WAIT_MS), () => lateWorker(sent.chunk))
   }
 
-  // Node runs timers before it reads what has come. If this process was busy, the answer may be there: it is read first.
+  // Node runs timers before it reads what has come. If this process was busy, the answer may be there: that is read
+  // first.
   #startLimit(sent: Assignment, milliseconds: number, errorOf: () => Error): void {
     const end = (): void => {
       if (this.#limit === limit) this.#listener.onLate(sent, errorOf())

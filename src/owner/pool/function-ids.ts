@@ -1,7 +1,7 @@
 // Runs in: owner. The numbers of the functions that one worker was told. Pure.
 import type { Reference } from '../naming/remote.js'
 
-/** Each remote() makes references of its own, so a function may have many: those of calls that are over are forgotten. */
+/** The functions of one worker. Each remote() makes references of its own, so a function may have many of them. */
 export class FunctionIds {
   readonly #known = new WeakMap<Reference, number>()
   readonly #ids = new Map<string, number>()

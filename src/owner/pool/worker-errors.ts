@@ -58,8 +58,8 @@ export interface KnownEnd {
 }
 
 /**
- * The errors of a worker's end. They are made only if somebody asks: most workers for one task end as they should, and a
- * stack takes time.
+ * The errors of a worker's end. They are made only if somebody asks: most workers for one task end as they should, and
+ * a stack takes time.
  *
  * @returns the error of a chunk that it had begun; without one, its own
  */
