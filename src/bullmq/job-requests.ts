@@ -1,6 +1,7 @@
 // Runs in: owner, the program of BullMQ's worker. Carries out what a job's process asks for, by the methods of BullMQ's
 // Job, and tells it of a cancellation.
 import type { Duplex } from 'node:stream'
+import { inspect } from 'node:util'
 import { JOB_METHODS, type JobRequest, lineOf, MessageLines, type RemoteError } from './child/messages.js'
 
 /** What forkserver needs of BullMQ's Job: of version 5 or 6. */
@@ -60,6 +61,14 @@ export function serveJob(job: BullJob, line: Duplex): void {
 
 /** Tells the process that its job was cancelled. */
 export function sendCancel(line: Duplex, reason: unknown): void {
-  const cancel = reason instanceof Error ? reason.message : reason
-  if (line.writable) line.write(lineOf({ cancel: cancel ?? null }))
+  const cancel = reason instanceof Error ? reason.message : (reason ?? null)
+  if (line.writable) line.write(lineOf({ cancel: isJson(cancel) ? cancel : inspect(cancel) }))
+}
+
+function isJson(value: unknown): boolean {
+  try {
+    return JSON.stringify(value) !== undefined
+  } catch {
+    return false // a BigInt, or a circle
+  }
 }

@@ -215,6 +215,10 @@ export class RingChannel implements Channel {
     if (this.#watcher) this.#native.holdLoop(this.#watcher, on ? 1 : 0)
   }
 
+  flushed(): Promise<void> | undefined {
+    return this.#unsent.length === 0 ? undefined : new Promise((resolve) => this.end(resolve))
+  }
+
   end(sent: () => void): void {
     if (this.#unsent.length === 0) sent()
     else this.#sent = sent

@@ -5,6 +5,8 @@ import { readToTheEnd } from '../platform/read-to-end.js'
 import { encodeFrameHeader, FrameDecoder, MAX_OWN_PAYLOAD, ONE_WRITE_LIMIT } from '../wire/frames.js'
 import type { Channel, ChannelListener } from './worker-channel.js'
 
+const NOTHING = Buffer.alloc(0)
+
 /** One end of a worker channel over a socket. */
 export class SocketChannel implements Channel {
   readonly #socket: Socket
@@ -30,7 +32,7 @@ export class SocketChannel implements Channel {
     this.#closed = new Promise((resolve) => this.#socket.once('close', resolve))
   }
 
-  send(head: Uint8Array, body: Uint8Array = Buffer.alloc(0)): void {
+  send(head: Uint8Array, body: Uint8Array = NOTHING): void {
     const length = head.length + body.length
     if (length <= ONE_WRITE_LIMIT) {
       this.#socket.write(Buffer.concat([encodeFrameHeader(length), head, body]))
@@ -48,6 +50,11 @@ export class SocketChannel implements Channel {
   holdLoop(on: boolean): void {
     if (on) this.#socket.ref()
     else this.#socket.unref()
+  }
+
+  flushed(): Promise<void> | undefined {
+    if (this.#socket.writableLength === 0) return undefined
+    return new Promise((resolve) => this.#socket.write(NOTHING, () => resolve())) // also if the socket fails
   }
 
   end(sent: () => void): void {

@@ -28,6 +28,8 @@ export interface Channel {
   idle(): boolean
   /** Sets whether the channel keeps the event loop running. At first it does. */
   holdLoop(on: boolean): void
+  /** Waits until the other process has all that was sent, even if this one dies. Returns undefined if it has. */
+  flushed(): Promise<void> | undefined
   /** Calls back when all is sent. */
   end(sent: () => void): void
   /** The other process has ended: delivers the messages that it has sent, and closes. */

@@ -87,7 +87,7 @@ export class Memories {
   /**
    * Gives back the memory of a worker that has ended.
    *
-   * @param isUsedUp whether the user may still hold buffers in it: then no other worker gets it
+   * @param isUsedUp whether the user may still hold buffers in it, or a process uses it: then no other worker gets it
    */
   giveBack(memory: SharedMemory, { isUsedUp }: { isUsedUp: boolean }): void {
     // The next worker must not see old messages in it. Giving the pages back takes less time than

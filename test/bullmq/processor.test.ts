@@ -100,6 +100,7 @@ describe('forkserver/bullmq', { skip: NO_REDIS, timeout: 4 * HANG_MS }, () => {
       test('an error that nobody catches fails the job', async () => {
         assert.equal((await board.run('uncaught')).failedReason, 'thrown in a callback')
         assert.equal((await board.run('unhandled')).failedReason, 'nobody waits for this promise')
+        assert.equal((await board.run('asksOn')).failedReason, 'thrown while it asks')
         assert.equal((await board.run('throwsTwice')).failedReason, 'the first')
       })
 

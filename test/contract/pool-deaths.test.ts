@@ -1,7 +1,8 @@
 // Runs in: the test runner. Pool: nothing is lost when workers die, in whatever way.
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { ChildError, UsageError } from 'forkserver'
 import { errorOf } from './contract.js'
 import { collect, poolContract, range, tasks } from './pool-tools.js'
@@ -66,6 +67,61 @@ poolContract('pool, deaths', ({ open, newFile }) => {
     // The owner may send before it hears of the death; the task had not begun then, and is run by the next worker.
     assert.equal(typeof second, 'number')
     assert.notEqual(second, first)
+  })
+
+  test('a large result is not lost with the worker that ends in the next task', async () => {
+    await using pool = open({ processes: 1 })
+    await pool.run(tasks.pid, [])
+    const large = pool.run(tasks.textOf, [2 ** 20])
+    const error = errorOf(pool.run(tasks.leave, [3]), ChildError) // sent ahead: it follows at once
+    assert.equal((await large).length, 2 ** 20)
+    assert.match((await error).message, /while it ran leave\(\)/)
+  })
+
+  test('an abort behind terminate(): the tasks that workers still have are answered', async () => {
+    const pool = open({ processes: 1 })
+    await pool.run(tasks.pid, [])
+    const stop = new AbortController()
+    const first = pool.run(tasks.spin, [], { signal: stop.signal }).catch(() => {})
+    const ahead = errorOf(pool.run(tasks.pid, []), UsageError)
+    await new Promise(setImmediate)
+    pool.terminate()
+    stop.abort()
+    await pool.join()
+    const error = await Promise.race([ahead, sleep(10_000)])
+    assert.equal(error?.code, 'ERR_INVALID_STATE')
+    await first
+    assert.equal(pool.stats().queued, 0)
+  })
+
+  test('retries of a chunk of several tasks count each task once', async () => {
+    await using pool = open({ processes: 1 })
+    const [there, fresh] = [newFile(), newFile()]
+    writeFileSync(there, '')
+    const again = await pool.map(tasks.dieOnce, [there, fresh, there], { chunkSize: 3, retries: 1 })
+    assert.deepEqual(again, ['again', 'again', 'again'])
+    const { queued, completed, failed } = pool.stats()
+    assert.deepEqual([queued, completed, failed], [0, 3, 0])
+  })
+
+  test('a task that is run again obeys its timeout while no worker is ready', async () => {
+    const options = { initializer: tasks.hangAfterFirst, initArgs: [newFile()], startTimeout: 15_000 }
+    await using pool = open({ processes: 1, ...options })
+    const limits = { retries: 1, timeout: 2_000 }
+    const error = await errorOf(pool.run(tasks.dieOnceLater, [newFile(), 200], limits), ChildError)
+    assert.equal(error.code, 'ERR_TIMEOUT')
+  })
+
+  test('an error that a worker throws outside of its tasks is the cause', async () => {
+    await using pool = open({ stdio: 'ignore' })
+    const error = await errorOf(pool.run(tasks.throwInCallback, ['left behind']), ChildError)
+    assert.equal(error.code, 'ERR_CHILD_DIED')
+    assert.ok(error.cause instanceof RangeError && error.cause.message === 'left behind', String(error.cause))
+    const options = { initializer: tasks.throwInCallback, initArgs: ['no lock file'], stdio: 'ignore' } as const
+    await using other = open(options)
+    const broken = await errorOf(other.run(tasks.pid, []), ChildError)
+    assert.equal(broken.code, 'ERR_POOL_BROKEN')
+    assert.match(broken.message, /before it was ready: no lock file/)
   })
 
   test('retries', async () => {

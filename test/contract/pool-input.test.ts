@@ -95,6 +95,20 @@ poolContract('pool, input', ({ open }) => {
     })
   }
 
+  test('a source that fills one object again and again: each task gets its own item', async () => {
+    await using pool = open()
+    function* rows(): Generator<{ value: number }> {
+      const row = { value: 0 }
+      for (const value of range(500)) yield Object.assign(row, { value })
+    }
+    async function* later(): AsyncGenerator<{ value: number }> {
+      yield* rows()
+    }
+    for (const input of [rows, later])
+      for (const chunkSize of ['auto', 20] as const)
+        assert.deepEqual(await pool.map(tasks.getValue, input(), { chunkSize }), range(500))
+  })
+
   test('close() and join() do not wait for an idle source', async () => {
     const pool = open()
     const results = pool.imap(tasks.identity, idleSources['an open stream']!(['a', 'b']) as never)

@@ -76,6 +76,15 @@ poolContract('pool, limits', ({ open }) => {
     assert.ok(pool.stats().rescheduled <= 10)
   })
 
+  test('a task that ended in time has not failed, though its owner was too busy to hear it', async () => {
+    await using pool = open({ processes: 1, gracePeriod: 10_000 })
+    await pool.run(tasks.pid, [])
+    const result = pool.run(tasks.later, ['done', 10], { timeout: 300 })
+    await new Promise(setImmediate)
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_000)
+    assert.equal(await result, 'done')
+  })
+
   test('the time that a task waits for others does not count to its timeout', async () => {
     await using pool = open({ processes: 1 })
     const each = pool.map(tasks.later as never, range(8).map(() => 100) as never, { timeout: 60_000 })

@@ -228,6 +228,7 @@ poolContract('pool', ({ open, newFile }) => {
   })
 
   test('maxQueue', async () => {
+    assert.throws(() => open({ maxQueue: 0 }), { code: 'ERR_INVALID_OPTION' }) // nothing could ever run
     await using pool = open({ processes: 1, maxQueue: 1 })
     const tasksInQueue = [pool.run(tasks.later, [1, 20]), pool.run(tasks.later, [2, 20])].map((one) =>
       one.catch((error) => error),

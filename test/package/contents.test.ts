@@ -38,8 +38,18 @@ const DECLARED = [
   ...['forkserver-pool', 'index', 'pool-settings', 'vitest-types'].map((name) => `vitest/${name}`),
 ]
 
-const declarationOf = (name: string, kind: string): string[] =>
-  UNDECLARED.includes(path.dirname(name)) && !DECLARED.includes(name) ? [] : [`dist/${name}.d.${kind}ts`]
+/** And neither to these, of other folders. */
+const UNDECLARED_FILES = [
+  ...['chunk-queue', 'function-ids', 'idle-timers', 'loop-hold', 'pool-diagnostics', 'results', 'run-again'],
+  ...['scheduling', 'start-failures', 'start-waits', 'task-output', 'worker-errors', 'worker-set'],
+]
+  .map((name) => `owner/pool/${name}`)
+  .concat('worker-channel/ring-channel', 'worker-channel/socket-channel')
+
+const isDeclared = (name: string): boolean =>
+  UNDECLARED.includes(path.dirname(name)) ? DECLARED.includes(name) : !UNDECLARED_FILES.includes(name)
+
+const declarationOf = (name: string, kind: string): string[] => (isDeclared(name) ? [`dist/${name}.d.${kind}ts`] : [])
 
 /** npm runs these where the package is installed, or warns of them. */
 const INSTALL_SCRIPTS = ['preinstall', 'install', 'postinstall', 'preprepare', 'prepare', 'postprepare', 'prepublish']

@@ -93,6 +93,21 @@ describe('RingChannel', () => {
     close()
   })
 
+  test('flushed() waits until the last byte is in the ring, and not if it is there', async () => {
+    const { owner, heard, close } = connect()
+    owner.send(Buffer.from('small'))
+    assert.equal(owner.flushed(), undefined)
+    owner.send(Buffer.alloc(WORKER_MEMORY_BYTES))
+    await owner.flushed()!
+    assert.equal(owner.flushed(), undefined)
+    await until(() => heard.length === 2)
+    owner.send(Buffer.alloc(WORKER_MEMORY_BYTES))
+    const flushed = owner.flushed()!
+    owner.close()
+    await flushed // nothing more is sent
+    close()
+  })
+
   test('what was sent before an end is heard behind it, and nothing is heard behind close()', async () => {
     const { owner, worker, heard, close } = connect()
     worker.send(Buffer.from('last words'))

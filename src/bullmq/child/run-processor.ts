@@ -53,6 +53,7 @@ export async function runProcessor({ file, job, token, isCancellable }: Processo
     ])
     return JSON.stringify(result) ?? 'null'
   } catch (thrown) {
+    line.stop()
     throw asError(thrown)
   } finally {
     await line.settled()

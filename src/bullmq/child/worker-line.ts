@@ -23,6 +23,7 @@ export class WorkerLine {
   /** Why nobody answers any more. */
   #failure: Error | undefined
   #count = 0
+  #isStopped = false
 
   constructor(onCancel: (reason: unknown) => void) {
     this.#onCancel = onCancel
@@ -45,6 +46,8 @@ export class WorkerLine {
 
   /** Asks the worker to call a method of the job. Resolves with what it returns. */
   ask(method: JobMethod, args: readonly unknown[]): Promise<unknown> {
+    // Not refused: a processor that tries again at once would leave no turn of the loop in which the process can end.
+    if (this.#isStopped) return new Promise(() => {})
     const socket = this.open()
     const id = this.#count++
     const asked = new Promise((resolve, reject) => {
@@ -57,6 +60,11 @@ export class WorkerLine {
     const forget = (): boolean => this.#asked.delete(asked)
     asked.then(forget, forget)
     return asked
+  }
+
+  /** The job has failed. Its processor may go on, but nothing more is asked. */
+  stop(): void {
+    this.#isStopped = true
   }
 
   /** Waits until the worker has done all that was asked, also what the job did not wait for. */

@@ -133,8 +133,10 @@ class TaskLoop implements ChannelListener {
         const end = performance.now()
         channel.send(encodeResults(chunk, end - start, blocks), body)
         start = end
-        if (end - turn < TURN_MS) continue
-        await new Promise(setImmediate) // lets timers and sockets run that tasks have left
+        // A part of an answer that is not in the ring yet would die with this process, if the next task ends that.
+        const flushed = channel.flushed()
+        if (!flushed && end - turn < TURN_MS) continue
+        await (flushed ?? new Promise(setImmediate)) // lets timers and sockets run that tasks have left
         turn = start = performance.now()
       }
     } while (!channel.idle())

@@ -22,7 +22,6 @@ const WITH_VALUE = new Set([
   '--openssl-config',
   '--redirect-warnings',
   '--title',
-  '--max-http-header-size',
   '--unhandled-rejections',
   '--dns-result-order',
   '--disable-warning',
@@ -33,9 +32,23 @@ const WITH_VALUE = new Set([
   '--report-dir',
   '--report-directory',
   '--report-filename',
-  '--stack-trace-limit',
   '--localstorage-file',
 ])
+
+/**
+ * Other flags that may take the next word, in some version of Node. If such a flag has no `=`, Node starts the process
+ * itself. Among them are some that take none, or are refused by Node.
+ */
+const MAY_TAKE_VALUE = new RegExp(
+  `^--(?:${[
+    'allow-fs bench config-file cpu-prof- debug-port disable-proto experimental-config experimental-default-',
+    'experimental-package-map experimental-policy experimental-test- gc-interval heap-prof- heapsnapshot- inspect-p',
+    'max- network-family-autoselection- policy- process-timeout random-seed report-on- report-signal security-revert',
+    'snapshot-blob stack- test- tls-keylog trace-event- trace-require-module use-largepages v8-pool-size vfs- watch-',
+  ]
+    .join(' ')
+    .replaceAll(' ', '|')})[^=]*$`,
+)
 
 /** Flags that run something else than a script, or nothing. */
 const NO_SCRIPT = [
@@ -68,8 +81,9 @@ export function readCommandLine(words: readonly string[]): ScriptLine | undefine
     if (word === '-') return undefined
     if (word === '--') return scriptLine(words.slice(0, at), words.slice(at + 1))
     if (!word.startsWith('-')) return scriptLine(words.slice(0, at), words.slice(at))
-    if (NO_SCRIPT.includes(word.split('=', 1)[0]!)) return undefined
-    if (WITH_VALUE.has(word)) at++
+    const flag = word.replaceAll('_', '-') // to Node it is the same
+    if (NO_SCRIPT.includes(flag.split('=', 1)[0]!) || MAY_TAKE_VALUE.test(flag)) return undefined
+    if (WITH_VALUE.has(flag)) at++
   }
   return undefined
 }

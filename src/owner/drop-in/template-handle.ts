@@ -14,7 +14,7 @@ import type { Launched, LaunchRequest, StdioTarget } from '../launch/launcher.js
 import { launchNow } from '../server/fork-server.js'
 import { packageOf, type ScriptLine } from './command-line.js'
 import type { Template } from './fork-templates.js'
-import { environmentOf, readSpawnCall, type SpawnCall, type StdioEntry } from './spawn-call.js'
+import { environmentOf, readSpawnCall, refusedCall, type SpawnCall, type StdioEntry } from './spawn-call.js'
 
 /** How long fork() waits for a template that does not answer before it spawns, in milliseconds. */
 const ANSWER_LIMIT_MS = 1_000
@@ -72,6 +72,7 @@ export class TemplateHandle extends AsyncResource implements ProcessHandle {
     if (this.#launched) {
       this.pid = this.#launched.pid
       this.#follow(this.#launched)
+      discard(this.#plain, args)
       return 0
     }
     this.#child._handle = this.#plain
@@ -186,6 +187,15 @@ export class TemplateHandle extends AsyncResource implements ProcessHandle {
   close(callback?: () => void): void {
     if (callback) setImmediate(callback)
   }
+}
+
+/**
+ * Lets go of a handle that gets no process. Node keeps a handle, and so the ChildProcess that it leads to, until it is
+ * closed, and closes only one whose spawn() was called.
+ */
+function discard(plain: ProcessHandle, args: readonly unknown[]): void {
+  plain.spawn(...refusedCall(args))
+  plain.close()
 }
 
 function realPath(file: string): string {

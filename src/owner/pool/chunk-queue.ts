@@ -44,9 +44,9 @@ class Line {
 
 /** The queue of a pool. */
 export class ChunkQueue {
-  readonly #lines = new Map<number, Line>()
-  /** Priorities in use, highest first. */
-  #priorities: number[] = []
+  readonly #lines = new Map([[0, new Line()]])
+  /** Those of the lines, highest first. A line without chunks is dropped, but not that of the usual priority. */
+  readonly priorities = [0]
   #length = 0
 
   /** How many chunks wait. */
@@ -66,10 +66,12 @@ export class ChunkQueue {
   }
 
   shift(): Chunk | undefined {
-    for (const priority of this.#priorities) {
-      const chunk = this.#lines.get(priority)!.shift()
+    for (const priority of this.priorities) {
+      const line = this.#lines.get(priority)!
+      const chunk = line.shift()
       if (!chunk) continue
       this.#length--
+      if (priority !== 0 && line.length === 0) this.#drop(priority)
       return chunk
     }
     return undefined
@@ -77,9 +79,15 @@ export class ChunkQueue {
 
   /** Takes some chunks out, or all. */
   remove(isGone: (chunk: Chunk) => boolean = () => true): Chunk[] {
-    const gone = this.#priorities.flatMap((priority) => this.#lines.get(priority)!.remove(isGone))
+    const gone = this.priorities.flatMap((priority) => this.#lines.get(priority)!.remove(isGone))
     this.#length -= gone.length
+    for (const [priority, { length }] of this.#lines) if (priority !== 0 && length === 0) this.#drop(priority)
     return gone
+  }
+
+  #drop(priority: number): void {
+    this.#lines.delete(priority)
+    this.priorities.splice(this.priorities.indexOf(priority), 1)
   }
 
   #lineOf(priority: number): Line {
@@ -87,7 +95,8 @@ export class ChunkQueue {
     if (!line) {
       line = new Line()
       this.#lines.set(priority, line)
-      this.#priorities = [...this.#lines.keys()].sort((a, b) => b - a)
+      const lower = this.priorities.findIndex((other) => other < priority)
+      this.priorities.splice(lower < 0 ? this.priorities.length : lower, 0, priority)
     }
     return line
   }

@@ -88,13 +88,14 @@ export class Chunk {
   /** What the first one of them has thrown. */
   failure: unknown
 
+  /** @param state of a part that is split off: its tasks are counted already */
   constructor(
     readonly call: Call,
     content: ChunkContent,
     { first, end, base }: ChunkPlace,
     readonly receiver: Receiver,
     observer: ChunkObserver,
-    state: ChunkState = 'queued',
+    state?: ChunkState,
   ) {
     this.items = content.items
     this.#blocks = content.blocks
@@ -103,8 +104,8 @@ export class Chunk {
     this.base = base
     this.#retries = call.retries
     this.#observer = observer
-    this.#state = state
-    if (state === 'queued') observer.onState(this, undefined, state)
+    this.#state = state ?? 'queued'
+    if (state === undefined) observer.onState(this, undefined, this.#state)
   }
 
   get state(): ChunkState {

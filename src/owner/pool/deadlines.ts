@@ -1,6 +1,6 @@
 // Runs in: owner. Timers for the tasks of one worker: the time limit of a task, and the grace period in which a task
 // must stop if nobody waits for it any more.
-import { clearTimeout, setTimeout } from '../../platform/timers.js'
+import { clearTimeout, setImmediate, setTimeout } from '../../platform/timers.js'
 import type { Assignment } from './assignments.js'
 import { LEAST_WAIT_MS, lateTask, lateWorker } from './worker-errors.js'
 
@@ -33,23 +33,32 @@ export class Deadlines {
 
   /** A task was sent. Its time limit is `timeout` milliseconds. */
   begin(sent: Assignment, timeout: number): void {
-    this.#limit = setTimeout(
-      () => this.#listener.onLate(sent, lateTask(sent.chunk, this.#listener.pid, this.#gracePeriod)),
-      timeout,
-    )
+    this.#startLimit(sent, timeout, () => lateTask(sent.chunk, this.#listener.pid, this.#gracePeriod))
   }
 
   /** A task was sent with the start of its worker, and its time limit begins when that is ready. */
   await(sent: Assignment, timeout: number): void {
-    this.#limit = setTimeout(
-      () => this.#listener.onLate(sent, lateWorker(sent.chunk)),
-      Math.max(timeout, LEAST_WAIT_MS),
-    )
+    this.#startLimit(sent, Math.max(timeout, LEAST_WAIT_MS), () => lateWorker(sent.chunk))
+  }
+
+  // Node runs timers before it reads what has come. If this process was busy, the answer may be there: that is read
+  // first.
+  #startLimit(sent: Assignment, milliseconds: number, errorOf: () => Error): void {
+    const end = (): void => {
+      if (this.#limit === limit) this.#listener.onLate(sent, errorOf())
+    }
+    const limit = setTimeout(() => setImmediate(end), milliseconds)
+    this.#limit = limit
   }
 
   /** The worker was asked to stop a task, which failed with this error. */
   giveGrace(error: Error): void {
-    this.#grace ??= setTimeout(() => this.#listener.kill(error), this.#gracePeriod)
+    if (this.#grace) return
+    const end = (): void => {
+      if (this.#grace === grace) this.#listener.kill(error)
+    }
+    const grace = setTimeout(() => setImmediate(end), this.#gracePeriod)
+    this.#grace = grace
   }
 
   /** A chunk is done. `isOwing` says that the worker still has other chunks that it was asked to stop. */

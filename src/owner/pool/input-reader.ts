@@ -26,6 +26,9 @@ interface Source {
   readonly next: unknown
 }
 
+/** There was no item yet. */
+const NONE = Symbol('none')
+
 const isObject = (value: unknown): value is object =>
   (typeof value === 'object' && value !== null) || typeof value === 'function'
 
@@ -59,6 +62,13 @@ export class InputReader {
   readonly #listener: InputListener
   #source: Source | undefined
   #items: unknown[] = []
+  #last: unknown = NONE
+  readonly #isList: boolean
+  /**
+   * Whether the source gives the same object again with other content, as some parsers of rows do. Each item is
+   * delivered then before the source changes it. Undefined until the second item.
+   */
+  #reusesItems: boolean | undefined
   /** Whether a call of next() is on the stack: a sync source may close its own reader. */
   #isInNext = false
   /** Whether an answer of the source is awaited. */
@@ -71,6 +81,7 @@ export class InputReader {
   /** The source is not touched before the first read(). */
   constructor(input: Input<unknown>, listener: InputListener) {
     this.#input = input
+    this.#isList = Array.isArray(input) // it has all of its items at once
     this.#listener = listener
   }
 
@@ -110,6 +121,8 @@ export class InputReader {
       if (this.#isClosed) return 0
       if (!this.#takeStep(step as object, source)) return 0
       if (isThenable(this.#items.at(-1))) return left
+      this.#note()
+      if (this.#isOver) return 0
     }
     return 0
   }
@@ -128,6 +141,7 @@ export class InputReader {
         const step = source.isAsync ? await this.#pend(answer) : answer
         if (this.#isOver || !this.#takeStep(step as object, source)) break
         if (!source.isAsync && isThenable(this.#items.at(-1))) await this.#awaitLast(source)
+        else this.#note()
       }
     } catch (error) {
       this.#end({ error })
@@ -162,7 +176,9 @@ export class InputReader {
       if (!this.#isOver) void this.#callReturn(source).catch(() => {}) // the rejection is the error that counts
       throw error
     }
-    if (!this.#isOver) this.#items.push(value)
+    if (this.#isOver) return
+    this.#items.push(value)
+    this.#note()
   }
 
   #callNext(source: Source): unknown {
@@ -186,6 +202,16 @@ export class InputReader {
     }
     this.#items.push(step.value)
     return true
+  }
+
+  /** The last item is no promise. */
+  #note(): void {
+    if (this.#isList) return
+    const item = this.#items.at(-1)
+    if (item === this.#last && isObject(item)) this.#reusesItems = true
+    else if (this.#last !== NONE) this.#reusesItems ??= false
+    this.#last = item
+    if (this.#reusesItems !== false && isObject(item)) this.#deliver()
   }
 
   #deliver(): void {

@@ -61,7 +61,7 @@ export interface PoolOptions {
    * const pool = new Pool({ server, isolate: 'task' }) // no task sees what another one left
    */
   isolate?: 'worker' | 'task'
-  /** run() fails with ERR_QUEUE_FULL while this many tasks wait; default: no limit. */
+  /** run() fails with ERR_QUEUE_FULL while this many tasks wait, at least 1; default: no limit. */
   maxQueue?: number
   /**
    * If nobody waits for a task any more (its signal was aborted, or its time is over), workerInfo().signal
@@ -169,7 +169,7 @@ export function checkPool(options: PoolOptions): CheckedPool {
     maxTasksPerChild: integer(1),
     isolate: oneOf(['worker', 'task']),
     maxMemoryPerChild: integer(1),
-    maxQueue: integer(0),
+    maxQueue: integer(1),
     gracePeriod: milliseconds,
     name: string,
     limits,

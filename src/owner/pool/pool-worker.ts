@@ -16,18 +16,18 @@ import {
 } from '../../wire/worker/worker-messages.js'
 import type { Memories } from '../../worker-channel/worker-memory.js'
 import type { Exit } from '../launch/exit.js'
-import type { Reference } from '../naming/remote.js'
 import { type Assignment, Assignments } from './assignments.js'
-import type { Chunk } from './chunk.js'
+import type { Call, Chunk } from './chunk.js'
 import { type OneTask, oneTaskOf, settleChunk } from './chunk-codec.js'
 import { type DeadlineListener, Deadlines } from './deadlines.js'
+import { FunctionIds } from './function-ids.js'
 import type { OutputStream, OutputTaker } from './output-reader.js'
 import { chunkAnswered, chunkSent, chunksLost, chunkTakenBack } from './pool-diagnostics.js'
 import { MemoryLimit } from './pool-stats.js'
 import { Pace } from './scheduling.js'
 import { TaskOutput } from './task-output.js'
 import type { WorkerEnd } from './worker-end.js'
-import { deathOf, isAsked, refusalOf, wrongChunk } from './worker-errors.js'
+import { endErrors, isAsked, refusalOf, wrongChunk } from './worker-errors.js'
 import type { Link } from './worker-link.js'
 import { type WorkerOptions, WorkerProcess, type WorkerProcessListener } from './worker-process.js'
 
@@ -48,7 +48,9 @@ export interface WorkerListener {
 export class PoolWorker implements WorkerProcessListener, DeadlineListener {
   readonly #listener: WorkerListener
   readonly #options: WorkerOptions
-  readonly #functions = new Map<Reference, number>()
+  readonly #functions = new FunctionIds((id, { module, name }) =>
+    this.#process.channel!.send(encodeFunction(id, module, name)),
+  )
   readonly #process: WorkerProcess
   #link: Link | undefined
   #sent = new Assignments(new Ledger())
@@ -56,7 +58,8 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
   #output: TaskOutput | undefined
   #isReady = false
   #hasAnswered = false
-  #diesForTask = false
+  /** The call whose task made the pool kill it, or ask it to stop. */
+  #culprit: Call | undefined
   /** It did not come to chunks that it was sent ahead: it gets no more of them before its next answer. */
   #isSlow = false
   /** It is older than the template of its server. */
@@ -221,12 +224,7 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
   /** Sends a chunk. */
   send(chunk: Chunk): void {
     const { call, first, end, items, size } = chunk
-    let functionId = this.#functions.get(call.reference)
-    if (functionId === undefined) {
-      functionId = this.#functions.size
-      this.#functions.set(call.reference, functionId)
-      this.#process.channel!.send(encodeFunction(functionId, call.reference.module, call.reference.name))
-    }
+    const functionId = this.#functions.of(call.reference)
     const sent = this.#sent.add(chunk)
     this.taken += size
     const message = { chunk: sent.id, slot: sent.slot, functionId, first, end, spread: call.spread }
@@ -263,24 +261,19 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
   }
 
   /**
-   * Nobody waits for these chunks any more. The worker has to stop them, and is killed if it has
+   * Nobody waits for this call any more. The worker has to stop its chunks, and is killed if it has
    * not after the grace period.
    */
-  giveUp(isIt: (chunk: Chunk) => boolean, error: Error): void {
-    for (let sent: Assignment | undefined; (sent = this.#sent.find((one) => !one.isGivenUp && isIt(one.chunk))); ) {
-      if (this.#options.gracePeriod === 0) return this.#killForTask(error)
-      this.#askToStop(sent, error)
-    }
+  giveUp(call: Call, error: Error): void {
+    const isOfIt = ({ chunk, isGivenUp }: Assignment): boolean => !isGivenUp && chunk.call === call
+    for (let sent: Assignment | undefined; (sent = this.#sent.find(isOfIt)); ) this.#stop(sent, error)
   }
 
-  /** It is not to blame. */
-  #killForTask(error: Error): void {
-    this.#diesForTask = true
-    this.kill(error)
-  }
-
-  #askToStop(sent: Assignment, error: Error): void {
+  /** The worker itself is not to blame, and neither are other tasks that it has begun. */
+  #stop(sent: Assignment, error: Error): void {
     sent.isGivenUp = true
+    this.#culprit = sent.chunk.call
+    if (this.#options.gracePeriod === 0) return this.kill(error)
     this.#process.channel!.send(encodeAbort(sent.id), encodeValue(encodeThrown(error), 'thrown'))
     this.#deadlines.giveGrace(error)
   }
@@ -301,7 +294,7 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
     this.#process.leaving()
   }
 
-  /** Ends it now. The tasks that it has begun fail with this error. */
+  /** Ends it now. The tasks that it has begun fail with this error, unless it is for the task of another call. */
   kill(error: Error): void {
     this.#process.kill(error)
   }
@@ -309,17 +302,15 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
   onLate(sent: Assignment, error: Error): void {
     sent.chunk.begun() // its time limit is over, whether the worker came to it or not
     if (!this.#isReady) sent.chunk.fail(error) // its process may not even exist, and nobody knows when that ends
-    if (this.#options.gracePeriod === 0) return this.#killForTask(error)
-    this.#askToStop(sent, error)
-    sent.chunk.fail(error)
+    this.#stop(sent, error)
+    if (this.#options.gracePeriod > 0) sent.chunk.fail(error)
   }
 
   onOver(reason: Error | undefined, exit: Exit | undefined): void {
-    const { limits } = this.#options.process
-    const [first] = this.#sent.all
-    let made: Error | undefined
-    // Made only if somebody asks: most workers for one task end as they should, and a stack takes time.
-    const errorOf = (): Error => (made ??= reason ?? deathOf(exit!, this.pid, first?.chunk, limits?.memory))
+    const memoryLimit = this.#options.process.limits?.memory
+    const { thrown } = this.#process
+    const [isReady, culprit, chunk] = [this.#isReady, this.#culprit, this.#sent.first?.chunk]
+    const errorOf = endErrors({ pid: this.pid, exit, reason, thrown, isReady, culprit, chunk, memoryLimit })
     const diedByItself = reason === undefined && !this.isEnding
     this.isEnding = true
     this.#link?.output?.drain()
@@ -332,7 +323,7 @@ export class PoolWorker implements WorkerProcessListener, DeadlineListener {
     if (lost.length > 0) chunksLost(lost, remains.unbegun, errorOf())
     this.#stopTimers()
     const isUnused = diedByItself && this.#isReady && !this.#hasAnswered && remains.begun.length === 0
-    const neverReady = !this.#isReady && !this.#diesForTask
+    const neverReady = !this.#isReady && !this.#culprit
     this.#listener.onEnd(this, { errorOf, exit, neverReady, isUnused, ...remains })
   }
 }

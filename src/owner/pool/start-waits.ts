@@ -23,9 +23,9 @@ export class StartWaits {
     this.#hasReady = hasReady
   }
 
-  /** A task with a time limit waits. */
-  watch(): void {
-    if (this.#timer) return
+  /** A chunk waits. */
+  watch({ call: { timeout } }: Chunk): void {
+    if (timeout === undefined || this.#timer) return
     this.#since = performance.now()
     this.#timer = setInterval(() => this.#look(), LOOK_MS)
   }

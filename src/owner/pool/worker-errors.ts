@@ -4,12 +4,14 @@ import { inMilliseconds } from '../../promises/duration.js'
 import { decodeValue } from '../../wire/values/clone.js'
 import { decodeThrown, type ThrownData } from '../../wire/values/thrown.js'
 import type { Exit } from '../launch/exit.js'
-import type { Chunk } from './chunk.js'
+import type { Call, Chunk } from './chunk.js'
+
+const textOf = (thrown: unknown): string => (thrown as Error | undefined)?.message ?? String(thrown)
 
 /** @param thrown what its initializer threw, as it came */
 export function refusalOf(thrown: Uint8Array, pid: number | undefined): ChildError {
   const cause = decodeThrown(decodeValue(thrown) as ThrownData, { ownerStack: undefined, where: `worker ${pid}` })
-  const text = `The initializer of worker ${pid} threw: ${(cause as Error)?.message ?? String(cause)}`
+  const text = `The initializer of worker ${pid} threw: ${textOf(cause)}`
   return new ChildError('ERR_CHILD_DIED', text, { pid }, { cause })
 }
 
@@ -38,20 +40,48 @@ export function lateEnd(milliseconds: number, pid: number | undefined): ChildErr
   return new ChildError('ERR_TIMEOUT', `${text} Check whether the teardown ends, or raise teardownTimeout.`, { pid })
 }
 
-/** @param chunk the chunk that the worker ran */
-export function deathOf(
-  { exitCode, signal }: Exit,
-  pid: number | undefined,
-  chunk: Chunk | undefined,
-  memoryLimit: number | undefined,
-): ChildError {
+/** What is known of a worker that has ended. */
+export interface KnownEnd {
+  pid: number | undefined
+  /** How it ended, if that is known. */
+  exit: Exit | undefined
+  /** Why it was killed, or could not be started. */
+  reason: Error | undefined
+  /** What it threw, outside of its tasks. */
+  thrown: unknown
+  isReady: boolean
+  /** The call whose task made the pool kill it. */
+  culprit: Call | undefined
+  /** The chunk that it ran. */
+  chunk: Chunk | undefined
+  memoryLimit: number | undefined
+}
+
+/**
+ * The errors of a worker's end. They are made only if somebody asks: most workers for one task end as they should, and
+ * a stack takes time.
+ *
+ * @returns the error of a chunk that it had begun; without one, its own
+ */
+export function endErrors(end: KnownEnd): (chunk?: Chunk) => Error {
+  const { reason, culprit } = end
+  let made: Error | undefined
+  return (chunk) => {
+    const isOfAnother = chunk && culprit && chunk.call !== culprit
+    if (isOfAnother && reason && isAsked(reason)) return deathOf({ ...end, chunk })
+    return (made ??= reason ?? deathOf(end))
+  }
+}
+
+/** If the pool killed it for the task of another call, how that ended is the cause. */
+function deathOf({ pid, exit, reason, thrown, isReady, chunk, memoryLimit }: KnownEnd): ChildError {
+  const { exitCode, signal } = exit ?? { exitCode: null, signal: 'SIGKILL' as const }
   const how = signal ? `was killed by ${signal}` : `exited with code ${exitCode}`
   const task = chunk ? ` while it ran ${chunk.call.reference.name}()` : ''
-  return new ChildError('ERR_CHILD_DIED', `Worker ${pid} ${how}${task}.${hintOf(signal, memoryLimit)}`, {
-    pid,
-    exitCode,
-    signal,
-  })
+  const why = thrown !== undefined && !isReady ? ` before it was ready: ${textOf(thrown)}` : `${task}.`
+  const text = `Worker ${pid} ${how}${why}${hintOf(signal, memoryLimit)}`
+  const cause = thrown ?? reason
+  return new ChildError('ERR_CHILD_DIED', text, { pid, exitCode, signal }, cause === undefined ? undefined : { cause })
 }
 
 function hintOf(signal: NodeJS.Signals | null, memoryLimit: number | undefined): string {
@@ -108,6 +138,9 @@ export function wrongChunk(pid: number | undefined, chunk: number): never {
 export function isBreach(error: unknown): error is Error {
   return error instanceof ProtocolError || error instanceof ResourceError
 }
+
+/** Whether the job of a worker failed only because its process ended. */
+export const isDeath = (error: unknown): boolean => error instanceof ChildError && error.code === 'ERR_CHILD_DIED'
 
 /** Whether the pool killed a worker for one of its tasks, or because it was to end. */
 export const isAsked = (error: Error): boolean =>

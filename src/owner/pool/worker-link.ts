@@ -124,14 +124,18 @@ export class Link {
     throw new ProtocolError('ERR_PROTOCOL', 'A worker without shared memory sent blocks of it.')
   }
 
-  /** The process has ended, and nothing from it is read any more. */
-  close(): void {
+  /**
+   * Nothing from the process is read any more.
+   *
+   * @param isUnused whether there was none, or it has certainly ended: then another worker may get the memory
+   */
+  close({ isUnused }: { isUnused: boolean }): void {
     clearInterval(this.#looks)
     this.output?.close()
     if (!this.#memory || !this.blocks) return
     const both = [this.blocks.out, this.blocks.in]
     for (const blocks of both) blocks.release()
-    this.#memories!.giveBack(this.#memory, { isUsedUp: both.some(({ isUsed }) => isUsed) })
+    this.#memories!.giveBack(this.#memory, { isUsedUp: !isUnused || both.some(({ isUsed }) => isUsed) })
   }
 }
 

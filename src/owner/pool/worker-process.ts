@@ -12,7 +12,7 @@ import type { ProcessOptions } from '../process/process-options.js'
 import { ForkServer, onClose, onRestart } from '../server/fork-server.js'
 import type { OneTask } from './chunk-codec.js'
 import type { OutputTaker } from './output-reader.js'
-import { isBreach, lateEnd, lateStart, lostWorker } from './worker-errors.js'
+import { isBreach, isDeath, lateEnd, lateStart, lostWorker } from './worker-errors.js'
 import { Link } from './worker-link.js'
 
 const worker = remote<{
@@ -79,6 +79,8 @@ export class WorkerProcess {
   #verdict: Error | undefined
   #limit: NodeJS.Timeout | undefined
   #isOver = false
+  /** What it threw outside of its tasks: in onFork(), or in a callback. */
+  thrown: unknown
 
   /** @param id its number in the pool */
   constructor(id: number, options: WorkerProcessOptions, listener: WorkerProcessListener) {
@@ -128,13 +130,21 @@ export class WorkerProcess {
       exit = await this.#process!.join()
     } catch (error) {
       reason = error as Error
+      if (this.pid !== undefined) exit = await this.#killed(reason)
     }
     this.#setLimit(EXIT_LIMIT_MS, () => this.#lose())
     await this.#channel?.finish()
     this.#end(reason, exit)
     // Not earlier: a process that only counted as ended may still use these descriptors and this memory.
-    this.#link?.close()
+    const isKnown = (exit?.exitCode ?? exit?.signal ?? undefined) !== undefined
+    this.#link?.close({ isUnused: isKnown || this.#process === undefined })
     for (const leave of leaveServer) leave()
+  }
+
+  /** Its start failed when the process was there already, or its exit is not known. */
+  #killed(reason: Error): Promise<Exit | undefined> {
+    this.kill(reason)
+    return this.#process!.join().catch(() => undefined)
   }
 
   #tellStale(): void {
@@ -149,12 +159,17 @@ export class WorkerProcess {
     const process = this.#newProcess(setup, link, { ...options, server, stdio: link.stdio })
     this.#process = process
     const started = process.start()
-    process.result.catch((error) => isBreach(error) && this.kill(error)) // its exit reports all other errors
+    process.result.catch((error) => this.#fail(error))
     process[forPool].channelEnd.then(() => {
       if (!this.#verdict) this.#setLimit(EXIT_LIMIT_MS, () => this.kill(lostWorker(this.pid)))
     })
     await started
     this.#channel = link.connect(process, this.#listener, this.#listener.onWritten)
+  }
+
+  #fail(error: unknown): void {
+    if (isBreach(error)) this.kill(error)
+    else if (!isDeath(error)) this.thrown = error // the exit follows, which is its end
   }
 
   #newProcess(setup: WorkerProcessOptions['setup'], link: Link, options: ProcessOptions): Process {

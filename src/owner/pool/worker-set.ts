@@ -116,7 +116,7 @@ export class WorkerSet implements WorkerListener, Runner {
     this.#queue.push(chunk)
     this.#dispatch()
     chunk.keepBlocks((bytes) => Buffer.from(bytes))
-    if (chunk.state === 'queued' && chunk.call.timeout !== undefined) this.#startWaits.watch()
+    if (chunk.state === 'queued') this.#startWaits.watch(chunk)
   }
 
   began(call: OpenCall): void {
@@ -130,16 +130,22 @@ export class WorkerSet implements WorkerListener, Runner {
   /** Forgets the chunks of a call that have not begun. With `error` it also ends those that have. */
   abandon(call: Call, error?: Error): void {
     call.isOver = true
+    if (this.#isTerminated) return // what workers have fails when they end, and nobody would empty the queue again
     const isOfIt = (chunk: Chunk): boolean => chunk.call === call
     for (const chunk of this.#queue.remove(isOfIt)) chunk.forget()
     for (const worker of this.#workers) {
       for (let chunk: Chunk | undefined; (chunk = worker.revokeLast()); ) {
         if (isOfIt(chunk)) chunk.forget()
-        else this.#queue.unshift(chunk)
+        else this.#putBack(chunk)
       }
-      if (error) worker.giveUp(isOfIt, error)
+      if (error) worker.giveUp(call, error)
     }
     this.#dispatch()
+  }
+
+  #putBack(chunk: Chunk): void {
+    this.#queue.unshift(chunk)
+    this.#startWaits.watch(chunk)
   }
 
   /** Takes no more calls, and ends the workers when all is done. */
@@ -203,7 +209,7 @@ export class WorkerSet implements WorkerListener, Runner {
     for (const chunk of chunksToRunAgain(end).reverse()) {
       this.#meter.rescheduled += chunk.size
       if (this.#isTerminated) chunk.fail(this.#closed)
-      else this.#queue.unshift(chunk)
+      else this.#putBack(chunk)
       if (chunk.state === 'queued') chunkRequeued(chunk, worker.pool, end.errorOf())
     }
     const hasOthers = this.#workers.size > 0

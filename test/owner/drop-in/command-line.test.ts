@@ -20,6 +20,15 @@ test('what runs no script', () => {
     assert.equal(readCommandLine(words), undefined, words.join(' '))
 })
 
+test('a flag whose value may be the next word: with `=` it is not, and otherwise Node reads the line', () => {
+  for (const flag of ['--inspect-port', '--debug_port', '--report-signal', '--cpu-prof-interval', '--stack-size'])
+    assert.equal(readCommandLine([flag, '1', 'a.js']), undefined, flag)
+  for (const flag of ['--inspect-port=0', '--cpu_prof_interval=1', '--max-old-space-size=64', '--stack-trace-limit=9'])
+    assert.deepEqual(readCommandLine([flag, 'a.js']), { flags: [flag], script: 'a.js', args: [] })
+  const flags = ['--unhandled_rejections', 'warn', '--trace-warnings']
+  assert.deepEqual(readCommandLine([...flags, 'a.js']), { flags, script: 'a.js', args: [] })
+})
+
 test('the package of a file is the innermost one', () => {
   assert.equal(packageOf('/p/node_modules/ava/lib/base.js'), '/p/node_modules/ava/')
   assert.equal(

@@ -134,6 +134,14 @@ test('a template that is stopped: fork() waits for it once, and the exit of a pr
   assert.deepEqual(await exit, [0, null])
 })
 
+test('a process that has ended is garbage, as with plain fork()', LIMIT, async () => {
+  const program = path.join(path.dirname(WORKER), 'collected.mjs')
+  const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', program])
+  const [forked, plain] = JSON.parse(stdout) as { handle: string; left: number }[]
+  assert.equal(forked!.handle, 'TemplateHandle')
+  assert.ok(forked!.left <= 5, `${forked!.left} of 200 are left; of Node's own 20: ${plain!.left}`)
+})
+
 test('a program that has changed its umask does not start processes with the one before', LIMIT, async () => {
   const { stdout } = await promisify(execFile)(process.execPath, [path.join(path.dirname(WORKER), 'umask.mjs')])
   assert.equal(stdout, `${0o027}\n`)

@@ -34,6 +34,26 @@ test('a call can be taken out', () => {
   assert.equal(queue.length, 0)
 })
 
+test('priorities that nobody uses any more are forgotten', () => {
+  const queue = new ChunkQueue()
+  const priorities = Array.from({ length: 50 }, (_, index) => (index * 37) % 101)
+  for (const priority of priorities) queue.push(chunkOf(1, { call: callOf({ priority }) }))
+  const highestFirst = [...priorities].sort((a, b) => b - a)
+  assert.deepEqual(queue.priorities, highestFirst)
+  for (const priority of highestFirst) assert.equal(queue.shift()?.call.priority, priority)
+  assert.deepEqual(queue.priorities, [0])
+  const again = [5, -3, 5].map((priority) => chunkOf(1, { call: callOf({ priority }) }))
+  for (const chunk of again) queue.push(chunk)
+  assert.deepEqual(queue.priorities, [5, 0, -3])
+  assert.deepEqual(
+    queue.remove(({ call }) => call.priority < 0),
+    [again[1]],
+  )
+  assert.deepEqual(queue.priorities, [5, 0])
+  assert.deepEqual(queue.remove(), [again[0], again[2]])
+  assert.deepEqual(queue.priorities, [0])
+})
+
 test('it is a queue, whatever is done with it (thousands of chunks, too: it compacts itself)', () => {
   fc.assert(
     fc.property(

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import type { Chunk } from '#src/owner/pool/chunk.js'
+import type { Chunk, ChunkState } from '#src/owner/pool/chunk.js'
 import { callOf, chunkOf, Notes } from './chunks.js'
 
 test('a chunk goes from the queue to a worker to its outcomes, and says so at each step', () => {
@@ -68,7 +68,7 @@ test('the caller may change its buffers behind submit(): they are copied if they
   }
 })
 
-test('each task is settled once, whatever happens to its chunk', () => {
+test('each task is settled once and in one state, whatever happens to its chunk', () => {
   const step = fc.record({
     what: fc.constantFrom('send', 'begin', 'lose', 'revoke', 'retry', 'split', 'settle', 'fail') as fc.Arbitrary<
       'send' | 'begin' | 'lose' | 'revoke' | 'retry' | 'split' | 'settle' | 'fail'
@@ -90,6 +90,9 @@ test('each task is settled once, whatever happens to its chunk', () => {
         if (what === 'split' && chunk.size > 1 && state !== 'settled') chunks.push(chunk.splitBefore(chunk.first + 1))
         if (what === 'settle') chunk.settle(() => ({ value: 1 }))
         if (what === 'fail') chunk.fail(new Error('failed'))
+        const tasks: Record<ChunkState, number> = { queued: 0, sent: 0, begun: 0, settled: 0 }
+        for (const { state: now, size } of chunks) tasks[now] += size
+        assert.deepEqual(notes.tasks, tasks)
       }
       for (const chunk of chunks) chunk.fail(new Error('the end'))
       const items = notes.settled.map(([item]) => item).sort((a, b) => a - b)

@@ -17,11 +17,15 @@ export const callOf = (more: Partial<Call> = {}): Call => ({
 /** Keeps all that is told of chunks. */
 export class Notes implements ChunkObserver, Receiver {
   readonly states: [from: ChunkState | undefined, to: ChunkState][] = []
+  /** How many tasks are in each state. */
+  readonly tasks: Record<ChunkState, number> = { queued: 0, sent: 0, begun: 0, settled: 0 }
   readonly settled: [item: number, outcome: TaskOutcome][] = []
   completed = 0
   failed = 0
 
-  onState(_chunk: Chunk, from: ChunkState | undefined, to: ChunkState): void {
+  onState({ size }: Chunk, from: ChunkState | undefined, to: ChunkState): void {
+    if (from) this.tasks[from] -= size
+    this.tasks[to] += size
     this.states.push([from, to])
   }
 
