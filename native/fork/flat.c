@@ -34,7 +34,7 @@
 
 static int file = -1;
 static ino_t inode;
-static struct mapping flat_parts[MAX_MAPPINGS]; // that were replaced, by address
+static struct mapping flat_parts[MAX_MAPPINGS]; // what was replaced, by address
 static size_t part_count = 0;
 
 // What is written between the copy of a mapping and its replacement, except the stack. It is not replaced itself.
@@ -133,18 +133,23 @@ static long copy_all(uintptr_t from, uintptr_t to) {
 }
 
 static int replace(const struct mapping *mapping, struct flat *flat) {
+  struct mapping *part = &flat_parts[part_count];
+  *part = *mapping;
   for (uintptr_t from = mapping->from, to; from < mapping->to; from = to) {
     to = mapping->to - from > STEP_BYTES ? from + STEP_BYTES : mapping->to;
     int error = hold_writers(from, to);
     const long written = error ? error : copy_all(from, to);
     error = written < 0 ? (int)written : 0;
     if (!error && map_file((void *)from, mapping, from, to) == MAP_FAILED) error = -errno;
+    if (!error) { // also if a later step fails: this one is of the file
+      part->to = to;
+      part_count = (size_t)(part - flat_parts) + 1;
+    }
     release_writers(error ? mapping->protection : REPLACED);
     if (error) return error;
     flat->bytes += (size_t)written;
   }
   flat->mappings++;
-  flat_parts[part_count++] = *mapping;
   return 0;
 }
 

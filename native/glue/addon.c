@@ -160,6 +160,7 @@ PLAIN(reaped, has_exited((int)first))
 PLAIN(process_id, getpid()) // not process.pid, which Node reads once and a child inherits
 PLAIN(peer_process, peer_pid((int)first))
 PLAIN(signal_it, signal_holder((pid_t)first, (int)second, (int)third))
+PLAIN(relisten, listen_again((int)first, (int)second))
 PLAIN(accept_one, accept_client((int)first))
 PLAIN(close_one, close_descriptor((int)first))
 PLAIN(keep_one, keep_open((int)first))
@@ -174,6 +175,7 @@ static const struct export FUNCTIONS[] = {
     {"receive", Receive, NULL},
     {"poll", Poll, NULL},
     {"processId", NULL, process_id},
+    {"listenAgain", NULL, relisten},
     {"accept", NULL, accept_one},
     {"close", NULL, close_one},
     {"peerPid", NULL, peer_process},

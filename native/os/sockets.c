@@ -56,6 +56,8 @@ int connect_unix(const char *name, size_t length, int is_abstract) {
   return fd;
 }
 
+int listen_again(int listener, int backlog) { return listen(listener, backlog) == 0 ? 0 : -errno; }
+
 int accept_client(int listener) {
   int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
   return fd >= 0 ? fd : -errno;

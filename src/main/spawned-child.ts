@@ -8,10 +8,10 @@ import { findNative } from '../platform/native.js'
 import { SPAWNED_DESCRIPTORS } from '../wire/startup.js'
 
 const found = findNative()
-if ('native' in found) {
-  found.native.holdLifeline(SPAWNED_DESCRIPTORS.lifeline) // a detached child has /dev/null there, which never ends
+// A detached child has /dev/null there, which never ends. Without /proc the addon cannot hold the lifeline.
+if ('native' in found && found.native.holdLifeline(SPAWNED_DESCRIPTORS.lifeline) === 0)
   keepLifelineOverExec(process as ExecProcess, found.native)
-} else endWithOwner(SPAWNED_DESCRIPTORS.lifeline)
+else endWithOwner(SPAWNED_DESCRIPTORS.lifeline)
 const channel = makeOwnChannel(SPAWNED_DESCRIPTORS.channel)
 const job = channel.readJob()
 if (!job) process.exit(0) // the owner is gone

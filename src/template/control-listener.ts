@@ -4,33 +4,38 @@ import { lstatSync, rmdirSync, unlinkSync } from 'node:fs'
 import path from 'node:path'
 import { isErrno, type Native, RECEIVED_DESCRIPTORS } from '../platform/native.js'
 import { listenReplacingStale } from '../platform/stale-socket.js'
-import { type ListenAddress, TEMPLATE_DESCRIPTORS } from '../wire/startup.js'
+import type { ListenAddress } from '../wire/startup.js'
 
 const BACKLOG = 128
 /**
- * How long the listener waits after accept() failed because no descriptor was free, in milliseconds.
- * Otherwise poll() would report it again at once.
+ * How long the listener waits after accept() failed because no descriptor was free, in milliseconds; otherwise poll()
+ * would report it again at once. Also how often it looks whether a name is free by now.
  */
 const REST_MS = 100
 
-const ONE_BYTE = Buffer.of(0)
+// What comes from the template before this one: the listening socket, or that through which it comes.
+const LISTENING = Buffer.of(0)
+const INHERITANCE = Buffer.of(1)
 
 /** A listening unix socket. */
 export class Listener {
   readonly #native: Native
   readonly #address: ListenAddress
   #restsUntil = 0
+  /** Whether it has to listen by itself, and another template still has the name. */
+  #waitsForName = false
+  /** Of the socket file that is this one's to remove; else 0. */
   #inode = 0
   /** Through this descriptor the listening socket comes; -1 if it does not come, or has. */
   #inheritance: number
   /** Its descriptor, or minus an errno: see `listen`. */
   fd = -1
 
-  /** @param options.inherits whether the listening socket comes from another template */
-  constructor(native: Native, address: ListenAddress, { inherits }: { inherits: boolean }) {
+  /** @param inheritance the descriptor through which the listening socket comes from another template, or -1 */
+  constructor(native: Native, address: ListenAddress, inheritance: number) {
     this.#native = native
     this.#address = address
-    this.#inheritance = inherits ? TEMPLATE_DESCRIPTORS.inheritance : -1
+    this.#inheritance = inheritance
   }
 
   /** Listens, unless it inherits a listening socket. Returns 0 or an errno. */
@@ -55,23 +60,47 @@ export class Listener {
 
   /** Takes the listening socket of the template before this one. If none comes, this one listens by itself. */
   #inherit(): void {
+    const what = Buffer.alloc(1)
     const descriptors = new Int32Array(RECEIVED_DESCRIPTORS)
-    this.#native.receive(this.#inheritance, Buffer.alloc(1), descriptors)
+    this.#native.receive(this.#inheritance, what, descriptors)
     this.#native.close(this.#inheritance)
     this.#inheritance = -1
     if (descriptors[0] !== 1) {
-      this.listen()
+      this.#waitsForName = true
+      return
+    }
+    if (what.equals(INHERITANCE)) {
+      this.#inheritance = descriptors[1]!
       return
     }
     this.fd = descriptors[1]!
+    // Else clients would see the process that listened first, and take this one for one of another pid namespace.
+    this.#native.listenAgain(this.fd, BACKLOG)
     this.#noteInode()
   }
 
-  /** Gives the listening socket to the next template, and keeps the name. */
-  handOver(to: number): void {
-    if (this.fd < 0) return
-    if (this.#native.send(to, ONE_BYTE, Int32Array.of(this.fd)) !== ONE_BYTE.length) return
-    this.#native.close(this.fd)
+  /** Listens by itself, if it has to, as soon as the template before this one has let go of the name. */
+  claimName(now: number): void {
+    if (!this.#waitsForName || now < this.#restsUntil) return
+    try {
+      this.#waitsForName = this.listen() !== 0
+    } catch {} // the socket file went away meanwhile
+    if (this.#waitsForName) this.#restsUntil = now + REST_MS
+  }
+
+  /**
+   * Gives the next template the listening socket, or that through which it is still to come. The name is the next one's
+   * in any case: it listens by itself if nothing comes.
+   *
+   * @param to undefined if the descriptor was lost
+   */
+  handOver(to: number | undefined): void {
+    this.#inode = 0
+    this.#waitsForName = false
+    const [what, fd] = this.#inheritance >= 0 ? [INHERITANCE, this.#inheritance] : [LISTENING, this.fd]
+    if (to === undefined || fd < 0 || this.#native.send(to, what, Int32Array.of(fd)) !== what.length) return
+    this.#native.close(fd)
+    this.#inheritance = -1
     this.fd = -1
   }
 

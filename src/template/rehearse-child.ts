@@ -1,6 +1,6 @@
-// Runs in: template. Runs once, on a stand-in for the process, the code that every child runs from its birth
-// to its exit. V8 compiles a function at its first call. The functions that are called here are compiled for
-// all children, which saves each of them 2 ms.
+// Runs in: template. Runs, on a stand-in for the process, the code that every child runs from its birth to its exit
+// (rehearse.ts says how often). V8 compiles a function at its first call. The functions that are called here are
+// compiled for all children, which saves each of them 2 ms.
 import { EventEmitter } from 'node:events'
 import { setImmediate } from 'node:timers'
 import { setImmediate as nextTurn } from 'node:timers/promises'

@@ -54,7 +54,8 @@ class ServeLoop {
     this.#keys = keys
     this.#polled = new PollSet(native)
     this.#refusals = new Refusals(native)
-    this.#listener = listen ? new Listener(native, listen, { inherits: takesOver }) : null
+    const inheritance = takesOver ? TEMPLATE_DESCRIPTORS.inheritance : -1
+    this.#listener = listen ? new Listener(native, listen, inheritance) : null
     this.#hooks = hooks
   }
 
@@ -80,6 +81,7 @@ class ServeLoop {
 
   #wait(): void {
     const now = performance.now()
+    this.#listener?.claimName(now)
     const { unproved } = this.#clients
     for (const client of unproved.hereSince(now - HANDSHAKE_TIMEOUT_MS))
       this.#refuse(client, 'it did not prove itself in time')
@@ -248,8 +250,10 @@ class ServeLoop {
   }
 
   #handOver(client: Client, descriptors: DescriptorSet): void {
-    if (descriptors && client.isStarter) this.#listener?.handOver(descriptors[0]!)
-    if (client.isStarter) this.#clients.handedOver()
+    if (client.isStarter) {
+      this.#listener?.handOver(descriptors?.[0])
+      this.#clients.handedOver()
+    }
     this.#closeAll(descriptors)
     if (!client.isStarter) this.#drop(client)
   }

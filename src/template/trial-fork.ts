@@ -1,6 +1,6 @@
-// Runs in: template, and in its first child. Finds out whether this Node can be forked: it asks what the
-// addon found in it, and makes a trial fork. The trial child runs a function, collects garbage and
-// exits, before any owner relies on the template.
+// Runs in: template, and in its trial children. Finds out whether this Node can be forked: it asks what the addon found
+// in it, and makes a trial fork. The trial child collects garbage, tells what a function returns, and exits, before any
+// owner relies on the template.
 import { readSync, writeSync } from 'node:fs'
 import { constants } from 'node:os'
 import { getHeapSpaceStatistics } from 'node:v8'

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { describe, test } from 'node:test'
-import { type ForkServer, Process, type ProcessOptions, UsageError } from 'forkserver'
+import { type ForkServer, Process, type ProcessOptions, program, UsageError } from 'forkserver'
 import { isAlive, until, watchLeaks } from '../support/leaks.js'
 import { waysFor } from '../support/servers.js'
 import { errorOf, HANG_MS, jobs, run } from './contract.js'
@@ -111,6 +111,17 @@ for (const way of waysFor({ onTransports: true })) {
         const attached = await new Process(jobs.getSession, [], { server, stdio: 'ignore' }).start()
         assert.notEqual(await attached.result, attached.pid)
         await attached.join()
+      }))
+
+    test('a detached process hears signals', () =>
+      withServer(async (server) => {
+        const code = "process.on('SIGTERM', () => process.exit(7)); setInterval(() => {}, 60_000); console.log('hears')"
+        const options = { server, stdio: ['ignore', 'pipe', 'inherit'], detached: true } as const
+        const detached = await new Process(program({ eval: code }), [], options).start()
+        await once(detached.stdout!, 'data')
+        detached.terminate()
+        const { exitCode, signal } = await detached.join()
+        assert.deepEqual([exitCode, signal], [7, null])
       }))
 
     test('a detached process outlives its server', async () => {

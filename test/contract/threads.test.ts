@@ -2,16 +2,21 @@
 // when it ends.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { existsSync, readFileSync } from 'node:fs'
+import path from 'node:path'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { ForkServer } from 'forkserver'
 import type { ThreadReport } from '../fixtures/contract/threaded.js'
 import { isAlive, openDescriptors, until, watchLeaks } from '../support/leaks.js'
+import { ModuleFolder } from '../support/modules.js'
 
 watchLeaks()
 
 const THREADED = fileURLToPath(new URL('../fixtures/contract/threaded.js', import.meta.url))
+const STARTING = fileURLToPath(new URL('../fixtures/contract/starting.js', import.meta.url))
+const folder = new ModuleFolder()
 const startMethods = ['forkserver', 'spawn'] as const
 
 /** Runs the thread until it has told what it did. `exited` resolves with its exit code. */
@@ -43,3 +48,21 @@ for (const startMethod of startMethods) {
     })
   })
 }
+
+test('an owner in a worker thread is terminated while its template starts: nothing is left of it', async () => {
+  const before = openDescriptors().length
+  const marker = path.join(folder.path, 'pid')
+  const preload = folder.write(
+    'endless.mjs',
+    `import { renameSync, writeFileSync } from 'node:fs'
+    writeFileSync('${marker}.new', String(process.pid))
+    renameSync('${marker}.new', '${marker}')
+    await new Promise(() => setInterval(() => {}, 60_000))`,
+  )
+  const thread = new Worker(STARTING, { workerData: { preload } })
+  assert.ok(await until(() => existsSync(marker)))
+  await thread.terminate()
+  const template = Number(readFileSync(marker, 'utf8'))
+  assert.ok(await until(() => !isAlive(template)), 'the template outlives its thread')
+  assert.ok(await until(() => openDescriptors().length <= before), openDescriptors().join('\n'))
+})

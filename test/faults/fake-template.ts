@@ -6,7 +6,7 @@ import path from 'node:path'
 import { Handshake, roleKeys } from '#src/wire/auth/handshake.js'
 import { decodeControl, encodeControl, PROTOCOL_VERSION } from '#src/wire/control-codec.js'
 import type { ControlMessage } from '#src/wire/control-messages.js'
-import { encodeFrame, FrameDecoder } from '#src/wire/frames.js'
+import { encodeFrame, encodeFrames, FrameDecoder } from '#src/wire/frames.js'
 import type { ListenAddress } from '#src/wire/startup.js'
 
 /** The answer that is due at that moment does not come. */
@@ -21,6 +21,8 @@ export class FakeTemplate implements AsyncDisposable {
   readonly address: ListenAddress
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
+  /** It sends these in one write with the answer to `attach`. */
+  withAttached: ControlMessage[] = []
 
   private constructor(
     readonly moment: Moment,
@@ -55,14 +57,14 @@ export class FakeTemplate implements AsyncDisposable {
   }
 
   #answer(socket: Socket, payload: Buffer): void {
-    const reply = (message: ControlMessage, moment: Moment): void => {
+    const reply = (message: ControlMessage, moment: Moment, ...more: ControlMessage[]): void => {
       if (this.moment === moment) this.#fail(socket)
-      else socket.write(encodeFrame(encodeControl(message)))
+      else socket.write(encodeFrames([message, ...more].map((one) => encodeControl(one))))
     }
     const message = decodeControl('owner to template', payload)
     switch (message.name) {
       case 'attach':
-        return reply({ name: 'attached', version: PROTOCOL_VERSION, pid: process.pid }, 'attach')
+        return reply({ name: 'attached', version: PROTOCOL_VERSION, pid: process.pid }, 'attach', ...this.withAttached)
       case 'fork': {
         const { id } = message
         const pid = this.childPid

@@ -1,6 +1,7 @@
 // Runs in: the test runner. An owner ends, however it ends: its children and its template are gone within a moment, its
 // detached children live on, and no socket file is left.
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { describe, test } from 'node:test'
@@ -73,6 +74,17 @@ for (const startMethod of ['forkserver', 'spawn'] as StartMethod[]) {
     }
   })
 }
+
+const MOUNT = 'mount -t tmpfs none /proc'
+const canHideProc = process.getuid?.() === 0 && spawnSync('unshare', ['-m', 'sh', '-c', MOUNT]).status === 0
+
+test('an owner without /proc is killed', { skip: !canHideProc && 'only root can mount over /proc' }, async () => {
+  const within = ['unshare', '-m', 'sh', '-c', `${MOUNT} && exec "$0" "$@"`]
+  const owner = await runOwner({ startMethod: 'spawn', children: ALL, end: 'wait' }, within)
+  owner.process.kill('SIGKILL')
+  await owner.ended
+  await checkGone(owner.report)
+})
 
 describe('an owner whose template does not answer', () => {
   for (const transport of ['private', 'path'] as const) {

@@ -42,9 +42,17 @@ export function runProgram(
   return { process: program, lines, nextLine, ended }
 }
 
-/** Runs the owner of fixtures/faults/owner.ts until it has done what its plan says and told so. */
-export async function runOwner(plan: OwnerPlan): Promise<RunningProgram & { report: OwnerReport }> {
-  const program = runProgram(process.execPath, [OWNER, JSON.stringify(plan)])
+/**
+ * Runs the owner of fixtures/faults/owner.ts until it has done what its plan says and told so.
+ *
+ * @param within a command, with its first arguments, that runs what follows
+ */
+export async function runOwner(
+  plan: OwnerPlan,
+  within: readonly string[] = [],
+): Promise<RunningProgram & { report: OwnerReport }> {
+  const [command, ...args] = [...within, process.execPath, OWNER, JSON.stringify(plan)]
+  const program = runProgram(command!, args)
   const line = await program.nextLine()
   if (line === undefined) throw new Error(`The owner ended early: ${JSON.stringify(await program.ended)}`)
   return { ...program, report: JSON.parse(line) as OwnerReport }

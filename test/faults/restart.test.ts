@@ -5,7 +5,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { existsSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ForkServer, Process, remote, type StartOptions } from 'forkserver'
+import { ForkServer, Pool, Process, remote, type StartOptions } from 'forkserver'
 import { descendants, isAlive, until, watchLeaks } from '../support/leaks.js'
 import { ModuleFolder, type Versioned } from '../support/modules.js'
 
@@ -152,6 +152,21 @@ describe('the old template', LIMIT, () => {
     assert.equal(existsSync((server.address as { path: string }).path), false)
   })
 
+  test('is stopped during two restarts: when it goes on, the last new one has its address', async () => {
+    const { module, server } = await start('twice.mjs', { transport: 'path', templateTimeout: 60_000 })
+    const { pid } = server
+    process.kill(pid!, 'SIGSTOP')
+    await server.restart()
+    folder.writeVersion('twice.mjs', 'new')
+    await server.restart()
+    process.kill(pid!, 'SIGCONT')
+    assert.ok(await until(() => !isAlive(pid!)), 'it leaves')
+    await using other = await ForkServer.connect(server.address!, server.key!)
+    assert.equal(await versionOf(other, module), 'new')
+    await other.close()
+    await server.close()
+  })
+
   test('was lost before: restart() starts one', async () => {
     const { module, server } = await start('before.mjs')
     process.kill(server.pid!, 'SIGKILL')
@@ -162,6 +177,24 @@ describe('the old template', LIMIT, () => {
     assert.equal(await versionOf(server, module), 'new')
     await server.close()
   })
+})
+
+test('workers of a pool are replaced, also those whose template was lost before', LIMIT, async () => {
+  const { module, server } = await start('worker.mjs')
+  await using pool = new Pool({ server, processes: 1, minProcesses: 1 })
+  const run = (): Promise<string> => pool.run(remote<Versioned>(module).version, [])
+  assert.equal(await run(), 'old')
+  const { pid } = server
+  process.kill(pid!, 'SIGKILL')
+  await until(() => !isAlive(pid!))
+  await sleep(50)
+  assert.equal(await versionOf(server, module), 'old')
+  folder.writeVersion('worker.mjs', 'new')
+  await server.restart()
+  for (let tries = 0; tries < 500 && (await run()) === 'old'; tries++) await sleep(20)
+  assert.equal(await run(), 'new')
+  await pool[Symbol.asyncDispose]()
+  await server.close()
 })
 
 describe('calls at the same time', LIMIT, () => {
@@ -210,6 +243,25 @@ describe('clients', LIMIT, () => {
       await server.close()
     })
   }
+
+  test('that connect later see the memory of their processes', async () => {
+    const { module, server } = await start('seen.mjs', { transport: 'path' })
+    const { pid } = server
+    folder.write(
+      'seen.mjs',
+      'export const version = () => new Promise((resolve) => setTimeout(resolve, 300, "new"))', // watched meanwhile
+    )
+    await server.restart()
+    assert.ok(await until(() => !isAlive(pid!)))
+    const client = await ForkServer.connect(server.address!, server.key!)
+    const limits = { rss: 4 * 1024 ** 3 }
+    const child = new Process(remote<Versioned>(module).version, [], { server: client, stdio: 'ignore', limits })
+    await child.start()
+    assert.equal(await child.result, 'new')
+    await child.join()
+    await client.close()
+    await server.close()
+  })
 
   test('of the old template go on with it, and it leaves with them', async () => {
     const { module, server } = await start('connected.mjs', { transport: 'abstract' })

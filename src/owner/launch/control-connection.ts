@@ -119,7 +119,10 @@ export class ControlConnection {
     return this.#fault !== undefined
   }
 
-  /** Whether process ids mean the same on both sides. They do not across pid namespaces (containers). */
+  /**
+   * Whether process ids mean the same on both sides. They do not across pid namespaces (containers). For a client that
+   * connected in the moment of a restart the kernel still names the template before, so this cannot be known: false.
+   */
   get sharesPids(): boolean {
     const { peerPid } = this.#socket
     return peerPid === process.pid || peerPid === this.templatePid // a socket pair was made by its owner
@@ -138,11 +141,14 @@ export class ControlConnection {
   }
 
   async #attach(lifeline: number): Promise<void> {
-    const attaching = new Attaching()
+    const attaching = new Attaching((pid) => {
+      this.templatePid = pid
+      this.#enter(this.#serving)
+    })
     this.#enter(attaching)
     this.#sendNow(encodeControl({ name: 'attach', version: PROTOCOL_VERSION }), Int32Array.of(lifeline))
-    this.templatePid = await attaching.done
-    this.#enter(this.#serving)
+    await attaching.done
+    if (this.#loss) throw this.#loss // by what came together with the answer
   }
 
   #enter(phase: Phase): void {

@@ -63,9 +63,18 @@ export class Proving implements Phase {
 
 /** The owner has sent `attach` and waits for `attached`. */
 export class Attaching implements Phase {
-  readonly #done = defer<number>()
-  /** Resolves with the process id of the template. */
+  readonly #onAttached: (pid: number) => void
+  readonly #done = defer<void>()
+  /** Resolves when the phase is over. */
   readonly done = this.#done.promise
+
+  /**
+   * @param onAttached takes the process id of the template, and begins the next phase: its messages may have come
+   *   together with this one
+   */
+  constructor(onAttached: (pid: number) => void) {
+    this.#onAttached = onAttached
+  }
 
   receive(payload: Buffer): void {
     const message = decodeControl('template to owner', payload)
@@ -75,7 +84,8 @@ export class Attaching implements Phase {
       const versions = `version ${message.version} of the control protocol, and this process uses ${PROTOCOL_VERSION}`
       throw new ProtocolError('ERR_PROTOCOL', `The template uses ${versions}. Use one version of forkserver.`)
     }
-    this.#done.resolve(message.pid)
+    this.#onAttached(message.pid)
+    this.#done.resolve()
   }
 
   fail(error: Error): void {

@@ -20,6 +20,8 @@ export class ControlSocket {
   readonly #fd: number
   readonly #stream: Socket
   readonly #listener: ControlSocketListener
+  /** Those who wait until nothing waits to be sent. */
+  readonly #waiting: (() => void)[] = []
   /** Who made the other end. */
   readonly peerPid: number
 
@@ -29,9 +31,13 @@ export class ControlSocket {
     this.#fd = fd
     this.#listener = listener
     this.peerPid = native.peerPid(fd)
+    native.keepOpen(fd) // the stream closes it, also if this thread is terminated
     this.#stream = messageSocket(fd, (chunk) => listener.onData(chunk))
     this.#stream.on('error', () => {}) // 'close' follows and ends the connection
-    this.#stream.on('close', () => listener.onClose())
+    this.#stream.on('close', () => {
+      listener.onClose()
+      this.#wake()
+    })
   }
 
   /**
@@ -61,23 +67,24 @@ export class ControlSocket {
 
   /** Sends messages, in one write: each write wakes the template. What a full socket does not take waits here. */
   write(...payloads: readonly Buffer[]): void {
-    this.#stream.write(encodeFrames(payloads))
-  }
-
-  /** Whether nothing waits to be sent. */
-  get isDrained(): boolean {
-    return this.#stream.writableLength === 0
-  }
-
-  /** Resolves when nothing waits to be sent any more, or when the socket is closed. */
-  drained(): Promise<void> {
-    return new Promise<void>((resolve) => {
-      const settle = (): void => {
-        this.#stream.off('drain', settle).off('close', settle)
-        resolve()
-      }
-      this.#stream.on('drain', settle).on('close', settle)
+    // 'drain' would come only if so much waits that write() has returned false. After an error 'close' comes.
+    this.#stream.write(encodeFrames(payloads), (error) => {
+      if (!error && this.isDrained) this.#wake()
     })
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve()
+  }
+
+  /** Whether it is open, and nothing waits to be sent. */
+  get isDrained(): boolean {
+    return this.#stream.writableLength === 0 && !this.#stream.destroyed
+  }
+
+  /** Resolves when nothing waits to be sent any more, or when the socket is closed. Only while something waits. */
+  drained(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push(resolve))
   }
 
   /**

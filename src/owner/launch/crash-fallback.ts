@@ -69,7 +69,9 @@ export class CrashFallback implements Launcher {
   }
 
   restart(): Promise<void> {
-    return (this.#spawning ?? this.#forking).restart()
+    if (!this.#spawning) return this.#forking.restart()
+    this.#forking.outdate?.()
+    return this.#spawning.restart()
   }
 
   killAttached(): void {

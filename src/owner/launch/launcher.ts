@@ -104,8 +104,8 @@ export interface Launcher {
    */
   launch(request: LaunchRequest): Promise<Launched>
   /**
-   * Starts one process at once, if a template is ready. The event loop stands still until the template has answered.
-   * It takes no spare.
+   * Starts one process at once, if a spare waits or a template is ready. The event loop stands still until the template
+   * has answered.
    * @returns undefined if there is none that can be asked now
    * @throws ResourceError ERR_RESOURCE; ProtocolError ERR_CONNECTION_ENDED if the template is lost or does not answer
    *   in `limitMs` milliseconds. Then no process has begun the job, and none will
@@ -116,6 +116,8 @@ export interface Launcher {
    * @throws as ForkServer.start(); UsageError ERR_INVALID_STATE if it is closed meanwhile
    */
   restart(): Promise<void>
+  /** Its server was restarted, and starts processes by another launcher: those that it has started are stale. */
+  outdate?(): void
   /** Kills every process that is not detached, also those that are being started. */
   killAttached(): void
   /**

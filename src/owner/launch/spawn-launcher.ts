@@ -1,6 +1,7 @@
 // Runs in: owner. The start method `spawn`: a Launcher over child_process, used if fork does not work or is not wanted.
 // The same job goes over the same channel; only the start is slower.
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
+import { closeSync, openSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { findNative, systemError } from '../../platform/native.js'
@@ -49,16 +50,15 @@ export class SpawnLauncher implements Launcher {
 
   async launch(request: LaunchRequest): Promise<Launched> {
     request.signal?.throwIfAborted()
-    // Without the addon each child has a socket of its own for it (child/end-with-owner.ts).
-    const lifeline = request.detached ? 'ignore' : (this.#lifeline?.readEnd ?? 'pipe')
     const restarts = this.#restarts
-    const child = this.#spawn(request, lifeline)
+    const child = this.#spawn(request)
     reapWithThread(child)
     const exited = new Promise<Exit>((resolve) => child.on('exit', (exitCode, signal) => resolve({ exitCode, signal })))
     const started = new Promise<void>((resolve, reject) => {
       child.on('spawn', resolve)
       child.on('error', (error) => reject(systemError(error)))
     })
+    // Node has waited for the process by now. A group that is not empty keeps its number.
     if (request.killTree) exited.then(() => signalGroup(child.pid!, 'SIGKILL'))
     if (!request.detached) this.#follow(child, exited, request.killTree)
     if (child.pid === undefined) await started // it rejects; if descriptors ran out there are no streams either
@@ -92,13 +92,17 @@ export class SpawnLauncher implements Launcher {
     }
   }
 
-  #spawn(request: LaunchRequest, lifeline: number | 'ignore' | 'pipe'): ChildProcess {
+  #spawn(request: LaunchRequest): ChildProcess {
+    let devNull: number | undefined
     try {
+      // By its descriptor: 'ignore' opens nothing from 3 on, and the child's Node would use the number for itself.
+      if (request.detached) devNull = openSync('/dev/null', 'r')
       // The working directory goes with the job, as for a forked child. So a wrong one is an error that names it.
       const stdio: StdioOptions = [...request.stdio]
       for (let fd = stdio.length; fd < MAX_STDIO; fd++) stdio.push('ignore')
       stdio[SPAWNED_DESCRIPTORS.channel] = 'pipe'
-      stdio[SPAWNED_DESCRIPTORS.lifeline] = lifeline
+      // Without the addon each child has a socket of its own for it (child/end-with-owner.ts).
+      stdio[SPAWNED_DESCRIPTORS.lifeline] = devNull ?? this.#lifeline?.readEnd ?? 'pipe'
       return spawn(process.execPath, [...this.#options.execArgv, MAIN], {
         stdio,
         env: request.env,
@@ -107,6 +111,8 @@ export class SpawnLauncher implements Launcher {
       })
     } catch (error) {
       throw systemError(error as Error) // EBADF and E2BIG are thrown, other errors are emitted
+    } finally {
+      if (devNull !== undefined) closeSync(devNull)
     }
   }
 

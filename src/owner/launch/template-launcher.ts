@@ -90,6 +90,10 @@ export class TemplateLauncher implements Launcher {
     await this.ready()
   }
 
+  outdate(): void {
+    this.#templates.outdate()
+  }
+
   get spares(): SpareCounts {
     return this.#spares.counts
   }
@@ -255,7 +259,7 @@ export class TemplateLauncher implements Launcher {
       stdio: streams,
       ipc,
       exited: child.exited,
-      isStale: () => this.#templates.isReplaced(state),
+      isStale: () => this.#templates.isStale(state),
       rssBytes: () => (connection.sharesPids ? rssOf(child.pid) : undefined),
       kill,
       holdLoop: (on) => holdLoop(child, own.socket, on),

@@ -1,6 +1,6 @@
 // Runs in: owner. Starts one template process, waits until it is ready, and ends it.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { closeSync, openSync } from 'node:fs'
+import { openSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { TemplateError } from '../../errors.js'
 import { check, findLibraries, type Native, systemError } from '../../platform/native.js'
@@ -87,15 +87,18 @@ export class TemplateProcess {
     this.#process.kill('SIGKILL')
   }
 
-  /**
-   * Kills it and all that it started, and waits for its end. It is no template yet, and may be a
-   * program that starts Node itself.
-   */
+  /** As killAll(), and waits for its end. */
   async killStart(): Promise<void> {
-    if (this.pid === undefined) return
-    killTree(this.pid)
+    this.killAll()
+    if (this.pid !== undefined) await within(KILL_TIMEOUT_MS, this.ended)
+  }
+
+  /** Kills it and all that it started. It is no template yet, and may be a program that starts Node itself. */
+  killAll(): void {
+    const { pid, exitCode, signalCode } = this.#process
+    if (pid === undefined || exitCode !== null || signalCode !== null) return // its pid may be a stranger's by now
+    killTree(pid)
     this.kill()
-    await within(KILL_TIMEOUT_MS, this.ended)
   }
 
   ref(): void {
@@ -171,10 +174,13 @@ function spawnTemplate(native: Native, options: TemplateOptions): { template: Te
  */
 export async function startTemplate(native: Native, options: TemplateOptions): Promise<StartedTemplate> {
   const { template, own } = spawnTemplate(native, options)
+  // A worker thread that is terminated runs no code that could close these two. Its streams are closed in any case.
+  const kept = own.heir === undefined ? [own.control] : [own.control, own.heir]
+  for (const fd of kept) native.closeAtEnd(fd)
   const startup = new Socket({ fd: own.startup, readable: false, writable: true })
   const status = new Socket({ fd: own.status, readable: true, writable: false })
   const limits = new StartLimits(template, options)
-  const endWithOwner = (): void => killTree(template.pid!)
+  const endWithOwner = (): void => template.killAll()
   if (!options.ref) {
     for (const handle of [template, startup, status]) handle.unref()
     if (template.pid !== undefined) process.once('exit', endWithOwner)
@@ -185,8 +191,7 @@ export async function startTemplate(native: Native, options: TemplateOptions): P
     template.unref()
     return { process: template, report, controlFd: own.control, heirFd: own.heir }
   } catch (error) {
-    closeSync(own.control)
-    if (own.heir !== undefined) closeSync(own.heir)
+    for (const fd of kept) native.close(fd)
     await template.killStart()
     throw error
   } finally {

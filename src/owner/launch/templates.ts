@@ -46,6 +46,8 @@ export class Templates {
   #latest: TemplateState | undefined
   /** The start of the template that is to replace the one that serves. */
   #replacement: Promise<TemplateState> | undefined
+  /** Templates that were opened since the last restart. */
+  #fresh = new WeakSet<TemplateState>()
   /** Templates that were replaced and have children. */
   readonly #replaced = new Set<TemplateState>()
   /** Templates that this owner detaches from, or has. */
@@ -97,10 +99,15 @@ export class Templates {
   async #open(signal: AbortSignal, predecessor: TemplateState | undefined): Promise<TemplateState> {
     try {
       const state = await this.#connect(this.#lifeline.readEnd, signal, predecessor)
-      this.#latest = state
-      state.connection.onLost(() => this.#lost(state))
-      if (state.connection.isLost)
+      const { connection } = state
+      if (connection.isLost) {
+        connection.close()
+        state.process?.kill()
         throw new TemplateError('ERR_TEMPLATE_LOST', 'The template was lost as soon as it was ready.')
+      }
+      connection.onLost(() => this.#lost(state))
+      this.#latest = state
+      this.#fresh.add(state)
       return state
     } catch (cause) {
       throw signal.aborted ? closed(cause) : cause
@@ -123,6 +130,7 @@ export class Templates {
     const signal = AbortSignal.any([this.#killing.signal, this.#closing.signal])
     try {
       const state = await this.#open(signal, predecessor)
+      this.#fresh = new WeakSet([state])
       this.#state = this.#replacement
       if (predecessor) this.#retire(predecessor)
       return state
@@ -139,6 +147,16 @@ export class Templates {
     this.#replaced.add(state)
     this.#onGone()
     void state.connection.idle.then(() => this.leave(state)).then(() => this.#replaced.delete(state))
+  }
+
+  /** Counts as a restart: what was started before is stale. */
+  outdate(): void {
+    this.#fresh = new WeakSet()
+  }
+
+  /** Whether there was a restart since this template was opened. It may have been lost before. */
+  isStale(state: TemplateState): boolean {
+    return !this.#fresh.has(state)
   }
 
   /** Whether a restart replaced this template. It has children. */

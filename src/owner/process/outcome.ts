@@ -18,7 +18,7 @@ export interface OutcomeOptions {
 export class Outcome {
   readonly #isProgram: boolean
   readonly #limits: NonNullable<OutcomeOptions['limits']>
-  #pid = 0
+  #process: { readonly pid: number } | undefined
   #answer: Answer | undefined
   #exit: Exit | undefined
   #exitError: unknown
@@ -31,9 +31,9 @@ export class Outcome {
     this.#limits = limits
   }
 
-  /** The process exists. */
-  started(pid: number): void {
-    this.#pid = pid
+  /** The process exists. Its pid changes if another process runs the job in its place. */
+  started(process: { readonly pid: number }): void {
+    this.#process = process
   }
 
   /** The first answer counts. Later events, such as a kill after a timeout or an error in a timer, change nothing. */
@@ -95,11 +95,12 @@ export class Outcome {
   }
 
   #died({ exitCode, signal }: Exit): ChildError {
+    const { pid } = this.#process!
     const fate = signal ? `was killed by ${signal}` : `exited with code ${exitCode}`
     const what = this.#isProgram ? 'Program' : 'Process'
     const when = this.#isProgram ? '' : ' before it delivered a result'
-    const text = `${what} ${this.#pid} ${fate}${when}. ${this.#adviceOn(signal)}`
-    return new ChildError('ERR_CHILD_DIED', text, { pid: this.#pid, exitCode, signal })
+    const text = `${what} ${pid} ${fate}${when}. ${this.#adviceOn(signal)}`
+    return new ChildError('ERR_CHILD_DIED', text, { pid, exitCode, signal })
   }
 
   #adviceOn(signal: NodeJS.Signals | null): string {

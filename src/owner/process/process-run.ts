@@ -51,10 +51,13 @@ export class ProcessRun<Value> {
   begin(begun: Begun): void {
     this.#begun = begun
     const { launched, cutoff } = begun
-    this.#outcome.started(launched.pid)
+    this.#outcome.started(launched)
     const cut = cutoff?.signal
     cut?.addEventListener('abort', () => this.#end(launched, cut.reason), { once: true })
     if (cut?.aborted) this.#end(launched, cut.reason)
+    const limit = this.#rssLimit
+    // Before listen(), which may call onEnd() at once
+    if (limit !== undefined) this.#rssWatch = new RssWatch(launched, limit, (error) => this.#end(launched, error))
     launched.channel.listen({
       onMessage: (message) => this.#take(begun, message),
       onBroken: (error) => this.#end(launched, error),
@@ -65,8 +68,6 @@ export class ProcessRun<Value> {
         this.#settle()
       },
     })
-    const limit = this.#rssLimit
-    if (limit !== undefined) this.#rssWatch = new RssWatch(launched, limit, (error) => this.#end(launched, error))
     launched.exited
       .then(
         (exit) => this.#outcome.exited(exit),

@@ -15,15 +15,16 @@ export class RssWatch {
   readonly #timer: NodeJS.Timeout
 
   /**
+   * It goes on until stop(), also while the process has ended: another one may follow (second-try.ts).
+   *
    * @param limit in bytes
    * @param onExceeded called at most once, with the error that says why the process has to end
    */
   constructor(launched: Pick<Launched, 'pid' | 'rssBytes'>, limit: number, onExceeded: (error: Error) => void) {
     this.#timer = setInterval(() => {
       const rss = launched.rssBytes()
-      if (rss !== undefined && rss > 0 && rss <= limit) return
+      if (rss !== undefined && rss <= limit) return
       this.stop()
-      if (rss === 0) return // it has ended
       onExceeded(rss === undefined ? unknown() : exceeded(launched.pid, rss, limit))
     }, STEP_MS).unref()
   }

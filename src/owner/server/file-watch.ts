@@ -64,8 +64,8 @@ export class FileWatch {
   }
 
   #follow(stamps: Map<string, string>): void {
-    if (this.#isClosed) return
     this.#stamps = stamps
+    if (this.#isClosed) return
     const folders = new Set([...stamps.keys()].map((file) => path.dirname(file)))
     for (const [folder, watcher] of this.#folders) {
       if (folders.has(folder)) continue

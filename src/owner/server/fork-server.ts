@@ -57,7 +57,7 @@ export class ForkServer implements AsyncDisposable {
         'A ForkServer is made by `await ForkServer.start(options)`, not by new.',
       )
     this.#parts = parts
-    parts.reloading?.begin(() => this.restart())
+    parts.reloading?.begin(() => this.#restart())
   }
 
   /**
@@ -264,6 +264,11 @@ export class ForkServer implements AsyncDisposable {
       const text = 'The template of this server belongs to the process that started it. Call restart() there.'
       throw new UsageError('ERR_UNSUPPORTED', text)
     }
+    await this.#restart()
+  }
+
+  /** Also while close() waits for starts that were asked for before it: with the option watch they may need it. */
+  async #restart(): Promise<void> {
     await this.#parts.launcher.restart()
     for (const listener of this.#restartListeners) listener()
   }

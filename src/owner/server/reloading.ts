@@ -12,13 +12,15 @@ export class Reloading {
   /** Whether the last template could not be started: then the one that serves is older than the files. */
   #hasFailed = false
   #restarting: Promise<void> | undefined
+  #isClosed = false
   #restart: () => Promise<void> = async () => {}
 
-  /** @param restart as ForkServer.restart() */
+  /** @param restart as ForkServer.restart(), and works until the server has made the last start */
   begin(restart: () => Promise<void>): void {
     this.#restart = restart
     this.#files.onChange = () => {
       this.#reload().catch((error: Error) => {
+        if (this.#isClosed) return // the server closes: nobody needs a new template
         const text = `Preloaded files have changed and cannot be loaded: ${error.message} The next start tries again.`
         process.emitWarning(text, { code: 'FORKSERVER_RELOAD' })
       })
@@ -62,7 +64,9 @@ export class Reloading {
     await this.#restart()
   }
 
+  /** From now on only starts restart the server, and nobody is warned. */
   close(): void {
+    this.#isClosed = true
     this.#files.close()
   }
 }

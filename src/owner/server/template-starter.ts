@@ -1,5 +1,4 @@
 // Runs in: owner. Starts the templates of one server, each in the same way.
-import { closeSync } from 'node:fs'
 import type { Finding } from '../../errors.js'
 import type { Native } from '../../platform/native.js'
 import { performance } from '../../platform/timers.js'
@@ -139,7 +138,7 @@ export class TemplateStarter {
       started.process.kill()
       throw error
     } finally {
-      if (started.heirFd !== undefined) closeSync(started.heirFd)
+      if (started.heirFd !== undefined) this.#native.close(started.heirFd)
     }
   }
 }

@@ -1,12 +1,13 @@
 // Runs in: the test runner. A template that cannot be started, because a system call fails: a typed error, and nothing
 // stays open.
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import os from 'node:os'
 import { describe, test } from 'node:test'
 import { ResourceError } from 'forkserver'
 import { Lifeline } from '#src/owner/launch/lifeline.js'
 import { TemplateLauncher } from '#src/owner/launch/template-launcher.js'
-import { startTemplate } from '#src/owner/launch/template-process.js'
+import { startTemplate, TemplateProcess } from '#src/owner/launch/template-process.js'
 import { type Native, native } from '#src/platform/native.js'
 import { AuthKey } from '#src/wire/auth/auth-key.js'
 import { openDescriptors, watchLeaks } from '../../support/leaks.js'
@@ -75,4 +76,13 @@ describe('too few descriptors to start a template', () => {
     assert.throws(launcher, isOutOfDescriptors)
     assert.deepEqual(sockets(), before)
   })
+})
+
+test('a template that has ended, and was waited for, gets no signal: its pid may be a stranger’s', async (t) => {
+  const template = new TemplateProcess(spawn(process.execPath, ['--version'], { stdio: 'ignore' }))
+  await template.ended
+  const kill = t.mock.method(process, 'kill', () => true)
+  await template.killStart()
+  template.killAll()
+  assert.equal(kill.mock.callCount(), 0)
 })

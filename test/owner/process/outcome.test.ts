@@ -22,7 +22,7 @@ function diedError(outcome: Outcome): ChildError {
 /** Of a process that exists. */
 function started(): Outcome {
   const outcome = new Outcome()
-  outcome.started(7)
+  outcome.started({ pid: 7 })
   return outcome
 }
 
@@ -91,7 +91,7 @@ describe('the end', () => {
     outcome.leaving(3)
     outcome.channelEnded()
     assert.equal(outcome.isOver, false)
-    outcome.started(8)
+    outcome.started({ pid: 8 })
     outcome.exited(EXIT)
     assert.equal(diedError(outcome).pid, 8)
   })

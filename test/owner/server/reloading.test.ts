@@ -6,7 +6,7 @@ import path from 'node:path'
 import { describe, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { ForkServer, Pool, Process, remote, type StartOptions } from 'forkserver'
-import { until, watchLeaks } from '../../support/leaks.js'
+import { descendants, until, watchLeaks } from '../../support/leaks.js'
 import { ModuleFolder, type Versioned } from '../../support/modules.js'
 
 watchLeaks()
@@ -195,6 +195,49 @@ describe('a change that cannot be loaded', LIMIT, () => {
     running.close()
     await running.join()
     await server.close()
+  })
+})
+
+describe('close()', LIMIT, () => {
+  /** The warnings while this runs. */
+  async function warningsIn(run: () => Promise<void>): Promise<string[]> {
+    const codes: string[] = []
+    const listener = (warning: Error & { code?: string }): void => void codes.push(String(warning.code))
+    process.on('warning', listener)
+    await run()
+    await new Promise((resolve) => setImmediate(resolve)) // they are emitted a moment later
+    process.off('warning', listener)
+    return codes
+  }
+
+  test('a process that was asked for before, directly after a change, still starts, with one restart', async () => {
+    const module = moduleIn('closing.mjs', "export const version = () => 'old'")
+    const server = await watching(module)
+    let starts = 0
+    const count = (): void => void starts++
+    subscribe('forkserver:template:start', count)
+    const codes = await warningsIn(async () => {
+      moduleIn('closing.mjs', "export const version = () => 'new'")
+      const asked = versionOf(server, module)
+      const closed = server.close()
+      assert.equal(await asked, 'new')
+      await closed
+    })
+    unsubscribe('forkserver:template:start', count)
+    assert.deepEqual([starts, codes], [1, []])
+    await assert.rejects(versionOf(server, module), { code: 'ERR_INVALID_STATE' })
+  })
+
+  test('a restart that nobody waits for ends, without a warning', async () => {
+    const module = moduleIn('ended.mjs', "export const version = () => 'old'")
+    const server = await watching(module)
+    const templates = (): number => descendants().filter((line) => line.includes('main/template.js')).length
+    const codes = await warningsIn(async () => {
+      moduleIn('ended.mjs', 'await new Promise((resolve) => setTimeout(resolve, 60_000))')
+      assert.ok(await until(() => templates() === 2))
+      await server.close()
+    })
+    assert.deepEqual([templates(), codes], [0, []])
   })
 })
 
