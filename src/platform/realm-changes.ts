@@ -26,13 +26,13 @@ interface Watched {
 export class RealmChanges {
   readonly #watched: Watched[] = []
 
-  /** @param global the global object of the realm, which has a `process` */
-  constructor(global: typeof globalThis) {
-    this.#watch('process.env.', global.process.env)
-    this.#watch('', global)
+  /** @param realm its global object, which has a `process` */
+  constructor(realm: typeof globalThis) {
+    this.#watch('process.env.', realm.process.env)
+    this.#watch('', realm)
     for (const name of BUILT_INS) {
       // A getter would load something of Node.
-      const builtIn = Reflect.getOwnPropertyDescriptor(global, name)?.value as { prototype?: unknown } | undefined
+      const builtIn = Reflect.getOwnPropertyDescriptor(realm, name)?.value as { prototype?: unknown } | undefined
       if (!isObject(builtIn)) continue
       this.#watch(`${name}.`, builtIn)
       if (isObject(builtIn.prototype)) this.#watch(`${name}.prototype.`, builtIn.prototype)

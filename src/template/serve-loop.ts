@@ -71,15 +71,18 @@ class ServeLoop {
     closeSync(TEMPLATE_DESCRIPTORS.lifeline)
     this.#hooks.listening()
     while (this.#clients.hasOwner) {
-      this.#wait()
+      const isCalled = this.#wait()
       const birth = this.#obeyAll()
       if (birth) return birth
+      // Only now: if the listening socket was handed over, who connected after that belongs to the next template.
+      if (isCalled) this.#accept()
     }
     this.#listener?.remove() // an owner that died has not removed it
     return this.#native.leave(0)
   }
 
-  #wait(): void {
+  /** Waits for something to happen, and attends to it. Returns whether somebody wants to connect. */
+  #wait(): boolean {
     const now = performance.now()
     this.#listener?.claimName(now)
     const { unproved } = this.#clients
@@ -93,12 +96,14 @@ class ServeLoop {
     const nextLate = unproved.oldestSince + HANDSHAKE_TIMEOUT_MS
     const next = Math.min(nextLate, accepts ? Number.POSITIVE_INFINITY : acceptsFrom, this.#refusals.dueAt)
     const timeoutMs = Number.isFinite(next) ? Math.max(0, Math.ceil(next - now)) : -1
+    let isCalled = false
     // SIGCHLD interrupts the wait. The next turn sees its event.
     for (const [fd, happened] of this.#polled.wait(this.#wanted(accepts ? this.#listener : null), timeoutMs)) {
       if (fd === this.#childEvent) this.#reap()
-      else if (fd === this.#listener?.polled) this.#accept(this.#listener)
+      else if (fd === this.#listener?.polled) isCalled = true
       else this.#attend(this.#clients.get(fd), happened)
     }
+    return isCalled
   }
 
   #wanted(listener: Listener | null): Polled[] {
@@ -109,8 +114,9 @@ class ServeLoop {
     return wanted
   }
 
-  #accept(listener: Listener): void {
-    const fd = listener.accept()
+  #accept(): void {
+    const listener = this.#listener
+    const fd = listener && listener.polled >= 0 ? listener.accept() : -1
     if (fd < 0) return
     const oldest = this.#clients.unproved.inTheWay
     if (oldest) this.#refuse(oldest, 'others wait, and it had not proved itself')

@@ -244,6 +244,18 @@ describe('clients', LIMIT, () => {
     })
   }
 
+  test('that connect directly after it get the new template', async () => {
+    const { module, server } = await start('direct.mjs', { transport: 'path' })
+    for (let version = 1; version <= 5; version++) {
+      folder.writeVersion('direct.mjs', String(version))
+      await server.restart()
+      const client = await ForkServer.connect(server.address!, server.key!)
+      assert.equal(await versionOf(client, module), String(version))
+      await client.close()
+    }
+    await server.close()
+  })
+
   test('that connect later see the memory of their processes', async () => {
     const { module, server } = await start('seen.mjs', { transport: 'path' })
     const { pid } = server
@@ -252,6 +264,7 @@ describe('clients', LIMIT, () => {
       'export const version = () => new Promise((resolve) => setTimeout(resolve, 300, "new"))', // watched meanwhile
     )
     await server.restart()
+    // Who is already in the queue when the new one listens still has the credentials of the old one.
     assert.ok(await until(() => !isAlive(pid!)))
     const client = await ForkServer.connect(server.address!, server.key!)
     const limits = { rss: 4 * 1024 ** 3 }
