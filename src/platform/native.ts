@@ -47,6 +47,7 @@ export interface Native {
   receiveInto(fd: number, bytes: Uint8Array, start: number, end: number, descriptors: Int32Array): number
   shutdownWriting(fd: number): number
   setBlocking(fd: number): number
+  duplicate(fd: number): number
   setSendBuffer(fd: number, bytes: number): number
   watch(fd: number, callback: (events: number) => void): Watcher | number
   watchFor(watcher: Watcher, events: number): number
