@@ -1,7 +1,9 @@
 // Runs in: owner and template. See sockets.h.
 #include "sockets.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -54,6 +56,12 @@ int connect_unix(const char *name, size_t length, int is_abstract) {
   if (fd < 0) return -errno;
   if (connect(fd, (struct sockaddr *)&address, size) != 0) return close_and_return(fd, errno);
   return fd;
+}
+
+int lock_folder(const char *path) {
+  int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return -errno;
+  return flock(fd, LOCK_EX | LOCK_NB) == 0 ? fd : close_and_return(fd, errno);
 }
 
 int accept_client(int listener) {

@@ -29,6 +29,7 @@ export interface Native {
   pipe(out: Int32Array): number
   listen(name: Uint8Array, isAbstract: number, backlog: number, mode?: number): number
   connect(name: Uint8Array, isAbstract: number): number
+  lockFolder(path: Uint8Array): number
   accept(listener: number): number
   peerUid(fd: number): number
   peerPid(fd: number): number
