@@ -60,6 +60,14 @@ static napi_value SetBlocking(napi_env env, napi_callback_info info) {
   return number(env, flags >= 0 && fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) == 0 ? 0 : -errno);
 }
 
+// duplicate(fd): another descriptor of the same open file
+static int duplicate(int fd) {
+  const int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  return copy >= 0 ? copy : -errno;
+}
+
+PLAIN(duplicate_one, duplicate((int)first))
+
 // A watcher of JavaScript. It lives until libuv has let go of its handle.
 struct js_watcher {
   napi_env env;
@@ -164,6 +172,7 @@ static const struct export FUNCTIONS[] = {
     {"shutdownWriting", ShutdownWriting, NULL},
     {"setBlocking", SetBlocking, NULL},
     {"setSendBuffer", SetSendBuffer, NULL},
+    {"duplicate", NULL, duplicate_one},
     {"watch", Watch, NULL},
     {"watchFor", WatchFor, NULL},
     {"holdLoop", HoldLoop, NULL},

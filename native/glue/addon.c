@@ -36,6 +36,14 @@ static napi_value Connect(napi_env env, napi_callback_info info) {
   return number(env, connect_unix(name, length, (int)number_at(&all, 1)));
 }
 
+// lockFolder(path: Uint8Array, with a zero at its end)
+static napi_value LockFolder(napi_env env, napi_callback_info info) {
+  arguments all = take(env, info);
+  size_t length;
+  const char *path = array_at(&all, 0, &length);
+  return number(env, length > 0 && path[length - 1] == 0 ? lock_folder(path) : -EINVAL);
+}
+
 // peerUid(fd)
 static napi_value PeerUid(napi_env env, napi_callback_info info) {
   arguments all = take(env, info);
@@ -170,6 +178,7 @@ static const struct export FUNCTIONS[] = {
     {"pipe", Pipe, NULL},
     {"listen", Listen, NULL},
     {"connect", Connect, NULL},
+    {"lockFolder", LockFolder, NULL},
     {"peerUid", PeerUid, NULL},
     {"send", Send, NULL},
     {"receive", Receive, NULL},

@@ -1,7 +1,9 @@
 // Runs in: owner and template. See sockets.h.
 #include "sockets.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -57,6 +59,12 @@ int connect_unix(const char *name, size_t length, int is_abstract) {
 }
 
 int listen_again(int listener, int backlog) { return listen(listener, backlog) == 0 ? 0 : -errno; }
+
+int lock_folder(const char *path) {
+  int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return -errno;
+  return flock(fd, LOCK_EX | LOCK_NB) == 0 ? fd : close_and_return(fd, errno);
+}
 
 int accept_client(int listener) {
   int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);

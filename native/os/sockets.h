@@ -15,6 +15,9 @@ int listen_unix(const char *name, size_t length, int is_abstract, int backlog, u
 int connect_unix(const char *name, size_t length, int is_abstract);
 // On a socket that listens already: from now on clients see this process at the other end (peer_pid).
 int listen_again(int listener, int backlog);
+// Locks a folder, so that other processes that lock it know of this one. Close the descriptor to unlock it. Returns
+// -EWOULDBLOCK if another process has locked it.
+int lock_folder(const char *path);
 int accept_client(int listener);
 int peer_uid(int fd, uid_t *uid);
 // The process that listens at the other end, or that made the pair; 0 if it has no pid in this process's namespace.

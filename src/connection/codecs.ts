@@ -18,7 +18,7 @@ export interface Codec<T = unknown> {
    * Converts a value to a message.
    *
    * @param value the value that was given to send()
-   * @returns the bytes of the message. They must not change until send() has resolved
+   * @returns the bytes of the message. They must not change until send() has settled
    */
   encode(value: T): Uint8Array
   /**

@@ -44,6 +44,8 @@ export class Connection<T = unknown> implements AsyncDisposable, AsyncIterable<T
   readonly #inbox: Inbox
   readonly #outgoing: Sender
   readonly #codec: Codec<T>
+  /** Whether the codec returns fresh bytes, which nobody else can change. */
+  readonly #encodesAnew: boolean
   #closing: Promise<void> | undefined
   #isDetached = false
   /** Whether this end can receive. False for the writing end of pipe({ duplex: false }). */
@@ -58,7 +60,9 @@ export class Connection<T = unknown> implements AsyncDisposable, AsyncIterable<T
     this.#transport = transport
     this.#outgoing = new Sender(transport)
     // For a named codec, T is whatever type the user states.
-    this.#codec = codecOf(options.codec ?? 'clone') as Codec<T>
+    const { codec = 'clone' } = options
+    this.#codec = codecOf(codec) as Codec<T>
+    this.#encodesAnew = typeof codec === 'string' && codec !== 'bytes'
     this.readable = readable
     this.writable = writable
     this.address = address
@@ -97,24 +101,27 @@ export class Connection<T = unknown> implements AsyncDisposable, AsyncIterable<T
    * Sends a value, converted by the codec of the connection.
    *
    * @param value copied by structured clone, unless the connection has another codec
-   * @param options `signal` cancels the call, if the message has not begun to leave
+   * @param options `signal` ends the wait. The message is sent all the same, unless the signal was aborted before
    * @returns when the kernel has taken the message. If you await it, you send no faster than the other side receives
    * @throws UsageError ERR_CANNOT_CLONE, or the error of your own codec; and the errors of sendBytes()
    */
   send(value: T, options?: Pick<SendOptions, 'signal'>): Promise<void> {
     try {
       const bytes = this.#codec.encode(value)
-      return this.#sender().message(bytes, 0, bytes.length, options?.signal)
+      const sender = this.#sender()
+      if (this.#encodesAnew) return sender.message(bytes, 0, bytes.length, options?.signal)
+      return sender.callersMessage(bytes, 0, bytes.length, options?.signal)
     } catch (error) {
       return Promise.reject(error)
     }
   }
 
   /**
-   * Sends bytes as one message. The bytes are not copied: do not change them before the promise resolves.
+   * Sends bytes as one message. Do not change them before the promise settles: they are not copied, unless you pass a
+   * `signal`.
    *
    * @param bytes any bytes; the message may be empty
-   * @param options `offset` and `size`, in bytes, choose a part
+   * @param options `offset` and `size`, in bytes, choose a part; `signal` ends the wait, as in send()
    * @returns when the kernel has taken all of it
    * @throws UsageError ERR_INVALID_ARGUMENT; ERR_INVALID_STATE if this side is closed, ended or cannot send
    * @throws ProtocolError ERR_CONNECTION_CLOSED if the other side is gone; ResourceError ERR_RESOURCE; AbortError
@@ -122,7 +129,7 @@ export class Connection<T = unknown> implements AsyncDisposable, AsyncIterable<T
   sendBytes(bytes: Uint8Array, options?: SendOptions): Promise<void> {
     try {
       const [start, end] = checkPart(bytes, options)
-      return this.#sender().message(bytes, start, end, options?.signal)
+      return this.#sender().callersMessage(bytes, start, end, options?.signal)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -220,8 +227,8 @@ export class Connection<T = unknown> implements AsyncDisposable, AsyncIterable<T
    * Passes a file descriptor to the other side, over unix sockets on Linux. The other side gets its own descriptor of
    * the same open file, by recvHandle() or by multiprocessing.reduction.recv_handle() in Python.
    *
-   * @param fd stays yours; keep it open until the promise resolves
-   * @param options `signal` cancels the call, if the descriptor has not left
+   * @param fd stays yours; keep it open until the promise settles
+   * @param options `signal` ends the wait. The open file is passed all the same, even if you close `fd` then
    * @throws UsageError ERR_UNSUPPORTED over TCP; and the errors of sendBytes()
    */
   sendHandle(fd: number, options?: Pick<SendOptions, 'signal'>): Promise<void> {
@@ -273,16 +280,18 @@ export class Connection<T = unknown> implements AsyncDisposable, AsyncIterable<T
    * Messages that have arrived here and were not received yet are lost.
    *
    * @returns the descriptor
-   * @throws UsageError ERR_INVALID_STATE if this side is closed; ERR_UNSUPPORTED for TCP
+   * @throws UsageError ERR_INVALID_STATE if this side is closed, or if messages have not left (the connection stays as
+   *   it is then); ERR_UNSUPPORTED for TCP
    */
   detach(): number {
     this.#checkOpen()
     if (this.#transport.fd === undefined) {
       throw new UsageError('ERR_UNSUPPORTED', 'A TCP connection has no descriptor of its own to give away.')
     }
+    const fd = this.#transport.detach()
     this.#isDetached = true
     this.#inbox.close(invalidState('detach() has given away the descriptor of this connection.'))
-    return this.#transport.detach()
+    return fd
   }
 
   /**

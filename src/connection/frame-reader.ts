@@ -54,6 +54,11 @@ export class FrameReader {
     return this.#taken
   }
 
+  /** Whether a large message has begun that was not taken yet. */
+  get isInMessage(): boolean {
+    return this.#large !== undefined
+  }
+
   /** Adds the first `count` bytes of a chunk. The chunk stays the caller's: call keep() before it changes. */
   lend(chunk: Buffer, count: number): void {
     let from = 0
@@ -128,6 +133,7 @@ export class FrameReader {
    * @returns whether next() would return or throw
    */
   isReady(maxLength: number): boolean {
+    if (this.#failure) return true
     try {
       return this.#look(maxLength)
     } catch {
@@ -143,7 +149,12 @@ export class FrameReader {
    * @throws ProtocolError ERR_MESSAGE_TOO_LARGE, ERR_PROTOCOL; all later calls throw the same
    */
   next(maxLength: number): Buffer | undefined {
-    if (!this.#look(maxLength)) return undefined
+    if (this.#failure) throw this.#failure
+    try {
+      if (!this.#look(maxLength)) return undefined
+    } catch (error) {
+      throw (this.#failure = error as ProtocolError)
+    }
     if (this.#large) {
       const large = this.#large
       this.#large = undefined
@@ -166,8 +177,10 @@ export class FrameReader {
 
   /** Whether the next message is complete. If it is a large one, this begins to receive it. */
   #look(maxLength: number): boolean {
-    if (this.#failure) throw this.#failure
-    if (this.#large) return this.#largeFilled === this.#largeLength
+    if (this.#large) {
+      checkLength(this.#largeLength, maxLength) // a call with another limit may have begun it
+      return this.#largeFilled === this.#largeLength
+    }
     if (!this.#readHeader(maxLength)) return false
     const here = this.#end - this.#start - this.#headerLength
     if (here >= this.#length) return true
@@ -182,16 +195,9 @@ export class FrameReader {
     const at = this.#start
     this.#headerLength = frameHeaderBytes(bytes, at)
     if (here < this.#headerLength) return false
-    try {
-      this.#length = readFrameLength(bytes, at)
-    } catch (error) {
-      throw (this.#failure = error as ProtocolError)
-    }
-    if (this.#length <= maxLength) return true
-    const text =
-      `A message of ${this.#length} bytes is coming; ` +
-      `at most ${maxLength} are accepted. Raise maxMessageLength if that is right.`
-    throw (this.#failure = new ProtocolError('ERR_MESSAGE_TOO_LARGE', text))
+    this.#length = readFrameLength(bytes, at)
+    checkLength(this.#length, maxLength)
+    return true
   }
 
   #beginLarge(here: number): void {
@@ -208,6 +214,14 @@ export class FrameReader {
     this.#start += count
     this.#taken += count
   }
+}
+
+function checkLength(length: number, maxLength: number): void {
+  if (length <= maxLength) return
+  const text =
+    `A message of ${length} bytes is coming; ` +
+    `at most ${maxLength} are accepted. Raise maxMessageLength if that is right.`
+  throw new ProtocolError('ERR_MESSAGE_TOO_LARGE', text)
 }
 
 function roomFor(needed: number, had: number): number {

@@ -1,7 +1,7 @@
 // Runs in: owner and child. What a connection has received, and who waits for it, in order. It reads ahead a little and
 // then stops, so that the kernel slows down a sender that is too fast.
 
-import { ProtocolError, ResourceError } from '../errors.js'
+import { ProtocolError, ResourceError, type UsageError } from '../errors.js'
 import { abortError } from '../promises/abort.js'
 import { FrameReader } from './frame-reader.js'
 import type { DescriptorSet, Destination, Sink, Transport } from './transport.js'
@@ -10,12 +10,15 @@ import type { DescriptorSet, Destination, Sink, Transport } from './transport.js
 const READ_AHEAD_BYTES = 64 * 1024
 /** How many sets of descriptors are kept before anybody asks for them. */
 const MAX_KEPT_SETS = 16
+const CLOSED = 'ERR_CONNECTION_CLOSED'
 
 /**
  * An attempt returns this if what it wants has not arrived. It cannot be undefined, because undefined may be a value.
  */
 const NOT_YET = Symbol('not yet')
 type Maybe<T> = T | typeof NOT_YET
+/** Why nothing more arrives. */
+type Reason = ProtocolError | UsageError
 
 /** A waiting call. `attempt` may throw. */
 interface Waiter {
@@ -27,7 +30,7 @@ interface Waiter {
 /** The receiving half of a connection. */
 export class Inbox implements Sink {
   readonly #transport: Transport
-  readonly #closeDescriptor: (fd: number) => void
+  readonly #close: (fd: number) => void
   readonly #reader = new FrameReader()
   readonly #maxLength: number
   /** In the order of arrival, each with the position of its byte in the stream. */
@@ -36,13 +39,13 @@ export class Inbox implements Sink {
   /** Calls that wait for something to arrive, without taking it. */
   #onlookers: (() => void)[] = []
   /** Why nothing more will arrive. */
-  #end: Error | undefined
+  #end: Reason | undefined
   #isCleanEnd = false
 
   constructor(transport: Transport, maxLength: number, closeDescriptor: (fd: number) => void) {
     this.#transport = transport
     this.#maxLength = maxLength
-    this.#closeDescriptor = closeDescriptor
+    this.#close = closeDescriptor
     transport.attach(this)
   }
 
@@ -75,7 +78,26 @@ export class Inbox implements Sink {
   }
 
   descriptors(set: DescriptorSet, count: number): void {
-    this.#sets.push({ at: this.#reader.received + count - 1, set })
+    if (this.#sets.length < MAX_KEPT_SETS) {
+      this.#sets.push({ at: this.#reader.received + count - 1, set })
+      return
+    }
+    this.#closeSet(set)
+    const text = 'The other side passed more descriptors than anybody asked for. Close the connection.'
+    this.stop(new ProtocolError('ERR_PROTOCOL', text))
+  }
+
+  #closeSet(set: DescriptorSet): void {
+    for (const fd of set ?? []) this.#close(fd)
+  }
+
+  /**
+   * Closes all descriptors, while somebody waits for the rest of a message. They came within that message, and so
+   * belong to nobody: the kernel ends what it returns at a byte with descriptors, and nothing can be behind a message
+   * that has no end yet. If they were kept, a client could fill our table of descriptors before it has proved its key.
+   */
+  #closeAll(): void {
+    for (const { set } of this.#sets.splice(0)) this.#closeSet(set)
   }
 
   end(cause?: NodeJS.ErrnoException): void {
@@ -83,21 +105,21 @@ export class Inbox implements Sink {
     this.#isCleanEnd = pending === 0 && cause === undefined
     const why = cause ? ` (${cause.code})` : ''
     // Complete messages may still be here. This error comes after them.
-    this.stop(new ProtocolError('ERR_CONNECTION_CLOSED', `The other side has closed the connection${why}.`, { cause }))
+    this.stop(new ProtocolError(CLOSED, `The other side has closed the connection${why}.`, { cause }))
   }
 
   /** Nothing more will arrive. A waiting call that cannot be served from what is here rejects with the reason. */
-  stop(error: Error): void {
+  stop(error: Reason): void {
     this.#end ??= error
     this.#transport.setReading(false)
     this.#serve()
   }
 
   /** Drops everything, including descriptors, because the connection was closed on this side. */
-  close(error: Error): void {
+  close(error: Reason): void {
     this.#end = error
     this.#isCleanEnd = false
-    for (const { set } of this.#sets.splice(0)) for (const fd of set ?? []) this.#closeDescriptor(fd)
+    this.#closeAll()
     for (const waiter of this.#waiters.splice(0)) waiter.reject(error)
     this.#rouse()
   }
@@ -126,13 +148,18 @@ export class Inbox implements Sink {
 
   /** Whether a message, a descriptor, an error or the end is here, so that a call for it need not wait. */
   get isReady(): boolean {
-    if (this.#end || this.#sets[0]?.at === this.#reader.position) return true
-    return this.#reader.isReady(this.#maxLength)
+    return this.#end !== undefined || this.#isHandleNext || this.#reader.isReady(this.#maxLength)
+  }
+
+  /** Whether a descriptor comes next. A large message that nobody has taken yet comes before it. */
+  get #isHandleNext(): boolean {
+    return !this.#reader.isInMessage && this.#sets[0]?.at === this.#reader.position
   }
 
   /** Calls back once, when isReady may have become true. Returns a function that cancels that. */
   onReady(callback: () => void): () => void {
     this.#onlookers.push(callback)
+    if (!this.isReady) this.#closeAll()
     this.#wait()
     return () => {
       this.#onlookers = this.#onlookers.filter((other) => other !== callback)
@@ -157,6 +184,7 @@ export class Inbox implements Sink {
         const taken = attempt()
         if (taken !== NOT_YET) return Promise.resolve(taken as T)
         this.#checkEnd()
+        this.#closeAll()
       } catch (error) {
         return Promise.reject(error)
       }
@@ -197,6 +225,7 @@ export class Inbox implements Sink {
         const taken = waiter.attempt()
         if (taken === NOT_YET) {
           this.#checkEnd()
+          this.#closeAll()
           break
         }
         this.#waiters.shift()
@@ -206,7 +235,10 @@ export class Inbox implements Sink {
         waiter.reject(error)
       }
     }
-    if (this.#onlookers.length > 0 && this.isReady) this.#rouse()
+    if (this.#onlookers.length > 0) {
+      if (this.isReady) this.#rouse()
+      else this.#closeAll()
+    }
     this.#rest()
   }
 
@@ -217,7 +249,7 @@ export class Inbox implements Sink {
   /** @throws the reason why what the caller waits for will not come */
   #checkEnd(): void {
     if (!this.#end) return
-    if (this.#reader.pendingBytes === 0) throw this.#end
+    if (this.#reader.pendingBytes === 0 || this.#end.code !== CLOSED) throw this.#end
     const text =
       'The other side closed the connection in the middle of a message, ' +
       `after ${this.#reader.pendingBytes} bytes of it.`
@@ -225,7 +257,7 @@ export class Inbox implements Sink {
   }
 
   #nextMessage(maxLength: number): Buffer | undefined {
-    if (this.#sets[0]?.at === this.#reader.position) {
+    if (this.#isHandleNext) {
       throw new ProtocolError('ERR_PROTOCOL', 'A descriptor comes next, not a message: call recvHandle().')
     }
     const message = this.#reader.next(maxLength)
@@ -235,31 +267,28 @@ export class Inbox implements Sink {
 
   /** Closes descriptors that came within a message, because nobody asked for them. */
   #closeStrays(): void {
-    while (this.#sets.length > 0 && this.#sets[0]!.at < this.#reader.position) {
-      for (const fd of this.#sets.shift()!.set ?? []) this.#closeDescriptor(fd)
-    }
+    while (this.#sets.length > 0 && this.#sets[0]!.at < this.#reader.position) this.#closeSet(this.#sets.shift()!.set)
   }
 
   #nextHandle(): number | undefined {
     if (this.#reader.pendingBytes === 0) return undefined
-    const first = this.#sets[0]
-    if (first?.at !== this.#reader.position) {
+    if (!this.#isHandleNext) {
       throw new ProtocolError('ERR_PROTOCOL', 'A message comes next, not a descriptor: call recv().')
     }
-    this.#sets.shift()
+    const { set } = this.#sets.shift()!
     const announced = this.#reader.takeByte()
-    if (first.set === null) {
+    if (set === null) {
       const text =
         'The kernel dropped the descriptor: ' + 'this process has too many open files. Close some, or raise ulimit -n.'
       throw new ResourceError('ERR_RESOURCE', text, { errno: 'EMFILE', syscall: 'recvmsg' })
     }
-    const [fd] = first.set
+    const [fd] = set
     // Python sends one descriptor with one byte, whose value is the number of descriptors.
-    if (fd !== undefined && first.set.length === 1 && announced === 1) return fd
-    for (const other of first.set) this.#closeDescriptor(other)
+    if (fd !== undefined && set.length === 1 && announced === 1) return fd
+    this.#closeSet(set)
     throw new ProtocolError(
       'ERR_PROTOCOL',
-      `The other side passed ${first.set.length} descriptors at once; only one at a time is allowed.`,
+      `The other side passed ${set.length} descriptors at once; only one at a time is allowed.`,
     )
   }
 }

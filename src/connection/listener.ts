@@ -48,7 +48,7 @@ export class Listener<T = unknown>
   /** Connections whose handshake is running, oldest first, each with the function that ends it. */
   readonly #pending = new Map<Connection<T>, (error: Error) => void>()
   readonly #unproved: Admission<Connection<T>>
-  /** Clients that node:net accepted without room for their handshake: it cannot leave them in the kernel. */
+  /** Clients that node:net accepted without room for them: it cannot leave them in the kernel. */
   readonly #queued: [Transport, Address | undefined][] = []
   #roomTimer: NodeJS.Timeout | undefined
   /** Authenticated connections that wait for accept(). */
@@ -113,17 +113,24 @@ export class Listener<T = unknown>
 
   #arrived(transport: Transport, from: Address | undefined): void {
     if (this.#closing) return void transport.close(closedError())
-    if (this.#hasRoom) return this.#begin(transport, from)
+    if (this.#mayBegin) return this.#begin(transport, from)
     if (this.#queued.length < this.#options.backlog) return void this.#queued.push([transport, from])
-    const text = `A client was turned away: ${this.#queued.length} others wait for their handshake. Raise backlog.`
+    const text =
+      `A client was turned away: ${this.#queued.length} others wait to be served already. ` +
+      'Call accept() sooner, or raise backlog.'
     const error = new AuthError('ERR_AUTH_TIMEOUT', text)
     void transport.close(error)
     this.emit('clientError', error, from)
   }
 
-  /** Whether one more client may begin its handshake now. */
+  /** Whether there is room for one more handshake. */
   get #hasRoom(): boolean {
     return this.#unproved.acceptsFrom <= performance.now()
+  }
+
+  /** Whether one more client may begin: there is room for its handshake, and behind it in the queue for accept(). */
+  get #mayBegin(): boolean {
+    return this.#ready.length < this.#options.backlog && this.#hasRoom
   }
 
   #begin(transport: Transport, from: Address | undefined): void {
@@ -167,11 +174,11 @@ export class Listener<T = unknown>
     }
   }
 
-  /** Accepts if there is room: in the queue for accept(), and for a handshake. Other clients wait in the kernel. */
+  /** Accepts if one more client may begin. Other clients wait in the kernel, or else in `#queued`. */
   #restrain(): void {
     if (this.#closing) return
-    while (this.#queued.length > 0 && this.#hasRoom) this.#begin(...this.#queued.shift()!)
-    this.#acceptor.setAccepting(this.#ready.length < this.#options.backlog && this.#hasRoom)
+    while (this.#queued.length > 0 && this.#mayBegin) this.#begin(...this.#queued.shift()!)
+    this.#acceptor.setAccepting(this.#mayBegin)
     if (this.#hasRoom) return
     clearTimeout(this.#roomTimer)
     const wait = Math.ceil(this.#unproved.acceptsFrom - performance.now())

@@ -1,7 +1,7 @@
 // Runs in: owner and child. A unix socket, used by our own system calls instead of a Node stream: one call sends header
 // and payload, a large message is read directly into its own memory, and descriptors can be passed.
 
-import { ProtocolError, type ResourceError } from '../errors.js'
+import { ProtocolError, type ResourceError, UsageError } from '../errors.js'
 import {
   errnoName,
   isErrno,
@@ -201,6 +201,11 @@ export class NativeTransport implements Transport {
   detach(): number {
     const fd = this.#fd
     if (!this.#isFull) this.#flush()
+    if (this.#outbox.first) {
+      this.#update()
+      // Nobody could finish a half of a frame behind the descriptor's new owner.
+      throw new UsageError('ERR_INVALID_STATE', 'Messages wait to be sent: await send() before detach().')
+    }
     this.#stop()
     this.#native.setBlocking(fd)
     return fd

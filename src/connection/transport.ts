@@ -64,7 +64,10 @@ export interface Transport {
   send(outgoing: Outgoing, sent: Sent): boolean
   /** Ends the sending direction, after what still waits. */
   endWriting(): void
-  /** Gives up the descriptor: it is no longer read or written here. */
+  /**
+   * Gives up the descriptor: it is no longer read or written here.
+   * @throws UsageError ERR_INVALID_STATE if bytes wait that the kernel does not take now
+   */
   detach(): number
   /** Closes at once. Bytes that wait are dropped: their `sent` is called with the error. */
   close(error: Error): Promise<void>

@@ -8,13 +8,14 @@ import { ForkServer } from '../owner/server/fork-server.js'
 import { flagsOfTemplate } from '../owner/server/node-flags.js'
 import { findNative } from '../platform/native.js'
 import { ownFile } from '../platform/own-files.js'
+import { parentFolders } from '../platform/socket-folder.js'
 import { performance } from '../platform/timers.js'
 import type { Diagnosis, Finding, Trial } from './diagnosis.js'
 import { findingsOf, readLimits } from './limits.js'
 
 const TRIALS = 5
 /** A socket file of the transport `path` has this in front of its name, behind the folder. */
-const LONGEST_FOLDER = 70
+const LONGEST_FOLDER = 60
 
 const job = remote<typeof import('./trial-job.js')>(ownFile('doctor/trial-job.js'))
 
@@ -76,16 +77,26 @@ async function tryServer(): Promise<Tried> {
   }
 }
 
-function findingsOfFolder(folder: string): Finding[] {
-  const forPath = "The transport 'path' needs it for its socket file."
-  if (folder.length > LONGEST_FOLDER)
-    return [{ level: 'warning', text: `The path ${folder} is long for a socket file. ${forPath} Set TMPDIR.` }]
+function isWritable(folder: string): boolean {
   try {
     accessSync(folder, constants.W_OK | constants.X_OK)
-    return []
+    return true
   } catch {
-    return [{ level: 'warning', text: `This user cannot write to ${folder}. ${forPath} Set TMPDIR.` }]
+    return false
   }
+}
+
+/** @param used the first of the folders that can be written to */
+function findingsOfFolders([wanted]: readonly string[], used: string | undefined): Finding[] {
+  const forPath = "The transport 'path' needs it for its socket file."
+  const texts: string[] = []
+  if (used !== wanted) {
+    const instead = used ? `The transport 'path' makes its socket file in ${used}.` : `${forPath} Set TMPDIR.`
+    texts.push(`This user cannot write to ${wanted}. ${instead}`)
+  }
+  if (used && used.length > LONGEST_FOLDER)
+    texts.push(`The path ${used} is long for a socket file. ${forPath} Set TMPDIR.`)
+  return texts.map((text) => ({ level: 'warning', text }))
 }
 
 /** Looks at everything, and tries it. */
@@ -94,7 +105,8 @@ export async function examine(): Promise<Diagnosis> {
   const { execArgv, env, platform, arch } = process
   const flags = flagsOfTemplate(undefined, execArgv, env.NODE_OPTIONS)
   const { limits, ptraceScope } = readLimits()
-  const temporaryFolder = env.XDG_RUNTIME_DIR || os.tmpdir()
+  const folders = parentFolders()
+  const usedFolder = folders.find(isWritable)
   const { findings, ...tried } = await tryServer()
   const { version } = JSON.parse(readFileSync(ownFile('../package.json'), 'utf8')) as { version: string }
   return {
@@ -112,10 +124,10 @@ export async function examine(): Promise<Diagnosis> {
     templateFlags: flags.execArgv,
     templateNodeOptions: flags.nodeOptions ?? null,
     leftOut: [...flags.leftOut.inspector, ...flags.leftOut.profiler],
-    temporaryFolder,
+    temporaryFolder: usedFolder ?? folders[0]!,
     ptraceScope,
     limits,
     ...tried,
-    findings: [...findings, ...findingsOf(limits), ...findingsOfFolder(temporaryFolder)],
+    findings: [...findings, ...findingsOf(limits), ...findingsOfFolders(folders, usedFolder)],
   }
 }

@@ -30,6 +30,7 @@ export interface Native {
   listen(name: Uint8Array, isAbstract: number, backlog: number, mode?: number): number
   connect(name: Uint8Array, isAbstract: number): number
   listenAgain(listener: number, backlog: number): number
+  lockFolder(path: Uint8Array): number
   accept(listener: number): number
   peerUid(fd: number): number
   peerPid(fd: number): number
@@ -48,6 +49,7 @@ export interface Native {
   receiveInto(fd: number, bytes: Uint8Array, start: number, end: number, descriptors: Int32Array): number
   shutdownWriting(fd: number): number
   setBlocking(fd: number): number
+  duplicate(fd: number): number
   setSendBuffer(fd: number, bytes: number): number
   watch(fd: number, callback: (events: number) => void): Watcher | number
   watchFor(watcher: Watcher, events: number): number

@@ -3,6 +3,7 @@
 import { lstatSync, rmdirSync, unlinkSync } from 'node:fs'
 import path from 'node:path'
 import { isErrno, type Native, RECEIVED_DESCRIPTORS } from '../platform/native.js'
+import { makerOf } from '../platform/socket-folder.js'
 import { listenReplacingStale } from '../platform/stale-socket.js'
 import type { ListenAddress } from '../wire/startup.js'
 
@@ -130,7 +131,7 @@ export class Listener {
       if (lstatSync(this.#address.path).ino !== this.#inode) return
       unlinkSync(this.#address.path)
       const folder = path.dirname(this.#address.path)
-      if (path.basename(folder).startsWith('forkserver-')) rmdirSync(folder) // another name is the user's
+      if (makerOf(path.basename(folder))) rmdirSync(folder) // another name is the user's
     } catch {} // the owner was faster
   }
 }

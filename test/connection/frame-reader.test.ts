@@ -121,6 +121,24 @@ describe('FrameReader', () => {
     assert.equal(readers[0]!.pendingBytes, 0)
   })
 
+  test('a look with a smaller limit refuses nothing, and a call with one refuses for good', () => {
+    for (const length of [40_000, 5]) {
+      const bytes = encodeFrame(Buffer.alloc(length)).subarray(0, -1)
+      const readers = [new FrameReader(), new FrameReader()]
+      for (const reader of readers) {
+        reader.lend(bytes, bytes.length)
+        assert.equal(reader.next(length), undefined)
+        assert.equal(reader.isReady(length), false)
+        assert.equal(reader.isReady(length - 1), true)
+      }
+      const [one, other] = readers as [FrameReader, FrameReader]
+      assert.throws(() => one.next(length - 1), { code: 'ERR_MESSAGE_TOO_LARGE' })
+      assert.throws(() => one.next(length), { code: 'ERR_MESSAGE_TOO_LARGE' })
+      other.lend(Buffer.of(0), 1)
+      assert.equal(other.next(length)?.length, length)
+    }
+  })
+
   test('a byte between two messages is left to who asks for it', () => {
     const reader = new FrameReader()
     const bytes = Buffer.concat([encodeFrame(Buffer.from('a')), Buffer.of(7), encodeFrame(Buffer.from('b'))])

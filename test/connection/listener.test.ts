@@ -126,17 +126,6 @@ for (const route of ROUTES) {
       await Promise.all([client.close(), server.close()])
       await close()
     })
-
-    // TCP itself, with so short a queue, drops what opens a connection and repeats it seconds later.
-    const isTcp = route.name.startsWith('IP')
-    test('a full queue keeps clients waiting, and loses none', { skip: isTcp }, async () => {
-      const { listener, close } = await listenOn(route, { backlog: 2 })
-      const clients = Array.from({ length: 12 }, () => connectWith(route.native, listener.address, { authKey: KEY }))
-      const servers: Connection[] = []
-      for await (const connection of listener) if (servers.push(connection) === clients.length) break
-      for (const connection of [...(await Promise.all(clients)), ...servers]) await connection.close()
-      await close()
-    })
   })
 }
 

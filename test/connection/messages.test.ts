@@ -151,6 +151,20 @@ for (const way of WAYS) {
         await assert.rejects(other.recvBytes({ maxLength: 5 }), { code: 'ERR_MESSAGE_TOO_LARGE' })
       }),
     )
+
+    test(
+      'maxLength holds for a large message whose receipt began before the call',
+      withPair(way, async ({ one, other }) => {
+        const sending = one.sendBytes(Buffer.alloc(100_000))
+        assert.equal(await other.poll(60_000), true)
+        await assert.rejects(other.recvBytes({ maxLength: 99_999 }), {
+          name: 'ProtocolError',
+          code: 'ERR_MESSAGE_TOO_LARGE',
+        })
+        await sending
+        await assert.rejects(other.recvBytes(), { code: 'ERR_MESSAGE_TOO_LARGE' }) // as for one that is just coming
+      }),
+    )
   })
 }
 

@@ -93,6 +93,15 @@ describe('a socket file at a given path', () => {
     assert.ok(existsSync(path.dirname(file)), 'the folder is its maker’s')
   })
 
+  test('in a folder of the user whose name begins like our own: the folder stays', async () => {
+    const file = fresh('forkserver-jobs/given.sock')
+    mkdirSync(path.dirname(file))
+    const server = await ForkServer.start({ transport: { path: file } })
+    await server.close()
+    assert.ok(await until(() => !existsSync(file)))
+    assert.ok(existsSync(path.dirname(file)))
+  })
+
   test('that a live server has: ERR_ADDRESS_IN_USE, and that server is still reached', async () => {
     const transport = { path: fresh('taken.sock') }
     await using server = await ForkServer.start({ transport, preload: [jobs.module] })
@@ -146,12 +155,14 @@ describe('a socket file at a given path', () => {
     assert.ok(statSync(transport.path).isDirectory())
   })
 
-  test('in a folder that does not exist: ERR_CONNECT, with the path', async () => {
+  test('in a folder that does not exist: ERR_RESOURCE, with the path and what to do', async () => {
     const transport = { path: path.join(folder, 'no', 'such', 'folder.sock') }
     await assert.rejects(ForkServer.start({ transport }), {
       name: 'ResourceError',
+      code: 'ERR_RESOURCE',
       errno: 'ENOENT',
-      message: /folder\.sock/,
+      syscall: 'listen',
+      message: /folder\.sock .*ENOENT.*Choose a folder that exists/,
     })
   })
 

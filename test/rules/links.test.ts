@@ -4,22 +4,15 @@ import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
-import { marked, type Token, type Tokens } from 'marked'
+import type { Tokens } from 'marked'
+import { linksOf, packedOf, tokensOf } from './pages.js'
 import { listFiles, ROOT, read } from './sources.js'
 
 const pages = [...listFiles('docs', /\.md$/), 'README.md', 'CONTRIBUTING.md', 'CHANGELOG.md']
 
-function tokensOf(page: string): Token[] {
-  const tokens: Token[] = []
-  marked.walkTokens(marked.lexer(read(page)), (token) => {
-    tokens.push(token)
-  })
-  return tokens
-}
-
 /** The anchors of a page's headings, as GitHub and npm make them. */
 function anchorsOf(page: string): string[] {
-  const headings = tokensOf(page).filter((token): token is Tokens.Heading => token.type === 'heading')
+  const headings = tokensOf(read(page)).filter((token): token is Tokens.Heading => token.type === 'heading')
   return headings.map(({ text }) =>
     text
       .toLowerCase()
@@ -27,12 +20,6 @@ function anchorsOf(page: string): string[] {
       .trim()
       .replaceAll(' ', '-'),
   )
-}
-
-/** Links to other pages and files, and to headings. */
-function linksOf(page: string): string[] {
-  const links = tokensOf(page).filter(({ type }) => type === 'link' || type === 'image') as Tokens.Link[]
-  return links.map(({ href }) => href).filter((href) => !/^[a-z]+:/i.test(href))
 }
 
 /** Whether a link of a page leads nowhere. */
@@ -44,7 +31,7 @@ function isBroken(page: string, href: string): boolean {
 }
 
 test('every link leads to a file, and to a heading of it', () => {
-  const links = pages.flatMap((page) => linksOf(page).map((href) => ({ page, href })))
+  const links = pages.flatMap((page) => linksOf(read(page)).map((href) => ({ page, href })))
   assert.ok(links.length > 50)
   const broken = links.filter(({ page, href }) => isBroken(page, href))
   assert.deepEqual(
@@ -54,9 +41,23 @@ test('every link leads to a file, and to a heading of it', () => {
 })
 
 test('README.md leads to every page', () => {
-  const linked = new Set(linksOf('README.md').map((href) => path.join(href.split('#')[0]!)))
+  const linked = new Set(linksOf(read('README.md')).map((href) => path.join(href.split('#')[0]!)))
   assert.deepEqual(
-    listFiles('docs', /\.md$/).filter((page) => !linked.has(page)),
+    listFiles('docs', /\.md$/).filter((page) => !linked.has(page) && !read('README.md').includes(page)),
+    [],
+  )
+})
+
+test('the pages of the package link to nothing that the package does not have', () => {
+  const { files } = JSON.parse(read('package.json')) as { files: string[] }
+  const packed = ['README.md', 'CHANGELOG.md', ...packedOf(listFiles('docs', /./), files)]
+  assert.ok(packed.includes('docs/API.md') && !packed.includes('docs/ARCHITECTURE.md'))
+  const missing = packed
+    .filter((page) => page.endsWith('.md'))
+    .flatMap((page) => linksOf(read(page)).map((href) => ({ page, href: href.split('#')[0]! })))
+    .filter(({ page, href }) => href !== '' && !packed.includes(path.join(path.dirname(page), href)))
+  assert.deepEqual(
+    missing.map(({ page, href }) => `${page}: ${href}`),
     [],
   )
 })

@@ -1,7 +1,10 @@
 // Runs in: owner. The error of a control socket that cannot listen or be reached at an address.
 import { ResourceError } from '../../errors.js'
-import { errnoName } from '../../platform/native.js'
+import { errnoName, resourceError } from '../../platform/native.js'
 import type { ListenAddress } from '../../wire/startup.js'
+
+/** What stands against a new file in a folder. */
+const FOLDER_ERRNOS = ['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'ELOOP']
 
 /** @param errno is positive */
 export function addressError(syscall: string, errno: number, address: ListenAddress | null): ResourceError {
@@ -18,6 +21,12 @@ export function addressError(syscall: string, errno: number, address: ListenAddr
       return new ResourceError('ERR_ADDRESS_TOO_LONG', text, details)
     }
     default: {
+      if (syscall === 'listen') {
+        if (!address || !('path' in address) || !FOLDER_ERRNOS.includes(name)) return resourceError(syscall, errno)
+        const text = `listen() at ${where} failed with ${name}.`
+        const advice = 'Choose a folder that exists and that this user may write to.'
+        return new ResourceError('ERR_RESOURCE', `${text} ${advice}`, details)
+      }
       const text = `${syscall}() of ${where} failed with ${name}. Check that the server runs and the address is right.`
       return new ResourceError('ERR_CONNECT', text, details)
     }

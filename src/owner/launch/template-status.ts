@@ -48,7 +48,7 @@ export function readStatus(socket: Socket): Promise<StartupMessage | undefined> 
 /**
  * The report of a template that is ready.
  * @throws TemplateError ERR_PRELOAD_FAILED, ERR_UNFORKABLE; ResourceError ERR_ADDRESS_IN_USE, ERR_ADDRESS_TOO_LONG,
- *   ERR_CONNECT
+ *   ERR_RESOURCE
  */
 export function reportOf(status: StartupStatus, listen: ListenAddress | null): TemplateReport {
   switch (status.status) {

@@ -5,9 +5,6 @@ import { AsyncResource } from 'node:async_hooks'
 import type { EventEmitter } from 'node:events'
 import { nextTick } from '../../platform/timers.js'
 import type { Exit } from '../launch/exit.js'
-import type { OutputStream } from './output-reader.js'
-import type { PoolWorker } from './pool-worker.js'
-import type { WorkerEnd } from './worker-end.js'
 
 /** Names a worker of a pool. */
 export interface WorkerIdentity {
@@ -29,11 +26,17 @@ export interface PoolEvents {
   drain: []
 }
 
+/** A worker that is reported: it has a process. Not PoolWorker, whose types need not be in the package. */
+interface ReportedWorker {
+  readonly id: number
+  readonly pid: number | undefined
+}
+
 /** What a set reports to its pool. */
 export interface WorkerSetListener {
-  onWorkerStart(worker: PoolWorker): void
-  onWorkerEnd(worker: PoolWorker, end: WorkerEnd): void
-  onOutput(worker: PoolWorker, bytes: Buffer, stream: OutputStream): void
+  onWorkerStart(worker: ReportedWorker): void
+  onWorkerEnd(worker: ReportedWorker, end: { readonly exit: Exit | undefined }): void
+  onOutput(worker: ReportedWorker, bytes: Buffer, stream: PoolEvents['output'][1]): void
   /** The queue was full, and has room again. */
   onDrain(): void
 }
@@ -62,7 +65,7 @@ export function inContext<A extends unknown[]>(
   }
 }
 
-const identityOf = ({ id, pid }: PoolWorker): WorkerIdentity => ({ id, pid: pid! })
+const identityOf = ({ id, pid }: ReportedWorker): WorkerIdentity => ({ id, pid: pid! })
 
 /** Emits what a worker set reports as events of its pool. */
 export function listenerOf(pool: EventEmitter<PoolEvents>): WorkerSetListener {

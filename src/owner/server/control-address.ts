@@ -1,10 +1,10 @@
 // Runs in: owner. The address of a control socket: a new one, or the one that the user named.
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
-import os from 'node:os'
+import { lstatSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { ResourceError } from '../../errors.js'
 import type { Native } from '../../platform/native.js'
+import { endedMakersOf, namePrefix, parentFolders } from '../../platform/socket-folder.js'
 import { isStaleSocket } from '../../platform/stale-socket.js'
 import type { ListenAddress } from '../../wire/startup.js'
 
@@ -13,28 +13,16 @@ import type { ListenAddress } from '../../wire/startup.js'
  */
 export type Transport = 'private' | 'path' | 'abstract' | ListenAddress
 
-const FOLDER = 'forkserver-'
 const SOCKET_FILE = 'control.sock'
-
-function parentFolder(): string {
-  return process.env.XDG_RUNTIME_DIR || os.tmpdir()
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
-}
 
 /** Removes a folder that forkserver made, unless somebody listens in it. */
 function removeStale(native: Native, folder: string): void {
   try {
+    const status = lstatSync(folder)
+    if (!status.isDirectory() || status.uid !== process.geteuid!()) return
     const isLeft = readdirSync(folder).length === 0 || isStaleSocket(native, path.join(folder, SOCKET_FILE))
-    if (isLeft && statSync(folder).uid === process.geteuid!()) rmSync(folder, { recursive: true })
-  } catch {} // another process was faster, or the folder belongs to another user
+    if (isLeft) rmSync(folder, { recursive: true })
+  } catch {} // another process was faster
 }
 
 /**
@@ -42,27 +30,40 @@ function removeStale(native: Native, folder: string): void {
  * name says which process made the folder. Its template may serve another owner by now.
  */
 function sweep(native: Native, parent: string): void {
-  for (const name of readdirSync(parent)) {
-    const pid = new RegExp(`^${FOLDER}(\\d+)-`).exec(name)?.[1]
-    if (pid && !isAlive(Number(pid))) removeStale(native, path.join(parent, name))
+  try {
+    for (const name of endedMakersOf(readdirSync(parent))) removeStale(native, path.join(parent, name))
+  } catch {} // this user may not list the folder
+}
+
+/**
+ * Makes a folder of mode 0700, in the first of these that can be written to.
+ * @throws ResourceError ERR_RESOURCE
+ */
+export function freshFolder(native: Native, parents: readonly string[]): string {
+  let last: NodeJS.ErrnoException | undefined
+  const tried: string[] = []
+  for (const parent of parents) {
+    try {
+      const folder = mkdtempSync(path.join(parent, namePrefix()))
+      sweep(native, parent)
+      return folder
+    } catch (error) {
+      last = error as NodeJS.ErrnoException
+      tried.push(`${parent} (${last.code})`)
+    }
   }
+  const { code, syscall } = last!
+  const text = `The control socket needs a folder, and none can be made in ${tried.join(' or ')}.`
+  const advice = 'Set TMPDIR, or pass the transport { path }.'
+  throw new ResourceError('ERR_RESOURCE', `${text} ${advice}`, { cause: last, errno: code, syscall })
 }
 
 /** The address to listen at, or null for a private server. A fresh folder has mode 0700. */
 export function addressOf(native: Native, transport: Transport): ListenAddress | null {
   if (transport === 'private') return null
-  if (transport === 'abstract') return { abstract: `${FOLDER}${randomBytes(16).toString('hex')}` }
+  if (transport === 'abstract') return { abstract: `forkserver-${randomBytes(16).toString('hex')}` }
   if (transport !== 'path') return transport
-  const parent = parentFolder()
-  try {
-    sweep(native, parent)
-    return { path: path.join(mkdtempSync(path.join(parent, `${FOLDER}${process.pid}-`)), SOCKET_FILE) }
-  } catch (cause) {
-    const { code, syscall } = cause as NodeJS.ErrnoException
-    const text = `The control socket needs a folder, and none can be made in ${parent} (${code}).`
-    const advice = 'Set TMPDIR, or pass the transport { path }.'
-    throw new ResourceError('ERR_RESOURCE', `${text} ${advice}`, { cause, errno: code, syscall })
-  }
+  return { path: path.join(freshFolder(native, parentFolders()), SOCKET_FILE) }
 }
 
 /** Removes the folder that addressOf() made, if the template was killed and could not do it. */
