@@ -12,7 +12,7 @@ import { newFolder, type Packed, pack, ROOT, run } from './tarball.js'
 const MOST_BYTES = 500_000
 
 /** How forkserver is made, and what was measured. They are in the repository only. */
-const PAGES_OF_THE_PROJECT = /^(ARCHITECTURE|BENCHMARKS|CONFORMANCE|FORK_SAFETY|PERFORMANCE|PROTOCOL)\.md$/
+const PAGES_OF_THE_PROJECT = /^(ARCHITECTURE|BENCHMARKS|CONFORMANCE|FORK_SAFETY|MIGRATING|PERFORMANCE|PROTOCOL)\.md$/
 
 /** Most declarations of these folders are left out: no public face leads to them. */
 const UNDECLARED = [
