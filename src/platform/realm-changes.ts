@@ -9,8 +9,11 @@ const BUILT_INS = [
   ...['Set', 'String', 'Symbol', 'SyntaxError', 'TypeError', 'Uint8Array', 'WeakMap', 'WeakRef', 'WeakSet'],
 ]
 
-/** Counters of coverage, which each instrumented file looks for and adds to. */
-const COVERAGE = '__coverage__'
+/**
+ * Globals that packages keep for themselves, such as a registry of zod, and counters of coverage: each instrumented file
+ * looks for those and adds to them.
+ */
+const IS_PRIVATE = /^__/
 
 const isObject = (value: unknown): value is object =>
   typeof value === 'function' || (typeof value === 'object' && value !== null)
@@ -18,7 +21,8 @@ const isObject = (value: unknown): value is object =>
 interface Watched {
   /** In front of a key: `process.env.`, `Array.prototype.`, or nothing for a global. */
   readonly prefix: string
-  readonly object: object
+  /** It is asked for each time: a test may replace process.env as a whole. */
+  readonly find: () => object
   readonly seen: Map<string, PropertyDescriptor>
 }
 
@@ -28,20 +32,21 @@ export class RealmChanges {
 
   /** @param realm its global object, which has a `process` */
   constructor(realm: typeof globalThis) {
-    this.#watch('process.env.', realm.process.env)
-    this.#watch('', realm)
+    this.#watch('process.env.', () => realm.process.env)
+    this.#watch('', () => realm)
     for (const name of BUILT_INS) {
       // A getter would load something of Node.
       const builtIn = Reflect.getOwnPropertyDescriptor(realm, name)?.value as { prototype?: unknown } | undefined
       if (!isObject(builtIn)) continue
-      this.#watch(`${name}.`, builtIn)
-      if (isObject(builtIn.prototype)) this.#watch(`${name}.prototype.`, builtIn.prototype)
+      const { prototype } = builtIn
+      this.#watch(`${name}.`, () => builtIn)
+      if (isObject(prototype)) this.#watch(`${name}.prototype.`, () => prototype)
     }
     this.take()
   }
 
-  #watch(prefix: string, object: object): void {
-    this.#watched.push({ prefix, object, seen: new Map() })
+  #watch(prefix: string, find: () => object): void {
+    this.#watched.push({ prefix, find, seen: new Map() })
   }
 
   /** What has changed since the last call: names such as `process.env.API_KEY` or `Array.prototype.last`. */
@@ -50,16 +55,21 @@ export class RealmChanges {
   }
 }
 
-function changesOf({ object, seen }: Watched): string[] {
-  const keys = new Set(Object.getOwnPropertyNames(object))
-  keys.delete(COVERAGE)
-  const changed = [...seen.keys()].filter((key) => !keys.has(key) && seen.delete(key))
+function changesOf({ prefix, find, seen }: Watched): string[] {
+  const object = find()
+  const keys = new Set(Object.getOwnPropertyNames(object).filter((key) => prefix !== '' || !IS_PRIVATE.test(key)))
+  const changed: string[] = []
+  for (const [key, before] of seen) {
+    if (keys.has(key)) continue
+    seen.delete(key)
+    if (isDefined(before)) changed.push(key)
+  }
   for (const key of keys) {
     const now = Reflect.getOwnPropertyDescriptor(object, key)
     const before = seen.get(key)
     if (!now || (before && isSame(before, now))) continue
     seen.set(key, now)
-    if (!before || !isResolved(before, now, key)) changed.push(key)
+    if (before ? !isResolved(before, now, object, key) : isDefined(now)) changed.push(key)
   }
   return changed
 }
@@ -67,6 +77,13 @@ function changesOf({ object, seen }: Watched): string[] {
 const isSame = (before: PropertyDescriptor, now: PropertyDescriptor): boolean =>
   Object.is(before.value, now.value) && before.get === now.get && before.set === now.set
 
+/** Whether the key is more than a place: depd, for example, puts back the Error.prepareStackTrace that was not there. */
+const isDefined = ({ value, get }: PropertyDescriptor): boolean => value !== undefined || get !== undefined
+
 /** Whether a getter of Node, or jest's for one, has only put its value into its own place. */
-const isResolved = (before: PropertyDescriptor, now: PropertyDescriptor, key: string): boolean =>
-  before.get !== undefined && 'value' in now && Object.is(now.value, Reflect.get(globalThis, key))
+function isResolved(before: PropertyDescriptor, now: PropertyDescriptor, object: object, key: string): boolean {
+  if (!before.get || !('value' in now)) return false
+  const own: unknown = before.get.call(object)
+  Object.defineProperty(object, key, now) // if it had not been resolved, the getter has put its own value there by now
+  return Object.is(own, now.value)
+}

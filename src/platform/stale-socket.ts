@@ -5,7 +5,7 @@ import { isErrno, type Native } from './native.js'
 import { performance } from './timers.js'
 
 /** How long to wait for a folder that another process has locked, in steps of this length; in milliseconds. */
-const LOCK_MS = 1_000
+const LOCK_MS = 200
 const STEP_MS = 5
 
 /**
@@ -31,8 +31,8 @@ export interface UnixListening {
 }
 
 /**
- * Locks a folder. If that does not work, the caller goes on without: it may not read the folder, or a process that was
- * stopped has locked it. Returns the descriptor to close, or minus an errno.
+ * Locks a folder. If that does not work, the caller goes on without: it may not read the folder, or another program
+ * holds a lock on it for long, such as flock(1). Returns the descriptor to close, or minus an errno.
  */
 function lock(native: Native, folder: string): number {
   const name = Buffer.from(`${folder}\0`)

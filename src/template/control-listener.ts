@@ -51,7 +51,12 @@ export class Listener {
   }
 
   #noteInode(): void {
-    if ('path' in this.#address) this.#inode = lstatSync(this.#address.path, { throwIfNoEntry: false })?.ino ?? 0
+    if (!('path' in this.#address)) return
+    try {
+      this.#inode = lstatSync(this.#address.path).ino
+    } catch {
+      this.#inode = 0 // somebody has removed the file
+    }
   }
 
   /** The descriptor to poll: that of the listening socket, or the one through which it comes. -1 if there is none. */
@@ -83,9 +88,7 @@ export class Listener {
   /** Listens by itself, if it has to, as soon as the template before this one has let go of the name. */
   claimName(now: number): void {
     if (!this.#waitsForName || now < this.#restsUntil) return
-    try {
-      this.#waitsForName = this.listen() !== 0
-    } catch {} // the socket file went away meanwhile
+    this.#waitsForName = this.listen() !== 0
     if (this.#waitsForName) this.#restsUntil = now + REST_MS
   }
 
@@ -96,10 +99,12 @@ export class Listener {
    * @param to undefined if the descriptor was lost
    */
   handOver(to: number | undefined): void {
-    this.#inode = 0
     this.#waitsForName = false
     const [what, fd] = this.#inheritance >= 0 ? [INHERITANCE, this.#inheritance] : [LISTENING, this.fd]
-    if (to === undefined || fd < 0 || this.#native.send(to, what, Int32Array.of(fd)) !== what.length) return
+    const isSent = to !== undefined && fd >= 0 && this.#native.send(to, what, Int32Array.of(fd)) === what.length
+    if (to !== undefined && fd >= 0 && !isSent) return // there is no next one: this one keeps the name, and removes it
+    this.#inode = 0
+    if (!isSent) return
     this.#native.close(fd)
     this.#inheritance = -1
     this.fd = -1

@@ -40,7 +40,7 @@ async function flood(fd: number): Promise<number> {
 describe('descriptors within a message', { skip: !addon }, () => {
   for (const route of ROUTES.filter(({ native, name }) => native && !name.startsWith('IP'))) {
     test(`before the handshake is done, at ${route.name}`, async () => {
-      const { listener, close } = await listenOn(route)
+      const { listener, close } = await listenOn(route, { handshakeTimeout: 60_000 })
       const refused = new Promise((resolve) => listener.once('clientError', resolve))
       const { address } = listener
       const [name, isAbstract] = 'path' in address ? [address.path, 0] : [(address as { abstract: string }).abstract, 1]

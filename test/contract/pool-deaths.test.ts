@@ -88,7 +88,7 @@ poolContract('pool, deaths', ({ open, newFile }) => {
     pool.terminate()
     stop.abort()
     await pool.join()
-    const error = await Promise.race([ahead, sleep(10_000)])
+    const error = await Promise.race([ahead, sleep(10_000, undefined, { ref: false })])
     assert.equal(error?.code, 'ERR_INVALID_STATE')
     await first
     assert.equal(pool.stats().queued, 0)

@@ -264,8 +264,10 @@ describe('clients', LIMIT, () => {
       'export const version = () => new Promise((resolve) => setTimeout(resolve, 300, "new"))', // watched meanwhile
     )
     await server.restart()
-    // Who is already in the queue when the new one listens still has the credentials of the old one.
+    // Who is already in the queue when the new one listens still has the credentials of the old one. This one waits
+    // until the new one has the queue.
     assert.ok(await until(() => !isAlive(pid!)))
+    await (await ForkServer.connect(server.address!, server.key!)).close()
     const client = await ForkServer.connect(server.address!, server.key!)
     const limits = { rss: 4 * 1024 ** 3 }
     const child = new Process(remote<Versioned>(module).version, [], { server: client, stdio: 'ignore', limits })

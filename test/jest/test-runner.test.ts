@@ -144,7 +144,7 @@ describe('the runner of forkserver/jest', LIMIT, () => {
 
   describe('with what was learnt', () => {
     const keep = (struck: Record<string, string> = {}): string => {
-      const modules = ['node_modules/holds/index.js'].filter((name) => !(name in struck))
+      const modules = ['node_modules/early/index.js', 'node_modules/holds/index.js'].filter((name) => !(name in struck))
       return jest.write(
         LIST,
         JSON.stringify({ stamp: new Project(jest.folder).listStamp(['jest@30.0.0']), modules, struck }),
@@ -162,14 +162,14 @@ describe('the runner of forkserver/jest', LIMIT, () => {
     }
     after(() => jest.write('setup.js', NO_SETUP))
 
-    test('a module with which nothing can be forked is struck off, and the run is forked', async () => {
+    test('if nothing can be forked with the modules, those learnt last are struck off, and the run is forked', async () => {
       firstDoes('setInterval(() => {}, 1000)')
       keep()
       const ran = await run([jest.test('a', 'return process.ppid')])
       assert.deepEqual(ran.warnings, [])
       assert.notEqual((named(ran, 'test-file-success') as [string, number | string][])[0]![1], 'plain')
       const { modules, struck } = kept()
-      assert.deepEqual(modules, [])
+      assert.deepEqual(modules, ['node_modules/early/index.js'])
       assert.match(struck['node_modules/holds/index.js']!, /Timeout/)
     })
 
@@ -179,7 +179,7 @@ describe('the runner of forkserver/jest', LIMIT, () => {
       const ran = await run([jest.test('a', 'return process.ppid')])
       assert.deepEqual(ran.warnings, [])
       assert.notEqual((named(ran, 'test-file-success') as [string, number | string][])[0]![1], 'plain')
-      assert.deepEqual(kept().modules, ['node_modules/holds/index.js'])
+      assert.deepEqual(kept().modules, ['node_modules/early/index.js', 'node_modules/holds/index.js'])
     })
   })
 

@@ -21,6 +21,7 @@ test('nothing has changed at first', () => {
 for (const [code, names] of [
   ["process.env.NEW = '1'", ['process.env.NEW']],
   ["process.env.KEPT = '2'", ['process.env.KEPT']],
+  ["process.env = { ...process.env, NEW: '1' }", ['process.env.NEW']],
   ['delete process.env.GONE', ['process.env.GONE']],
   ['globalThis.polyfill = 1', ['polyfill']],
   ['globalThis.fetch = () => {}', ['fetch']],
@@ -46,6 +47,8 @@ for (const code of [
   'const own = 1; class Own extends Error {}; new Own()',
   "globalThis[Symbol.for('$$jest-matchers-object')] = {}",
   'globalThis.__coverage__ = {}',
+  'globalThis.__registryOfOnePackage ??= {}',
+  'const own = Error.prepareStackTrace; Error.prepareStackTrace = () => {}; Error.prepareStackTrace = own', // as depd
   'Date.now = Date.now',
 ])
   test(`no change: ${code}`, () => {
@@ -74,3 +77,17 @@ test('the realm of this process is not changed by looking at it', () => {
   void globalThis.CompressionStream
   assert.deepEqual(own.take(), [])
 })
+
+for (const wasRead of [false, true])
+  test(`a global of Node that is replaced, which ${wasRead ? 'was' : 'was not'} read before, is a change`, (t) => {
+    const name = wasRead ? 'TextDecoderStream' : 'DecompressionStream'
+    const before = Reflect.getOwnPropertyDescriptor(globalThis, name)!
+    t.after(() => Object.defineProperty(globalThis, name, before))
+    const own = new RealmChanges(globalThis)
+    if (wasRead) Reflect.get(globalThis, name)
+    const other = class {}
+    Reflect.set(globalThis, name, other)
+    assert.deepEqual(own.take(), [name])
+    assert.equal(Reflect.get(globalThis, name), other)
+    assert.deepEqual(own.take(), [])
+  })

@@ -42,8 +42,9 @@ const WITH_VALUE = new Set([
 const MAY_TAKE_VALUE = new RegExp(
   `^--(?:${[
     'allow-fs bench config-file cpu-prof- debug-port disable-proto experimental-config experimental-default-',
-    'experimental-package-map experimental-policy experimental-test- gc-interval heap-prof- heapsnapshot- inspect-p',
-    'max- network-family-autoselection- policy- process-timeout random-seed report-on- report-signal security-revert',
+    'experimental-package-map experimental-policy experimental-test-isolation experimental-test-tag-filter',
+    'gc-interval heap-prof- heapsnapshot- inspect-p',
+    'max- network-family-autoselection- policy- process-timeout random-seed report-signal security-revert',
     'snapshot-blob stack- test- tls-keylog trace-event- trace-require-module use-largepages v8-pool-size vfs- watch-',
   ]
     .join(' ')

@@ -107,17 +107,21 @@ interface Place {
   refused?: string
   /** Whether a template was started for them. */
   isStarted?: boolean
-  /** The user's server. */
-  server?: ForkServer
 }
 
+/** What processes have in common that have the same flags and the same values of these variables. */
+const keyOf = ({ flags, env }: Wanted, variables: readonly string[]): string =>
+  JSON.stringify([flags, variables.map((name) => env[name])])
+
 /** Why a server of the user cannot fork, if it cannot. */
-const whyNotFrom = (server: ForkServer | undefined): string | undefined =>
-  server?.startMethod === 'spawn' ? `the server of setServer() spawns: ${server.spawnReason}` : undefined
+const whyNotFrom = (server: ForkServer): string | undefined =>
+  server.startMethod === 'spawn' ? `the server of setServer() spawns: ${server.spawnReason}` : undefined
 
 /** The templates of this process. */
 export class ForkTemplates {
   readonly #places = new Map<string, Place>()
+  /** The user's servers, for all processes with the same flags and variables of start. */
+  readonly #servers = new Map<string, ForkServer>()
   readonly #makeRegistry: () => TemplateRegistry
   #registry: TemplateRegistry
   /** Where templates that learn start, and their processes. */
@@ -135,11 +139,14 @@ export class ForkTemplates {
 
   /** The template for these flags, if it is ready. Else it may be started for later uses. */
   use(wanted: Wanted): Template | undefined {
+    const own = this.#servers.get(keyOf(wanted, VARIABLES_OF_START))
+    if (own) {
+      const refused = whyNotFrom(own)
+      if (refused !== undefined) say(refused)
+      return refused === undefined ? { server: own } : undefined
+    }
     const place = this.#placeOf(wanted)
     place.uses++
-    const refused = whyNotFrom(place.server)
-    if (refused) say(refused)
-    if (place.server) return refused === undefined ? { server: place.server } : undefined
     if (place.uses >= this.startsAt) this.#start(place, wanted)
     const { request, isStarted } = place
     const registry = this.#registry
@@ -167,14 +174,15 @@ export class ForkTemplates {
 
   /** Uses this server for these flags, and starts none. */
   set(wanted: Wanted, server: ForkServer): void {
-    this.#placeOf(wanted).server = server
+    this.#servers.set(keyOf(wanted, VARIABLES_OF_START), server)
   }
 
   /** Starts a template for these flags, and waits for it. Returns why there is none, or undefined if there is one. */
   async ready(wanted: Wanted): Promise<string | undefined> {
     if (isOff(process.env)) return 'FORKSERVER=off is set'
+    const own = this.#servers.get(keyOf(wanted, VARIABLES_OF_START))
+    if (own) return whyNotFrom(own)
     const place = this.#placeOf(wanted)
-    if (place.server) return whyNotFrom(place.server)
     this.#start(place, wanted)
     const { request, isStarted } = place
     if (request && isStarted && (await this.#registry.ready(request))) return undefined
@@ -184,7 +192,7 @@ export class ForkTemplates {
   #placeOf(wanted: Wanted): Place {
     const learns = this.learns && this.#registry.canKeep && !learnsNothing() && this.#isLikeTemplate(wanted)
     const variables = learns ? VARIABLES_OF_LOAD : VARIABLES_OF_START
-    const key = JSON.stringify([wanted.flags, variables.map((name) => wanted.env[name]), learns])
+    const key = keyOf(wanted, variables) + learns
     let place = this.#places.get(key)
     if (!place) {
       this.#forgetOldest()
@@ -201,7 +209,7 @@ export class ForkTemplates {
 
   /** A program may pass other flags to each process. */
   #forgetOldest(): void {
-    const counted = [...this.#places].filter(([, { isStarted, server }]) => !isStarted && !server)
+    const counted = [...this.#places].filter(([, { isStarted }]) => !isStarted)
     if (counted.length >= MAX_COUNTED) this.#places.delete(counted[0]![0])
   }
 

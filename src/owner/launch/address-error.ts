@@ -4,7 +4,7 @@ import { errnoName, resourceError } from '../../platform/native.js'
 import type { ListenAddress } from '../../wire/startup.js'
 
 /** What stands against a new file in a folder. */
-const FOLDER_ERRNOS = ['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'ELOOP']
+const FOLDER_ERRNOS = ['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'EROFS', 'ELOOP']
 
 /** @param errno is positive */
 export function addressError(syscall: string, errno: number, address: ListenAddress | null): ResourceError {

@@ -25,7 +25,7 @@ import type { TemplateState } from './templates.js'
 
 /**
  * So long a process that was started has the processors, before the next spare is forked and takes its time, in
- * milliseconds. If it ends earlier, the spare is forked then.
+ * milliseconds. If a process ends earlier, the spare is forked then.
  */
 const FILL_DELAY_MS = 8
 

@@ -31,7 +31,7 @@ export interface SpawnOptions {
 export class SpawnLauncher implements Launcher {
   readonly startMethod = 'spawn'
   readonly #options: SpawnOptions
-  /** Undefined without the addon: a child needs the addon to hold the lifeline. */
+  /** Undefined without the addon: a child needs it to hold the lifeline. */
   readonly #lifeline: Lifeline | undefined
   /** Children that may not outlive this process. */
   readonly #attached = new Map<ChildProcess, { exited: Promise<Exit>; isTree: boolean }>()

@@ -26,6 +26,8 @@ interface Source {
   readonly next: unknown
 }
 
+/** After so many items in a row of which each is another one, a source is taken for one that makes its items anew. */
+const DISTINCT = 4
 /** There was no item yet. */
 const NONE = Symbol('none')
 
@@ -66,9 +68,10 @@ export class InputReader {
   readonly #isList: boolean
   /**
    * Whether the source gives the same object again with other content, as some parsers of rows do. Each item is
-   * delivered then before the source changes it. Undefined until the second item.
+   * delivered then before the source changes it. Undefined until that is known.
    */
   #reusesItems: boolean | undefined
+  #distinct = 0
   /** Whether a call of next() is on the stack: a sync source may close its own reader. */
   #isInNext = false
   /** Whether an answer of the source is awaited. */
@@ -209,7 +212,7 @@ export class InputReader {
     if (this.#isList) return
     const item = this.#items.at(-1)
     if (item === this.#last && isObject(item)) this.#reusesItems = true
-    else if (this.#last !== NONE) this.#reusesItems ??= false
+    else if (this.#last !== NONE && ++this.#distinct === DISTINCT) this.#reusesItems ??= false
     this.#last = item
     if (this.#reusesItems !== false && isObject(item)) this.#deliver()
   }

@@ -80,7 +80,7 @@ export class TemplateStarter {
       if (isObserved('forkserver:template:start'))
         publish('forkserver:template:start', { pid, preload, durationMs: performance.now() - since, report })
       this.#options.reloading?.loaded(files)
-      this.#onReady({ pid: state.connection.templatePid, report })
+      if (!state.connection.isLost) this.#onReady({ pid: state.connection.templatePid, report })
       return state
     } catch (error) {
       this.#options.reloading?.failed(files)

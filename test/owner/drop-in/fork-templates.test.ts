@@ -53,6 +53,19 @@ describe('ForkTemplates', () => {
     await templates.close()
   })
 
+  test('uses the server of the user for all processes with its flags, whatever they learn', async () => {
+    const { templates, started } = site()
+    templates.learns = true
+    const server = { startMethod: 'forkserver' } as ForkServer
+    templates.set(wanted(1), server)
+    const others = [{}, { args: ['x'] }, { cwd: os.tmpdir() }, { env: { ...process.env, OWN: '1' } }]
+    for (const other of others) assert.equal(templates.use({ ...wanted(1), ...other })?.server, server)
+    assert.equal(await templates.ready(wanted(1)), undefined)
+    assert.equal(templates.use(wanted(2)), undefined)
+    assert.equal(started(), 0)
+    await templates.close()
+  })
+
   test('says why a template could not be started, and does not try for ever', async () => {
     const { templates, started } = site({ fails: true })
     for (let time = 0; time < 3; time++)

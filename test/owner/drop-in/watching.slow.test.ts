@@ -40,10 +40,14 @@ test('a changed dependency runs the test file anew, again and again', { timeout:
     if (!shown.includes(`version ${version};`)) return
     if (version === 4) return void child.kill('SIGTERM')
     version++
-    // The watcher hears of the files of a process when the process has loaded them, and forgets changes for a moment.
-    setTimeout(() => writeFileSync(dependency, `module.exports = ${version}`), 1_000)
   })
+  // Again and again: the watcher hears of the files of a process when the process has loaded them, and forgets changes
+  // for a moment.
+  const change = setInterval(() => {
+    if (version > 1) writeFileSync(dependency, `module.exports = ${version}`)
+  }, 1_500)
   await closed
+  clearInterval(change)
   clearTimeout(timer)
   assert.equal(version, 4, shown)
   assert.match(shown, /version 1;.*version 2;.*version 3;.*version 4;/s)

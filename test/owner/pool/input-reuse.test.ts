@@ -16,6 +16,11 @@ test('a source that gives one object again and again: each item is delivered bef
   function* promises(): Generator<Promise<Row>> {
     for (const row of reuse()) yield Promise.resolve(row)
   }
+  function* behindAnother(): Generator<Row> {
+    yield { value: 1 }
+    const row = { value: 0 }
+    for (const value of values.slice(1)) yield Object.assign(row, { value })
+  }
   function* fresh(): Generator<Row> {
     for (const value of values) yield { value }
   }
@@ -24,7 +29,8 @@ test('a source that gives one object again and again: each item is delivered bef
     [reuse, [1, 1, 1, 1, 1, 1, 1]],
     [later, [1, 1, 1, 1, 1, 1, 1]],
     [promises, [1, 1, 1, 1, 1, 1, 1]],
-    [fresh, [1, 2, 3, 1]], // the first item, whose source is not known yet, and the rest of the first read
+    [behindAnother, [1, 1, 1, 1, 1, 1, 1]],
+    [fresh, [1, 1, 1, 1, 2, 1]], // one by one until the source is known
     [() => values, [3, 3, 1]],
     [() => values.map(() => same), [3, 3, 1]],
   ] as const) {
