@@ -12,7 +12,7 @@ import type { CellResult } from '../../stress/stress.js'
 import { watchLeaks } from '../support/leaks.js'
 
 const STRESS = fileURLToPath(new URL('../../stress/stress.js', import.meta.url))
-/** FORKSERVER_STRESS_FORKS changes it: CI runs fewer on the other majors of Node. */
+/** FORKSERVER_STRESS_FORKS changes it: CI runs fewer. */
 const FORKS = Number(process.env.FORKSERVER_STRESS_FORKS ?? 150)
 
 watchLeaks()
