@@ -45,7 +45,9 @@ const MAY_TAKE_VALUE = new RegExp(
     'experimental-package-map experimental-policy experimental-test-isolation experimental-test-tag-filter',
     'gc-interval heap-prof- heapsnapshot- inspect-p',
     'max- network-family-autoselection- policy- process-timeout random-seed report-signal security-revert',
-    'snapshot-blob stack- test- tls-keylog trace-event- trace-require-module use-largepages v8-pool-size vfs- watch-',
+    'snapshot-blob stack- test-concurrency test-coverage- test-global test-isolation test-name test-random-seed',
+    'test-reporter test-rerun test-shard test-skip test-timeout tls-keylog trace-event- trace-require-module',
+    'use-largepages v8-pool-size vfs- watch-',
   ]
     .join(' ')
     .replaceAll(' ', '|')})[^=]*$`,

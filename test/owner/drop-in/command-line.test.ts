@@ -29,6 +29,13 @@ test('a flag whose value may be the next word: with `=` it is not, and otherwise
   assert.deepEqual(readCommandLine([...flags, 'a.js']), { flags, script: 'a.js', args: [] })
 })
 
+test('flags of the test runner and of reports that take no value', () => {
+  const names = ['test-update-snapshots', 'test-only', 'test-force-exit', 'test-randomize', 'test-udp-no-try-send']
+  const others = ['experimental-test-module-mocks', 'experimental-test-snapshots', 'report-on-signal']
+  const flags = [...names, ...others, 'test-concurrency=1'].map((name) => `--${name}`)
+  assert.deepEqual(readCommandLine([...flags, 'a.js']), { flags, script: 'a.js', args: [] })
+})
+
 test('the package of a file is the innermost one', () => {
   assert.equal(packageOf('/p/node_modules/ava/lib/base.js'), '/p/node_modules/ava/')
   assert.equal(
