@@ -10,8 +10,8 @@ const BUILT_INS = [
 ]
 
 /**
- * Globals that packages keep for themselves, such as a registry of zod, and counters of coverage: each instrumented file
- * looks for those and adds to them.
+ * Globals that packages keep for themselves, such as a registry of zod, and counters of coverage: each instrumented
+ * file looks for those and adds to them.
  */
 const IS_PRIVATE = /^__/
 
@@ -84,6 +84,6 @@ const isDefined = ({ value, get }: PropertyDescriptor): boolean => value !== und
 function isResolved(before: PropertyDescriptor, now: PropertyDescriptor, object: object, key: string): boolean {
   if (!before.get || !('value' in now)) return false
   const own: unknown = before.get.call(object)
-  Object.defineProperty(object, key, now) // if it had not been resolved, the getter has put its own value there by now
+  Object.defineProperty(object, key, now) // if it was not resolved before, the getter has put its own value there
   return Object.is(own, now.value)
 }

@@ -74,7 +74,7 @@ class ServeLoop {
       const isCalled = this.#wait()
       const birth = this.#obeyAll()
       if (birth) return birth
-      // Only now: if an order of this turn was to hand over the listening socket, who connects is for the next template.
+      // Only now: if an order of this turn was to hand over the listening socket, clients are for the next template.
       if (isCalled) this.#accept()
     }
     this.#listener?.remove() // an owner that died has not removed it

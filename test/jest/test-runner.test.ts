@@ -162,7 +162,7 @@ describe('the runner of forkserver/jest', LIMIT, () => {
     }
     after(() => jest.write('setup.js', NO_SETUP))
 
-    test('if nothing can be forked with the modules, those learnt last are struck off, and the run is forked', async () => {
+    test('if nothing can be forked with them, those learnt last are struck off, and the run is forked', async () => {
       firstDoes('setInterval(() => {}, 1000)')
       keep()
       const ran = await run([jest.test('a', 'return process.ppid')])
