@@ -77,7 +77,7 @@ function changesOf({ prefix, find, seen }: Watched): string[] {
 const isSame = (before: PropertyDescriptor, now: PropertyDescriptor): boolean =>
   Object.is(before.value, now.value) && before.get === now.get && before.set === now.set
 
-/** Whether the key is more than a place: depd, for example, puts back the Error.prepareStackTrace that was not there. */
+/** Whether there is a value: depd, for example, puts back an Error.prepareStackTrace that was not there. */
 const isDefined = ({ value, get }: PropertyDescriptor): boolean => value !== undefined || get !== undefined
 
 /** Whether a getter of Node, or jest's for one, has only put its value into its own place. */
