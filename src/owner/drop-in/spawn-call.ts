@@ -21,9 +21,6 @@ export interface SpawnCall {
 /** kProcessFlagDetached of Node 24 and later. */
 const DETACHED = 1
 
-/** The place of stdio among the arguments of Node 24 and later. */
-const STDIO = 4
-
 /** Reads the arguments: one object up to Node 22, and eight arguments from Node 24 on. */
 export function readSpawnCall(args: readonly unknown[]): SpawnCall {
   if (typeof args[0] === 'object') {
@@ -41,13 +38,6 @@ export function readSpawnCall(args: readonly unknown[]): SpawnCall {
     number | undefined,
   ]
   return { cwd, envPairs, stdio, isDetached: (flags & DETACHED) !== 0, uid, gid }
-}
-
-/** The same call with a descriptor that does not exist: libuv refuses it before it forks. */
-export function refusedCall([first, ...rest]: readonly unknown[]): unknown[] {
-  const stdio = [{ type: 'fd', fd: -1 }]
-  if (typeof first === 'object') return [{ ...first, file: '/', stdio }]
-  return ['/', ...rest.with(STDIO - 1, stdio)]
 }
 
 /** The environment of `NAME=value` pairs. Of two with one name the first counts, as in getenv(3). */

@@ -14,7 +14,7 @@ import type { Launched, LaunchRequest, StdioTarget } from '../launch/launcher.js
 import { launchNow } from '../server/fork-server.js'
 import { packageOf, type ScriptLine } from './command-line.js'
 import type { Template } from './fork-templates.js'
-import { environmentOf, readSpawnCall, refusedCall, type SpawnCall, type StdioEntry } from './spawn-call.js'
+import { environmentOf, readSpawnCall, type SpawnCall, type StdioEntry } from './spawn-call.js'
 
 /** How long fork() waits for a template that does not answer before it spawns, in milliseconds. */
 const ANSWER_LIMIT_MS = 1_000
@@ -72,7 +72,7 @@ export class TemplateHandle extends AsyncResource implements ProcessHandle {
     if (this.#launched) {
       this.pid = this.#launched.pid
       this.#follow(this.#launched)
-      discard(this.#plain, args)
+      cutLoose(this.#plain, this.#child)
       return 0
     }
     this.#child._handle = this.#plain
@@ -190,12 +190,14 @@ export class TemplateHandle extends AsyncResource implements ProcessHandle {
 }
 
 /**
- * Lets go of a handle that gets no process. Node keeps a handle, and so the ChildProcess that it leads to, until it is
- * closed, and closes only one whose spawn() was called.
+ * Node keeps a handle that gets no process to its own end, and closes only one whose spawn() was called. So that it
+ * does not keep the ChildProcess, what leads there is removed. (A spawn() that libuv refuses, and then close(), freed
+ * the handle, too, but one process of a test that had done it never left Node's cleanup.)
  */
-function discard(plain: ProcessHandle, args: readonly unknown[]): void {
-  plain.spawn(...refusedCall(args))
-  plain.close()
+function cutLoose(plain: ProcessHandle, child: object): void {
+  plain.onexit = undefined
+  for (const key of Object.getOwnPropertySymbols(plain))
+    if (Reflect.get(plain, key) === child) Reflect.deleteProperty(plain, key)
 }
 
 function realPath(file: string): string {

@@ -1,7 +1,7 @@
 // Runs in: the test runner. The two forms of a handle's spawn().
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { environmentOf, readSpawnCall, refusedCall } from '#src/owner/drop-in/spawn-call.js'
+import { environmentOf, readSpawnCall } from '#src/owner/drop-in/spawn-call.js'
 
 test('both forms say the same', () => {
   const stdio = [{ type: 'ignore' }]
@@ -10,13 +10,6 @@ test('both forms say the same', () => {
   assert.deepEqual(readSpawnCall([options]), wanted)
   assert.deepEqual(readSpawnCall(['node', ['node'], '/', ['A=1'], stdio, 1, 1, 2]), wanted)
   assert.equal(readSpawnCall(['node', ['node'], '/', ['A=1'], stdio, 6, 1, 2]).isDetached, false)
-})
-
-test('a call that libuv refuses: no program, and a descriptor that does not exist', () => {
-  const stdio = [{ type: 'ignore' }]
-  const refused = [{ type: 'fd', fd: -1 }]
-  assert.deepEqual(refusedCall([{ file: 'node', args: ['a'], stdio }]), [{ file: '/', args: ['a'], stdio: refused }])
-  assert.deepEqual(refusedCall(['node', ['a'], '/', [], stdio, 1]), ['/', ['a'], '/', [], refused, 1])
 })
 
 test('an environment of pairs', () => {
