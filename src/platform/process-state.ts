@@ -55,7 +55,8 @@ export function rssOf(pid: number): number | undefined {
   return Number(kilobytes) * 1024
 }
 
-function isGone(pid: number): boolean {
+/** Whether no process of this pid namespace has this pid. One of another user counts as a process. */
+export function isGone(pid: number): boolean {
   try {
     process.kill(pid, 0)
     return false

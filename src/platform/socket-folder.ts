@@ -2,6 +2,7 @@
 // them from folders of the user. Linux only.
 import { readlinkSync } from 'node:fs'
 import os from 'node:os'
+import { isGone } from './process-state.js'
 
 /** The process that made a folder. A pid means a process only together with its namespace. */
 export interface Maker {
@@ -37,20 +38,11 @@ export function makerOf(name: string): Maker | undefined {
   return pid && namespace ? { pid: Number(pid), namespace } : undefined
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
-}
-
 /** Those of these names whose makers have ended. A maker in another pid namespace may live: it cannot be seen. */
 export function endedMakersOf(names: readonly string[]): string[] {
   const own = ownNamespace()
   return names.filter((name) => {
     const maker = makerOf(name)
-    return maker && own !== UNKNOWN && maker.namespace === own && !isAlive(maker.pid)
+    return maker && own !== UNKNOWN && maker.namespace === own && isGone(maker.pid)
   })
 }
